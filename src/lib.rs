@@ -1,0 +1,5 @@
+//! Real-time from the bare socket up.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod protocol;

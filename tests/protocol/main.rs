@@ -1,0 +1,6 @@
+//! The protocol code against vectors (`tests/vectors/`) and properties: bytes only, no sockets.
+
+mod event_stream;
+mod http;
+mod vectors;
+mod websocket;
