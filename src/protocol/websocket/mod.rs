@@ -1,1 +1,18 @@
-//! (being written)
+//! The WebSocket protocol (RFC 6455), bytes in and values out.
+//!
+//! In the order in which a connection meets them:
+//!
+//! 1. [`handshake`] — how an HTTP/1.1 request becomes a WebSocket (§4).
+//! 2. [`frame`] — the header of 2 to 14 bytes in front of every payload (§5.2).
+//! 3. [`mask`] — what a client does to its payloads, and how it is undone (§5.3).
+//! 4. [`utf8`] — text that is checked while it arrives (§8.1).
+//! 5. [`close`] — the last frame each side sends, and the codes in it (§5.5.1, §7.4).
+//! 6. [`message`] — the receiver: from bytes cut anywhere to messages and control frames (§5.4, §6.2).
+
+pub mod close;
+mod failure;
+pub mod frame;
+pub mod handshake;
+pub mod mask;
+pub mod message;
+pub mod utf8;

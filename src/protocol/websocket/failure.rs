@@ -1,0 +1,88 @@
+//! What makes a receiver give up (RFC 6455 §7.1.7).
+
+use std::fmt;
+
+use super::close::{CloseCode, CloseError};
+use super::frame::FrameError;
+use super::utf8::InvalidUtf8;
+
+/// Why the connection must be failed (§7.1.7): one variant for each rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A header that is wrong in itself.
+    Frame(FrameError),
+    /// RSV1 is set, and no extension that gives it a meaning was negotiated (§5.2).
+    Rsv1WithoutExtension,
+    /// A client's frame that is not masked (§5.1).
+    NotMasked,
+    /// A server's frame that is masked (§5.1).
+    Masked,
+    /// A continuation frame outside a message (§5.4).
+    NothingToContinue,
+    /// A text or binary frame inside a message (§5.4).
+    MessageInsideMessage,
+    /// A message of more bytes than [`message_bytes`](super::message::Limits::message_bytes) (§10.4).
+    MessageTooBig,
+    /// A message of more frames than [`frames`](super::message::Limits::frames) (§10.4).
+    TooManyFrames,
+    /// A text message that is not UTF-8 (§8.1).
+    InvalidUtf8,
+    /// A close frame with a wrong payload.
+    Close(CloseError),
+}
+
+impl Failure {
+    /// The code to answer with (§7.4.1).
+    pub const fn close_code(self) -> CloseCode {
+        match self {
+            Self::Frame(error) => error.close_code(),
+            Self::Rsv1WithoutExtension
+            | Self::NotMasked
+            | Self::Masked
+            | Self::NothingToContinue
+            | Self::MessageInsideMessage => CloseCode::PROTOCOL_ERROR,
+            Self::MessageTooBig => CloseCode::MESSAGE_TOO_BIG,
+            Self::TooManyFrames => CloseCode::POLICY_VIOLATION,
+            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::Close(error) => error.close_code(),
+        }
+    }
+}
+
+/// At most 123 bytes: fit to be the close frame's reason.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Frame(error) => return error.fmt(f),
+            Self::Close(error) => return error.fmt(f),
+            Self::InvalidUtf8 => return InvalidUtf8.fmt(f),
+            Self::Rsv1WithoutExtension => "RSV1 is set without an extension (RFC 6455 section 5.2)",
+            Self::NotMasked => "client frame is not masked (RFC 6455 section 5.1)",
+            Self::Masked => "server frame is masked (RFC 6455 section 5.1)",
+            Self::NothingToContinue => "continuation frame outside a message (RFC 6455 section 5.4)",
+            Self::MessageInsideMessage => "new message before the last one's end (RFC 6455 section 5.4)",
+            Self::MessageTooBig => "message is too big (RFC 6455 section 10.4)",
+            Self::TooManyFrames => "message has too many frames (RFC 6455 section 10.4)",
+        })
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<FrameError> for Failure {
+    fn from(error: FrameError) -> Self {
+        Self::Frame(error)
+    }
+}
+
+impl From<InvalidUtf8> for Failure {
+    fn from(InvalidUtf8: InvalidUtf8) -> Self {
+        Self::InvalidUtf8
+    }
+}
+
+impl From<CloseError> for Failure {
+    fn from(error: CloseError) -> Self {
+        Self::Close(error)
+    }
+}
