@@ -1,0 +1,144 @@
+//! How long a request's body is (RFC 9112 §6).
+//!
+//! Two readers of one connection that disagree on this read different requests; whoever profits
+//! from it smuggles one past the first. So where the RFC leaves a choice between repair and
+//! refusal, this refuses.
+
+use std::fmt;
+
+use super::fields::parts;
+use super::head::{RequestHead, Version};
+use super::response::Status;
+
+/// How the end of a body is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Neither field: no body (RFC 9112 §6.3, rule 7).
+    None,
+    /// `Content-Length`, in bytes (§6.2).
+    Length(u64),
+    /// `Transfer-Encoding: chunked` (§6.1).
+    Chunked,
+}
+
+impl Framing {
+    /// Reads the framing from the fields of a request.
+    ///
+    /// # Errors
+    /// One [`FramingError`] for each rule. The connection has to close after the answer: where
+    /// the body ends is not known.
+    pub fn of(head: &RequestHead<'_, '_>) -> Result<Self, FramingError> {
+        let mut lengths = head.fields.get_all("Content-Length");
+        let mut codings =
+            head.fields.get_all("Transfer-Encoding").flat_map(|line| parts(line, b',')).peekable();
+        match (lengths.next(), codings.peek()) {
+            (None, None) => Ok(Self::None),
+            // §6.3 rule 3 lets Transfer-Encoding win; it also calls this a likely attack.
+            (Some(_), Some(_)) => Err(FramingError::LengthAndCoding),
+            // §6.3 rule 5 lets equal lengths, in a list or in many lines, count as one. No client
+            // sends them; what does is a broken proxy or an attack.
+            (Some(_), None) if lengths.next().is_some() => Err(FramingError::LengthRepeated),
+            (Some(length), None) => read_length(length).map(Self::Length),
+            // HTTP/1.0 knows no codings: its framing is faulty (§6.1).
+            (None, Some(_)) if head.version == Version::Http10 => Err(FramingError::CodingInHttp10),
+            (None, Some(_)) => read_codings(codings),
+        }
+    }
+}
+
+/// Reads `1*DIGIT`. Leading zeros are in the grammar.
+fn read_length(value: &[u8]) -> Result<u64, FramingError> {
+    if value.contains(&b',') {
+        return Err(FramingError::LengthRepeated);
+    }
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return Err(FramingError::Length);
+    }
+    let digits = value.iter().map(|digit| u64::from(digit - b'0'));
+    let length =
+        digits.into_iter().try_fold(0u64, |length, digit| length.checked_mul(10)?.checked_add(digit));
+    length.ok_or(FramingError::LengthTooLarge)
+}
+
+/// Wants exactly one coding, `chunked`.
+///
+/// An empty member, as in `, chunked`, is an error here. RFC 9110 §5.6.1.2 has recipients ignore
+/// such, but two that read this field in two ways are what smuggling needs.
+fn read_codings<'a>(codings: impl Iterator<Item = &'a [u8]>) -> Result<Framing, FramingError> {
+    let mut chunked = 0usize;
+    let mut others = 0usize;
+    let mut last_is_chunked = false;
+    for coding in codings {
+        if coding.is_empty() {
+            return Err(FramingError::CodingEmpty);
+        }
+        last_is_chunked = coding.eq_ignore_ascii_case(b"chunked");
+        *(if last_is_chunked { &mut chunked } else { &mut others }) += 1;
+    }
+    match (chunked, others) {
+        (2.., _) => Err(FramingError::ChunkedRepeated),
+        _ if !last_is_chunked => Err(FramingError::ChunkedNotLast),
+        (_, 0) => Ok(Framing::Chunked),
+        (_, _) => Err(FramingError::CodingNotImplemented),
+    }
+}
+
+/// Why the framing of a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FramingError {
+    /// Both `Content-Length` and `Transfer-Encoding`.
+    LengthAndCoding,
+    /// More than one `Content-Length`, or a list in it.
+    LengthRepeated,
+    /// `Content-Length` is not digits.
+    Length,
+    /// `Content-Length` is beyond any number here.
+    LengthTooLarge,
+    /// `Transfer-Encoding` in HTTP/1.0.
+    CodingInHttp10,
+    /// `Transfer-Encoding` without a coding, or with an empty one among others.
+    CodingEmpty,
+    /// `chunked` more than once.
+    ChunkedRepeated,
+    /// The last coding is not `chunked`.
+    ChunkedNotLast,
+    /// A coding before `chunked`.
+    CodingNotImplemented,
+}
+
+impl FramingError {
+    /// The status to answer with, and the rule.
+    const fn rule(self) -> (Status, &'static str) {
+        const BAD: Status = Status::BAD_REQUEST;
+        match self {
+            Self::LengthAndCoding => {
+                (BAD, "A request has either Content-Length or Transfer-Encoding (RFC 9112 §6.1).")
+            }
+            Self::LengthRepeated => (BAD, "There is more than one Content-Length (RFC 9112 §6.3)."),
+            Self::Length => (BAD, "Content-Length is not a number in digits (RFC 9110 §8.6)."),
+            Self::LengthTooLarge => {
+                (Status::CONTENT_TOO_LARGE, "The content is larger than this server takes (RFC 9110 §8.6).")
+            }
+            Self::CodingInHttp10 => (BAD, "HTTP/1.0 has no Transfer-Encoding (RFC 9112 §6.1)."),
+            Self::CodingEmpty => (BAD, "Transfer-Encoding names no coding, or an empty one (RFC 9112 §6.1)."),
+            Self::ChunkedRepeated => (BAD, "The chunked coding is applied more than once (RFC 9112 §6.1)."),
+            Self::ChunkedNotLast => (BAD, "The last coding of a request is not chunked (RFC 9112 §6.3)."),
+            Self::CodingNotImplemented => {
+                (Status::NOT_IMPLEMENTED, "No coding but chunked is understood here (RFC 9112 §6.1).")
+            }
+        }
+    }
+
+    /// The status to answer with.
+    pub const fn status(self) -> Status {
+        self.rule().0
+    }
+}
+
+impl fmt::Display for FramingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.rule().1)
+    }
+}
+
+impl std::error::Error for FramingError {}

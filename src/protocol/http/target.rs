@@ -1,0 +1,208 @@
+//! Request targets and the authority in them (RFC 9112 §3.2, RFC 3986 §3.2).
+
+use std::net::Ipv6Addr;
+
+use super::head::{HeadError, Method};
+
+/// What a request is about, in the four forms of RFC 9112 §3.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'b> {
+    /// Origin-form, or what absolute-form says besides the authority.
+    Path {
+        /// Absolute, still percent-encoded.
+        path: &'b str,
+        /// Without its `?`, still encoded; [`Query`](super::Query) reads it.
+        query: Option<&'b str>,
+    },
+    /// `*`, the server as a whole; only with OPTIONS.
+    Asterisk,
+    /// Host and port; only with CONNECT.
+    Authority(&'b str),
+}
+
+impl<'b> Target<'b> {
+    /// The path and the query, in the two forms that have them.
+    pub fn path(self) -> Option<(&'b str, Option<&'b str>)> {
+        match self {
+            Self::Path { path, query } => Some((path, query)),
+            Self::Asterisk | Self::Authority(_) => None,
+        }
+    }
+
+    /// Reads a target; the second value is the authority of an absolute-form.
+    ///
+    /// Of what RFC 3986 keeps out of a URI, only the fragment and what is not visible ASCII are refused:
+    /// WHATWG URL leaves `|`, `{`, `^` and others in a query as they are, so browsers send them.
+    pub(super) fn read(method: Method<'_>, text: &'b str) -> Result<(Self, Option<&'b str>), HeadError> {
+        if text.contains('#') {
+            return Err(HeadError::Fragment);
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(HeadError::Target);
+        }
+        match (method, text) {
+            (Method::Connect, _) => match host_and_port(text) {
+                Some((host, Some(_))) if !host.is_empty() => Ok((Self::Authority(text), None)),
+                _ => Err(HeadError::Target),
+            },
+            (_, _) if text.starts_with('/') => Ok((origin_form(text), None)),
+            (Method::Options, "*") => Ok((Self::Asterisk, None)),
+            (_, _) => {
+                let (authority, rest) = absolute_form(text).ok_or(HeadError::Target)?;
+                Ok((rest, Some(authority)))
+            }
+        }
+    }
+}
+
+fn origin_form(text: &str) -> Target<'_> {
+    match text.split_once('?') {
+        Some((path, query)) => Target::Path { path, query: Some(query) },
+        None => Target::Path { path: text, query: None },
+    }
+}
+
+/// Reads `http://authority/path?query` (RFC 9112 §3.2.2). No other scheme is served here, and an
+/// empty host is an error in these two (RFC 9110 §4.2.1).
+fn absolute_form(text: &str) -> Option<(&str, Target<'_>)> {
+    let (scheme, rest) = text.split_once("://")?;
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return None;
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    if authority.is_empty() || host_and_port(authority).is_none() {
+        return None;
+    }
+    // An empty path is the path "/" (RFC 9110 §4.2.3).
+    let target = match rest.strip_prefix('?') {
+        Some(query) => Target::Path { path: "/", query: Some(query) },
+        None if rest.is_empty() => Target::Path { path: "/", query: None },
+        None => origin_form(rest),
+    };
+    Some((authority, target))
+}
+
+/// Parts `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2); `None` if it is not that.
+///
+/// The host keeps its brackets if it is an IPv6 address; it is empty only if all is, which is
+/// what `Host` says where the target has no authority (RFC 9112 §3.2). An empty port is the
+/// scheme's own, as none. Refused, though RFC 3986 has a grammar for them: user information
+/// (RFC 9110 §4.2.4 calls it an error), a zone and IPvFuture, which no one uses in HTTP, a port
+/// without host, and a port beyond 65535, which is none.
+pub fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let end = match text.strip_prefix('[') {
+        Some(_) => text.find(']')? + 1,
+        None => text.find(':').unwrap_or(text.len()),
+    };
+    let (host, rest) = text.split_at(end);
+    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => is_reg_name(host),
+    };
+    let port = match rest.strip_prefix(':') {
+        None if rest.is_empty() => None,
+        None => return None,
+        Some(_) if host.is_empty() => return None,
+        Some("") => None,
+        // `parse` alone would take a sign.
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
+        Some(_) => return None,
+    };
+    is_host.then_some((host, port))
+}
+
+/// `reg-name`: unreserved, percent-encoded and sub-delims (RFC 3986 §3.2.2); IPv4 addresses are among them.
+fn is_reg_name(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    loop {
+        rest = match rest {
+            [] => return true,
+            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
+            [byte, rest @ ..] if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte) => rest,
+            _ => return false,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address() {
+        for (text, parted) in [
+            ("", ("", None)),
+            ("a", ("a", None)),
+            ("a:", ("a", None)),
+            ("127.0.0.1:8080", ("127.0.0.1", Some(8080))),
+            ("a%20b!:00080", ("a%20b!", Some(80))),
+            ("[::1]", ("[::1]", None)),
+            ("[2001:db8::1]:443", ("[2001:db8::1]", Some(443))),
+        ] {
+            assert_eq!(host_and_port(text), Some(parted), "{text}");
+        }
+        for text in [
+            "a b",
+            "a/b",
+            "u@a",
+            "a:b",
+            "a:+1",
+            "a:65536",
+            "a:1:2",
+            ":80",
+            "::1",
+            "[::1",
+            "[::1]8",
+            "[]",
+            "[a]",
+            "[fe80::1%25eth0]",
+            "[v1.a]",
+            "a%2",
+            "a%zz",
+            "a,b c",
+            "\u{e9}",
+            "a\\b",
+            "a?b",
+            "[",
+            "]",
+        ] {
+            assert_eq!(host_and_port(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_target_has_one_of_four_forms() {
+        let path = |path, query| Target::Path { path, query };
+        for (method, text, target, authority) in [
+            (Method::Get, "/a?b?c", path("/a", Some("b?c")), None),
+            (Method::Get, "//a", path("//a", None), None),
+            (Method::Get, "/?", path("/", Some("")), None),
+            (Method::Get, "HTTP://a:80/b", path("/b", None), Some("a:80")),
+            (Method::Get, "https://a?b/c", path("/", Some("b/c")), Some("a")),
+            (Method::Get, "http://a", path("/", None), Some("a")),
+            (Method::Options, "*", Target::Asterisk, None),
+            (Method::Connect, "a:443", Target::Authority("a:443"), None),
+        ] {
+            assert_eq!(Target::read(method, text), Ok((target, authority)), "{text}");
+        }
+        for (method, text) in [
+            (Method::Get, "*"),
+            (Method::Get, "a"),
+            (Method::Get, "a:80"),
+            (Method::Get, "?a"),
+            (Method::Get, "ftp://a/"),
+            (Method::Get, "http:///a"),
+            (Method::Get, "http://u@a/"),
+            (Method::Get, "http:a"),
+            (Method::Get, "/\u{e9}"),
+            (Method::Connect, "/"),
+            (Method::Connect, "a"),
+            (Method::Connect, ":1"),
+            (Method::Connect, "http://a:1/"),
+        ] {
+            assert_eq!(Target::read(method, text), Err(HeadError::Target), "{text}");
+        }
+        assert_eq!(Target::read(Method::Get, "/a#b"), Err(HeadError::Fragment));
+    }
+}
