@@ -1,1 +1,348 @@
-//! (being written)
+//! WebSocket: the vectors of `tests/vectors/websocket*.txt`, properties, and an independent peer.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+
+use barewire::protocol::websocket::close::{self, CloseCode, MAX_REASON};
+use barewire::protocol::websocket::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode, write_frame};
+use barewire::protocol::websocket::message::{Event, Failure, Limits, Receiver, Role};
+use barewire::protocol::websocket::{handshake, mask};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use tungstenite::protocol::frame::{CloseFrame, coding};
+use tungstenite::{Message, WebSocket};
+
+use crate::vectors::{self, Vector};
+
+/// Feeds `pieces` to a receiver as reads would: what it gives, written by `show`, and whether it is idle at the end.
+fn received(
+    role: Role,
+    limits: Limits,
+    pieces: &[&[u8]],
+    show: impl Fn(Result<Event, Failure>) -> String,
+) -> (Vec<String>, bool) {
+    let mut receiver = Receiver::new(role, limits);
+    let (mut given, mut ended) = (Vec::new(), false);
+    for piece in pieces {
+        let mut piece = piece.to_vec();
+        let mut rest = &mut piece[..];
+        while !rest.is_empty() {
+            // As a server may do with an idle connection: nothing is lost.
+            if receiver.is_idle() {
+                receiver = Receiver::new(role, limits);
+            }
+            let length = rest.len();
+            let consumed = match receiver.receive(rest) {
+                Ok((consumed, event)) => {
+                    assert!(!ended || event.is_none(), "{event:?} after the end");
+                    assert!(event.is_some() || consumed == length, "no event, but not all is consumed");
+                    ended |= matches!(event, Some(Event::Close(_)));
+                    given.extend(event.map(|event| show(Ok(event))));
+                    consumed
+                }
+                Err(failure) => {
+                    assert!(!ended, "{failure:?} after the end");
+                    ended = true;
+                    given.push(show(Err(failure)));
+                    length
+                }
+            };
+            rest = &mut rest[consumed..];
+        }
+    }
+    assert!(!(ended && receiver.is_idle()), "a receiver that has ended must be remembered");
+    (given, receiver.is_idle())
+}
+
+/// An event or a failure as the vector files write it.
+fn as_in_a_vector(given: Result<Event, Failure>) -> String {
+    let payload = |kind, bytes: &[u8]| match bytes.len() {
+        ..=MAX_REASON => format!("{kind} \"{}\"", bytes.escape_ascii()),
+        length => format!("{kind} of {length} bytes"),
+    };
+    match given {
+        Ok(Event::Text(text)) => format!("text \"{text}\""),
+        Ok(Event::Binary(bytes)) => payload("binary", bytes),
+        Ok(Event::Ping(bytes)) => payload("ping", bytes),
+        Ok(Event::Pong(bytes)) => payload("pong", bytes),
+        Ok(Event::Close(None)) => "close".to_owned(),
+        Ok(Event::Close(Some((code, reason)))) => format!("close {code} \"{reason}\""),
+        Err(failure) => format!("fail {} {failure}", failure.close_code()),
+    }
+}
+
+/// Any event or failure, in full.
+fn in_full(given: Result<Event, Failure>) -> String {
+    format!("{given:?}")
+}
+
+fn limits(vector: &Vector) -> Limits {
+    let Some(limits) = vector.get("limits") else { return Limits { message_bytes: 70_000, frames: 8 } };
+    let limits = std::str::from_utf8(limits).expect("limits are text");
+    let (message_bytes, frames) = limits.split_once(' ').expect("limits are two numbers");
+    let number = |text: &str| text.parse().expect("a limit is a number");
+    Limits { message_bytes: number(message_bytes), frames: number(frames) }
+}
+
+/// A frame as the peer of `role` sends it.
+fn frame_to(role: Role, opcode: Opcode, fin: bool, key: [u8; 4], payload: &[u8]) -> Vec<u8> {
+    let masking_key = (role == Role::Server).then_some(key);
+    let payload_length = payload.len() as u64;
+    let mut out = Vec::new();
+    FrameHeader { fin, rsv1: false, opcode, masking_key, payload_length }.encode(&mut out);
+    let start = out.len();
+    out.extend_from_slice(payload);
+    mask::apply_plain(masking_key.unwrap_or_default(), 0, &mut out[start..]);
+    out
+}
+
+#[test]
+fn receives_every_vector_however_it_is_cut() {
+    for vector in vectors::parse(include_str!("../vectors/websocket.txt")) {
+        let at = format!("line {}, {}", vector.line, vector.text("name"));
+        let role = match vector.text("role") {
+            "server" => Role::Server,
+            "client" => Role::Client,
+            other => panic!("{at}: the role {other}"),
+        };
+        let mut input = vector.get("input").expect("every vector has an input").to_vec();
+        let counting = vector.get("counting").map_or("0", |number| std::str::from_utf8(number).unwrap());
+        input.extend((0..=0xFF).cycle().take(counting.parse().expect("a number")));
+        let limits = limits(&vector);
+        let expected: Vec<&str> = vector.text("gives").split(" | ").filter(|item| !item.is_empty()).collect();
+
+        let (given, idle) = received(role, limits, &[&input], as_in_a_vector);
+        assert_eq!(given, expected, "{at}, whole");
+        // Of the long ones, the two ends are enough to cut in.
+        let far = |piece: &[u8]| piece.len() > 300 && input.len() - piece.len() > 300;
+        for pieces in vectors::cuts(&input).filter(|pieces| pieces.len() != 2 || !far(pieces[0])) {
+            let lengths = || pieces.iter().map(|piece| piece.len()).collect::<Vec<_>>();
+            let given = received(role, limits, &pieces, as_in_a_vector);
+            assert_eq!(given, (given.0.clone(), idle), "{at}, in pieces of {:?} bytes", lengths());
+            assert_eq!(given.0, expected, "{at}, in pieces of {:?} bytes", lengths());
+        }
+
+        // With a ping behind it: heard where a frame may begin, and nowhere after an end.
+        let ended = given.last().is_some_and(|last| last.starts_with("fail") || last.starts_with("close"));
+        if idle || ended {
+            let ping = frame_to(role, Opcode::Ping, true, [1, 2, 3, 4], b"next");
+            let both = [&input[..], &ping].concat();
+            let expected = [&expected[..], if idle { &["ping \"next\""] } else { &[] }].concat();
+            for pieces in [&[&both[..]][..], &[&input, &ping]] {
+                assert_eq!(
+                    received(role, limits, pieces, as_in_a_vector).0,
+                    expected,
+                    "{at}, with a ping behind"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn judges_every_handshake() {
+    for vector in vectors::parse(include_str!("../vectors/websocket-handshake.txt")) {
+        let lines = |key| {
+            let value = vector.get(key).unwrap_or_default();
+            value.split_inclusive(|byte| *byte == b'\n').map(|line| &line[..line.len() - 1])
+        };
+        let given = match handshake::check(lines("key"), lines("version")) {
+            Ok(accept) => {
+                let accept = std::str::from_utf8(accept.as_bytes()).expect("base64 is ASCII");
+                match handshake::choose_subprotocol(lines("protocol"), &["superchat", "chat"]) {
+                    Some(protocol) => format!("{accept} {protocol}"),
+                    None => accept.to_owned(),
+                }
+            }
+            Err(error) => format!("{} {error}", error.status()),
+        };
+        assert_eq!(given, vector.text("gives"), "line {}, {}", vector.line, vector.text("name"));
+    }
+}
+
+/// One of the two things that a peer sends.
+#[derive(Clone, Debug)]
+enum Sent {
+    Message { text: Option<String>, binary: Vec<u8>, cuts: Vec<Index>, between: Vec<(Opcode, Vec<u8>)> },
+    Control(Opcode, Vec<u8>),
+}
+
+fn control() -> impl Strategy<Value = (Opcode, Vec<u8>)> {
+    let opcode = prop::sample::select(&[Opcode::Ping, Opcode::Pong][..]);
+    (opcode, prop::collection::vec(any::<u8>(), 0..=MAX_CONTROL_PAYLOAD))
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    let message = (
+        any::<Option<String>>(),
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..200),
+            prop::collection::vec(any::<u8>(), 65_530..65_540)
+        ],
+        prop::collection::vec(any::<Index>(), 0..4),
+        prop::collection::vec(control(), 0..4),
+    );
+    let message =
+        message.prop_map(|(text, binary, cuts, between)| Sent::Message { text, binary, cuts, between });
+    prop_oneof![4 => message, 1 => control().prop_map(|(opcode, payload)| Sent::Control(opcode, payload))]
+}
+
+fn control_event(opcode: Opcode, payload: &[u8]) -> Event<'_> {
+    if opcode == Opcode::Ping { Event::Ping(payload) } else { Event::Pong(payload) }
+}
+
+impl Sent {
+    /// The frames, and what they are to give.
+    fn write(&self, role: Role, key: [u8; 4], wire: &mut Vec<u8>, expected: &mut Vec<String>) {
+        let (payload, first, event, cuts, between) = match self {
+            Self::Control(opcode, payload) => {
+                wire.extend(frame_to(role, *opcode, true, key, payload));
+                expected.push(in_full(Ok(control_event(*opcode, payload))));
+                return;
+            }
+            Self::Message { text: Some(text), cuts, between, .. } => {
+                (text.as_bytes(), Opcode::Text, Event::Text(text), cuts, between)
+            }
+            Self::Message { text: None, binary, cuts, between } => {
+                (&binary[..], Opcode::Binary, Event::Binary(binary), cuts, between)
+            }
+        };
+        let fragments = cut(payload, cuts);
+        for (number, fragment) in fragments.iter().enumerate() {
+            let opcode = if number == 0 { first } else { Opcode::Continuation };
+            let fin = number + 1 == fragments.len();
+            wire.extend(frame_to(role, opcode, fin, key, fragment));
+            if let (false, Some((opcode, payload))) = (fin, between.get(number)) {
+                wire.extend(frame_to(role, *opcode, true, key, payload));
+                expected.push(in_full(Ok(control_event(*opcode, payload))));
+            }
+        }
+        expected.push(in_full(Ok(event)));
+    }
+}
+
+/// `bytes` in `cuts.len() + 1` pieces, of which some may be empty.
+fn cut<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
+    let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+    places.sort_unstable();
+    let starts = [0].into_iter().chain(places.iter().copied());
+    let ends = places.iter().copied().chain([bytes.len()]);
+    starts.zip(ends).map(|(start, end)| &bytes[start..end]).collect()
+}
+
+/// Frames that are mostly right, and the bytes of anything: what a receiver has to bear.
+fn noise() -> impl Strategy<Value = Vec<u8>> {
+    let payload = prop_oneof![
+        any::<[u8; 3]>().prop_map(|bytes| bytes.to_vec()),
+        "\\PC{0,6}".prop_map(String::into_bytes),
+        prop::collection::vec(prop::sample::select(&b"\x03\xE8\x00ab\xE2\x82\xAC\xFF"[..]), 0..140),
+    ];
+    let first = prop_oneof![
+        8 => prop::sample::select(&[0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A][..]),
+        1 => any::<u8>(),
+    ];
+    let frame = (first, any::<[u8; 4]>(), payload).prop_map(|(first, key, payload)| {
+        let mut frame = frame_to(Role::Server, Opcode::Text, true, key, &payload);
+        frame[0] = first;
+        frame
+    });
+    prop_oneof![9 => frame, 1 => prop::collection::vec(any::<u8>(), 0..20)]
+}
+
+proptest! {
+    #[test]
+    fn messages_come_out_as_they_went_in(
+        server: bool, key: [u8; 4], sent in prop::collection::vec(sent(), 0..5),
+        cuts in prop::collection::vec(any::<Index>(), 0..20),
+    ) {
+        let role = if server { Role::Server } else { Role::Client };
+        let (mut wire, mut expected) = (Vec::new(), Vec::new());
+        for sent in sent {
+            sent.write(role, key, &mut wire, &mut expected);
+        }
+        let limits = Limits { message_bytes: 65_540, frames: 5 };
+        let whole: &[&[u8]] = &[&wire];
+        // A byte at a time, unless there are long messages: those would only take long.
+        let small = wire.chunks(1 + wire.len() / 4096).collect::<Vec<_>>();
+        for pieces in [whole, &cut(&wire, &cuts), &small] {
+            let (given, idle) = received(role, limits, pieces, in_full);
+            prop_assert_eq!(&given, &expected);
+            prop_assert!(idle);
+        }
+    }
+
+    #[test]
+    fn any_bytes_give_the_same_however_they_are_cut(
+        frames in prop::collection::vec(noise(), 0..12), cuts in prop::collection::vec(any::<Index>(), 0..20),
+        server in prop::bool::weighted(0.9), message_bytes in 0..300_usize, frame_limit in 1..6_usize,
+    ) {
+        let role = if server { Role::Server } else { Role::Client };
+        let wire = frames.concat();
+        let limits = Limits { message_bytes, frames: frame_limit };
+        let whole = received(role, limits, &[&wire], in_full);
+        prop_assert_eq!(&whole, &received(role, limits, &cut(&wire, &cuts), in_full));
+        prop_assert_eq!(&whole, &received(role, limits, &wire.chunks(1).collect::<Vec<_>>(), in_full));
+    }
+}
+
+/// Two directions of bytes in memory, where the other peer believes it has a socket.
+#[derive(Default)]
+struct Memory {
+    to_peer: VecDeque<u8>,
+    from_peer: Vec<u8>,
+}
+
+impl Read for Memory {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.to_peer.is_empty() {
+            Err(io::ErrorKind::WouldBlock.into())
+        } else {
+            self.to_peer.read(buffer)
+        }
+    }
+}
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.from_peer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_independent_client_and_this_code_understand_each_other() {
+    let mut client = WebSocket::from_raw_socket(Memory::default(), tungstenite::protocol::Role::Client, None);
+    let lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 100_000];
+    let mut expected = Vec::new();
+    let mut ours = Vec::new();
+    for length in lengths {
+        let (text, bytes) = ("é".repeat(length / 2), vec![0xA5; length]);
+        client.send(Message::text(text.clone())).unwrap();
+        client.send(Message::binary(bytes.clone())).unwrap();
+        write_frame(Opcode::Text, text.as_bytes(), &mut ours);
+        write_frame(Opcode::Binary, &bytes, &mut ours);
+        expected.extend([in_full(Ok(Event::Text(&text))), in_full(Ok(Event::Binary(&bytes)))]);
+    }
+    client.send(Message::Ping("there?".into())).unwrap();
+    expected.push(in_full(Ok(Event::Ping(b"there?"))));
+    close::encode(CloseCode::GOING_AWAY, "noon", &mut ours);
+    client.get_mut().to_peer.extend(&ours);
+
+    for length in lengths {
+        assert_eq!(client.read().unwrap(), Message::text("é".repeat(length / 2)));
+        assert_eq!(client.read().unwrap(), Message::binary(vec![0xA5; length]));
+    }
+    let frame = CloseFrame { code: coding::CloseCode::Away, reason: "noon".into() };
+    assert_eq!(client.read().unwrap(), Message::Close(Some(frame)));
+    // It answers a close with the same code (RFC 6455 §5.5.1), but the reason is its own to choose.
+    assert!(client.read().is_err(), "nothing comes after a close");
+
+    let limits = Limits { message_bytes: 100_000, frames: 1 };
+    let (mut given, _) = received(Role::Server, limits, &[&client.get_ref().from_peer], in_full);
+    let answer = given.pop().unwrap_or_default();
+    assert!(answer.starts_with("Ok(Close(Some((CloseCode(1001)"), "{answer}");
+    assert_eq!(given, expected);
+}

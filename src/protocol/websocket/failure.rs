@@ -86,3 +86,39 @@ impl From<CloseError> for Failure {
         Self::Close(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::close::MAX_REASON;
+    use super::*;
+
+    #[test]
+    fn every_failure_fits_a_close_frame_and_cites_its_section() {
+        let code = CloseCode(u16::MAX);
+        let frame = [
+            FrameError::ReservedBit,
+            FrameError::ReservedOpcode(0xF),
+            FrameError::FragmentedControl,
+            FrameError::ControlTooLong,
+            FrameError::LengthNotMinimal,
+            FrameError::LengthBeyond63Bits,
+        ];
+        let close = [CloseError::HalfACode, CloseError::ForbiddenCode(code), CloseError::InvalidUtf8];
+        let own = [
+            Failure::Rsv1WithoutExtension,
+            Failure::NotMasked,
+            Failure::Masked,
+            Failure::NothingToContinue,
+            Failure::MessageInsideMessage,
+            Failure::MessageTooBig,
+            Failure::TooManyFrames,
+            Failure::InvalidUtf8,
+        ];
+        for failure in frame.map(Failure::from).into_iter().chain(close.map(Failure::from)).chain(own) {
+            let reason = failure.to_string();
+            assert!(reason.len() <= MAX_REASON, "{reason}");
+            assert!(reason.contains("(RFC 6455 section "), "{reason}");
+            assert!(failure.close_code().may_be_sent(), "{reason}");
+        }
+    }
+}
