@@ -34,11 +34,10 @@ impl<'b> Target<'b> {
     /// Of what RFC 3986 keeps out of a URI, only the fragment and what is not visible ASCII are refused:
     /// WHATWG URL leaves `|`, `{`, `^` and others in a query as they are, so browsers send them.
     pub(super) fn read(method: Method<'_>, text: &'b str) -> Result<(Self, Option<&'b str>), HeadError> {
-        if text.contains('#') {
-            return Err(HeadError::Fragment);
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(HeadError::Target);
+        match text.bytes().find(|byte| *byte == b'#' || !byte.is_ascii_graphic()) {
+            None => {}
+            Some(b'#') => return Err(HeadError::Fragment),
+            Some(_) => return Err(HeadError::Target),
         }
         match (method, text) {
             (Method::Connect, _) => match host_and_port(text) {
@@ -119,7 +118,11 @@ fn is_reg_name(text: &str) -> bool {
         rest = match rest {
             [] => return true,
             [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
-            [byte, rest @ ..] if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte) => rest,
+            [
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' // unreserved
+                | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=', // sub-delims
+                rest @ ..,
+            ] => rest,
             _ => return false,
         };
     }
