@@ -55,10 +55,9 @@ impl<'b> Target<'b> {
 }
 
 fn origin_form(text: &str) -> Target<'_> {
-    match text.split_once('?') {
-        Some((path, query)) => Target::Path { path, query: Some(query) },
-        None => Target::Path { path: text, query: None },
-    }
+    let end = text.bytes().position(|byte| byte == b'?').unwrap_or(text.len());
+    let (path, query) = text.split_at(end);
+    Target::Path { path, query: query.strip_prefix('?') }
 }
 
 /// Reads `http://authority/path?query` (RFC 9112 §3.2.2). No other scheme is served here, and an
@@ -92,7 +91,7 @@ fn absolute_form(text: &str) -> Option<(&str, Target<'_>)> {
 pub fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     let end = match text.strip_prefix('[') {
         Some(_) => text.find(']')? + 1,
-        None => text.find(':').unwrap_or(text.len()),
+        None => text.bytes().position(|byte| byte == b':').unwrap_or(text.len()),
     };
     let (host, rest) = text.split_at(end);
     let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
