@@ -54,9 +54,8 @@ fn read_length(value: &[u8]) -> Result<u64, FramingError> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return Err(FramingError::Length);
     }
-    let digits = value.iter().map(|digit| u64::from(digit - b'0'));
-    let length =
-        digits.into_iter().try_fold(0u64, |length, digit| length.checked_mul(10)?.checked_add(digit));
+    let mut digits = value.iter().map(|digit| u64::from(digit - b'0'));
+    let length = digits.try_fold(0u64, |length, digit| length.checked_mul(10)?.checked_add(digit));
     length.ok_or(FramingError::LengthTooLarge)
 }
 
@@ -65,15 +64,19 @@ fn read_length(value: &[u8]) -> Result<u64, FramingError> {
 /// An empty member, as in `, chunked`, is an error here. RFC 9110 §5.6.1.2 has recipients ignore
 /// such, but two that read this field in two ways are what smuggling needs.
 fn read_codings<'a>(codings: impl Iterator<Item = &'a [u8]>) -> Result<Framing, FramingError> {
-    let mut chunked = 0usize;
-    let mut others = 0usize;
+    let mut chunked = 0;
+    let mut others = 0;
     let mut last_is_chunked = false;
     for coding in codings {
         if coding.is_empty() {
             return Err(FramingError::CodingEmpty);
         }
         last_is_chunked = coding.eq_ignore_ascii_case(b"chunked");
-        *(if last_is_chunked { &mut chunked } else { &mut others }) += 1;
+        if last_is_chunked {
+            chunked += 1;
+        } else {
+            others += 1;
+        }
     }
     match (chunked, others) {
         (2.., _) => Err(FramingError::ChunkedRepeated),

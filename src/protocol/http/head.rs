@@ -5,7 +5,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::fields::{members, trim};
+use super::fields::members;
 pub use super::head_error::HeadError;
 use super::target::{Target, host_and_port};
 
@@ -219,7 +219,7 @@ fn host<'b>(fields: Fields<'_, 'b>, version: Version) -> Result<Option<&'b str>,
         (None, _) if version == Version::Http10 => return Ok(None),
         (None, _) => return Err(HeadError::HostMissing),
     };
-    match std::str::from_utf8(trim(host)) {
+    match std::str::from_utf8(host) {
         Ok(host) if host_and_port(host).is_some() => Ok(Some(host)),
         _ => Err(HeadError::Host),
     }

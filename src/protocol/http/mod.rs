@@ -48,8 +48,10 @@
 //! - **More is needed.** What has come is right so far. Bytes that are missing are never an error.
 //! - **Done**, and how many bytes it took. The rest is not its business.
 //! - **An error**: the bytes cannot become what they should. Each rule has a variant, with the status to
-//!   answer with and a sentence that names the section. It is the first mistake in the order of the bytes,
-//!   reported as soon as its byte is there, and it is final: where the next request would begin is not known.
+//!   answer with and a sentence that names the section. [`HeadScan`] and [`BodyReader`] report the first mistake
+//!   in the order of the bytes as soon as its byte is there; what only the meaning of a line shows waits
+//!   for [`parse`] and [`Framing::of`], when the head is whole. An error is final: where the next
+//!   request would begin is not known.
 
 mod body;
 mod chunked;

@@ -34,11 +34,10 @@ impl<'b> Target<'b> {
     /// Of what RFC 3986 keeps out of a URI, only the fragment and what is not visible ASCII are refused:
     /// WHATWG URL leaves `|`, `{`, `^` and others in a query as they are, so browsers send them.
     pub(super) fn read(method: Method<'_>, text: &'b str) -> Result<(Self, Option<&'b str>), HeadError> {
-        if text.contains('#') {
-            return Err(HeadError::Fragment);
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(HeadError::Target);
+        match text.bytes().find(|byte| *byte == b'#' || !byte.is_ascii_graphic()) {
+            None => {}
+            Some(b'#') => return Err(HeadError::Fragment),
+            Some(_) => return Err(HeadError::Target),
         }
         match (method, text) {
             (Method::Connect, _) => match host_and_port(text) {
@@ -56,10 +55,9 @@ impl<'b> Target<'b> {
 }
 
 fn origin_form(text: &str) -> Target<'_> {
-    match text.split_once('?') {
-        Some((path, query)) => Target::Path { path, query: Some(query) },
-        None => Target::Path { path: text, query: None },
-    }
+    let end = text.bytes().position(|byte| byte == b'?').unwrap_or(text.len());
+    let (path, query) = text.split_at(end);
+    Target::Path { path, query: query.strip_prefix('?') }
 }
 
 /// Reads `http://authority/path?query` (RFC 9112 §3.2.2). No other scheme is served here, and an
@@ -93,7 +91,7 @@ fn absolute_form(text: &str) -> Option<(&str, Target<'_>)> {
 pub fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     let end = match text.strip_prefix('[') {
         Some(_) => text.find(']')? + 1,
-        None => text.find(':').unwrap_or(text.len()),
+        None => text.bytes().position(|byte| byte == b':').unwrap_or(text.len()),
     };
     let (host, rest) = text.split_at(end);
     let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
@@ -119,7 +117,11 @@ fn is_reg_name(text: &str) -> bool {
         rest = match rest {
             [] => return true,
             [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
-            [byte, rest @ ..] if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte) => rest,
+            [
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' // unreserved
+                | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=', // sub-delims
+                rest @ ..,
+            ] => rest,
             _ => return false,
         };
     }
