@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::followers::Places;
-use super::{Cursor, Encoder, Epoch, Follower, Followers, Id, Log, Segment, Sequence, Tick};
+use super::{Cursor, Encoder, Epoch, Follower, Followers, Id, Log, Run, Segment, Sequence, Tick};
 
 /// What the hub keeps at most. Each bound is on by default, but for the age.
 #[derive(Clone, Debug)]
@@ -96,8 +96,21 @@ pub struct Dropped {
     pub topic: TopicKey,
     /// The segment's number.
     pub number: u32,
-    /// The segment, for those who stand in the middle of an event in it.
-    pub segment: Segment,
+    segment: Segment,
+    epoch: Epoch,
+}
+
+impl Dropped {
+    /// The segment's run in an encoding, for those who stand in the middle of an event in it.
+    pub fn run(&mut self, encoder: Encoder) -> &Run {
+        self.segment.encode(encoder, self.epoch, Tick::default());
+        self.segment.run(encoder.slot).expect("it was just made")
+    }
+
+    /// Takes out the bytes of a run.
+    pub fn take_bytes(&mut self, slot: usize) -> Vec<u8> {
+        self.segment.take_run(slot).map(Run::into_bytes).unwrap_or_default()
+    }
 }
 
 /// All topics of one life of the server.
@@ -296,12 +309,13 @@ impl Hub {
     }
 
     fn drop_oldest(&mut self, key: TopicKey, dropped: &mut impl FnMut(Dropped)) -> bool {
+        let epoch = self.epoch;
         let topic = self.topic_mut(key);
         let floor = topic.followers.floor();
         let Some((number, segment)) = topic.log.drop_oldest(floor) else { return false };
         self.log_weight -= segment.log_weight();
         self.run_weight -= segment.run_weight();
-        dropped(Dropped { topic: key, number, segment });
+        dropped(Dropped { topic: key, number, segment, epoch });
         true
     }
 
@@ -379,6 +393,11 @@ impl Hub {
                 false => topic.followers.catch_up(follower, places),
             }
         }
+    }
+
+    /// Whether a follower stands with those behind.
+    pub fn is_behind(&self, key: TopicKey, follower: Follower) -> bool {
+        self.topic(key).followers.is_behind(follower, &self.places)
     }
 
     /// Whom the topic's sweep comes to next; see [`Followers::next`]. A topic that has gone since has none.

@@ -73,6 +73,7 @@ pub use head::{
 };
 pub use problem::{PROBLEM_JSON, write_problem};
 pub use query::{BadEncoding, Query, percent_decode_path_segment};
+pub(crate) use response::civil;
 pub use response::{CONTINUE, ResponseHead, Status, write_date};
 pub use scan::HeadScan;
 pub use target::{Target, host_and_port};

@@ -148,7 +148,7 @@ pub fn write_date(seconds_since_epoch: u64, out: &mut Vec<u8>) {
 ///
 /// Counted in years that begin on the first of March, so that the leap day is the last of its
 /// year; 400 such years have always 146,097 days.
-fn civil(days: u64) -> (u64, u64, u64) {
+pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
     // From 0000-03-01 on; 1970-01-01 is day 719,468 of that.
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

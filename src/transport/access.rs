@@ -1,0 +1,205 @@
+//! Who may: origins (RFC 6454, RFC 6455 §10.2, the Fetch standard's CORS protocol) and tokens (RFC 6750).
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::protocol::http::{Query, RequestHead, fields, host_and_port};
+
+/// Who may publish and follow, and from which pages.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Without it nobody may publish, where it is set. It allows following too.
+    pub publish_token: Option<String>,
+    /// Without it, or the publish token, nobody may follow, where it is set.
+    pub follow_token: Option<String>,
+    /// Foreign origins that may, as a browser writes them (`https://example.org`); `*` is every one.
+    pub allowed_origins: Vec<String>,
+    /// The server listens on loopback only, so a name that is not loopback's can only mean DNS rebinding.
+    pub loopback_only: bool,
+}
+
+/// From where a request says that it comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin<'a> {
+    /// It does not say: netcat, curl, a server, or a browser's plain GET of its own page.
+    None,
+    /// The server's own page.
+    Own,
+    /// A foreign page that is allowed.
+    Allowed(&'a str),
+    /// A foreign page.
+    Foreign,
+}
+
+/// What the tokens that a request brings let it do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rights {
+    /// It may publish.
+    pub publish: bool,
+    /// It may follow.
+    pub follow: bool,
+}
+
+impl Access {
+    /// Judges the `Origin` field of a request.
+    pub fn origin<'b>(&self, head: &RequestHead<'_, 'b>) -> Origin<'b> {
+        let mut lines = head.fields.get_all("origin");
+        let Some(line) = lines.next() else { return Origin::None };
+        let Some(origin) = std::str::from_utf8(line).ok().filter(|_| lines.next().is_none()) else {
+            return Origin::Foreign;
+        };
+        if self.is_own(origin, head.host) {
+            Origin::Own
+        } else if self.allowed_origins.iter().any(|allowed| allowed == "*" || same_origin(allowed, origin)) {
+            Origin::Allowed(origin)
+        } else {
+            Origin::Foreign
+        }
+    }
+
+    fn is_own(&self, origin: &str, host: Option<&str>) -> bool {
+        let (Some(origin), Some((name, port))) = (Parts::of(origin), host.and_then(host_and_port)) else {
+            return false;
+        };
+        // A Host without a port means the default port of the Origin's scheme: a proxy that speaks TLS to the
+        // page's browser passes on a Host without one.
+        let port = port.or(default_port(origin.scheme));
+        let own = name.eq_ignore_ascii_case(origin.host) && port.is_some() && port == origin.port;
+        own && (!self.loopback_only || is_loopback(origin.host))
+    }
+
+    /// What the request may do, by `Authorization: Bearer …` or else `?access_token=…`.
+    pub fn rights(&self, head: &RequestHead<'_, '_>, query: &Query<'_>) -> Rights {
+        let bearer = head.fields.get("authorization").and_then(fields::bearer);
+        let parameter = query.get("access_token").and_then(Result::ok);
+        let token = bearer.or(parameter.as_deref().map(str::as_bytes)).unwrap_or_default();
+        let matches = |wanted: &Option<String>| {
+            wanted.as_ref().is_some_and(|wanted| same_secret(wanted.as_bytes(), token))
+        };
+        let publish = self.publish_token.is_none() || matches(&self.publish_token);
+        let follow =
+            self.follow_token.is_none() || matches(&self.follow_token) || matches(&self.publish_token);
+        Rights { publish, follow }
+    }
+}
+
+/// Compares in a time that does not depend on where the two differ.
+fn same_secret(wanted: &[u8], given: &[u8]) -> bool {
+    let differing = wanted.iter().zip(given).fold(0, |differing, (one, other)| differing | (one ^ other));
+    wanted.len() == given.len() && differing == 0
+}
+
+/// The parts of a serialized origin (RFC 6454 §6.2): `null` has none.
+struct Parts<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    port: Option<u16>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(origin: &'a str) -> Option<Parts<'a>> {
+        let (scheme, authority) = origin.split_once("://")?;
+        let (host, port) = host_and_port(authority)?;
+        Some(Parts { scheme, host, port: port.or(default_port(scheme)) })
+    }
+}
+
+/// Whether this is an origin as a browser writes it, with nothing behind the authority.
+pub fn is_origin(text: &str) -> bool {
+    Parts::of(text).is_some_and(|parts| !parts.scheme.is_empty() && !parts.host.is_empty())
+}
+
+fn same_origin(one: &str, other: &str) -> bool {
+    match (Parts::of(one), Parts::of(other)) {
+        (Some(one), Some(other)) => {
+            one.scheme.eq_ignore_ascii_case(other.scheme)
+                && one.host.eq_ignore_ascii_case(other.host)
+                && one.port == other.port
+        }
+        _ => one == other,
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        _ => None,
+    }
+}
+
+/// Whether a host's name or address is loopback's (RFC 6761 §6.3 for `localhost` and all below it).
+pub fn is_loopback(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    if host == "localhost" || host.ends_with(".localhost") {
+        return true;
+    }
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    match bare {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback()),
+        None => host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Access, is_loopback, same_origin, same_secret};
+
+    #[test]
+    fn own_is_host_and_port() {
+        let access = Access::default();
+        for (origin, host) in [
+            ("http://a.example", "a.example"),
+            ("http://a.example", "A.example:80"),
+            ("https://a.example", "a.example"),
+            ("https://a.example:8443", "a.example:8443"),
+            ("http://[::1]:8080", "[::1]:8080"),
+        ] {
+            assert!(access.is_own(origin, Some(host)), "{origin} {host}");
+        }
+        for (origin, host) in [
+            ("null", "a.example"),
+            ("", "a.example"),
+            ("http://a.example:81", "a.example"),
+            ("https://a.example", "a.example:80"),
+            ("http://b.example", "a.example"),
+            ("http://a.example.evil", "a.example"),
+            ("other://a.example", "a.example"),
+        ] {
+            assert!(!access.is_own(origin, Some(host)), "{origin} {host}");
+        }
+        assert!(!access.is_own("http://a.example", None));
+    }
+
+    #[test]
+    fn on_loopback_only_a_loopback_origin_is_own() {
+        let access = Access { loopback_only: true, ..Access::default() };
+        assert!(access.is_own("http://localhost:8080", Some("localhost:8080")));
+        assert!(access.is_own("http://127.0.0.1:8080", Some("127.0.0.1:8080")));
+        assert!(!access.is_own("http://rebound.example:8080", Some("rebound.example:8080")));
+    }
+
+    #[test]
+    fn what_loopback_is() {
+        for host in ["localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.9.9.9", "[::1]"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["", "localhost.example", "127.0.0.1.example", "10.0.0.1", "[::2]", "0.0.0.0"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn origins_compare_without_case_and_with_default_ports() {
+        assert!(same_origin("https://a.example", "HTTPS://A.example:443"));
+        assert!(!same_origin("https://a.example", "http://a.example"));
+        assert!(same_origin("null", "null"));
+    }
+
+    #[test]
+    fn secrets() {
+        assert!(same_secret(b"abc", b"abc"));
+        assert!(!same_secret(b"abc", b"abd"));
+        assert!(!same_secret(b"abc", b"ab"));
+        assert!(!same_secret(b"abc", b""));
+    }
+}
