@@ -1,4 +1,8 @@
-//! The command.
+//! The command: `barewire serve`.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    barewire::cli::main(std::env::args_os().skip(1))
+}

@@ -1,0 +1,116 @@
+//! A log line a request. It never holds a query, so a token in one can't be in it.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::protocol::http::Status;
+use crate::protocol::json;
+
+/// How the lines look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogForm {
+    /// No lines.
+    #[default]
+    Off,
+    /// Words with spaces between: time, peer, method, path, status, transport, milliseconds.
+    Text,
+    /// An object a line, of the same: `time`, `peer`, `method`, `path`, `status`, `transport`, `milliseconds`.
+    Json,
+}
+
+/// The lines of one turn of the loop, which go out together.
+pub struct AccessLog {
+    form: LogForm,
+    lines: Vec<u8>,
+    to: Box<dyn Write>,
+}
+
+/// What a line tells.
+pub struct Line<'a> {
+    /// Who asked.
+    pub peer: Option<SocketAddr>,
+    /// The method; `-` of a request that can't be read.
+    pub method: &'a str,
+    /// The target's path; `-` of a request that can't be read.
+    pub path: &'a str,
+    /// The status.
+    pub status: Status,
+    /// Which transport.
+    pub transport: &'static str,
+    /// How long the request waited for its answer, in tenths of a second.
+    pub ticks: u32,
+}
+
+impl AccessLog {
+    /// A log in this form.
+    pub fn new(form: LogForm, to: Box<dyn Write>) -> AccessLog {
+        AccessLog { form, lines: Vec::new(), to }
+    }
+
+    /// Whether lines are wanted.
+    pub fn is_on(&self) -> bool {
+        self.form != LogForm::Off
+    }
+
+    /// Adds a line.
+    pub fn add(&mut self, line: &Line<'_>) {
+        let time = timestamp(SystemTime::now());
+        let peer = line.peer.map_or_else(|| "-".to_owned(), |peer| peer.to_string());
+        let (status, milliseconds) = (line.status.code(), line.ticks * 100);
+        let Line { method, path, transport, .. } = line;
+        let lines = &mut self.lines;
+        match self.form {
+            LogForm::Off => {}
+            LogForm::Text => {
+                // Writing to a Vec can't fail.
+                let _ =
+                    writeln!(lines, "{time} {peer} {method} {path} {status} {transport} {milliseconds}ms");
+            }
+            LogForm::Json => {
+                let _ = write!(lines, "{{\"time\":\"{time}\",\"peer\":\"{peer}\",\"method\":");
+                json::write_string(method, lines);
+                lines.extend_from_slice(b",\"path\":");
+                json::write_string(path, lines);
+                let _ = writeln!(
+                    lines,
+                    ",\"status\":{status},\"transport\":\"{transport}\",\"milliseconds\":{milliseconds}}}"
+                );
+            }
+        }
+    }
+
+    /// Hands the turn's lines on. A log that can't be written is no reason to stop serving.
+    pub fn flush(&mut self) {
+        if !self.lines.is_empty() {
+            let _ = self.to.write_all(&self.lines);
+            self.lines.clear();
+        }
+    }
+}
+
+/// RFC 3339 in UTC, to the millisecond.
+fn timestamp(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = crate::protocol::http::civil(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let (month, millisecond) = (month + 1, since.subsec_millis());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::timestamp;
+
+    #[test]
+    fn times_are_rfc_3339() {
+        assert_eq!(timestamp(UNIX_EPOCH), "1970-01-01T00:00:00.000Z");
+        assert_eq!(
+            timestamp(UNIX_EPOCH + Duration::from_millis(784_111_777_042)),
+            "1994-11-06T08:49:37.042Z"
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! What all connections share: the service, the clock, the wheel, and lists of what the turn still owes.
+
+use std::rc::Rc;
+
+use super::access_log::{AccessLog, Line};
+use super::clock::Clock;
+use super::options::Options;
+use super::slab::Key;
+use super::wheel::Wheel;
+use crate::hub::{Sequence, Tick, TopicKey};
+use crate::protocol::http::Status;
+use crate::transport::Service;
+use crate::transport::answer::Moment;
+use crate::transport::metrics::Gauges;
+use crate::transport::poll::{Held, Poll};
+
+/// Jitter: nothing secret, so a small generator will do (xorshift64*, Marsaglia 2003, Vigna 2016).
+pub struct Jitter(u64);
+
+impl Jitter {
+    /// A generator from random bits.
+    pub fn new(seed: u64) -> Jitter {
+        Jitter(seed | 1)
+    }
+
+    fn next(&mut self) -> u32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
+    }
+}
+
+/// An answer that many held polls share, and what it depends on.
+struct SharedAnswer {
+    topic: TopicKey,
+    newest: Sequence,
+    poll: Poll,
+    status: Status,
+    bytes: Rc<Vec<u8>>,
+}
+
+/// What all connections share.
+pub struct Context {
+    /// The topics and their answers.
+    pub service: Service,
+    /// The options in force.
+    pub options: Options,
+    /// The time of this turn.
+    pub clock: Clock,
+    /// The deadlines.
+    pub wheel: Wheel,
+    /// The log of requests.
+    pub log: AccessLog,
+    /// Bytes for the connection that is being served, on their way to its socket.
+    pub out: Vec<u8>,
+    /// Connections that have ended and are to be freed at the turn's end.
+    pub closed: Vec<u32>,
+    /// Connections to be served again without an event: a budget has stopped them, and an edge-triggered poll will
+    /// not tell of them again.
+    pub ready: Vec<Key>,
+    /// What is now, for answers.
+    pub gauges: Gauges,
+    jitter: Jitter,
+    shared: Option<SharedAnswer>,
+}
+
+impl Context {
+    /// A context at the start of the server.
+    pub fn new(service: Service, options: Options, log: AccessLog, seed: u64) -> Context {
+        let clock = Clock::start();
+        Context {
+            wheel: Wheel::new(clock.tick()),
+            service,
+            options,
+            clock,
+            log,
+            out: Vec::new(),
+            closed: Vec::new(),
+            ready: Vec::new(),
+            gauges: Gauges::default(),
+            jitter: Jitter::new(seed),
+            shared: None,
+        }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Tick {
+        self.clock.tick()
+    }
+
+    /// A time to come back after, in milliseconds, spread at random.
+    pub fn retry(&mut self) -> u32 {
+        let random = self.jitter.next();
+        Moment { tick: self.now(), date: b"", random }.jittered(self.service.policy.retry)
+    }
+
+    /// Splits off what the service needs for an answer.
+    pub fn answering(&mut self) -> (&mut Service, Moment<'_>, &Gauges, &mut Vec<u8>) {
+        let moment = Moment { tick: self.clock.tick(), date: self.clock.date(), random: self.jitter.next() };
+        (&mut self.service, moment, &self.gauges, &mut self.out)
+    }
+
+    /// The answer to a held poll as things stand. Those that wait at the same cursor, on the same terms, share it.
+    pub fn shared_answer(&mut self, held: &Held) -> (Status, Rc<Vec<u8>>) {
+        let newest = self.service.hub.topic(held.topic).log.newest();
+        let same = |shared: &&SharedAnswer| {
+            shared.topic == held.topic && shared.newest == newest && shared.poll == held.poll
+        };
+        if let Some(shared) = self.shared.as_ref().filter(same) {
+            let empty = newest <= held.poll.after;
+            self.service.counters.polls += 1;
+            self.service.counters.empty_polls += u64::from(empty);
+            return (shared.status, Rc::clone(&shared.bytes));
+        }
+        let mut bytes = Vec::new();
+        let (service, moment, _, _) = self.answering();
+        let status = service.answer_poll(&held.poll, Some(held.topic), None, &moment, &mut bytes);
+        let bytes = Rc::new(bytes);
+        let poll = held.poll.clone();
+        self.shared =
+            Some(SharedAnswer { topic: held.topic, newest, poll, status, bytes: Rc::clone(&bytes) });
+        (status, bytes)
+    }
+
+    /// The turn's end: what was shared in it is let go.
+    pub fn forget_shared(&mut self) {
+        self.shared = None;
+    }
+
+    /// Counts an answer and logs it. `peer` is asked only if it is wanted.
+    pub fn record(&mut self, line: Line<'_>, peer: impl FnOnce() -> Option<std::net::SocketAddr>) {
+        self.service.counters.requests += 1;
+        self.service.counters.refused += u64::from(line.status.code() >= 400);
+        if self.log.is_on() {
+            self.log.add(&Line { peer: peer(), ..line });
+        }
+    }
+}

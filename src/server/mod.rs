@@ -1,0 +1,134 @@
+//! The loop: the only place that does I/O.
+//!
+//! One thread, one `mio` poll, registered once per connection for READABLE and WRITABLE, edge-triggered. Read in this order:
+//!
+//! 1. `turn` — what a turn of the loop does, and in which order.
+//! 2. `connection` — what one connection is at the moment, and what bytes and deadlines make of it.
+//! 3. `requests` and `frames` — HTTP and WebSocket on a connection.
+//! 4. `delivery` — from the outbox and the log to the socket.
+//! 5. `outbox`, `wheel`, `slab`, `clock`, `access_log` — what these stand on.
+
+mod access_log;
+mod clock;
+mod connection;
+mod context;
+mod delivery;
+mod frames;
+mod options;
+mod outbox;
+mod requests;
+mod slab;
+mod turn;
+mod wheel;
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::SocketAddr;
+
+use mio::net::{TcpListener, UnixStream};
+use mio::{Events, Interest, Poll, Token};
+
+pub use access_log::LogForm;
+pub use options::Options;
+
+use access_log::AccessLog;
+use connection::Connection;
+use context::Context;
+use slab::Slab;
+use turn::Accepting;
+
+use crate::hub::{Epoch, Hub, Tick};
+use crate::transport::Service;
+
+const LISTENER: Token = turn::special(0);
+const STOP: Token = turn::special(1);
+
+/// How many events one poll may tell of.
+const EVENTS: usize = 1024;
+/// The one buffer that all connections are read into, in bytes.
+const BUFFER: usize = 64 * 1024;
+
+/// A server that listens, and runs with [`Server::run`].
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+/// use std::os::unix::net::UnixStream;
+/// use barewire::server::{Options, Server};
+///
+/// let (mut stop, stopped) = UnixStream::pair()?;
+/// let options = Options { listen: ([127, 0, 0, 1], 0).into(), ..Options::default() };
+/// let server = Server::bind(options, Some(stopped))?;
+/// let address = server.local_addr();
+/// std::thread::spawn(move || {
+///     let mut client = TcpStream::connect(address).unwrap();
+///     client.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+///     let mut answer = String::new();
+///     client.read_to_string(&mut answer).unwrap();
+///     assert!(answer.ends_with("{\"status\":\"ok\"}"));
+///     stop.write_all(b"!").unwrap();
+/// });
+/// server.run()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Server {
+    poll: Poll,
+    events: Events,
+    listener: Option<TcpListener>,
+    address: SocketAddr,
+    accepting: Accepting,
+    accepted_at: Tick,
+    stop: Option<UnixStream>,
+    connections: Slab<Connection>,
+    cx: Context,
+    buffer: Box<[u8]>,
+    aged_at: Tick,
+    drain_until: Option<Tick>,
+}
+
+impl Server {
+    /// Listens. A byte written to the other end of `stop` makes [`Server::run`] drain the connections and return; a
+    /// second one makes it return at once.
+    ///
+    /// # Errors
+    /// Those of the operating system: the address is in use, or not this machine's, or out of descriptors.
+    pub fn bind(mut options: Options, stop: Option<std::os::unix::net::UnixStream>) -> io::Result<Server> {
+        let poll = Poll::new()?;
+        let mut listener = TcpListener::bind(options.listen)?;
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let stop = stop.map(|stop| -> io::Result<UnixStream> {
+            stop.set_nonblocking(true)?;
+            let mut stop = UnixStream::from_std(stop);
+            poll.registry().register(&mut stop, STOP, Interest::READABLE)?;
+            Ok(stop)
+        });
+        let stop = stop.transpose()?;
+        let address = listener.local_addr()?;
+        options.policy.access.loopback_only = address.ip().is_loopback();
+
+        // The standard library seeds its hashers from the system; an epoch must differ from others, and is no secret.
+        let random = RandomState::new();
+        let hub = Hub::new(Epoch::from_random(random.hash_one("epoch")), options.hub.clone());
+        let service = Service::new(hub, options.policy.clone());
+        let log = AccessLog::new(options.log, Box::new(io::stderr()));
+        Ok(Server {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            listener: Some(listener),
+            address,
+            accepting: Accepting::Done,
+            accepted_at: Tick::default(),
+            stop,
+            connections: Slab::new(),
+            cx: Context::new(service, options, log, random.hash_one("jitter")),
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            aged_at: Tick::default(),
+            drain_until: None,
+        })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+}

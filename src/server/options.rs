@@ -1,0 +1,74 @@
+//! Every bound and every time of the server, with its default.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::access_log::LogForm;
+use crate::hub;
+use crate::protocol::http::HeadLimits;
+use crate::transport::Policy;
+
+/// What a server is started with. Times are in seconds.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen; port 0 is any free one.
+    pub listen: SocketAddr,
+    /// What is granted, and to whom. `access.loopback_only` is set by the server from `listen`.
+    pub policy: Policy,
+    /// What the hub keeps.
+    pub hub: hub::Limits,
+    /// How large a request head may be.
+    pub head: HeadLimits,
+    /// Connections at once. Beyond it some more are accepted, to be told to come again.
+    pub max_connections: usize,
+    /// The longest message that `/echo` takes, in bytes.
+    pub echo_bytes: usize,
+    /// The most frames in one WebSocket message.
+    pub message_frames: usize,
+    /// For a request head, from its first byte, or from the connection's start, to its last.
+    pub head_timeout: u32,
+    /// For a body, from the head's end to its last byte.
+    pub body_timeout: u32,
+    /// Between two requests.
+    pub idle_timeout: u32,
+    /// Between two comments of an event stream without events.
+    pub heartbeat: u32,
+    /// A WebSocket's silence, after which it is pinged.
+    pub ping_interval: u32,
+    /// A WebSocket's silence after a ping, after which it is dropped.
+    pub pong_timeout: u32,
+    /// For the client to take anything at all of what it is owed.
+    pub write_timeout: u32,
+    /// For the client's close frame, once the server's is sent.
+    pub close_timeout: u32,
+    /// For the client to end the connection, once the server has ended its side.
+    pub linger: u32,
+    /// For all connections to end, once the server is told to.
+    pub drain_timeout: u32,
+    /// How requests are logged on standard error.
+    pub log: LogForm,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            policy: Policy::default(),
+            hub: hub::Limits::default(),
+            head: HeadLimits::default(),
+            max_connections: 10_000,
+            echo_bytes: (16 << 20) + 1,
+            message_frames: 1 << 20,
+            head_timeout: 10,
+            body_timeout: 30,
+            idle_timeout: 75,
+            heartbeat: 15,
+            ping_interval: 20,
+            pong_timeout: 20,
+            write_timeout: 30,
+            close_timeout: 5,
+            linger: 2,
+            drain_timeout: 10,
+            log: LogForm::Off,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! HTTP on a connection: from its bytes to requests, one after the other, and their answers.
+
+use std::borrow::Cow;
+
+use super::access_log::Line;
+use super::connection::{Connection, Partial, Socket, State};
+use super::context::Context;
+use crate::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadScan, RequestHead, Status, Version};
+use crate::protocol::websocket::close::CloseCode;
+use crate::transport::answer::{Refusal, Terms};
+use crate::transport::route::{Plan, Rules};
+use crate::transport::{Answered, Reply, socket, stream};
+
+/// A request whose body is still coming.
+pub struct PendingBody {
+    reader: BodyReader,
+    content: Vec<u8>,
+    plan: Result<Plan<'static>, Refusal>,
+    terms: Terms,
+    label: Label<'static>,
+}
+
+/// What the log calls a request.
+#[derive(Clone)]
+struct Label<'a> {
+    method: Cow<'a, str>,
+    path: Cow<'a, str>,
+    transport: &'static str,
+}
+
+impl Connection {
+    /// Takes a request's head, a part of it, or a part of its body, and returns how many bytes that were. `scan`
+    /// is there if the head began in earlier bytes, and knows how much of these was looked at.
+    pub(super) fn receive_request(
+        &mut self,
+        input: &[u8],
+        scan: Option<HeadScan>,
+        cx: &mut Context,
+    ) -> usize {
+        if let Some(busy) = self.busy.as_mut()
+            && matches!(busy.partial, Partial::Body(_))
+            && let Partial::Body(body) = std::mem::take(&mut busy.partial)
+        {
+            return self.receive_body(body, input, cx);
+        }
+        let first = scan.is_none();
+        let mut scan = scan.unwrap_or_default();
+        let end = match scan.scan(input, &cx.options.head) {
+            Ok(Some(end)) => end,
+            Ok(None) => {
+                if first {
+                    self.due_in(cx.options.head_timeout, cx);
+                }
+                self.busy().partial = Partial::Head { buffer: input.to_vec(), scan };
+                return input.len();
+            }
+            Err(error) => {
+                self.refuse(error.status(), error.to_string(), cx);
+                return input.len();
+            }
+        };
+        let mut scratch = http::scratch();
+        match http::parse(&input[..end], &mut scratch, &cx.options.head) {
+            Ok(head) => self.begin(&head, cx),
+            Err(error) => self.refuse(error.status(), error.to_string(), cx),
+        }
+        end
+    }
+
+    /// A head is whole: it is answered, or its body awaited.
+    fn begin(&mut self, head: &RequestHead<'_, '_>, cx: &mut Context) {
+        let framing = match Framing::of(head) {
+            Ok(framing) => framing,
+            Err(error) => return self.refuse(error.status(), error.to_string(), cx),
+        };
+        let has_content = !matches!(framing, Framing::None | Framing::Length(0));
+        let policy = &cx.service.policy;
+        let overload = match (cx.gauges.draining, self.surplus) {
+            (true, _) => Some("The server is about to end."),
+            (false, true) => Some("There are as many connections as there may be."),
+            (false, false) => None,
+        };
+        let rules = Rules { access: &policy.access, max_wait: policy.max_wait, overload };
+        let (terms, plan) = Plan::of(head, has_content, &rules);
+        let label = Label {
+            method: head.method.as_str().into(),
+            path: head.target.path().map_or("*", |(path, _)| path).into(),
+            transport: plan.as_ref().map_or("-", Plan::transport),
+        };
+        if !has_content {
+            return self.answer(plan, &[], terms, &label, cx);
+        }
+        let lines = matches!(&plan, Ok(Plan::Publish(publication)) if publication.lines);
+        let content = if lines { policy.batch_bytes } else { policy.event_bytes } as u64;
+        let expects = match head.expects_continue() {
+            Ok(expects) => expects,
+            Err(error) => return self.refuse(error.status(), error.to_string(), cx),
+        };
+        let reader = match BodyReader::new(framing, BodyLimits { content, ..BodyLimits::default() }) {
+            Ok(reader) => reader,
+            Err(error) => return self.refuse(error.status(), error.to_string(), cx),
+        };
+        if expects {
+            if plan.is_err() {
+                // RFC 9110 §10.1.1: the final status at once. Whether the client sends the body all the same is
+                // not known, so no request can be told from it.
+                return self.answer(plan.map_err(Refusal::closing), &[], terms, &label, cx);
+            }
+            cx.out.extend_from_slice(http::CONTINUE);
+        }
+        self.due_in(cx.options.body_timeout, cx);
+        let label = if cx.log.is_on() { label.into_owned() } else { Label::unknown() };
+        let plan = plan.map(Plan::into_owned);
+        let body = PendingBody { reader, content: Vec::new(), plan, terms, label };
+        self.busy().partial = Partial::Body(Box::new(body));
+    }
+
+    fn receive_body(&mut self, mut body: Box<PendingBody>, input: &[u8], cx: &mut Context) -> usize {
+        match body.reader.read(input, &mut body.content) {
+            Ok((consumed, true)) => {
+                let PendingBody { content, plan, terms, label, .. } = *body;
+                self.answer(plan, &content, terms, &label, cx);
+                consumed
+            }
+            Ok((consumed, false)) => {
+                self.busy().partial = Partial::Body(body);
+                consumed
+            }
+            Err(error) => {
+                self.refuse(error.status(), error.to_string(), cx);
+                input.len()
+            }
+        }
+    }
+
+    /// Refuses what can't be read as a request. Where the next one begins is not known, so the connection ends.
+    fn refuse(&mut self, status: Status, detail: String, cx: &mut Context) {
+        let terms = Terms {
+            version: Version::Http11,
+            persists: false,
+            head_only: false,
+            of_topic: false,
+            cors: None,
+        };
+        self.answer(Err(Refusal::new(status, detail).closing()), &[], terms, &Label::unknown(), cx);
+    }
+
+    fn answer(
+        &mut self,
+        plan: Result<Plan<'_>, Refusal>,
+        body: &[u8],
+        mut terms: Terms,
+        label: &Label<'_>,
+        cx: &mut Context,
+    ) {
+        // An answer that ends the server's life, or a connection too many, says that it is the last.
+        terms.persists &= !cx.gauges.draining && !self.surplus;
+        let (service, moment, gauges, out) = cx.answering();
+        let Answered { status, reply, persists } = service.answer(plan, body, terms, gauges, &moment, out);
+        if !matches!(reply, Reply::Hold(_)) {
+            let Label { method, path, transport } = label;
+            cx.record(Line { peer: None, method, path, status, transport, ticks: 0 }, || {
+                self.stream.peer_addr().ok()
+            });
+        }
+        let (slot, now) = (self.key.slot, cx.now());
+        match reply {
+            Reply::Done if persists => self.due_in(cx.options.idle_timeout, cx),
+            Reply::Done => self.end(cx),
+            Reply::Hold(held) => {
+                cx.service.counters.held += 1;
+                cx.service.hub.join(held.topic, slot, now);
+                self.due_in(u32::from(held.wait), cx);
+                self.state = State::Held { held, since: now };
+            }
+            Reply::Stream(following) => {
+                cx.service.counters.streams += 1;
+                self.state = State::Stream(following);
+                self.due_in(cx.options.heartbeat, cx);
+                cx.service.hub.join(following.topic, slot, now);
+                // At once: until then it stands with those at the head, where it may not belong.
+                self.flush(cx);
+            }
+            Reply::Socket { following, may_publish } => {
+                cx.service.counters.sockets += 1;
+                self.state = State::Socket(Socket::Topic { following, may_publish, pinged: false });
+                self.due_in(cx.options.ping_interval, cx);
+                cx.service.hub.join(following.topic, slot, now);
+                self.flush(cx);
+            }
+            Reply::Gap => {
+                self.start_close(socket::CLOSE_GAP, "gap", cx);
+            }
+            Reply::Echo => {
+                cx.service.counters.sockets += 1;
+                self.state = State::Socket(Socket::Echo { pinged: false });
+                self.due_in(cx.options.ping_interval, cx);
+            }
+        }
+    }
+
+    /// No request has come in time, or not all of it.
+    pub(super) fn expire_request(&mut self, cx: &mut Context) {
+        match self.busy.as_ref().map(|busy| &busy.partial) {
+            None | Some(Partial::None) => self.end(cx),
+            Some(_) => {
+                self.busy().partial = Partial::None;
+                self.refuse(
+                    Status::REQUEST_TIMEOUT,
+                    "The request did not come in time (RFC 9110 §15.5.9).".into(),
+                    cx,
+                );
+            }
+        }
+    }
+
+    /// The server is about to end: every connection is brought to its own end.
+    pub fn drain(&mut self, cx: &mut Context) {
+        match self.state {
+            State::Request => {
+                let busy = self.busy.as_ref();
+                if busy.is_none_or(|busy| busy.waiting.is_empty() && matches!(busy.partial, Partial::None)) {
+                    self.end(cx);
+                }
+            }
+            State::Held { .. } => self.release(cx),
+            State::Stream(following) => {
+                self.leave(None, State::Ending, cx);
+                let retry = cx.retry();
+                stream::write_end(following.encoding, Some(retry), &mut cx.out);
+                self.end(cx);
+            }
+            State::Socket(Socket::Topic { .. } | Socket::Echo { .. }) => {
+                self.start_close(CloseCode::GOING_AWAY, "the server is about to end", cx);
+                self.flush(cx);
+            }
+            State::Socket(Socket::Closing) | State::Ending | State::Lingering | State::Closed => {}
+        }
+        if !matches!(self.state, State::Closed) {
+            self.arm(cx);
+        }
+    }
+}
+
+impl Label<'_> {
+    fn unknown() -> Label<'static> {
+        Label { method: "-".into(), path: "-".into(), transport: "-" }
+    }
+
+    fn into_owned(self) -> Label<'static> {
+        Label {
+            method: self.method.into_owned().into(),
+            path: self.path.into_owned().into(),
+            transport: self.transport,
+        }
+    }
+}
