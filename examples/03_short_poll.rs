@@ -27,7 +27,7 @@
 //! $ printf 'GET /topics/demo?since=1 HTTP/1.1\r\nHost: a\r\n\r\n' | nc -q 1 127.0.0.1 8080
 //! HTTP/1.1 200 OK
 //! Content-Type: application/json
-//! Content-Length: 80
+//! Content-Length: 79
 //!
 //! {"events":[{"id":"2","event":"message","data":"a \"quoted\" two"}],"next":"2"}
 //! ```

@@ -51,18 +51,18 @@
 //!
 //! {"id":"2"}
 //! $ curl 'http://127.0.0.1:8080/topics/demo?since=1&wait=60'
-//! {"events":[{"id":"2","event":"message","data":"two\nlines"}],"next":"2"}
+//! {"events":[{"id":"2","event":"message","data":"two\u000alines"}],"next":"2"}
 //! ```
 //!
-//! **Break it:** follow, and do not read. Then publish 200 MB:
+//! **Break it:** follow, and do not read. Then publish 100 MB:
 //!
 //! ```text
 //! $ for i in $(seq 5); do curl -sN -H 'Accept: text/event-stream' http://127.0.0.1:8080/topics/demo | sleep 60 & done
-//! $ for i in $(seq 200); do head -c 1M /dev/zero | tr '\0' x | curl -s -H Expect: -d @- http://127.0.0.1:8080/topics/demo; done
+//! $ for i in $(seq 100); do head -c 1M /dev/zero | tr '\0' x | curl -s -H Expect: -d @- http://127.0.0.1:8080/topics/demo; done
 //! $ ps -o rss,comm -C 05_sse
 //! ```
 //!
-//! The topic keeps the 200 MB once, and each of the five outboxes keeps nearly as much again. A
+//! The topic keeps the 100 MB once, and each of the five outboxes keeps nearly as much again. A
 //! follower that does not read costs as much as everything published since, and stays as long as it
 //! likes.
 //!
