@@ -1,0 +1,337 @@
+//! The transcripts at the top of each example, typed and compared.
+//!
+//! A transcript is a fenced block of the kind `console`. A line that begins with `$ ` is a command (a
+//! backslash at its end continues it), and what follows up to the next one is its whole output. Blocks are typed in
+//! their order against one server. A block `first` is left running while the next one, `second`, is
+//! typed in another terminal, and its output is compared after that. Blocks of another kind are not run.
+//!
+//! Each transcript is typed twice. The interpreter below knows `printf '…' | nc …`, with `| cat -v` behind
+//! it or not, and `curl` with -d, -H, -i and -N: it speaks the same bytes over a socket of its own, so it
+//! needs neither tool. And where the real `sh`, `nc` (one that knows -q) and `curl` are there, they have
+//! to see the same.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Instant;
+
+use crate::server::{PATIENCE, Server};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Typist {
+    Interpreter,
+    Shell,
+}
+
+impl Typist {
+    pub fn is_here(self) -> bool {
+        let asks = "command -v nc && command -v curl && nc -h 2>&1 | grep -q -e '-q '";
+        let ask = || Command::new("sh").args(["-c", asks]).stdout(Stdio::null()).status();
+        self == Typist::Interpreter || ask().is_ok_and(|status| status.success())
+    }
+}
+
+#[derive(PartialEq)]
+enum Terminal {
+    Only,
+    First,
+    Second,
+}
+
+struct Block {
+    terminal: Terminal,
+    steps: Vec<Step>,
+}
+
+struct Step {
+    command: String,
+    output: String,
+}
+
+pub fn play(name: &str, typist: Typist) {
+    if !typist.is_here() {
+        eprintln!("{name}: not typed into a shell, which has no nc with -q or no curl");
+        return;
+    }
+    let source = format!("{}/examples/{name}.rs", env!("CARGO_MANIFEST_DIR"));
+    let blocks = parse(&std::fs::read_to_string(source).expect("the example's source"));
+    assert!(blocks.iter().map(|block| block.steps.len()).sum::<usize>() > 2, "{name} shows nothing");
+    let server = Server::start(name);
+    let mut left_running = Vec::new();
+    for block in blocks {
+        let is_second = block.terminal == Terminal::Second;
+        for step in block.steps {
+            if step.command == format!("cargo run --example {name}") {
+                assert_eq!(server.greeting.replace(&server.port.to_string(), "8080"), step.output);
+                continue;
+            }
+            let running = Running::start(&step.command.replace("8080", &server.port.to_string()), typist);
+            match block.terminal {
+                Terminal::First => left_running.push((running, step)),
+                _ => running.ends_with(&step, typist),
+            }
+        }
+        if is_second {
+            left_running.drain(..).for_each(|(running, step)| running.comes_to(&step, typist));
+        }
+    }
+    assert!(left_running.is_empty(), "{name}: a block `first` has no `second`");
+}
+
+fn parse(source: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut fence = None;
+    let mut continues = false;
+    for line in source.lines().map_while(|line| line.strip_prefix("//!")) {
+        let line = line.strip_prefix(' ').unwrap_or(line);
+        match (fence, line.strip_prefix("```")) {
+            (None, Some(kind)) => {
+                fence = Some(kind);
+                let terminal = match kind {
+                    "console first" => Terminal::First,
+                    "console second" => Terminal::Second,
+                    _ => Terminal::Only,
+                };
+                if kind.starts_with("console") {
+                    blocks.push(Block { terminal, steps: Vec::new() });
+                }
+            }
+            (Some(_), Some(_)) => fence = None,
+            (Some(kind), None) if kind.starts_with("console") => {
+                let steps = &mut blocks.last_mut().expect("the fence began a block").steps;
+                let command = line.strip_prefix("$ ").filter(|_| !continues);
+                let typed = command.unwrap_or(line);
+                if command.is_some() {
+                    steps.push(Step { command: String::new(), output: String::new() });
+                }
+                let step = steps.last_mut().expect("a block begins with a command");
+                if command.is_some() || continues {
+                    continues = typed.ends_with('\\');
+                    step.command += typed.strip_suffix('\\').unwrap_or(typed);
+                } else {
+                    step.output += &format!("{line}\n");
+                }
+            }
+            _ => {}
+        }
+    }
+    blocks
+}
+
+/// A command under way, and what it has put out so far.
+struct Running {
+    pieces: Receiver<Vec<u8>>,
+    output: Vec<u8>,
+    shell: Option<Child>,
+}
+
+impl Running {
+    fn start(command: &str, typist: Typist) -> Running {
+        let (sender, pieces) = channel();
+        let shell = match typist {
+            Typist::Interpreter => {
+                interpret(command, sender);
+                None
+            }
+            Typist::Shell => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+                let mut shell = shell.spawn().expect("sh starts");
+                let stdout = shell.stdout.take().expect("stdout is piped");
+                thread::spawn(move || pass_on(stdout, |piece| sender.send(piece.to_vec()).is_ok()));
+                Some(shell)
+            }
+        };
+        Running { pieces, output: Vec::new(), shell }
+    }
+
+    /// The command ends, and this is all it has put out.
+    fn ends_with(mut self, step: &Step, typist: Typist) {
+        while self.waits_for_more(step) {}
+        let output = self.text();
+        assert!(is_shown(&output, step), "{typist:?}: $ {}\n{output}\nis not\n{}", step.command, step.output);
+    }
+
+    /// The command may go on, but this is what it has put out at some time.
+    fn comes_to(mut self, step: &Step, typist: Typist) {
+        while !is_shown(&self.text(), step) {
+            let more = self.waits_for_more(step);
+            let output = self.text();
+            assert!(more, "{typist:?}: $ {}\n{output}\nis not\n{}", step.command, step.output);
+        }
+    }
+
+    fn waits_for_more(&mut self, step: &Step) -> bool {
+        match self.pieces.recv_timeout(PATIENCE) {
+            Ok(piece) => self.output.extend(piece),
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(_) => panic!("$ {}\nneither ends nor goes on after\n{}", step.command, self.text()),
+        }
+        true
+    }
+
+    /// As a terminal shows it, where a carriage return before a line feed is not seen.
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.output).replace("\r\n", "\n")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(shell) = &mut self.shell {
+            let _ = shell.kill();
+            let _ = shell.wait();
+        }
+    }
+}
+
+/// The end of a block also ends its last line.
+fn is_shown(output: &str, step: &Step) -> bool {
+    output == step.output || format!("{output}\n") == step.output
+}
+
+/// Hands on what comes, piece by piece, until it ends or is no longer wanted.
+fn pass_on(mut source: impl Read, mut wants_more: impl FnMut(&[u8]) -> bool) {
+    let mut piece = [0; 4096];
+    while let Ok(length @ 1..) = source.read(&mut piece) {
+        if !wants_more(&piece[..length]) {
+            break;
+        }
+    }
+}
+
+fn interpret(command: &str, output: Sender<Vec<u8>>) {
+    let words = words(command);
+    let stages: Vec<Vec<&str>> =
+        words.split(|word| word == "|").map(|stage| stage.iter().map(String::as_str).collect()).collect();
+    let stages: Vec<&[&str]> = stages.iter().map(Vec::as_slice).collect();
+    match stages[..] {
+        [["printf", format], ["nc", "-q", "1", host, port], ref rest @ ..] => {
+            let shows_controls = match rest {
+                [] => false,
+                [["cat", "-v"]] => true,
+                _ => panic!("the interpreter does not know {rest:?}"),
+            };
+            let stream = connect(&format!("{host}:{port}"), &printf(format));
+            stream.shutdown(Shutdown::Write).expect("the connection stands");
+            thread::spawn(move || {
+                pass_on(stream, |piece| {
+                    let piece = if shows_controls { cat_v(piece) } else { piece.to_vec() };
+                    output.send(piece).is_ok()
+                })
+            });
+        }
+        [["curl", arguments @ ..]] => curl(arguments, output),
+        _ => panic!("the interpreter does not know {command:?}"),
+    }
+}
+
+/// Words as the shell takes them: blanks divide them, and within single quotes nothing does.
+fn words(command: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut is_quoted = false;
+    for character in command.chars() {
+        match character {
+            '\'' => is_quoted = !is_quoted,
+            ' ' if !is_quoted => words.push(String::new()),
+            _ => words.last_mut().expect("there is always one").push(character),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// The escapes of printf(1) that the transcripts use: `\n`, `\r` and three octal digits.
+fn printf(format: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = format.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        bytes.push(match (first, after) {
+            (b'\\', [b'n', after @ ..]) => {
+                rest = after;
+                b'\n'
+            }
+            (b'\\', [b'r', after @ ..]) => {
+                rest = after;
+                b'\r'
+            }
+            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) => {
+                rest = after;
+                (a - b'0') << 6 | (b - b'0') << 3 | (c - b'0')
+            }
+            (b'\\' | b'%', _) => panic!("the interpreter does not know this of printf: {format}"),
+            _ => *first,
+        });
+    }
+    bytes
+}
+
+/// Bytes as `cat -v` shows them.
+fn cat_v(bytes: &[u8]) -> Vec<u8> {
+    let mut shown = Vec::new();
+    for &byte in bytes {
+        if byte >= 0x80 {
+            shown.extend(b"M-");
+        }
+        match byte & 0x7f {
+            b'\n' | b'\t' if byte < 0x80 => shown.push(byte),
+            low @ 0..0x20 => shown.extend([b'^', low + 0x40]),
+            0x7f => shown.extend(b"^?"),
+            low => shown.push(low),
+        }
+    }
+    shown
+}
+
+fn connect(address: &str, bytes: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.write_all(bytes).expect("it reads");
+    stream
+}
+
+fn curl(arguments: &[&str], output: Sender<Vec<u8>>) {
+    let (mut fields, mut data, mut shows_head, mut url) = (String::new(), None, false, "");
+    let mut arguments = arguments.iter();
+    while let Some(&argument) = arguments.next() {
+        match argument {
+            "-N" | "-s" => {}
+            "-i" => shows_head = true,
+            "-H" => fields += &format!("{}\r\n", arguments.next().expect("a field")),
+            "-d" => data = Some(*arguments.next().expect("data")),
+            _ if argument.starts_with("http://") => url = argument,
+            _ => panic!("the interpreter does not know this of curl: {argument}"),
+        }
+    }
+    let (address, target) = url["http://".len()..].split_once('/').expect("a URL with a path");
+    let method = if data.is_some() { "POST" } else { "GET" };
+    if let Some(data) = data {
+        let length = data.len();
+        fields += &format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n");
+    }
+    let data = data.unwrap_or_default();
+    let request = format!("{method} /{target} HTTP/1.1\r\nHost: {address}\r\n{fields}\r\n{data}");
+    let stream = connect(address, request.as_bytes());
+    thread::spawn(move || hand_out_answer(stream, shows_head, output));
+}
+
+/// Hands out an answer as curl does: its body, as it comes, to its end or to the connection's.
+fn hand_out_answer(stream: TcpStream, shows_head: bool, output: Sender<Vec<u8>>) {
+    let mut answer = Vec::new();
+    let mut handed_out = 0;
+    let deadline = Instant::now() + PATIENCE;
+    pass_on(stream, |piece| {
+        answer.extend_from_slice(piece);
+        let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return true };
+        let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        let from = if shows_head { 0 } else { end + 4 };
+        let is_sent = output.send(answer[from.max(handed_out)..].to_vec()).is_ok();
+        handed_out = answer.len();
+        let is_whole = length.is_some_and(|length| answer.len() >= end + 4 + length);
+        is_sent && !is_whole && Instant::now() < deadline
+    });
+}
