@@ -87,6 +87,17 @@ pub enum Socket {
     Closing,
 }
 
+/// What the poll has told of a connection.
+#[derive(Clone, Copy, Default)]
+pub struct Told {
+    /// There is something to read.
+    pub readable: bool,
+    /// There is room to write.
+    pub writable: bool,
+    /// The client has ended its side.
+    pub ended: bool,
+}
+
 /// Where reading stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
@@ -94,6 +105,8 @@ enum Input {
     Drained,
     /// The socket has told that there is something.
     Ready,
+    /// The socket has told that the client has ended its side, behind what is still to be read.
+    Ending,
     /// The client has ended its side.
     Ended,
 }
@@ -169,11 +182,13 @@ impl Connection {
     }
 
     /// The poll has told of it.
-    pub fn serve(&mut self, readable: bool, writable: bool, buffer: &mut [u8], cx: &mut Context) {
-        if readable && self.input == Input::Drained {
+    pub fn serve(&mut self, told: Told, buffer: &mut [u8], cx: &mut Context) {
+        if told.ended && self.input != Input::Ended {
+            self.input = Input::Ending;
+        } else if told.readable && self.input == Input::Drained {
             self.input = Input::Ready;
         }
-        if writable && self.busy.is_some() {
+        if told.writable && self.busy.is_some() {
             self.flush(cx);
         }
         self.resume(buffer, cx);
@@ -189,7 +204,7 @@ impl Connection {
                 self.flush(cx);
                 continue;
             }
-            if self.input != Input::Ready {
+            if !matches!(self.input, Input::Ready | Input::Ending) {
                 break;
             }
             if reads == READS_A_TURN {
@@ -218,8 +233,9 @@ impl Connection {
             }
             Ok(length) => {
                 cx.service.counters.bytes_read += length as u64;
-                if length < buffer.len() {
-                    // A short read has emptied the socket, and the next bytes will be told of (epoll(7), question 9).
+                if length < buffer.len() && self.input == Input::Ready {
+                    // A short read has emptied the socket, and the next bytes will be told of (epoll(7), question 9); but
+                    // of an end that has been told of, nothing more will.
                     self.input = Input::Drained;
                 }
                 self.receive(&mut buffer[..length], cx);

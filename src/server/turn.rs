@@ -8,7 +8,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 
-use super::connection::Connection;
+use super::connection::{Connection, Told};
 use super::delivery::SharedRest;
 use super::slab::Key;
 use super::{LISTENER, STOP, Server};
@@ -72,15 +72,15 @@ impl Server {
                 }
                 token => {
                     let (readable, writable) = (event.is_readable(), event.is_writable());
-                    self.with(Key::of(token), |connection, buffer, cx| {
-                        connection.serve(readable, writable, buffer, cx);
-                    });
+                    let told = Told { readable, writable, ended: event.is_read_closed() };
+                    self.with(Key::of(token), |connection, buffer, cx| connection.serve(told, buffer, cx));
                 }
             }
         }
         self.events = events;
         for key in ready {
-            self.with(key, |connection, buffer, cx| connection.serve(false, true, buffer, cx));
+            let told = Told { writable: true, ..Told::default() };
+            self.with(key, |connection, buffer, cx| connection.serve(told, buffer, cx));
         }
         self.sweep();
         self.deadlines();

@@ -1,6 +1,6 @@
-//! The six bare examples, each as a process of its own on a port that was free.
+//! The six bare examples and the command, each as a process of its own on a port that was free.
 //!
-//! What stands at the top of an example is typed for real and compared: see `transcript`, which needs
+//! What stands at the top of an example, in the README and in the documentation is typed for real and compared: see `transcript`, which needs
 //! neither netcat nor curl. The rest is what a learner's first commands do not show: input that comes byte by byte,
 //! readers that do not read, requests that are none, an independent WebSocket client, and that what is said to
 //! break does break.
@@ -15,7 +15,7 @@ use std::thread;
 use tungstenite::{Error, Message, WebSocket, protocol::frame::coding::CloseCode};
 
 use server::{Server, body, eventually, expect, is_silent};
-use transcript::{Typist, play};
+use transcript::{Typist, play, play_page};
 
 const WITH_TOPIC: [&str; 4] = ["03_short_poll", "04_long_poll", "05_sse", "06_websocket"];
 const MIB: usize = 1 << 20;
@@ -77,6 +77,22 @@ mod the_lines_at_the_top {
     fn of_06_websocket() {
         play("06_websocket", Typist::Interpreter);
         play("06_websocket", Typist::Shell);
+    }
+}
+
+mod the_lines {
+    use super::{Typist, play_page};
+
+    #[test]
+    fn of_the_readme() {
+        play_page("README.md", Typist::Interpreter);
+        play_page("README.md", Typist::Shell);
+    }
+
+    #[test]
+    fn of_the_interface() {
+        play_page("docs/interface.md", Typist::Interpreter);
+        play_page("docs/interface.md", Typist::Shell);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The transcripts at the top of each example, typed and compared.
+//! The transcripts at the top of each example and in the pages of the documentation, typed and compared.
 //!
 //! A transcript is a fenced block of the kind `console`. A line that begins with `$ ` is a command (a
 //! backslash at its end continues it), and what follows up to the next one is its whole output. Blocks are typed in
@@ -48,26 +48,58 @@ struct Block {
 struct Step {
     command: String,
     output: String,
+    /// What of the output is compared.
+    compared: fn(&str) -> String,
 }
 
+impl Step {
+    /// The command with the ids that this life of the server gives, where it names one.
+    fn with_ids_of(&self, server: &Server, command: &str) -> String {
+        if with_epoch(command, "") == command {
+            return command.to_owned();
+        }
+        let next = server.get("/topics/unknown");
+        let epoch = next.split('"').find(|word| word.as_bytes().get(EPOCH) == Some(&b'-'));
+        with_epoch(command, &epoch.expect("an id")[..EPOCH])
+    }
+}
+
+/// Types what stands at the top of an example, where nothing varies from one time to the next.
 pub fn play(name: &str, typist: Typist) {
+    let text = read(&format!("examples/{name}.rs"));
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
+    let blocks = parse(lines.map(|line| line.strip_prefix(' ').unwrap_or(line)), str::to_owned);
+    play_on(name, &format!("cargo run --example {name}"), blocks, typist, || Server::start(name));
+}
+
+/// Types what stands in a page of the documentation, where [`without_what_varies`] is left out of the comparison.
+pub fn play_page(path: &str, typist: Typist) {
+    let blocks = parse(read(path).lines(), without_what_varies);
+    play_on(path, "cargo run --release", blocks, typist, Server::start_barewire);
+}
+
+fn read(path: &str) -> String {
+    let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn play_on(name: &str, start: &str, blocks: Vec<Block>, typist: Typist, server: impl FnOnce() -> Server) {
     if !typist.is_here() {
         eprintln!("{name}: not typed into a shell, which has no nc with -q or no curl");
         return;
     }
-    let source = format!("{}/examples/{name}.rs", env!("CARGO_MANIFEST_DIR"));
-    let blocks = parse(&std::fs::read_to_string(source).expect("the example's source"));
     assert!(blocks.iter().map(|block| block.steps.len()).sum::<usize>() > 2, "{name} shows nothing");
-    let server = Server::start(name);
+    let server = server();
     let mut left_running = Vec::new();
     for block in blocks {
         let is_second = block.terminal == Terminal::Second;
         for step in block.steps {
-            if step.command == format!("cargo run --example {name}") {
+            if step.command == start {
                 assert_eq!(server.greeting.replace(&server.port.to_string(), "8080"), step.output);
                 continue;
             }
-            let running = Running::start(&step.command.replace("8080", &server.port.to_string()), typist);
+            let command = step.command.replace("8080", &server.port.to_string());
+            let running = Running::start(&step.with_ids_of(&server, &command), typist);
             match block.terminal {
                 Terminal::First => left_running.push((running, step)),
                 _ => running.ends_with(&step, typist),
@@ -80,12 +112,48 @@ pub fn play(name: &str, typist: Typist) {
     assert!(left_running.is_empty(), "{name}: a block `first` has no `second`");
 }
 
-fn parse(source: &str) -> Vec<Block> {
+/// What differs each time: the epoch in an id (eight letters and digits, a hyphen, a number), the date, the jitter of
+/// `retry`, and where among the events a comment stands that only keeps a stream alive.
+fn without_what_varies(text: &str) -> String {
+    let text = &text.replace("3\n:\n\n\n", "");
+    let line = |line: &str| {
+        let (name, value) = line.split_once(": ").unwrap_or_default();
+        match name {
+            "Date" => "Date: …".to_owned() + &value[value.find("GMT").unwrap_or(0)..],
+            "retry" if value.trim_end().bytes().all(|byte| byte.is_ascii_digit()) => "retry: …".to_owned(),
+            _ => with_epoch(line, "…"),
+        }
+    };
+    let ends_line = text.ends_with('\n');
+    let lines: Vec<String> = text.lines().map(line).collect();
+    lines.join("\n") + if ends_line { "\n" } else { "" }
+}
+
+/// `text` with another epoch in each of its ids.
+fn with_epoch(text: &str, epoch: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('-') {
+        let (before, after) = rest.split_at(at);
+        let word = before.len() - before.bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
+        let is_id =
+            before.len() - word == EPOCH && after[1..].starts_with(|next: char| next.is_ascii_digit());
+        out += if is_id { &before[..word] } else { before };
+        out += if is_id { epoch } else { "" };
+        out.push('-');
+        rest = &after[1..];
+    }
+    out + rest
+}
+
+/// How long an epoch is, in an id of the command.
+const EPOCH: usize = 8;
+
+fn parse<'a>(source: impl Iterator<Item = &'a str>, compared: fn(&str) -> String) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut fence = None;
     let mut continues = false;
-    for line in source.lines().map_while(|line| line.strip_prefix("//!")) {
-        let line = line.strip_prefix(' ').unwrap_or(line);
+    for line in source {
         match (fence, line.strip_prefix("```")) {
             (None, Some(kind)) => {
                 fence = Some(kind);
@@ -104,7 +172,7 @@ fn parse(source: &str) -> Vec<Block> {
                 let command = line.strip_prefix("$ ").filter(|_| !continues);
                 let typed = command.unwrap_or(line);
                 if command.is_some() {
-                    steps.push(Step { command: String::new(), output: String::new() });
+                    steps.push(Step { command: String::new(), output: String::new(), compared });
                 }
                 let step = steps.last_mut().expect("a block begins with a command");
                 if command.is_some() || continues {
@@ -189,7 +257,8 @@ impl Drop for Running {
 
 /// The end of a block also ends its last line.
 fn is_shown(output: &str, step: &Step) -> bool {
-    output == step.output || format!("{output}\n") == step.output
+    let (output, shown) = ((step.compared)(output), (step.compared)(&step.output));
+    output == shown || format!("{output}\n") == shown
 }
 
 /// Hands on what comes, piece by piece, until it ends or is no longer wanted.
@@ -208,7 +277,7 @@ fn interpret(command: &str, output: Sender<Vec<u8>>) {
         words.split(|word| word == "|").map(|stage| stage.iter().map(String::as_str).collect()).collect();
     let stages: Vec<&[&str]> = stages.iter().map(Vec::as_slice).collect();
     match stages[..] {
-        [["printf", format], ["nc", "-q", "1", host, port], ref rest @ ..] => {
+        [["printf", format], ["nc", "-q", _, host, port], ref rest @ ..] => {
             let shows_controls = match rest {
                 [] => false,
                 [["cat", "-v"]] => true,
@@ -223,7 +292,10 @@ fn interpret(command: &str, output: Sender<Vec<u8>>) {
                 })
             });
         }
-        [["curl", arguments @ ..]] => curl(arguments, output),
+        [["curl", arguments @ ..]] => curl(arguments, "", output),
+        [["printf", format], ["curl", arguments @ ..]] => {
+            curl(arguments, &String::from_utf8(printf(format)).expect("text"), output);
+        }
         _ => panic!("the interpreter does not know {command:?}"),
     }
 }
@@ -292,7 +364,8 @@ fn connect(address: &str, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-fn curl(arguments: &[&str], output: Sender<Vec<u8>>) {
+/// `input` is what comes from a pipe.
+fn curl<'a>(arguments: &[&'a str], input: &'a str, output: Sender<Vec<u8>>) {
     let (mut fields, mut data, mut shows_head, mut url) = (String::new(), None, false, "");
     let mut arguments = arguments.iter();
     while let Some(&argument) = arguments.next() {
@@ -300,6 +373,10 @@ fn curl(arguments: &[&str], output: Sender<Vec<u8>>) {
             "-N" | "-s" => {}
             "-i" => shows_head = true,
             "-H" => fields += &format!("{}\r\n", arguments.next().expect("a field")),
+            "--data-binary" => {
+                assert_eq!(arguments.next(), Some(&"@-"), "the interpreter knows no other data in binary");
+                data = Some(input);
+            }
             "-d" => data = Some(*arguments.next().expect("data")),
             _ if argument.starts_with("http://") => url = argument,
             _ => panic!("the interpreter does not know this of curl: {argument}"),
@@ -309,7 +386,10 @@ fn curl(arguments: &[&str], output: Sender<Vec<u8>>) {
     let method = if data.is_some() { "POST" } else { "GET" };
     if let Some(data) = data {
         let length = data.len();
-        fields += &format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n");
+        if !fields.contains("Content-Type") {
+            fields += "Content-Type: application/x-www-form-urlencoded\r\n";
+        }
+        fields += &format!("Content-Length: {length}\r\n");
     }
     let data = data.unwrap_or_default();
     let request = format!("{method} /{target} HTTP/1.1\r\nHost: {address}\r\n{fields}\r\n{data}");
@@ -326,8 +406,11 @@ fn hand_out_answer(stream: TcpStream, shows_head: bool, output: Sender<Vec<u8>>)
         answer.extend_from_slice(piece);
         let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return true };
         let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
-        let length =
-            head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        let length = if head.contains(" 304 ") {
+            Some(0) // RFC 9110 §15.4.5: it has no content, whatever its length says
+        } else {
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok())
+        };
         let from = if shows_head { 0 } else { end + 4 };
         let is_sent = output.send(answer[from.max(handed_out)..].to_vec()).is_ok();
         handed_out = answer.len();

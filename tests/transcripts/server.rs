@@ -1,4 +1,4 @@
-//! A built example as a process, and plain sockets to talk to it.
+//! A built example, or the command itself, as a process, and plain sockets to talk to it.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
@@ -19,6 +19,13 @@ impl Server {
     pub fn start(name: &str) -> Server {
         let mut command = Command::new(path(name));
         command.arg("0");
+        Server::run(command)
+    }
+
+    /// Starts the command, as a reader of the README does, but for the port.
+    pub fn start_barewire() -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
+        command.args(["--listen", "127.0.0.1:0", "--quiet"]);
         Server::run(command)
     }
 
