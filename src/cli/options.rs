@@ -216,6 +216,19 @@ const ROWS: &[Row] = &[
     number!("drain-timeout", "SECONDS", "for all to end, after SIGTERM or SIGINT", 1, DAY, drain_timeout),
 ];
 
+/// Descriptors that are no connection's: the standard three, the listener, the poll, the stop stream, those of
+/// connections that are only told to come again, and some over.
+const RESERVE: u64 = 100;
+
+/// The defaults of the command: as many connections as there may be open files, less a reserve. The soft limit is
+/// raised to the hard one; where that can't be done, it stays.
+pub fn defaults() -> Options {
+    let library = Options::default();
+    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(library.max_connections as u64 + RESERVE);
+    let connections = files.saturating_sub(RESERVE).max(1);
+    Options { max_connections: usize::try_from(connections).unwrap_or(usize::MAX), ..library }
+}
+
 /// What the arguments ask for.
 pub enum Asked {
     /// To serve.
@@ -252,7 +265,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>, defaults: Options) -> Re
 
 /// The help: all options in one table, with their defaults.
 pub fn help() -> String {
-    let defaults = super::serve::defaults();
+    let defaults = defaults();
     let mut out = String::from("Options of barewire serve:\n\n");
     let rows = ROWS.iter().map(|row| match row.take {
         Take::Nothing(_) => (format!("--{}", row.name), String::new(), row.help),

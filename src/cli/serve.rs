@@ -11,13 +11,9 @@ use signal_hook::low_level::pipe;
 use super::options::{self, Asked};
 use crate::server::{Options, Server};
 
-/// Descriptors that are no connection's: the standard three, the listener, the poll, the stop stream, those of
-/// connections that are only told to come again, and some over.
-const RESERVE: u64 = 100;
-
 /// Serves until a signal ends it.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let options = match options::parse(arguments, defaults()) {
+    let options = match options::parse(arguments, options::defaults()) {
         Ok(Asked::Serve(options)) => *options,
         Ok(Asked::Help) => {
             print!("{}", options::help());
@@ -33,15 +29,6 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The defaults of the command: as many connections as there may be open files, less a reserve. The soft limit is
-/// raised to the hard one; where that can't be done, it stays.
-pub fn defaults() -> Options {
-    let library = Options::default();
-    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(library.max_connections as u64 + RESERVE);
-    let connections = files.saturating_sub(RESERVE).max(1);
-    Options { max_connections: usize::try_from(connections).unwrap_or(usize::MAX), ..library }
 }
 
 fn serve(options: Options) -> io::Result<()> {

@@ -13,6 +13,7 @@
 pub mod access;
 pub mod answer;
 pub mod encoding;
+mod following;
 pub mod metrics;
 pub mod poll;
 mod publish;
@@ -21,4 +22,5 @@ mod service;
 pub mod socket;
 pub mod stream;
 
-pub use service::{Answered, Following, Policy, Reply, Service};
+pub use following::Following;
+pub use service::{Answered, Policy, Reply, Service};

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 
 use super::access::Access;
 use super::answer::{Moment, Refusal, Terms};
+use super::following::Following;
 use super::metrics::{self, Counters, Gauges};
 use super::poll::{Held, Poll};
 use super::publish::publish;
 use super::route::Plan;
 use super::{socket, stream};
-use crate::hub::{Cursor, Dropped, Gap, Hub, Placement, Since, TopicKey};
+use crate::hub::{Dropped, Gap, Hub, Placement, Since, TopicKey};
 use crate::protocol::http::Status;
-use crate::transport::encoding::Encoding;
 
 /// What the server grants.
 #[derive(Clone, Debug)]
@@ -39,17 +39,6 @@ impl Default for Policy {
             batch_bytes: 1 << 20,
         }
     }
-}
-
-/// A follower whose connection holds its cursor.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Following {
-    /// The topic.
-    pub topic: TopicKey,
-    /// What has been given to it.
-    pub cursor: Cursor,
-    /// In which bytes it gets its events.
-    pub encoding: Encoding,
 }
 
 /// What becomes of the connection, when the answer's bytes are written.

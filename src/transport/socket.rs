@@ -2,9 +2,9 @@
 
 use super::answer::{Moment, Terms};
 use super::encoding::Encoding;
+use super::following::{Following, gap_json};
 use super::route::SUBPROTOCOL_TEXT;
-use super::service::Following;
-use crate::hub::{Gap, Hub, Placement, TopicKey};
+use crate::hub::{Hub, Placement, TopicKey};
 use crate::protocol::http::ResponseHead;
 use crate::protocol::http::Status;
 use crate::protocol::json;
@@ -62,17 +62,4 @@ pub fn open(
     }
     let cursor = hub.cursor(topic, placement.after, encoding.encoder(), moment.tick);
     Some(Following { topic, cursor, encoding })
-}
-
-/// A gap, as event streams and WebSockets tell of it.
-pub fn gap_json(gap: &Gap) -> String {
-    let mut out = b"{\"since\":".to_vec();
-    json::write_string(&gap.since, &mut out);
-    out.extend_from_slice(b",\"oldest\":");
-    match gap.oldest {
-        Some(oldest) => json::write_string(&oldest.to_string(), &mut out),
-        None => out.extend_from_slice(b"null"),
-    }
-    out.push(b'}');
-    String::from_utf8_lossy(&out).into_owned()
 }

@@ -2,8 +2,7 @@
 
 use super::answer::{Moment, Terms};
 use super::encoding::Encoding;
-use super::service::Following;
-use super::socket::gap_json;
+use super::following::{Following, gap_json};
 use crate::hub::{Hub, Placement, TopicKey};
 use crate::protocol::http;
 use crate::protocol::http::{Status, Version};
