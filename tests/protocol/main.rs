@@ -2,5 +2,6 @@
 
 mod event_stream;
 mod http;
+mod http_response;
 mod vectors;
 mod websocket;
