@@ -5,3 +5,4 @@ mod http;
 mod http_response;
 mod vectors;
 mod websocket;
+mod websocket_opening;

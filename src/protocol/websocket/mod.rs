@@ -8,6 +8,11 @@
 //! 4. [`utf8`] — text that is checked while it arrives (§8.1).
 //! 5. [`close`] — the last frame each side sends, and the codes in it (§5.5.1, §7.4).
 //! 6. [`message`] — the receiver: from bytes cut anywhere to messages and control frames (§5.4, §6.2).
+//!
+//! And from the client's side:
+//!
+//! 7. [`uri`] — where to connect (§3).
+//! 8. [`opening`] — what to ask for, and how to judge the answer (§4.1).
 
 pub mod close;
 mod failure;
@@ -15,4 +20,6 @@ pub mod frame;
 pub mod handshake;
 pub mod mask;
 pub mod message;
+pub mod opening;
+pub mod uri;
 pub mod utf8;
