@@ -85,7 +85,7 @@ impl<'a> Opening<'a> {
     }
 
     fn validate(&self) -> Result<(), RequestError> {
-        if !host_and_port(self.host).is_some_and(|(host, _)| !host.is_empty()) {
+        if host_and_port(self.host).is_none_or(|(host, _)| host.is_empty()) {
             return Err(RequestError::Host);
         }
         let is_target = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
