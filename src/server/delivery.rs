@@ -272,6 +272,11 @@ impl Connection {
             if let Some(SharedRest { bytes, start, end }) = shared {
                 self.busy().outbox.push_front_shared(bytes, start, end);
             } else {
+                let now = cx.now();
+                if cx.service.hub.is_behind(topic, self.key.slot) {
+                    // The run that it stands in may have been dropped to make room, and is made anew, byte for byte.
+                    cx.service.hub.prepare(topic, cursor, encoding.encoder(), 1, now);
+                }
                 let log = &cx.service.hub.topic(topic).log;
                 let left = log.left_of_event(cursor, encoding.slot());
                 if left > 0 {
