@@ -11,6 +11,8 @@ pub struct Follower {
     pub topic: usize,
     /// It has everything through this, or was told that it has not.
     pub last: u64,
+    /// Its stream has brought an event.
+    pub received: bool,
     pub link: Link,
 }
 
@@ -166,7 +168,10 @@ impl Follower {
             None => asked.kept.lost_most,
         };
         match said {
-            Said::Event(got) => self.last = expected.check(self.topic, self.last, &got),
+            Said::Event(got) => {
+                self.last = expected.check(self.topic, self.last, &got);
+                self.received = true;
+            }
             Said::Pong => {}
             _ => assert!(gap, "bare data begin with {said:?}"),
         }
@@ -181,7 +186,10 @@ impl Follower {
         let Link::Stream(_, connection, parser) = &mut self.link else { return None };
         while let Some(said) = parser.next(connection) {
             match said {
-                Said::Event(got) => self.last = expected.check(self.topic, self.last, &got),
+                Said::Event(got) => {
+                    self.last = expected.check(self.topic, self.last, &got);
+                    self.received = true;
+                }
                 Said::Pong | Said::Retry => {}
                 Said::End(code) => return Some(code),
                 Said::Start { .. } => panic!("a stream begins but once"),

@@ -6,6 +6,7 @@
 mod expected;
 mod feed;
 mod follower;
+mod narrow;
 mod parse;
 mod play;
 mod scenario;

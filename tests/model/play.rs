@@ -58,7 +58,12 @@ impl Play {
                 }
             }
             Step::Open { topic, transport, since, header } => {
-                self.followers.push(Follower { topic: *topic, last: self.expected.newest, link: Link::None });
+                self.followers.push(Follower {
+                    topic: *topic,
+                    last: self.expected.newest,
+                    received: false,
+                    link: Link::None,
+                });
                 self.follow(self.followers.len() - 1, *transport, since, *header);
             }
             Step::Read { who, bytes } => {

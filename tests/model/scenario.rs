@@ -42,6 +42,10 @@ pub struct Data {
 }
 
 impl Data {
+    pub fn new(piece: &str, bytes: usize) -> Data {
+        Data { piece: piece.to_owned(), bytes }
+    }
+
     pub fn text(&self) -> String {
         let mut text = self.piece.clone();
         if !text.is_empty() && text.len() < self.bytes {
