@@ -273,7 +273,8 @@ impl Connection {
                 self.busy().outbox.push_front_shared(bytes, start, end);
             } else {
                 let now = cx.now();
-                if cx.service.hub.is_behind(topic, self.key.slot) {
+                let kept = cursor.segment >= cx.service.hub.topic(topic).log.first_segment();
+                if kept && cx.service.hub.is_behind(topic, self.key.slot) {
                     // The run that it stands in may have been dropped to make room, and is made anew, byte for byte.
                     cx.service.hub.prepare(topic, cursor, encoding.encoder(), 1, now);
                 }
