@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::access_log::Line;
 use super::connection::{Connection, Socket, State};
 use super::context::Context;
-use crate::hub::TopicKey;
+use crate::hub::{Dropped, TopicKey};
 use crate::protocol::http::Status;
 use crate::protocol::websocket::close::CloseCode;
 use crate::transport::poll::Held;
@@ -272,6 +272,12 @@ impl Connection {
             if let Some(SharedRest { bytes, start, end }) = shared {
                 self.busy().outbox.push_front_shared(bytes, start, end);
             } else {
+                let now = cx.now();
+                let kept = cursor.segment >= cx.service.hub.topic(topic).log.first_segment();
+                if kept && cx.service.hub.is_behind(topic, self.key.slot) {
+                    // The run that it stands in may have been dropped to make room, and is made anew, byte for byte.
+                    cx.service.hub.prepare(topic, cursor, encoding.encoder(), 1, now);
+                }
                 let log = &cx.service.hub.topic(topic).log;
                 let left = log.left_of_event(cursor, encoding.slot());
                 if left > 0 {
@@ -282,6 +288,25 @@ impl Connection {
             cx.service.hub.leave(topic, self.key.slot, cx.clock.tick());
         }
         self.state = next;
+    }
+
+    /// What it has published itself may have pushed its own place out of the window. It is told at once: what else has
+    /// come from it, and its own bytes, would find it in a place that is gone.
+    pub(super) fn fall_by_itself(&mut self, cx: &mut Context) {
+        let Some(Following { topic, cursor, encoding }) = self.following() else { return };
+        let hub = &cx.service.hub;
+        if cursor.segment >= hub.topic(topic).log.first_segment() || !hub.is_behind(topic, self.key.slot) {
+            return;
+        }
+        let stands_in = |dropped: &&mut Dropped| (dropped.topic, dropped.number) == (topic, cursor.segment);
+        let shared = cx.service.dropped.iter_mut().find(stands_in).and_then(|dropped| {
+            let run = dropped.run(encoding.encoder());
+            let start = cursor.offset as usize;
+            let rest = run.bytes()[start..run.event_end(start)].to_vec();
+            let end = rest.len();
+            (end > 0).then(|| SharedRest { bytes: Rc::new(rest), start: 0, end })
+        });
+        self.too_slow(shared, cx);
     }
 
     /// Ends a follower whose place in the log is no longer kept, so that its reconnect reports the gap.
