@@ -8,4 +8,8 @@ mod cursors;
 mod events;
 mod gaps;
 mod polls;
+mod publishing;
+mod slow;
+mod sockets;
+mod streams;
 mod topics;
