@@ -94,7 +94,9 @@ enum Input {
     Drained,
     /// The socket has told that there is something.
     Ready,
-    /// The client has ended its side.
+    /// The socket has told that the client has ended its side: what came before that, and the end, are still to be read.
+    Ending,
+    /// The client has ended its side, and all that came before is read.
     Ended,
 }
 
@@ -168,10 +170,12 @@ impl Connection {
         write.map_or(self.due, |write| write.min(self.due))
     }
 
-    /// The poll has told of it.
-    pub fn serve(&mut self, readable: bool, writable: bool, buffer: &mut [u8], cx: &mut Context) {
-        if readable && self.input == Input::Drained {
-            self.input = Input::Ready;
+    /// The poll has told of it. `ends`: the client has ended its side.
+    pub fn serve(&mut self, readable: bool, ends: bool, writable: bool, buffer: &mut [u8], cx: &mut Context) {
+        match self.input {
+            Input::Drained | Input::Ready if ends => self.input = Input::Ending,
+            Input::Drained if readable => self.input = Input::Ready,
+            _ => {}
         }
         if writable && self.busy.is_some() {
             self.flush(cx);
@@ -189,7 +193,7 @@ impl Connection {
                 self.flush(cx);
                 continue;
             }
-            if self.input != Input::Ready {
+            if !matches!(self.input, Input::Ready | Input::Ending) {
                 break;
             }
             if reads == READS_A_TURN {
@@ -218,8 +222,9 @@ impl Connection {
             }
             Ok(length) => {
                 cx.service.counters.bytes_read += length as u64;
-                if length < buffer.len() {
-                    // A short read has emptied the socket, and the next bytes will be told of (epoll(7), question 9).
+                if length < buffer.len() && self.input == Input::Ready {
+                    // A short read has emptied the socket, and the next bytes will be told of (epoll(7), question 9). An
+                    // end that was told of together with these bytes would not be.
                     self.input = Input::Drained;
                 }
                 self.receive(&mut buffer[..length], cx);

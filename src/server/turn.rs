@@ -72,15 +72,16 @@ impl Server {
                 }
                 token => {
                     let (readable, writable) = (event.is_readable(), event.is_writable());
+                    let ends = event.is_read_closed();
                     self.with(Key::of(token), |connection, buffer, cx| {
-                        connection.serve(readable, writable, buffer, cx);
+                        connection.serve(readable, ends, writable, buffer, cx);
                     });
                 }
             }
         }
         self.events = events;
         for key in ready {
-            self.with(key, |connection, buffer, cx| connection.serve(false, true, buffer, cx));
+            self.with(key, |connection, buffer, cx| connection.serve(false, false, true, buffer, cx));
         }
         self.sweep();
         self.deadlines();
