@@ -3,13 +3,24 @@
 
 mod harness;
 
+mod beside;
 mod choice;
+mod closing;
+#[cfg(feature = "cli")]
+mod command;
+mod connections;
 mod cursors;
+mod deadlines;
+mod echo;
 mod events;
 mod gaps;
+mod layers;
+mod origins;
+mod overload;
 mod polls;
 mod publishing;
 mod slow;
 mod sockets;
 mod streams;
+mod tokens;
 mod topics;

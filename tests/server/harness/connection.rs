@@ -51,6 +51,11 @@ impl Connection {
         }
     }
 
+    /// The same socket, to be written to while this is read from.
+    pub fn writer(&self) -> TcpStream {
+        self.stream.try_clone().expect("a descriptor")
+    }
+
     /// Ends the client's side; the server's stays open (RFC 9112 §9.6).
     pub fn half_close(&mut self) {
         self.stream.shutdown(Shutdown::Write).expect("a socket that is connected");
@@ -86,10 +91,17 @@ impl Connection {
         self.unread.is_empty() && !self.fill()
     }
 
-    /// Waits for the end of the connection, however it comes, and drops what comes before.
+    /// Waits for the end of the connection, be it a reset, and drops what comes before.
     pub fn drop_rest(&mut self) {
         let mut buffer = [0; 4096];
-        while let Ok(1..) = self.stream.read(&mut buffer) {}
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(1..) => {}
+                Ok(0) => return,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
+                Err(error) => panic!("the connection does not end: {error}"),
+            }
+        }
     }
 
     /// The answer to a request of this method.

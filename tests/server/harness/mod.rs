@@ -4,6 +4,7 @@
 
 mod connection;
 mod event_stream;
+#[cfg(feature = "cli")]
 mod program;
 mod request;
 mod response;
@@ -13,9 +14,10 @@ mod web_socket;
 
 pub use connection::Connection;
 pub use event_stream::{Block, EventStream};
+#[cfg(feature = "cli")]
 pub use program::{Program, run};
 pub use request::Request;
 pub use response::Response;
-pub use server::{Server, Way, in_every_way, in_every_way_with};
-pub use transports::{Event, Followed, Gap, Transport, follow};
+pub use server::{Server, in_every_way, in_every_way_with};
+pub use transports::{Event, Gap, Transport, follow};
 pub use web_socket::{Frame, Opcode, WebSocket, masked_frame};

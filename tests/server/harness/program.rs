@@ -27,9 +27,14 @@ pub struct Program {
 impl Program {
     /// Starts it on a free port and waits for its first line.
     pub fn start(arguments: &[&str]) -> Program {
+        Program::start_as(&[&["--listen", "127.0.0.1:0"], arguments].concat())
+    }
+
+    /// The same with these arguments only.
+    pub fn start_as(arguments: &[&str]) -> Program {
         let mut command = command();
-        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut child =
+            command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         output.read_line(&mut line).expect("a first line");

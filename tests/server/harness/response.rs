@@ -108,7 +108,8 @@ impl Response {
 
     /// The answer says that the connection ends behind it.
     pub fn ends(&self) -> bool {
-        self.get("Connection").is_some_and(|value| value == "close")
+        let mut lines = self.fields.iter();
+        lines.any(|(name, value)| name.eq_ignore_ascii_case("Connection") && value == "close")
     }
 
     pub fn text(&self) -> &str {

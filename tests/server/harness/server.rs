@@ -73,10 +73,6 @@ impl Server {
         Server { address, stop, thread: Some(thread), way: Way::Whole }
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub fn connect(&self) -> Connection {
         Connection::to(self.address)
     }
