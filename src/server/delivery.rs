@@ -90,17 +90,23 @@ impl Connection {
     fn write(&mut self, cx: &mut Context) -> Written {
         let slot = self.key.slot;
         let now = cx.clock.tick();
-        let following = self.following_mut().and_then(|following| {
-            let topic = cx.service.hub.topic(following.topic);
-            let settled = topic.log.settle(following.cursor);
-            // One who stands behind, in a segment that is gone, is about to be told so; one at the head had
-            // been given all of it.
-            if settled != following.cursor && cx.service.hub.is_behind(following.topic, slot) {
-                return None;
+        let mut following = self.following();
+        if let Some(Following { topic, cursor, .. }) = &mut following {
+            let settled = cx.service.hub.topic(*topic).log.settle(*cursor);
+            if settled != *cursor && cx.service.hub.is_behind(*topic, slot) {
+                // It stands in a segment that is gone (one at the head had been given all of it) and is about to be
+                // told so. Until then it stays among those behind, which is where it is looked for.
+                if !cx.out.is_empty() {
+                    self.busy().outbox.push(&cx.out);
+                    cx.out.clear();
+                }
+                return Written::Part;
             }
-            following.cursor = settled;
-            Some(*following)
-        });
+            *cursor = settled;
+        }
+        if let (Some(placed), Some(settled)) = (self.following_mut(), following) {
+            *placed = settled;
+        }
         if let Some(Following { topic, cursor, encoding }) = following {
             cx.service.hub.prepare(topic, cursor, encoding.encoder(), WRITE_BYTES, now);
         }
