@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::access_log::Line;
 use super::connection::{Connection, Socket, State};
 use super::context::Context;
-use crate::hub::TopicKey;
+use crate::hub::{Dropped, TopicKey};
 use crate::protocol::http::Status;
 use crate::protocol::websocket::close::CloseCode;
 use crate::transport::poll::Held;
@@ -90,17 +90,23 @@ impl Connection {
     fn write(&mut self, cx: &mut Context) -> Written {
         let slot = self.key.slot;
         let now = cx.clock.tick();
-        let following = self.following_mut().and_then(|following| {
-            let topic = cx.service.hub.topic(following.topic);
-            let settled = topic.log.settle(following.cursor);
-            // One who stands behind, in a segment that is gone, is about to be told so; one at the head had
-            // been given all of it.
-            if settled != following.cursor && cx.service.hub.is_behind(following.topic, slot) {
-                return None;
+        let mut following = self.following();
+        if let Some(Following { topic, cursor, .. }) = &mut following {
+            let settled = cx.service.hub.topic(*topic).log.settle(*cursor);
+            if settled != *cursor && cx.service.hub.is_behind(*topic, slot) {
+                // It stands in a segment that is gone (one at the head had been given all of it) and is about to be
+                // told so. Until then it stays among those behind, which is where it is looked for.
+                if !cx.out.is_empty() {
+                    self.busy().outbox.push(&cx.out);
+                    cx.out.clear();
+                }
+                return Written::Part;
             }
-            following.cursor = settled;
-            Some(*following)
-        });
+            *cursor = settled;
+        }
+        if let (Some(placed), Some(settled)) = (self.following_mut(), following) {
+            *placed = settled;
+        }
         if let Some(Following { topic, cursor, encoding }) = following {
             cx.service.hub.prepare(topic, cursor, encoding.encoder(), WRITE_BYTES, now);
         }
@@ -272,6 +278,12 @@ impl Connection {
             if let Some(SharedRest { bytes, start, end }) = shared {
                 self.busy().outbox.push_front_shared(bytes, start, end);
             } else {
+                let now = cx.now();
+                let kept = cursor.segment >= cx.service.hub.topic(topic).log.first_segment();
+                if kept && cx.service.hub.is_behind(topic, self.key.slot) {
+                    // The run that it stands in may have been dropped to make room, and is made anew, byte for byte.
+                    cx.service.hub.prepare(topic, cursor, encoding.encoder(), 1, now);
+                }
                 let log = &cx.service.hub.topic(topic).log;
                 let left = log.left_of_event(cursor, encoding.slot());
                 if left > 0 {
@@ -282,6 +294,25 @@ impl Connection {
             cx.service.hub.leave(topic, self.key.slot, cx.clock.tick());
         }
         self.state = next;
+    }
+
+    /// What it has published itself may have pushed its own place out of the window. It is told at once: what else has
+    /// come from it, and its own bytes, would find it in a place that is gone.
+    pub(super) fn fall_by_itself(&mut self, cx: &mut Context) {
+        let Some(Following { topic, cursor, encoding }) = self.following() else { return };
+        let hub = &cx.service.hub;
+        if cursor.segment >= hub.topic(topic).log.first_segment() || !hub.is_behind(topic, self.key.slot) {
+            return;
+        }
+        let stands_in = |dropped: &&mut Dropped| (dropped.topic, dropped.number) == (topic, cursor.segment);
+        let shared = cx.service.dropped.iter_mut().find(stands_in).and_then(|dropped| {
+            let run = dropped.run(encoding.encoder());
+            let start = cursor.offset as usize;
+            let rest = run.bytes()[start..run.event_end(start)].to_vec();
+            let end = rest.len();
+            (end > 0).then(|| SharedRest { bytes: Rc::new(rest), start: 0, end })
+        });
+        self.too_slow(shared, cx);
     }
 
     /// Ends a follower whose place in the log is no longer kept, so that its reconnect reports the gap.

@@ -89,6 +89,7 @@ impl Connection {
                 let now = cx.now();
                 cx.service.append(following.topic, "message", text, now);
                 cx.service.trim(following.topic);
+                self.fall_by_itself(cx);
             }
             (Event::Text(_), Socket::Topic { may_publish: false, .. }) => {
                 self.start_close(CloseCode::POLICY_VIOLATION, "a token is needed to publish", cx);

@@ -69,11 +69,8 @@ impl Connection {
 
     /// A head is whole: it is answered, or its body awaited.
     fn begin(&mut self, head: &RequestHead<'_, '_>, cx: &mut Context) {
-        let framing = match Framing::of(head) {
-            Ok(framing) => framing,
-            Err(error) => return self.refuse(error.status(), error.to_string(), cx),
-        };
-        let has_content = !matches!(framing, Framing::None | Framing::Length(0));
+        let framing = Framing::of(head);
+        let has_content = !matches!(framing, Ok(Framing::None | Framing::Length(0)));
         let policy = &cx.service.policy;
         let overload = match (cx.gauges.draining, self.surplus) {
             (true, _) => Some("The server is about to end."),
@@ -87,6 +84,10 @@ impl Connection {
             path: head.target.path().map_or("*", |(path, _)| path).into(),
             transport: plan.as_ref().map_or("-", Plan::transport),
         };
+        let framing = match framing {
+            Ok(framing) => framing,
+            Err(error) => return self.refuse_as(error.status(), error.to_string(), terms, &label, cx),
+        };
         if !has_content {
             return self.answer(plan, &[], terms, &label, cx);
         }
@@ -94,11 +95,11 @@ impl Connection {
         let content = if lines { policy.batch_bytes } else { policy.event_bytes } as u64;
         let expects = match head.expects_continue() {
             Ok(expects) => expects,
-            Err(error) => return self.refuse(error.status(), error.to_string(), cx),
+            Err(error) => return self.refuse_as(error.status(), error.to_string(), terms, &label, cx),
         };
         let reader = match BodyReader::new(framing, BodyLimits { content, ..BodyLimits::default() }) {
             Ok(reader) => reader,
-            Err(error) => return self.refuse(error.status(), error.to_string(), cx),
+            Err(error) => return self.refuse_as(error.status(), error.to_string(), terms, &label, cx),
         };
         if expects {
             if plan.is_err() {
@@ -127,7 +128,8 @@ impl Connection {
                 consumed
             }
             Err(error) => {
-                self.refuse(error.status(), error.to_string(), cx);
+                let PendingBody { terms, label, .. } = *body;
+                self.refuse_as(error.status(), error.to_string(), terms, &label, cx);
                 input.len()
             }
         }
@@ -142,7 +144,20 @@ impl Connection {
             of_topic: false,
             cors: None,
         };
-        self.answer(Err(Refusal::new(status, detail).closing()), &[], terms, &Label::unknown(), cx);
+        self.refuse_as(status, detail, terms, &Label::unknown(), cx);
+    }
+
+    /// The same for a request whose head could be read: the answer is on its terms, so that a page of another origin
+    /// can read it too.
+    fn refuse_as(
+        &mut self,
+        status: Status,
+        detail: String,
+        terms: Terms,
+        label: &Label<'_>,
+        cx: &mut Context,
+    ) {
+        self.answer(Err(Refusal::new(status, detail).closing()), &[], terms, label, cx);
     }
 
     fn answer(
@@ -201,16 +216,16 @@ impl Connection {
 
     /// No request has come in time, or not all of it.
     pub(super) fn expire_request(&mut self, cx: &mut Context) {
-        match self.busy.as_ref().map(|busy| &busy.partial) {
+        let partial = self.busy.as_mut().map(|busy| std::mem::take(&mut busy.partial));
+        let (status, detail) =
+            (Status::REQUEST_TIMEOUT, "The request did not come in time (RFC 9110 §15.5.9).".to_owned());
+        match partial {
             None | Some(Partial::None) => self.end(cx),
-            Some(_) => {
-                self.busy().partial = Partial::None;
-                self.refuse(
-                    Status::REQUEST_TIMEOUT,
-                    "The request did not come in time (RFC 9110 §15.5.9).".into(),
-                    cx,
-                );
+            Some(Partial::Body(body)) => {
+                let PendingBody { terms, label, .. } = *body;
+                self.refuse_as(status, detail, terms, &label, cx);
             }
+            Some(Partial::Head { .. } | Partial::Frames(_)) => self.refuse(status, detail, cx),
         }
     }
 

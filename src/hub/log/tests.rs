@@ -41,6 +41,21 @@ fn a_cursor_is_owed_what_comes_after_its_sequence_over_all_segments() {
 }
 
 #[test]
+fn at_a_closed_segment_s_end_a_cursor_stands_at_the_next_one_s_start_though_that_has_no_run() {
+    let mut log = log(600, 65_536);
+    let (start, _) = log.cursor_after(0, PLAIN, epoch(), NOW);
+    log.prepare(start, PLAIN, 1, epoch(), NOW);
+    let first = text(&log, start).len();
+    assert_eq!(log.advance(start, PLAIN.slot, first), Cursor { segment: 1, offset: 0 });
+    // So whoever has been given all of a segment does not stand in it when it goes.
+    log.drop_oldest(u32::MAX);
+    let moved = Cursor { segment: 1, offset: 0 };
+    assert_eq!(log.settle(moved), moved);
+    log.prepare(moved, PLAIN, 1, epoch(), NOW);
+    assert!(text(&log, moved).starts_with("event 257\n"));
+}
+
+#[test]
 fn a_run_that_is_not_whole_hides_what_stands_behind_it() {
     let mut log = log(10, 65_536);
     let (start, _) = log.cursor_after(0, PLAIN, epoch(), NOW);
