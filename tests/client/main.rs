@@ -1,0 +1,6 @@
+//! The client over sockets: against a server that plays a script, right or wrong, and against an independent one.
+
+mod independent;
+mod opening;
+mod scripted;
+mod talking;
