@@ -170,8 +170,7 @@ impl Connection {
     pub(super) fn arm(&mut self, cx: &mut Context) {
         let next = self.next_deadline(cx);
         if next < self.scheduled {
-            cx.wheel.insert(self.key, next);
-            self.scheduled = next;
+            self.scheduled = cx.wheel.insert(self.key, next);
         }
     }
 
@@ -208,7 +207,7 @@ impl Connection {
                 break;
             }
             if reads == READS_A_TURN {
-                cx.ready.push(self.key);
+                cx.owe_turn(self.key);
                 break;
             }
             reads += 1;
@@ -219,6 +218,11 @@ impl Connection {
             self.end(cx);
         }
         self.arm(cx);
+    }
+
+    /// Whether something has come that it has not dealt with yet.
+    pub(super) fn has_input(&self) -> bool {
+        self.input != Input::Drained || self.busy.as_ref().is_some_and(|busy| !busy.waiting.is_empty())
     }
 
     fn may_read(&self) -> bool {
@@ -299,8 +303,12 @@ impl Connection {
         self.busy().waiting.extend_from_slice(bytes);
     }
 
-    /// A deadline of the wheel has come: perhaps this connection's, perhaps it has been put off since.
-    pub fn deadline(&mut self, buffer: &mut [u8], cx: &mut Context) {
+    /// An entry of the wheel has come. Perhaps an earlier one has taken its place, and then it is of no use any more;
+    /// perhaps the deadline has been put off since.
+    pub fn deadline(&mut self, entry: Tick, buffer: &mut [u8], cx: &mut Context) {
+        if entry != self.scheduled {
+            return;
+        }
         self.scheduled = Tick(u32::MAX);
         let now = cx.now();
         if self.next_deadline(cx) <= now {

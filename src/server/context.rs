@@ -62,8 +62,11 @@ pub struct Context {
     /// What is now, for answers.
     pub gauges: Gauges,
     jitter: Jitter,
-    shared: Option<SharedAnswer>,
+    shared: Vec<SharedAnswer>,
 }
+
+/// How many answers are remembered in a turn, for held polls that differ in their terms.
+const SHARED: usize = 16;
 
 impl Context {
     /// A context at the start of the server.
@@ -80,7 +83,14 @@ impl Context {
             ready: Vec::new(),
             gauges: Gauges::default(),
             jitter: Jitter::new(seed),
-            shared: None,
+            shared: Vec::new(),
+        }
+    }
+
+    /// The connection is served again next turn. One turn of its own asks for it once, however many budgets stop it.
+    pub fn owe_turn(&mut self, key: Key) {
+        if self.ready.last() != Some(&key) {
+            self.ready.push(key);
         }
     }
 
@@ -107,7 +117,7 @@ impl Context {
         let same = |shared: &&SharedAnswer| {
             shared.topic == held.topic && shared.newest == newest && shared.poll == held.poll
         };
-        if let Some(shared) = self.shared.as_ref().filter(same) {
+        if let Some(shared) = self.shared.iter().find(same) {
             let empty = newest <= held.poll.after;
             self.service.counters.polls += 1;
             self.service.counters.empty_polls += u64::from(empty);
@@ -118,14 +128,16 @@ impl Context {
         let status = service.answer_poll(&held.poll, Some(held.topic), None, &moment, &mut bytes);
         let bytes = Rc::new(bytes);
         let poll = held.poll.clone();
-        self.shared =
-            Some(SharedAnswer { topic: held.topic, newest, poll, status, bytes: Rc::clone(&bytes) });
+        if self.shared.len() == SHARED {
+            self.shared.remove(0);
+        }
+        self.shared.push(SharedAnswer { topic: held.topic, newest, poll, status, bytes: Rc::clone(&bytes) });
         (status, bytes)
     }
 
     /// The turn's end: what was shared in it is let go.
     pub fn forget_shared(&mut self) {
-        self.shared = None;
+        self.shared.clear();
     }
 
     /// Counts an answer and logs it. `peer` is asked only if it is wanted.

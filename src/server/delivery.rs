@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::access_log::Line;
 use super::connection::{Connection, Socket, State};
 use super::context::Context;
-use crate::hub::{Dropped, TopicKey};
+use crate::hub::TopicKey;
 use crate::protocol::http::Status;
 use crate::protocol::websocket::close::CloseCode;
 use crate::transport::poll::Held;
@@ -73,13 +73,19 @@ impl Connection {
             if matches!(self.state, State::Closed) {
                 return;
             }
-            match self.write(cx) {
+            let was_stalled = self.is_stalled();
+            let written = self.write(cx);
+            if was_stalled && !self.is_stalled() {
+                // Somebody takes what is written, so somebody is there, whose answer to a ping stands behind all that.
+                self.is_alive(cx);
+            }
+            match written {
                 Written::Broken => return self.close(cx),
                 Written::Nothing => return self.drained(cx),
                 Written::Part => return self.blocked(cx),
                 Written::All if self.owes_nothing(cx) => return self.drained(cx),
                 Written::All if writes == WRITES_A_TURN => {
-                    cx.ready.push(self.key);
+                    cx.owe_turn(self.key);
                     return self.blocked(cx);
                 }
                 Written::All => writes += 1,
@@ -88,25 +94,12 @@ impl Connection {
     }
 
     fn write(&mut self, cx: &mut Context) -> Written {
-        let slot = self.key.slot;
         let now = cx.clock.tick();
-        let mut following = self.following();
-        if let Some(Following { topic, cursor, .. }) = &mut following {
-            let settled = cx.service.hub.topic(*topic).log.settle(*cursor);
-            if settled != *cursor && cx.service.hub.is_behind(*topic, slot) {
-                // It stands in a segment that is gone (one at the head had been given all of it) and is about to be
-                // told so. Until then it stays among those behind, which is where it is looked for.
-                if !cx.out.is_empty() {
-                    self.busy().outbox.push(&cx.out);
-                    cx.out.clear();
-                }
-                return Written::Part;
-            }
-            *cursor = settled;
+        if let Some(following) = self.following_mut() {
+            // One at the head had been given all of a segment that is gone. One behind that stood in it was ended.
+            following.cursor = cx.service.hub.topic(following.topic).log.settle(following.cursor);
         }
-        if let (Some(placed), Some(settled)) = (self.following_mut(), following) {
-            *placed = settled;
-        }
+        let following = self.following();
         if let Some(Following { topic, cursor, encoding }) = following {
             cx.service.hub.prepare(topic, cursor, encoding.encoder(), WRITE_BYTES, now);
         }
@@ -134,6 +127,10 @@ impl Connection {
             (filled, first) = (filled + 1, rest);
         }
         if let Some(busy) = self.busy.as_mut() {
+            if !out.is_empty() {
+                // A pong that waits goes before what is new, of which perhaps only a part goes out.
+                busy.outbox.settle_pong();
+            }
             filled += busy.outbox.fill(&mut slices[filled..SLICES - 2]);
         }
         // Only behind the whole outbox come new bytes and events: what has no room now has it in the next write.
@@ -155,16 +152,18 @@ impl Connection {
         if total == 0 {
             return Written::Nothing;
         }
-        let outcome = match slices {
-            [slice] => self.stream.write(slice),
-            _ => self.stream.write_vectored(slices),
-        };
-        let written = match outcome {
-            Ok(0) => return Written::Broken,
-            Ok(written) => written,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Written::All,
-            Err(_) => return Written::Broken,
+        let written = loop {
+            let outcome = match slices {
+                [slice] => self.stream.write(slice),
+                _ => self.stream.write_vectored(slices),
+            };
+            match outcome {
+                Ok(0) => return Written::Broken,
+                Ok(written) => break written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break 0,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Written::Broken,
+            }
         };
         service.counters.bytes_written += written as u64;
 
@@ -189,6 +188,10 @@ impl Connection {
             busy.stalled = None;
         }
         if written < total { Written::Part } else { Written::All }
+    }
+
+    fn is_stalled(&self) -> bool {
+        self.busy.as_ref().is_some_and(|busy| busy.stalled.is_some())
     }
 
     fn owes_nothing(&self, cx: &Context) -> bool {
@@ -231,6 +234,9 @@ impl Connection {
     /// The sweep has come to it.
     pub fn deliver(&mut self, cx: &mut Context) {
         match self.state {
+            // It has come while the sweep was under way, and there is nothing for it yet.
+            State::Held { ref held, .. }
+                if cx.service.hub.topic(held.topic).log.newest() <= held.poll.after => {}
             State::Held { .. } => self.release(cx),
             _ => self.flush(cx),
         }
@@ -253,12 +259,13 @@ impl Connection {
         if matches!(self.state, State::Closed) {
             return;
         }
-        if held.poll.terms.persists {
-            // Perhaps something waits, or the socket has told of something while it was not listened to.
-            cx.ready.push(self.key);
-        } else {
+        if !held.poll.terms.persists {
             self.end(cx);
+        } else if self.has_input() {
+            // It was not listened to while it was held.
+            cx.owe_turn(self.key);
         }
+        self.arm(cx);
     }
 
     fn log_held(&self, held: &Held, status: Status, ticks: u32, cx: &mut Context) {
@@ -294,25 +301,6 @@ impl Connection {
             cx.service.hub.leave(topic, self.key.slot, cx.clock.tick());
         }
         self.state = next;
-    }
-
-    /// What it has published itself may have pushed its own place out of the window. It is told at once: what else has
-    /// come from it, and its own bytes, would find it in a place that is gone.
-    pub(super) fn fall_by_itself(&mut self, cx: &mut Context) {
-        let Some(Following { topic, cursor, encoding }) = self.following() else { return };
-        let hub = &cx.service.hub;
-        if cursor.segment >= hub.topic(topic).log.first_segment() || !hub.is_behind(topic, self.key.slot) {
-            return;
-        }
-        let stands_in = |dropped: &&mut Dropped| (dropped.topic, dropped.number) == (topic, cursor.segment);
-        let shared = cx.service.dropped.iter_mut().find(stands_in).and_then(|dropped| {
-            let run = dropped.run(encoding.encoder());
-            let start = cursor.offset as usize;
-            let rest = run.bytes()[start..run.event_end(start)].to_vec();
-            let end = rest.len();
-            (end > 0).then(|| SharedRest { bytes: Rc::new(rest), start: 0, end })
-        });
-        self.too_slow(shared, cx);
     }
 
     /// Ends a follower whose place in the log is no longer kept, so that its reconnect reports the gap.

@@ -28,8 +28,11 @@ impl Connection {
                     }
                 }
                 Err(failure) => {
-                    // RFC 6455 §7.1.7: the reason, and then the end, without waiting for the client's close.
-                    self.start_close(failure.close_code(), &failure.to_string(), cx);
+                    // RFC 6455 §7.1.7: the reason, and then the end, without waiting for the client's close. Behind
+                    // a close frame there is no second one (§5.5.1).
+                    if !matches!(self.state, State::Socket(Socket::Closing)) {
+                        self.start_close(failure.close_code(), &failure.to_string(), cx);
+                    }
                     self.end(cx);
                     return input.len();
                 }
@@ -52,8 +55,8 @@ impl Connection {
         Limits { message_bytes, frames: cx.options.message_frames }
     }
 
-    /// Bytes have come: whatever they are, somebody is there.
-    fn is_alive(&mut self, cx: &mut Context) {
+    /// Bytes have come, whatever they are, or were taken: somebody is there.
+    pub(super) fn is_alive(&mut self, cx: &mut Context) {
         if let State::Socket(Socket::Topic { pinged, .. } | Socket::Echo { pinged }) = &mut self.state {
             *pinged = false;
             self.due_in(cx.options.ping_interval, cx);
@@ -88,8 +91,8 @@ impl Connection {
             (Event::Text(text), Socket::Topic { following, may_publish: true, .. }) => {
                 let now = cx.now();
                 cx.service.append(following.topic, "message", text, now);
-                cx.service.trim(following.topic);
-                self.fall_by_itself(cx);
+                // Its own place may be among what is dropped, so that waits until its turn is over.
+                cx.service.trim_owed = Some(following.topic);
             }
             (Event::Text(_), Socket::Topic { may_publish: false, .. }) => {
                 self.start_close(CloseCode::POLICY_VIOLATION, "a token is needed to publish", cx);

@@ -78,7 +78,8 @@ impl Outbox {
         self.pong = None;
     }
 
-    fn settle_pong(&mut self) {
+    /// Puts a pong that waits in its place behind all else: what comes next goes behind it.
+    pub fn settle_pong(&mut self) {
         if let Some(pong) = self.pong.take() {
             let length = pong.len();
             self.pieces.push_back((Piece::Own(pong), 0, length));

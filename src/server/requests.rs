@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use super::access_log::Line;
 use super::connection::{Connection, Partial, Socket, State};
 use super::context::Context;
-use crate::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadScan, RequestHead, Status, Version};
+use crate::protocol::http::{
+    self, BodyError, BodyLimits, BodyReader, Framing, HeadScan, RequestHead, Status, Version,
+};
 use crate::protocol::websocket::close::CloseCode;
 use crate::transport::answer::{Refusal, Terms};
 use crate::transport::route::{Plan, Rules};
@@ -91,15 +93,19 @@ impl Connection {
         if !has_content {
             return self.answer(plan, &[], terms, &label, cx);
         }
-        let lines = matches!(&plan, Ok(Plan::Publish(publication)) if publication.lines);
-        let content = if lines { policy.batch_bytes } else { policy.event_bytes } as u64;
+        let content = match &plan {
+            Ok(Plan::Publish(publication)) if !publication.lines => policy.event_bytes,
+            Ok(Plan::Publish(_)) => policy.batch_bytes,
+            // It is only dropped, before the answer.
+            _ => policy.event_bytes,
+        } as u64;
         let expects = match head.expects_continue() {
             Ok(expects) => expects,
             Err(error) => return self.refuse_as(error.status(), error.to_string(), terms, &label, cx),
         };
         let reader = match BodyReader::new(framing, BodyLimits { content, ..BodyLimits::default() }) {
             Ok(reader) => reader,
-            Err(error) => return self.refuse_as(error.status(), error.to_string(), terms, &label, cx),
+            Err(error) => return self.refuse_body(plan, error, terms, &label, cx),
         };
         if expects {
             if plan.is_err() {
@@ -128,11 +134,25 @@ impl Connection {
                 consumed
             }
             Err(error) => {
-                let PendingBody { terms, label, .. } = *body;
-                self.refuse_as(error.status(), error.to_string(), terms, &label, cx);
+                let PendingBody { plan, terms, label, .. } = *body;
+                self.refuse_body(plan, error, terms, &label, cx);
                 input.len()
             }
         }
+    }
+
+    /// Refuses a body, unless the request was refused before it came: then that is the answer. What is left of the body
+    /// is not read.
+    fn refuse_body(
+        &mut self,
+        plan: Result<Plan<'_>, Refusal>,
+        error: BodyError,
+        terms: Terms,
+        label: &Label<'_>,
+        cx: &mut Context,
+    ) {
+        let refusal = plan.err().unwrap_or_else(|| Refusal::new(error.status(), error.to_string()));
+        self.answer(Err(refusal.closing()), &[], terms, label, cx);
     }
 
     /// Refuses what can't be read as a request. Where the next one begins is not known, so the connection ends.

@@ -86,12 +86,21 @@ pub struct Service {
     pub sweeps: VecDeque<TopicKey>,
     /// Segments that followers may stand in, and that are no longer kept.
     pub dropped: Vec<Dropped>,
+    /// A topic that a WebSocket has published to, whose window is to be kept to when that connection's turn is over.
+    pub trim_owed: Option<TopicKey>,
 }
 
 impl Service {
     /// A service over a hub.
     pub fn new(hub: Hub, policy: Policy) -> Service {
-        Service { hub, policy, counters: Counters::default(), sweeps: VecDeque::new(), dropped: Vec::new() }
+        Service {
+            hub,
+            policy,
+            counters: Counters::default(),
+            sweeps: VecDeque::new(),
+            dropped: Vec::new(),
+            trim_owed: None,
+        }
     }
 
     /// Answers a request: appends the answer's bytes to `out`, except for a poll that is to be held. `draining`: the
