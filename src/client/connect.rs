@@ -9,6 +9,7 @@ use super::random::Random;
 use super::websocket::WebSocket;
 use super::wire::{Filled, Wire};
 use crate::protocol::http::{self, HeadLimits, ResponseScan};
+use crate::protocol::websocket::extension::Offer;
 use crate::protocol::websocket::message::Limits;
 use crate::protocol::websocket::opening::{Key, Opening};
 use crate::protocol::websocket::uri::Uri;
@@ -23,6 +24,9 @@ pub struct Request<'a> {
     pub subprotocols: &'a [&'a str],
     /// Other fields of the request, as `Authorization` or `Origin`: name and value.
     pub fields: &'a [(&'a str, &'a str)],
+    /// What is offered for compression (RFC 7692 §7.1); `None` is nothing.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<Offer>,
     /// How large a message may be that is read.
     pub limits: Limits,
     /// For TCP and the handshake together.
@@ -40,12 +44,23 @@ impl Default for Request<'_> {
         Self {
             subprotocols: &[],
             fields: &[],
+            #[cfg(feature = "deflate")]
+            deflate: Some(super::compression::OFFER),
             limits: Limits { message_bytes: (16 << 20) + 1, frames: 1 << 20 },
             connect_timeout: Duration::from_secs(10),
             read_timeout: None,
             write_timeout: Some(Duration::from_secs(30)),
             close_timeout: Duration::from_secs(5),
         }
+    }
+}
+
+impl Request<'_> {
+    fn offer(&self) -> Option<Offer> {
+        #[cfg(feature = "deflate")]
+        return self.deflate;
+        #[cfg(not(feature = "deflate"))]
+        None
     }
 }
 
@@ -65,6 +80,7 @@ impl WebSocket {
             target: &uri.target,
             subprotocols: request.subprotocols,
             fields: request.fields,
+            offer: request.offer(),
         };
         let mut bytes = Vec::new();
         opening.write_request(&key, &mut bytes)?;
@@ -87,7 +103,7 @@ impl WebSocket {
             }
             let opened = opening.check(&key, &answer)?;
             wire.consume(end); // the first frames may be behind it
-            return Ok(Self::new(wire, random, request, opened.subprotocol));
+            return Ok(Self::new(wire, random, request, &opened));
         }
     }
 }

@@ -4,8 +4,9 @@
 //!
 //! 1. `connect` — from a URI to an open connection: TCP, the request, the answer.
 //! 2. `websocket` — messages in both directions, and the closing handshake.
-//! 3. `random` — where nonces and masking keys come from.
-//! 4. `wire` — the socket, with the bytes that have come and are not yet understood.
+//! 3. `compression` — what the two sides may have agreed on for their messages (RFC 7692).
+//! 4. `random` — where nonces and masking keys come from.
+//! 5. `wire` — the socket, with the bytes that have come and are not yet understood.
 //!
 //! ```
 //! use std::io::Write;
@@ -33,6 +34,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod compression;
 mod connect;
 mod error;
 mod random;

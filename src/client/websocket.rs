@@ -3,14 +3,17 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
+use super::compression::{self, Deflater};
 use super::connect::Request;
 use super::error::{Error, Misuse};
 use super::random::Random;
 use super::wire::{Filled, Wire};
 use crate::protocol::websocket::close::{self, CloseCode};
+use crate::protocol::websocket::extension::Agreement;
 use crate::protocol::websocket::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HEADER, Opcode};
 use crate::protocol::websocket::mask;
-use crate::protocol::websocket::message::{Event, Failure, Receiver, Role};
+use crate::protocol::websocket::message::{Event, Failure, Receiver};
+use crate::protocol::websocket::opening::Opened;
 
 /// Bytes of a payload that are masked and written at once: the only copy that sending makes.
 const PIECE: usize = 64 * 1024;
@@ -37,8 +40,10 @@ pub struct WebSocket {
     wire: Wire,
     random: Random,
     receiver: Receiver,
+    deflater: Option<Deflater>,
     state: State,
     subprotocol: Option<String>,
+    agreement: Option<Agreement>,
     read_timeout: Option<Duration>,
     close_timeout: Duration,
 }
@@ -59,13 +64,16 @@ enum Incoming {
 }
 
 impl WebSocket {
-    pub(super) fn new(wire: Wire, random: Random, request: &Request<'_>, subprotocol: Option<&str>) -> Self {
+    pub(super) fn new(wire: Wire, random: Random, request: &Request<'_>, opened: &Opened<'_>) -> Self {
+        let (receiver, deflater) = compression::halves(request.limits, opened.agreement.as_ref());
         Self {
             wire,
             random,
-            receiver: Receiver::new(Role::Client, request.limits),
+            receiver,
+            deflater,
             state: State::Open,
-            subprotocol: subprotocol.map(str::to_owned),
+            subprotocol: opened.subprotocol.map(str::to_owned),
+            agreement: opened.agreement,
             read_timeout: request.read_timeout,
             close_timeout: request.close_timeout,
         }
@@ -76,12 +84,17 @@ impl WebSocket {
         self.subprotocol.as_deref()
     }
 
+    /// How messages are compressed, if they are (RFC 7692 §7.1).
+    pub fn agreement(&self) -> Option<&Agreement> {
+        self.agreement.as_ref()
+    }
+
     /// Sends a text message, in one frame.
     ///
     /// # Errors
     /// [`Error::Misuse`], [`Error::TimedOut`] or [`Error::Io`]; after the last two the connection is over.
     pub fn send_text(&mut self, text: &str) -> Result<(), Error> {
-        self.send(Opcode::Text, text.as_bytes())
+        self.send_message(Opcode::Text, text.as_bytes())
     }
 
     /// Sends a binary message, in one frame.
@@ -89,7 +102,7 @@ impl WebSocket {
     /// # Errors
     /// As those of [`send_text`](Self::send_text).
     pub fn send_binary(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.send(Opcode::Binary, data)
+        self.send_message(Opcode::Binary, data)
     }
 
     /// Sends a ping of at most 125 bytes; the pong comes from [`read`](Self::read), behind what the server sent before it.
@@ -100,7 +113,7 @@ impl WebSocket {
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return Err(Misuse::PayloadTooLong.into());
         }
-        self.send(Opcode::Ping, payload)
+        self.send_control(Opcode::Ping, payload)
     }
 
     /// Waits for the next message. Pings are answered on the way.
@@ -121,12 +134,12 @@ impl WebSocket {
                 Incoming::Ping(payload) => {
                     // §5.5.2. A pong that cannot be written shows at the next read, behind what has come already: a server
                     // may ping, close and be gone.
-                    let _ = self.send(Opcode::Pong, &payload);
+                    let _ = self.send_control(Opcode::Pong, &payload);
                 }
                 Incoming::Close(close) => {
                     let answer = close.as_ref().map(|(code, _)| close::payload(*code, "")); // §5.5.1
                     // The server may be gone already; its close frame has come all the same.
-                    let _ = self.send(Opcode::Close, &answer.unwrap_or_default());
+                    let _ = self.send_control(Opcode::Close, &answer.unwrap_or_default());
                     self.finish();
                     return Ok(Message::Close(close));
                 }
@@ -147,7 +160,7 @@ impl WebSocket {
         if !code.may_be_sent() {
             return Err(Misuse::ForbiddenCode.into());
         }
-        self.send(Opcode::Close, &close::payload(code, reason))?;
+        self.send_control(Opcode::Close, &close::payload(code, reason))?;
         let until = Instant::now() + self.close_timeout;
         loop {
             match self.receive(Some(until))? {
@@ -193,13 +206,26 @@ impl WebSocket {
         }
     }
 
+    /// Sends a message, compressed if that is agreed (RFC 7692 §6.1): always, for the next may refer to it.
+    fn send_message(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), Error> {
+        self.ensure_open()?;
+        let Some(deflater) = &mut self.deflater else { return self.send_frame(opcode, false, payload) };
+        let mut compressed = Vec::new();
+        deflater.compress(payload, &mut compressed);
+        self.send_frame(opcode, true, &compressed)
+    }
+
+    fn send_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), Error> {
+        self.send_frame(opcode, false, payload)
+    }
+
     /// Sends one frame: the header, and the payload masked with a key that nobody can foretell (RFC 6455 §5.3).
-    fn send(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), Error> {
+    fn send_frame(&mut self, opcode: Opcode, rsv1: bool, payload: &[u8]) -> Result<(), Error> {
         self.ensure_open()?;
         let masking_key = self.random.draw().map_err(|error| self.broken(error))?;
         let payload_length = payload.len() as u64;
         let mut out = Vec::with_capacity(MAX_HEADER + payload.len().min(PIECE));
-        FrameHeader { fin: true, rsv1: false, opcode, masking_key: Some(masking_key), payload_length }
+        FrameHeader { fin: true, rsv1, opcode, masking_key: Some(masking_key), payload_length }
             .encode(&mut out);
         // A payload of any length costs one piece; a short frame is one write, with its header.
         let (first, rest) = payload.split_at(payload.len().min(PIECE));
@@ -219,7 +245,7 @@ impl WebSocket {
     fn fail(&mut self, failure: Failure) -> Error {
         let payload = close::payload(failure.close_code(), &failure.to_string());
         // If it cannot be told any more, the connection is over all the same.
-        let _ = self.send(Opcode::Close, &payload);
+        let _ = self.send_control(Opcode::Close, &payload);
         self.finish();
         Error::Failure(failure)
     }

@@ -21,6 +21,7 @@ pub struct Peer {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Frame {
     pub opcode: Opcode,
+    pub rsv1: bool,
     pub masking_key: Option<[u8; 4]>,
     pub payload: Vec<u8>,
 }
@@ -103,7 +104,8 @@ impl Peer {
         if let Some(key) = header.masking_key {
             mask::apply(key, 0, &mut payload);
         }
-        Frame { opcode: header.opcode, masking_key: header.masking_key, payload }
+        let FrameHeader { opcode, rsv1, masking_key, .. } = header;
+        Frame { opcode, rsv1, masking_key, payload }
     }
 
     /// The code of the close frame that comes next.

@@ -1,6 +1,7 @@
 //! The client's opening handshake: every answer of `tests/vectors/websocket-opening.txt`, and the server's own judgement.
 
 use barewire::protocol::http::{self, HeadLimits, HeadScan, ResponseScan};
+use barewire::protocol::websocket::extension::{ClientWindow, Offer};
 use barewire::protocol::websocket::handshake;
 use barewire::protocol::websocket::opening::{Key, Opening};
 use proptest::prelude::*;
@@ -8,7 +9,7 @@ use proptest::prelude::*;
 use crate::vectors;
 
 const OPENING: Opening<'_> =
-    Opening { host: "a", target: "/", subprotocols: &["chat", "superchat"], fields: &[] };
+    Opening { host: "a", target: "/", subprotocols: &["chat", "superchat"], fields: &[], offer: None };
 
 #[test]
 fn judges_every_answer() {
@@ -19,8 +20,22 @@ fn judges_every_answer() {
         assert_eq!(ResponseScan::default().scan(bytes, &limits), Ok(Some(bytes.len())), "{at}");
         let mut scratch = http::scratch();
         let answer = http::parse_response(bytes, &mut scratch, &limits).expect(&at);
-        let given = match OPENING.check(&Key::new(*b"the sample nonce"), &answer) {
-            Ok(opened) => ["opened", opened.subprotocol.unwrap_or_default()].join(" ").trim().to_owned(),
+        let offer = vector.get("offer").map(|bits| Offer {
+            server_max_window_bits: Some(std::str::from_utf8(bits).expect("digits").parse().expect("bits")),
+            client_max_window_bits: ClientWindow::Any,
+            ..Offer::default()
+        });
+        let opening = Opening { offer, ..OPENING };
+        let given = match opening.check(&Key::new(*b"the sample nonce"), &answer) {
+            Ok(opened) => {
+                let agreement = opened.agreement.map(|agreement| {
+                    let mut answer = Vec::new();
+                    agreement.write_answer(&mut answer);
+                    String::from_utf8(answer).expect("ASCII")
+                });
+                let parts = [Some("opened"), opened.subprotocol, agreement.as_deref()];
+                parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+            }
             Err(error) => error.to_string(),
         };
         assert_eq!(given, vector.text("gives"), "{at}");

@@ -9,6 +9,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::extension::{self, Agreement, ExtensionError, Offer};
 use super::handshake;
 use crate::protocol::http::fields::{is_control, is_token, members};
 use crate::protocol::http::{Response, Version, host_and_port};
@@ -44,6 +45,8 @@ pub struct Opening<'a> {
     pub subprotocols: &'a [&'a str],
     /// Other fields to send, as `Authorization` or `Origin`: name and value.
     pub fields: &'a [(&'a str, &'a str)],
+    /// What is offered for compression (RFC 7692 §7.1); `None` is no extension at all.
+    pub offer: Option<Offer>,
 }
 
 /// What both sides have agreed on.
@@ -51,6 +54,8 @@ pub struct Opening<'a> {
 pub struct Opened<'a> {
     /// The subprotocol that the server has chosen, of those that were asked for.
     pub subprotocol: Option<&'a str>,
+    /// How messages are compressed, if they are.
+    pub agreement: Option<Agreement>,
 }
 
 /// Fields that the handshake writes itself, and those that would announce a body, which it has not.
@@ -76,6 +81,11 @@ impl<'a> Opening<'a> {
         line(&[b"Sec-WebSocket-Version: 13"]); // item 9
         if !self.subprotocols.is_empty() {
             line(&[b"Sec-WebSocket-Protocol: ", self.subprotocols.join(", ").as_bytes()]); // item 10
+        }
+        if let Some(offer) = &self.offer {
+            let mut extensions = Vec::new();
+            offer.write_offer(&mut extensions);
+            line(&[b"Sec-WebSocket-Extensions: ", &extensions]); // item 11
         }
         for (name, value) in self.fields {
             line(&[name.as_bytes(), b": ", value.as_bytes()]); // item 12
@@ -148,8 +158,11 @@ impl<'a> Opening<'a> {
             (Some(accept), None) if accept == handshake::accept_key(key.as_bytes()) => {}
             (Some(_), None) => return Err(OpeningError::OtherAccept), // item 4
         }
-        if fields.get_all("Sec-WebSocket-Extensions").flat_map(members).next().is_some() {
-            return Err(OpeningError::Extension); // item 5: none is asked for
+        let extensions = fields.get_all("Sec-WebSocket-Extensions");
+        let agreement = extension::accept(&self.offer.unwrap_or_default(), extensions);
+        let agreement = agreement.map_err(OpeningError::Extension)?; // item 5
+        if agreement.is_some() && self.offer.is_none() {
+            return Err(OpeningError::Extension(ExtensionError::NotOffered)); // item 5
         }
         let mut subprotocols = fields.get_all("Sec-WebSocket-Protocol");
         let subprotocol = match (subprotocols.next(), subprotocols.next()) {
@@ -160,7 +173,7 @@ impl<'a> Opening<'a> {
                 Some(*asked.ok_or(OpeningError::Subprotocol)?) // item 6
             }
         };
-        Ok(Opened { subprotocol })
+        Ok(Opened { subprotocol, agreement })
     }
 }
 
@@ -218,8 +231,8 @@ pub enum OpeningError {
     SeveralAccepts,
     /// `Sec-WebSocket-Accept` belongs to another key, or to none (§4.1, item 4).
     OtherAccept,
-    /// An extension that was not asked for (§4.1, item 5).
-    Extension,
+    /// An extension that was not offered, or not so (§4.1, item 5; RFC 7692 §7).
+    Extension(ExtensionError),
     /// More than one `Sec-WebSocket-Protocol` (§11.3.4).
     SeveralSubprotocols,
     /// A subprotocol that was not asked for (§4.1, item 6).
@@ -241,7 +254,7 @@ impl fmt::Display for OpeningError {
             Self::NoAccept => "the answer has no Sec-WebSocket-Accept (RFC 6455 section 4.1)",
             Self::SeveralAccepts => "Sec-WebSocket-Accept is there more than once (RFC 6455 section 11.3.3)",
             Self::OtherAccept => "Sec-WebSocket-Accept does not belong to the key (RFC 6455 section 4.1)",
-            Self::Extension => "the server uses an extension that was not asked for (RFC 6455 section 4.1)",
+            Self::Extension(error) => return error.fmt(f),
             Self::SeveralSubprotocols => {
                 "Sec-WebSocket-Protocol is there more than once (RFC 6455 section 11.3.4)"
             }
@@ -256,23 +269,31 @@ impl std::error::Error for OpeningError {}
 
 #[cfg(test)]
 mod tests {
+    use super::super::extension::ClientWindow;
     use super::*;
 
     /// The RFC's own nonce (§1.3).
     const NONCE: &[u8; 16] = b"the sample nonce";
 
-    const OPENING: Opening<'_> =
-        Opening { host: "a:8080", target: "/b?c", subprotocols: &["chat", "superchat"], fields: &[] };
+    const OPENING: Opening<'_> = Opening {
+        host: "a:8080",
+        target: "/b?c",
+        subprotocols: &["chat", "superchat"],
+        fields: &[],
+        offer: None,
+    };
 
     #[test]
     fn writes_the_rfcs_request() {
         let key = Key::new(*NONCE);
-        let opening = Opening { fields: &[("Origin", "http://a")], ..OPENING };
+        let offer = Offer { client_max_window_bits: ClientWindow::Any, ..Offer::default() };
+        let opening = Opening { fields: &[("Origin", "http://a")], offer: Some(offer), ..OPENING };
         let mut out = Vec::new();
         opening.write_request(&key, &mut out).unwrap();
         let expected = "GET /b?c HTTP/1.1\r\nHost: a:8080\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
-            Sec-WebSocket-Protocol: chat, superchat\r\nOrigin: http://a\r\n\r\n";
+            Sec-WebSocket-Protocol: chat, superchat\r\n\
+            Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nOrigin: http://a\r\n\r\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);
         assert!(handshake::is_valid_key(key.as_bytes()));
     }
