@@ -101,7 +101,8 @@ impl Connection {
         }
         let following = self.following();
         if let Some(Following { topic, cursor, encoding }) = following {
-            cx.service.hub.prepare(topic, cursor, encoding.encoder(), WRITE_BYTES, now);
+            let encoder = encoding.encoder(cx.service.policy.compress_from);
+            cx.service.hub.prepare(topic, cursor, encoder, WRITE_BYTES, now);
         }
         let Context { service, out, .. } = cx;
         let mut slices = [IoSlice::new(&[]); SLICES];
@@ -208,7 +209,7 @@ impl Connection {
         }
         if let Some(busy) = &mut self.busy {
             busy.stalled = None;
-            if busy.waiting.is_empty() && matches!(busy.partial, super::connection::Partial::None) {
+            if busy.is_idle() {
                 self.busy = None;
             }
         }
@@ -289,7 +290,8 @@ impl Connection {
                 let kept = cursor.segment >= cx.service.hub.topic(topic).log.first_segment();
                 if kept && cx.service.hub.is_behind(topic, self.key.slot) {
                     // The run that it stands in may have been dropped to make room, and is made anew, byte for byte.
-                    cx.service.hub.prepare(topic, cursor, encoding.encoder(), 1, now);
+                    let encoder = encoding.encoder(cx.service.policy.compress_from);
+                    cx.service.hub.prepare(topic, cursor, encoder, 1, now);
                 }
                 let log = &cx.service.hub.topic(topic).log;
                 let left = log.left_of_event(cursor, encoding.slot());

@@ -168,6 +168,7 @@ impl Server {
         if self.cx.service.dropped.is_empty() {
             return;
         }
+        let from = self.cx.service.policy.compress_from;
         for mut dropped in std::mem::take(&mut self.cx.service.dropped) {
             let behind = self.cx.service.hub.topic(dropped.topic).followers.behind().to_vec();
             let mut fallen = Vec::new();
@@ -181,7 +182,7 @@ impl Server {
                 };
                 let start = following.cursor.offset as usize;
                 let end = match following.cursor.segment == dropped.number {
-                    true => dropped.run(following.encoding.encoder()).event_end(start),
+                    true => dropped.run(following.encoding.encoder(from)).event_end(start),
                     false => start,
                 };
                 fallen.push((follower, following.encoding.slot(), start, end));
