@@ -155,15 +155,20 @@ impl Connection {
         if total == 0 {
             return Written::Nothing;
         }
-        let outcome = match slices {
-            [slice] => self.stream.write(slice),
-            _ => self.stream.write_vectored(slices),
+        let outcome = loop {
+            let outcome = match slices {
+                [slice] => self.stream.write(slice),
+                _ => self.stream.write_vectored(slices),
+            };
+            match outcome {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => break outcome,
+            }
         };
         let written = match outcome {
             Ok(0) => return Written::Broken,
             Ok(written) => written,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Written::All,
             Err(_) => return Written::Broken,
         };
         service.counters.bytes_written += written as u64;
