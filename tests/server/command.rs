@@ -162,6 +162,7 @@ fn sigterm_and_sigint_bring_every_transport_to_its_proper_end() {
         let answer = poll.response();
         assert_eq!((answer.data(), answer.next(), answer.ends()), (Vec::new(), start, true));
         assert!(poll.is_at_end() && idle.is_at_end());
+        drop((poll, idle));
         for mut stream in streams {
             let last = stream.block().expect("a retry");
             assert_eq!((last.len(), last[0].0.as_str()), (1, "retry"), "{last:?}");
