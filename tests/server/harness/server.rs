@@ -152,11 +152,17 @@ impl Server {
 
     /// Waits until a number among the metrics is at least this: so a test knows what the server has done by now.
     pub fn await_metric(&self, name: &str, value: u64) {
-        let (mut connection, begin) = (self.connect(), Instant::now());
-        while metric(&mut connection, name) < value {
-            assert!(begin.elapsed() < DEADLINE, "{name} does not come to {value}");
-            std::thread::yield_now();
-        }
+        let mut connection = self.connect();
+        eventually(|| metric(&mut connection, name) >= value);
+    }
+}
+
+/// Asks again and again until it is so, within the deadline of all that has to come.
+pub fn eventually(mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < DEADLINE, "it does not come");
+        std::thread::yield_now();
     }
 }
 
