@@ -128,11 +128,7 @@ impl Connection {
             (filled, first) = (filled + 1, rest);
         }
         if let Some(busy) = self.busy.as_mut() {
-            if !out.is_empty() {
-                // A pong that waits goes before what is new, of which perhaps only a part goes out.
-                busy.outbox.settle_pong();
-            }
-            filled += busy.outbox.fill(&mut slices[filled..SLICES - 2]);
+            filled += busy.outbox.fill(&mut slices[filled..SLICES - 2], !out.is_empty());
         }
         // Only behind the whole outbox come new bytes and events: what has no room now has it in the next write.
         if filled < SLICES - 2 {
