@@ -153,11 +153,11 @@ impl Code {
         let mut counts = [0; 16];
         let mut symbols = Vec::new();
         let mut unused: usize = 1 << 15;
-        for length in 1..=15 {
-            let of_length = (0..lengths.len()).filter(|symbol| usize::from(lengths[*symbol]) == length);
-            symbols.extend(of_length.clone());
-            counts[length] = of_length.count();
-            unused = unused.checked_sub(counts[length] << (15 - length))?;
+        for (length, count) in counts.iter_mut().enumerate().skip(1) {
+            let before = symbols.len();
+            symbols.extend((0..lengths.len()).filter(|symbol| usize::from(lengths[*symbol]) == length));
+            *count = symbols.len() - before;
+            unused = unused.checked_sub(*count << (15 - length))?;
         }
         Some(Self { counts, symbols, unused })
     }
