@@ -180,6 +180,27 @@ const ROWS: &[Row] = &[
     number!("max-field-lines", "N", "a request's field lines", 1, MAX_FIELD_LINES as u64, head.field_lines),
     number!("max-echo-bytes", "BYTES", "a WebSocket message to /echo", 1, 1 << 30, echo_bytes),
     number!(
+        "max-echo-contexts",
+        "N",
+        "connections to /echo that keep a window of compression, 400 KiB each",
+        0,
+        ANY,
+        echo_contexts
+    ),
+    Row {
+        name: "no-compression",
+        take: Take::Nothing(|options| options.policy.compress = false),
+        help: "no permessage-deflate on WebSockets",
+    },
+    number!(
+        "compress-from",
+        "BYTES",
+        "a WebSocket message that is compressed, if that was agreed on",
+        0,
+        ANY,
+        policy.compress_from
+    ),
+    number!(
         "max-message-frames",
         "N",
         "frames of one WebSocket message, empty ones too",

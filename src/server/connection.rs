@@ -16,6 +16,7 @@ use super::slab::Key;
 use crate::hub::Tick;
 use crate::protocol::http::HeadScan;
 use crate::protocol::websocket::message::Receiver;
+use crate::transport::compression::EchoCompression;
 use crate::transport::poll::Held;
 use crate::transport::{Following, stream};
 
@@ -75,6 +76,8 @@ pub enum Socket {
         following: Following,
         /// Its messages are published.
         may_publish: bool,
+        /// Messages may come compressed, each alone.
+        compressed: bool,
         /// A ping is out, and nothing has come since.
         pinged: bool,
     },
@@ -120,6 +123,16 @@ pub struct Busy {
     pub(super) partial: Partial,
     /// Bytes that came behind a held poll, or while too much was owed. They wait their turn.
     pub(super) waiting: Vec<u8>,
+    /// What an echo that was agreed to be compressed needs from one message to the next. It is never idle.
+    pub(super) compression: Option<Box<EchoCompression>>,
+}
+
+impl Busy {
+    /// Whether nothing of it is needed.
+    pub(super) fn is_idle(&self) -> bool {
+        let nothing = self.outbox.is_empty() && self.waiting.is_empty();
+        nothing && self.compression.is_none() && matches!(self.partial, Partial::None)
+    }
 }
 
 /// What has come in part.
@@ -355,12 +368,18 @@ impl Connection {
         if self.input == Input::Ended {
             return self.close(cx);
         }
+        self.forget_context(cx);
         self.busy = None;
         self.state = State::Lingering;
         self.due_in(cx.options.linger, cx);
         if self.stream.shutdown(Shutdown::Write).is_err() {
             self.close(cx);
         }
+    }
+
+    fn forget_context(&mut self, cx: &mut Context) {
+        let compression = self.busy.as_mut().and_then(|busy| busy.compression.take());
+        cx.echo_contexts -= usize::from(compression.is_some_and(|compression| compression.keeps_context()));
     }
 
     /// It is over.
@@ -372,6 +391,7 @@ impl Connection {
             cx.service.hub.leave(topic, self.key.slot, cx.clock.tick());
         }
         self.state = State::Closed;
+        self.forget_context(cx);
         self.busy = None;
         cx.out.clear();
         cx.closed.push(self.key.slot);

@@ -59,6 +59,8 @@ pub struct Context {
     /// Connections to be served again without an event: a budget has stopped them, and an edge-triggered poll will
     /// not tell of them again.
     pub ready: Vec<Key>,
+    /// Connections to `/echo` that keep a window from one message to the next.
+    pub echo_contexts: usize,
     /// What is now, for answers.
     pub gauges: Gauges,
     jitter: Jitter,
@@ -81,6 +83,7 @@ impl Context {
             out: Vec::new(),
             closed: Vec::new(),
             ready: Vec::new(),
+            echo_contexts: 0,
             gauges: Gauges::default(),
             jitter: Jitter::new(seed),
             shared: Vec::new(),

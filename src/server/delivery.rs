@@ -101,7 +101,8 @@ impl Connection {
         }
         let following = self.following();
         if let Some(Following { topic, cursor, encoding }) = following {
-            cx.service.hub.prepare(topic, cursor, encoding.encoder(), WRITE_BYTES, now);
+            let encoder = encoding.encoder(cx.service.policy.compress_from);
+            cx.service.hub.prepare(topic, cursor, encoder, WRITE_BYTES, now);
         }
         let Context { service, out, .. } = cx;
         let mut slices = [IoSlice::new(&[]); SLICES];
@@ -127,11 +128,7 @@ impl Connection {
             (filled, first) = (filled + 1, rest);
         }
         if let Some(busy) = self.busy.as_mut() {
-            if !out.is_empty() {
-                // A pong that waits goes before what is new, of which perhaps only a part goes out.
-                busy.outbox.settle_pong();
-            }
-            filled += busy.outbox.fill(&mut slices[filled..SLICES - 2]);
+            filled += busy.outbox.fill(&mut slices[filled..SLICES - 2], !out.is_empty());
         }
         // Only behind the whole outbox come new bytes and events: what has no room now has it in the next write.
         if filled < SLICES - 2 {
@@ -208,7 +205,7 @@ impl Connection {
         }
         if let Some(busy) = &mut self.busy {
             busy.stalled = None;
-            if busy.waiting.is_empty() && matches!(busy.partial, super::connection::Partial::None) {
+            if busy.is_idle() {
                 self.busy = None;
             }
         }
@@ -289,7 +286,8 @@ impl Connection {
                 let kept = cursor.segment >= cx.service.hub.topic(topic).log.first_segment();
                 if kept && cx.service.hub.is_behind(topic, self.key.slot) {
                     // The run that it stands in may have been dropped to make room, and is made anew, byte for byte.
-                    cx.service.hub.prepare(topic, cursor, encoding.encoder(), 1, now);
+                    let encoder = encoding.encoder(cx.service.policy.compress_from);
+                    cx.service.hub.prepare(topic, cursor, encoder, 1, now);
                 }
                 let log = &cx.service.hub.topic(topic).log;
                 let left = log.left_of_event(cursor, encoding.slot());

@@ -42,7 +42,13 @@ impl Outbox {
     /// Adds bytes of this connection's own.
     pub fn push(&mut self, bytes: &[u8]) {
         self.settle_pong();
-        if let Some((Piece::Own(last), _, end)) = self.pieces.back_mut() {
+        if let Some((Piece::Own(last), start, end)) = self.pieces.back_mut() {
+            // What is written is let go of when it is half of the piece: one that is always added to before it is empty
+            // would grow for ever.
+            if *start > last.len() / 2 {
+                last.drain(..*start);
+                *start = 0;
+            }
             last.extend_from_slice(bytes);
             *end = last.len();
         } else if !bytes.is_empty() {
@@ -78,17 +84,17 @@ impl Outbox {
         self.pong = None;
     }
 
-    /// Puts a pong that waits in its place behind all else: what comes next goes behind it.
-    pub fn settle_pong(&mut self) {
+    fn settle_pong(&mut self) {
         if let Some(pong) = self.pong.take() {
             let length = pong.len();
             self.pieces.push_back((Piece::Own(pong), 0, length));
         }
     }
 
-    /// Fills `slices` with what waits, as far as there is room, and returns how many were filled.
-    pub fn fill<'a>(&'a mut self, slices: &mut [IoSlice<'a>]) -> usize {
-        if self.pieces.is_empty() {
+    /// Fills `slices` with what waits, as far as there is room, and returns how many were filled. `more`: new bytes go out
+    /// behind it, and perhaps only a part of them; so a pong that waits goes before those.
+    pub fn fill<'a>(&'a mut self, slices: &mut [IoSlice<'a>], more: bool) -> usize {
+        if self.pieces.is_empty() || more {
             self.settle_pong();
         }
         let pieces = self.pieces.iter().map(|(piece, start, end)| &piece.bytes()[*start..*end]);
@@ -123,7 +129,7 @@ mod tests {
         let mut out = Vec::new();
         while !outbox.is_empty() {
             let mut slices = [IoSlice::new(&[]); 4];
-            let filled = outbox.fill(&mut slices);
+            let filled = outbox.fill(&mut slices, false);
             let whole: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect();
             let taken = step().min(whole.len());
             out.extend_from_slice(&whole[..taken]);
@@ -147,6 +153,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_not_kept_while_more_comes() {
+        let mut outbox = Outbox::default();
+        outbox.push(&[0; 1000]);
+        for _ in 0..1000 {
+            outbox.push(&[0; 1000]);
+            assert_eq!(outbox.consume(1000), 1000);
+        }
+        assert_eq!(outbox.len(), 1000);
+        let kept: usize = outbox.pieces.iter().map(|(piece, _, _)| piece.bytes().len()).sum();
+        assert!(kept <= 4000, "{kept} bytes");
+    }
+
+    #[test]
+    fn a_pong_that_waits_goes_before_new_bytes_of_which_a_part_goes_out() {
+        let mut outbox = Outbox::default();
+        outbox.push(b"old");
+        outbox.set_pong(b"<pong>".to_vec());
+        let mut slices = [IoSlice::new(&[]); 4];
+        assert_eq!(outbox.fill(&mut slices, true), 2);
+        // The socket takes all of these, and the first of the new bytes behind them.
+        outbox.consume(9);
+        outbox.push(b"ew");
+        assert_eq!(written(&mut outbox, || 100), b"ew");
+    }
+
+    #[test]
     fn a_newer_pong_replaces_one_that_waits_and_not_one_under_way() {
         let mut outbox = Outbox::default();
         outbox.push(b"data");
@@ -157,7 +189,7 @@ mod tests {
         outbox.set_pong(b"<4>".to_vec());
         assert_eq!(outbox.consume(11), 11);
         let mut slices = [IoSlice::new(&[]); 4];
-        assert_eq!(outbox.fill(&mut slices), 1);
+        assert_eq!(outbox.fill(&mut slices, false), 1);
         outbox.consume(1);
         outbox.set_pong(b"<5>".to_vec());
         assert_eq!(written(&mut outbox, || 100), b"4><5>");

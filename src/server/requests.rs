@@ -10,6 +10,7 @@ use crate::protocol::http::{
 };
 use crate::protocol::websocket::close::CloseCode;
 use crate::transport::answer::{Refusal, Terms};
+use crate::transport::compression::{self, EchoCompression};
 use crate::transport::route::{Plan, Rules};
 use crate::transport::{Answered, Reply, socket, stream};
 
@@ -79,7 +80,14 @@ impl Connection {
             (false, true) => Some("There are as many connections as there may be."),
             (false, false) => None,
         };
-        let rules = Rules { access: &policy.access, max_wait: policy.max_wait, overload };
+        let room = cx.echo_contexts < cx.options.echo_contexts;
+        let rules = Rules {
+            access: &policy.access,
+            max_wait: policy.max_wait,
+            compress: policy.compress,
+            echo_context: if room { compression::Context::Kept } else { compression::Context::None },
+            overload,
+        };
         let (terms, plan) = Plan::of(head, has_content, &rules);
         let label = Label {
             method: head.method.as_str().into(),
@@ -216,9 +224,10 @@ impl Connection {
                 // At once: until then it stands with those at the head, where it may not belong.
                 self.flush(cx);
             }
-            Reply::Socket { following, may_publish } => {
+            Reply::Socket { following, may_publish, compressed } => {
                 cx.service.counters.sockets += 1;
-                self.state = State::Socket(Socket::Topic { following, may_publish, pinged: false });
+                self.state =
+                    State::Socket(Socket::Topic { following, may_publish, compressed, pinged: false });
                 self.due_in(cx.options.ping_interval, cx);
                 cx.service.hub.join(following.topic, slot, now);
                 self.flush(cx);
@@ -226,7 +235,11 @@ impl Connection {
             Reply::Gap => {
                 self.start_close(socket::CLOSE_GAP, "gap", cx);
             }
-            Reply::Echo => {
+            Reply::Echo { agreement } => {
+                if let Some(compression) = agreement.map(EchoCompression::new) {
+                    cx.echo_contexts += usize::from(compression.keeps_context());
+                    self.busy().compression = Some(Box::new(compression));
+                }
                 cx.service.counters.sockets += 1;
                 self.state = State::Socket(Socket::Echo { pinged: false });
                 self.due_in(cx.options.ping_interval, cx);

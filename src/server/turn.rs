@@ -168,6 +168,7 @@ impl Server {
         if self.cx.service.dropped.is_empty() {
             return;
         }
+        let from = self.cx.service.policy.compress_from;
         for mut dropped in std::mem::take(&mut self.cx.service.dropped) {
             let behind = self.cx.service.hub.topic(dropped.topic).followers.behind().to_vec();
             let mut fallen = Vec::new();
@@ -180,10 +181,15 @@ impl Server {
                     continue;
                 };
                 let start = following.cursor.offset as usize;
-                let end = match following.cursor.segment == dropped.number {
-                    true => dropped.run(following.encoding.encoder()).event_end(start),
-                    false => start,
-                };
+                let mut end = start;
+                if following.cursor.segment == dropped.number {
+                    let run = dropped.run(following.encoding.encoder(from));
+                    if start == run.bytes().len() {
+                        // It has been given all of it: it is behind only with what is its own, and loses nothing.
+                        continue;
+                    }
+                    end = run.event_end(start);
+                }
                 fallen.push((follower, following.encoding.slot(), start, end));
             }
             let mut runs: HashMap<usize, Rc<Vec<u8>>> = HashMap::new();

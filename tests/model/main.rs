@@ -16,7 +16,7 @@ mod wire;
 use proptest::test_runner::{Config, TestError, TestRunner};
 
 /// How many scenarios are played where nobody asks for another number.
-const CASES: u32 = 48;
+const CASES: u32 = 24;
 
 #[test]
 fn every_follower_gets_every_event_once_or_is_told_of_a_gap() {

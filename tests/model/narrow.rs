@@ -12,7 +12,7 @@ fn open(topic: usize, form: Form) -> Step {
 
 /// More than the kernels on both sides set aside for one who does not read.
 fn much(topic: usize) -> Step {
-    Step::Batch { topic, lines: (0..15).map(|_| Data::new("much ", 64 << 10)).collect() }
+    Step::Batch { topic, lines: vec![Data::new("much ", 64 << 10); 15] }
 }
 
 fn say(texts: usize, bytes: usize) -> Step {

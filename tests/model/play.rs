@@ -52,6 +52,12 @@ impl Play {
         match step {
             Step::Publish(publications) => self.publish(publications),
             Step::Batch { topic, lines } => self.batch(*topic, lines),
+            Step::Burst { who, lines } => {
+                if let Some(who) = self.pick(*who, |form| form.is_some()) {
+                    let lines = vec![Data::new("much ", 64 << 10); *lines];
+                    self.batch(self.followers[who].topic, &lines);
+                }
+            }
             Step::Say { who, texts } => {
                 if let Some(who) = self.pick(*who, sockets) {
                     self.say(who, texts);

@@ -76,6 +76,8 @@ pub enum Step {
     Publish(Vec<Publication>),
     /// Many events in one request.
     Batch { topic: usize, lines: Vec<Data> },
+    /// So much for a follower that only one who reads keeps up.
+    Burst { who: usize, lines: usize },
     /// A follower by WebSocket publishes, some messages in one piece.
     Say { who: usize, texts: Vec<Data> },
     /// A new follower.
@@ -149,7 +151,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => prop::collection::vec(publication(), 1..5).prop_map(Step::Publish),
         3 => (0..TOPICS, prop::collection::vec(data(), 1..40)).prop_map(|(topic, lines)| Step::Batch { topic, lines }),
-        4 => (who(), prop::collection::vec(data(), 1..6)).prop_map(|(who, texts)| Step::Say { who, texts }),
+        4 => (who(), 4..16_usize).prop_map(|(who, lines)| Step::Burst { who, lines }),
+        4 => (who(), prop::collection::vec(data(), 1..12)).prop_map(|(who, texts)| Step::Say { who, texts }),
         6 => opens.prop_map(|(topic, transport, since, header)| Step::Open { topic, transport, since, header }),
         8 => (who(), bytes).prop_map(|(who, bytes)| Step::Read { who, bytes }),
         2 => (who(), any::<bool>()).prop_map(|(who, reset)| Step::Cut { who, reset }),

@@ -1,9 +1,13 @@
 //! The protocol code against vectors (`tests/vectors/`) and properties: bytes only, no sockets.
 
+#[cfg(feature = "deflate")]
+mod deflate;
 mod event_stream;
 mod extension;
 mod http;
 mod http_response;
+#[cfg(feature = "deflate")]
+mod plain_inflate;
 mod vectors;
 mod websocket;
 mod websocket_opening;

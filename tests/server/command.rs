@@ -1,6 +1,6 @@
 //! The command: its options, what it writes, and signals.
 
-use crate::harness::{EventStream, Opcode, Program, Request, WebSocket, run};
+use crate::harness::{EventStream, Opcode, Program, Request, WebSocket, eventually, run};
 
 #[test]
 fn the_first_line_says_where_it_listens_with_and_without_the_subcommand() {
@@ -154,14 +154,15 @@ fn sigterm_and_sigint_bring_every_transport_to_its_proper_end() {
         let start = follower.hello();
         let echo = WebSocket::open(program.begin(&Request::handshake("/echo")), false);
         let mut poll = program.begin(&Request::get("/topics/a?wait=60"));
-        while !program.ask(&Request::get("/metrics")).text().contains("\nbarewire_long_polls_held_total 1\n")
-        {
-        }
+        let is_held =
+            || program.ask(&Request::get("/metrics")).text().contains("\nbarewire_long_polls_held_total 1\n");
+        eventually(is_held);
 
         program.signal(signal);
         let answer = poll.response();
         assert_eq!((answer.data(), answer.next(), answer.ends()), (Vec::new(), start, true));
         assert!(poll.is_at_end() && idle.is_at_end());
+        drop((poll, idle));
         for mut stream in streams {
             let last = stream.block().expect("a retry");
             assert_eq!((last.len(), last[0].0.as_str()), (1, "retry"), "{last:?}");

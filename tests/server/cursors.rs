@@ -1,6 +1,6 @@
 //! Where a follower starts, and that every transport takes any id of another.
 
-use crate::harness::{Request, Server, Transport, follow, in_every_way};
+use crate::harness::{Request, Server, Transport, eventually, follow, in_every_way};
 
 /// What a follower gets that is there already, and then what comes: the data, up to `live`, which is published when
 /// the follower is there.
@@ -13,9 +13,10 @@ fn followed(server: &Server, transport: Transport, request: &Request) -> Vec<Str
             let held = server.metric("barewire_long_polls_held_total");
             let answered = server.metric("barewire_polls_total");
             let poll = server.begin(request);
-            while server.metric("barewire_long_polls_held_total") == held
-                && server.metric("barewire_polls_total") == answered
-            {}
+            eventually(|| {
+                server.metric("barewire_long_polls_held_total") > held
+                    || server.metric("barewire_polls_total") > answered
+            });
             publish();
             return server.finish(poll, "GET").data();
         }

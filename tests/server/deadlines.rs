@@ -1,6 +1,6 @@
 //! Times: a test knows that something happens after one, and never asks when.
 
-use crate::harness::{Frame, Opcode, Request, Server};
+use crate::harness::{Frame, Opcode, Request, Server, eventually};
 
 #[test]
 fn a_head_that_does_not_come_in_time_is_408() {
@@ -96,12 +96,7 @@ fn one_that_takes_nothing_of_what_it_is_owed_is_dropped_in_time() {
     for _ in 0..30 {
         server.ask(&Request::post_lines("/topics/a", &batch)).ids();
     }
-    let mut probe = server.connect();
-    let connections = |probe: &mut crate::harness::Connection| {
-        probe.send(Request::get("/metrics").bytes());
-        let response = probe.response();
-        response.text().lines().any(|line| line == "barewire_connections 1")
-    };
-    while !connections(&mut probe) {}
+    // All that is left is the connection that asks.
+    eventually(|| server.metric("barewire_connections") == 1);
     slow.connection().drop_rest();
 }

@@ -270,3 +270,20 @@ fn a_thousand_held_polls_are_all_answered_by_one_publish() {
         assert_eq!((response.data(), response.next()), (vec!["x".to_owned()], id.clone()));
     }
 }
+
+#[test]
+fn a_poll_that_comes_while_an_event_is_handed_out_waits_for_the_next_one() {
+    let server = Server::start();
+    // Somebody follows, so there is a sweep, and the poll joins it behind that follower.
+    let _follower = server.event_stream(&Request::event_stream("/topics/a"));
+    let mut connection = server.connect();
+    let publish = Request::post("/topics/a", "first").bytes();
+    let poll = Request::get("/topics/a?wait=60");
+    connection.send([publish, poll.bytes()].concat());
+    let first = connection.response_to("POST").id();
+    server.await_metric("barewire_long_polls_held_total", 1);
+    let second = server.publish("/topics/a", "second");
+    let response = server.finish(connection, "GET");
+    assert_eq!((response.data(), response.next()), (vec!["second".to_owned()], second));
+    assert_ne!(first, response.next());
+}

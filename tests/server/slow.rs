@@ -2,7 +2,7 @@
 
 use barewire::server::Options;
 
-use crate::harness::{Event, EventStream, Opcode, Request, Server, WebSocket};
+use crate::harness::{Event, EventStream, Opcode, Request, Server, WebSocket, eventually};
 
 /// Lines of a batch, and bytes of a line.
 const LINES: usize = 16;
@@ -135,9 +135,23 @@ fn one_that_publishes_and_never_reads_is_told_too() {
         }
         sent += LINES as u64;
         // What comes after its end is published no more.
-        while server.metric("barewire_events_published_total") < sent && !is_too_slow() {}
+        eventually(|| server.metric("barewire_events_published_total") == sent || is_too_slow());
     }
     let got = read_to_close_1013(&mut socket);
     let sequences: Vec<u64> = got.iter().filter_map(|id| id.split_once('-')?.1.parse().ok()).collect();
     assert!(sequences.iter().copied().eq(1..=got.len() as u64), "nothing is left out: {sequences:?}");
+}
+
+#[test]
+fn one_whose_close_frame_can_not_be_written_in_time_is_dropped() {
+    let server = Server::with(|options| {
+        small_window(options);
+        options.write_timeout = 1;
+    });
+    let mut slow = server.web_socket(&Request::handshake("/topics/a"));
+    slow.hello();
+    publish_until_one_is_too_slow(&server, &mut []);
+    // All that is left is the connection that asks.
+    eventually(|| server.metric("barewire_connections") == 1);
+    slow.connection().drop_rest();
 }

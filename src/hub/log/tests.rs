@@ -3,12 +3,12 @@ use proptest::prelude::*;
 use super::{Cursor, Log};
 use crate::hub::{Encoder, Epoch, Event, Tick};
 
-fn plain(event: &Event<'_>, out: &mut Vec<u8>) {
+fn plain(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(event.data.as_bytes());
     out.push(b'\n');
 }
 
-const PLAIN: Encoder = Encoder { slot: 3, encode: plain };
+const PLAIN: Encoder = Encoder { slot: 3, parameter: 0, encode: plain };
 const NOW: Tick = Tick(7);
 
 fn epoch() -> Epoch {

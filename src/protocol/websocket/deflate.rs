@@ -57,8 +57,9 @@ impl Deflater {
     /// Appends the payload of a compressed message to `out`: what [`write_compressed_frame`] takes, or, in pieces, the
     /// frames of one message.
     ///
-    /// With context takeover, every payload that has been compressed must also be sent, and in this order: the receiver's window has
-    /// to hold what this one holds.
+    /// With context takeover, every payload that it gives must be sent, in this order, and no other compressed message
+    /// between them, also none of [`compress_alone`]: the receiver's window has to hold what this one holds. Messages
+    /// that are not compressed may come between them.
     ///
     /// [`write_compressed_frame`]: super::frame::write_compressed_frame
     pub fn compress(&mut self, payload: &[u8], out: &mut Vec<u8>) {
@@ -76,7 +77,8 @@ impl Deflater {
 /// 2^`window_bits` bytes.
 ///
 /// It can be sent to every receiver that has agreed to a window as great or greater, whatever it has agreed to about
-/// takeover: to have a context does not mean to use it. That is how one message is compressed once for many followers.
+/// takeover: to have a context does not mean to use it. That is how one message is compressed once for many followers. But a
+/// connection that has a [`Deflater`] with context takeover sends only what that gives.
 ///
 /// The same payload always gives the same bytes. The compressor, one for each window, stays with the thread.
 pub fn compress_alone(window_bits: u8, payload: &[u8], out: &mut Vec<u8>) {
@@ -84,7 +86,7 @@ pub fn compress_alone(window_bits: u8, payload: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The window to compress in for all who have agreed to `max_window_bits`, so that a fan-out compresses for
-/// two groups at most: 15 bits if they are allowed, else 9.
+/// two groups at most: 15 bits if they are allowed, else 9, which is good for 8 as well.
 pub const fn shared_window_bits(max_window_bits: u8) -> u8 {
     if max_window_bits < MAX_WINDOW_BITS { MIN_WINDOW_BITS } else { MAX_WINDOW_BITS }
 }

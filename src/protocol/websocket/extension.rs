@@ -132,12 +132,13 @@ fn answer(offer: &Offer, wishes: &ServerWishes) -> Agreement {
         server_no_context_takeover: offer.server_no_context_takeover || wishes.server_no_context_takeover,
         // §7.1.1.2: the same unasked; and a client that will not do it anyway may as well be held to that.
         client_no_context_takeover: offer.client_no_context_takeover || wishes.client_no_context_takeover,
-        // §7.1.2.1: the same or a smaller value than the offer's, or any if it has none.
+        // §7.1.2.1: the same or a smaller value than the offer's, or any if it has none. 8 is no exception: zlib's smallest
+        // window is 9, but what it writes with that keeps within 8 (see `deflate`).
         server_max_window_bits: match offer.server_max_window_bits {
             Some(bits) => Some(bits.min(wishes.server_max_window_bits)),
             None => less_than_all(wishes.server_max_window_bits),
         },
-        // §7.1.2.2: likewise, but never unasked.
+        // §7.1.2.2: likewise, but never unasked. Any window is right for who inflates with the greatest.
         client_max_window_bits: match offer.client_max_window_bits {
             ClientWindow::Unnamed => None,
             ClientWindow::Any => less_than_all(wishes.client_max_window_bits),

@@ -12,7 +12,7 @@ use std::fmt;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::deflate::TAIL;
-use super::extension::Direction;
+use super::extension::{Direction, MAX_WINDOW_BITS};
 
 /// How many bytes are inflated at once, at most: what a bomb costs beyond the limit of its message.
 const CHUNK: usize = 4096;
@@ -90,8 +90,9 @@ impl Inflater {
             if status.is_err() {
                 return Err(InvalidDeflate.into());
             }
-            // With room left in the chunk there is no more to give.
-            if if is_last { rest.is_empty() } else { inflated.len() < CHUNK } {
+            // With room left in the chunk, zlib has read all and has no more to give.
+            let done = if is_last { rest.is_empty() } else { inflated.len() < CHUNK };
+            if done {
                 return Ok(());
             }
         }
@@ -126,7 +127,7 @@ impl Inflater {
 
     /// Moves the window over `inflated`, the bytes behind it.
     fn slide(&mut self, inflated: &[u8]) {
-        let size = 1 << self.direction.max_window_bits;
+        let size = 1 << self.direction.max_window_bits.min(MAX_WINDOW_BITS);
         let inflated = &inflated[inflated.len().saturating_sub(size)..];
         let length = self.window.len() + inflated.len();
         self.window.drain(..length.saturating_sub(size));

@@ -98,6 +98,7 @@ impl Connection {
             match self.stream.read(&mut buffer) {
                 Ok(1..) => {}
                 Ok(0) => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
                 Err(error) => panic!("the connection does not end: {error}"),
             }
@@ -119,10 +120,11 @@ impl Connection {
             return false;
         }
         let mut buffer = [0; 64 * 1024];
-        let length = match self.stream.read(&mut buffer) {
-            Ok(length) => length,
-            Err(error) => {
-                panic!("nothing more came behind \"{}\": {error}", self.unread.escape_ascii());
+        let length = loop {
+            match self.stream.read(&mut buffer) {
+                Ok(length) => break length,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("nothing more came behind \"{}\": {error}", self.unread.escape_ascii()),
             }
         };
         self.ended = length == 0;

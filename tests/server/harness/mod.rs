@@ -18,6 +18,6 @@ pub use event_stream::{Block, EventStream};
 pub use program::{Program, run};
 pub use request::Request;
 pub use response::Response;
-pub use server::{Server, in_every_way, in_every_way_with};
+pub use server::{Server, eventually, in_every_way, in_every_way_with};
 pub use transports::{Event, Gap, Transport, follow};
 pub use web_socket::{Frame, Opcode, WebSocket, masked_frame};

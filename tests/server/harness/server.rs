@@ -50,6 +50,8 @@ pub fn in_every_way_with(set: impl Fn(&mut Options), test: impl Fn(&Server)) {
     }
 }
 
+const HOUR: u32 = 3600;
+
 /// What stands behind a request in [`Way::Pipelined`].
 const NEXT: &[u8] = b"GET /health HTTP/1.1\r\nHost: barewire.test\r\n\r\n";
 
@@ -58,9 +60,20 @@ impl Server {
         Server::with(|_| {})
     }
 
-    /// A server with other options than the default ones.
+    /// A server with these options set, and the other ones at their default but for the times.
     pub fn with(set: impl FnOnce(&mut Options)) -> Server {
-        let mut options = Options { listen: (Ipv4Addr::LOCALHOST, 0).into(), ..Options::default() };
+        let mut options = Options {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            // What comes of itself after a time comes only where a test asks for it, however slow the machine.
+            head_timeout: HOUR,
+            body_timeout: HOUR,
+            idle_timeout: HOUR,
+            heartbeat: HOUR,
+            ping_interval: HOUR,
+            write_timeout: HOUR,
+            close_timeout: HOUR,
+            ..Options::default()
+        };
         set(&mut options);
         let (stop, stopped) = UnixStream::pair().expect("two descriptors");
         let (tell, told) = mpsc::channel();
@@ -152,11 +165,17 @@ impl Server {
 
     /// Waits until a number among the metrics is at least this: so a test knows what the server has done by now.
     pub fn await_metric(&self, name: &str, value: u64) {
-        let (mut connection, begin) = (self.connect(), Instant::now());
-        while metric(&mut connection, name) < value {
-            assert!(begin.elapsed() < DEADLINE, "{name} does not come to {value}");
-            std::thread::yield_now();
-        }
+        let mut connection = self.connect();
+        eventually(|| metric(&mut connection, name) >= value);
+    }
+}
+
+/// Asks again and again until it is so, within the deadline of all that has to come.
+pub fn eventually(mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < DEADLINE, "it does not come");
+        std::thread::yield_now();
     }
 }
 
