@@ -37,6 +37,8 @@
 //! transport  requests and frames to moves of a cursor; encodings
 //! hub        topics, logs, ids, cursors           protocol   HTTP, event stream, WebSocket
 //! ```
+//!
+//! Beside them stands [`client`], the other end of a WebSocket: on `protocol`, and nothing else.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -42,7 +42,39 @@ fn judges_every_answer() {
     }
 }
 
+const LINES: &[&str] = &[
+    "Upgrade: websocket",
+    "Upgrade: , h2c",
+    "Connection: close, Upgrade",
+    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    "Sec-WebSocket-Accept: \u{e9}",
+    "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=12",
+    "Sec-WebSocket-Extensions: ,;=\"",
+    "Sec-WebSocket-Protocol: chat",
+    "Sec-WebSocket-Protocol:",
+];
+
 proptest! {
+    /// Whatever the lines are, the answer is judged; and none passes that lacks what it must have.
+    #[test]
+    fn any_answer_is_judged(
+        lines in prop::collection::vec(prop::sample::select(LINES), 0..8), noise in "[ -~]{0,20}", offers: bool,
+    ) {
+        let head = format!("HTTP/1.1 101 ok\r\n{}\r\nX: {noise}\r\n\r\n", [&["A: b"], &lines[..]].concat().join("\r\n"));
+        let limits = HeadLimits::default();
+        prop_assert_eq!(ResponseScan::default().scan(head.as_bytes(), &limits), Ok(Some(head.len())));
+        let mut scratch = http::scratch();
+        let answer = http::parse_response(head.as_bytes(), &mut scratch, &limits).unwrap();
+        let offer = offers.then_some(Offer { client_max_window_bits: ClientWindow::Any, ..Offer::default() });
+        let judged = Opening { offer, ..OPENING }.check(&Key::new(*b"the sample nonce"), &answer);
+        let has = |at: usize| lines.contains(&LINES[at]);
+        prop_assert_eq!(judged.is_ok() && !(has(0) && has(2) && has(3)), false);
+        if let Ok(opened) = judged {
+            prop_assert_eq!(opened.agreement.is_some(), has(5));
+            prop_assert_eq!(opened.subprotocol.is_some(), has(7));
+        }
+    }
+
     #[test]
     fn the_servers_side_understands_every_request(nonce: [u8; 16], target in "/[!-\"$-~]{0,40}", value in "[ -~]{0,40}") {
         let limits = HeadLimits::default();
