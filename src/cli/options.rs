@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use crate::hub::Tick;
 use crate::protocol::http::MAX_FIELD_LINES;
+use crate::protocol::http::fields::bearer;
 use crate::server::{LogForm, Options};
 use crate::transport::access::is_origin;
 
@@ -33,12 +34,10 @@ fn number<T: TryFrom<u64>>(text: &str, low: u64, high: u64) -> Result<T, String>
 }
 
 fn token(text: &str) -> Result<Option<String>, String> {
-    let valid = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if valid {
-        Ok(Some(text.to_owned()))
-    } else {
-        Err("a token is visible ASCII without spaces (RFC 6750)".into())
+    if bearer(format!("Bearer {text}").as_bytes()) == Some(text.as_bytes()) {
+        return Ok(Some(text.to_owned()));
     }
+    Err("a token is of A-Z a-z 0-9 - . _ ~ + / with = at its end (RFC 6750 §2.1)".into())
 }
 
 fn none(_: &Options) -> String {
@@ -181,6 +180,27 @@ const ROWS: &[Row] = &[
     number!("max-field-lines", "N", "a request's field lines", 1, MAX_FIELD_LINES as u64, head.field_lines),
     number!("max-echo-bytes", "BYTES", "a WebSocket message to /echo", 1, 1 << 30, echo_bytes),
     number!(
+        "max-echo-contexts",
+        "N",
+        "connections to /echo that keep a window of compression, 400 KiB each",
+        0,
+        ANY,
+        echo_contexts
+    ),
+    Row {
+        name: "no-compression",
+        take: Take::Nothing(|options| options.policy.compress = false),
+        help: "no permessage-deflate on WebSockets",
+    },
+    number!(
+        "compress-from",
+        "BYTES",
+        "a WebSocket message that is compressed, if that was agreed on",
+        0,
+        ANY,
+        policy.compress_from
+    ),
+    number!(
         "max-message-frames",
         "N",
         "frames of one WebSocket message, empty ones too",
@@ -306,6 +326,7 @@ mod tests {
             (&["--heartbeat", "0"], "--heartbeat: \"0\" is no whole number from 1"),
             (&["--allow-origin", "a.example"], "--allow-origin: \"a.example\" is no origin"),
             (&["--publish-token", ""], "--publish-token: a token is"),
+            (&["--follow-token", "p@ss!"], "--follow-token: a token is"),
             (&["--log", "xml"], "--log: \"xml\" is neither"),
             (&["--nonsense"], "there is no option --nonsense"),
             (&["--listen"], "--listen"),

@@ -212,14 +212,13 @@ impl Log {
         let mut moved = cursor;
         for (number, segment) in self.segments_from(cursor.segment) {
             let Some(run) = segment.run(slot) else { break };
-            if number != moved.segment {
-                moved = Cursor { segment: number, offset: 0 };
-            }
             let left = run.bytes().len() - moved.offset as usize;
             moved.offset += written.min(left) as u32;
-            if written < left || !segment.is_encoded(slot) {
+            if written < left || !segment.is_encoded(slot) || number == self.open_segment() {
                 break;
             }
+            // Also where the next one's run is not made yet: what is behind the cursor may go, and it stays.
+            moved = Cursor { segment: number + 1, offset: 0 };
             written -= left;
         }
         moved

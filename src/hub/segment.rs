@@ -3,7 +3,7 @@
 use super::{Epoch, Id, Sequence, Tick};
 
 /// How many encodings a segment has room for. What they are the hub does not know.
-pub const ENCODINGS: usize = 8;
+pub const ENCODINGS: usize = 9;
 
 /// One event as it stands in the log.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +23,10 @@ pub struct Event<'a> {
 pub struct Encoder {
     /// Which of the segment's runs it fills.
     pub slot: usize,
+    /// Handed to the function, the same always.
+    pub parameter: usize,
     /// Appends the event's encoding. What it appends is never empty.
-    pub encode: fn(&Event<'_>, &mut Vec<u8>),
+    pub encode: fn(&Event<'_>, usize, &mut Vec<u8>),
 }
 
 /// The events of one segment in one encoding, end to end.
@@ -167,7 +169,7 @@ impl Segment {
         let mut run = self.runs[encoder.slot].take().unwrap_or_default();
         let before = run.weight();
         for number in run.ends.len()..self.entries.len() {
-            (encoder.encode)(&self.event(number, epoch), &mut run.bytes);
+            (encoder.encode)(&self.event(number, epoch), encoder.parameter, &mut run.bytes);
             run.ends.push(run.bytes.len() as u32);
         }
         run.used = now;

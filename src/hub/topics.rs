@@ -311,11 +311,14 @@ impl Hub {
     fn drop_oldest(&mut self, key: TopicKey, dropped: &mut impl FnMut(Dropped)) -> bool {
         let epoch = self.epoch;
         let topic = self.topic_mut(key);
-        let floor = topic.followers.floor();
+        let (floor, stood_in) = (topic.followers.floor(), !topic.followers.behind().is_empty());
         let Some((number, segment)) = topic.log.drop_oldest(floor) else { return false };
         self.log_weight -= segment.log_weight();
         self.run_weight -= segment.run_weight();
-        dropped(Dropped { topic: key, number, segment, epoch });
+        // Nobody else can stand in it; and a topic with followers stays, so the key stays right until they are told.
+        if stood_in {
+            dropped(Dropped { topic: key, number, segment, epoch });
+        }
         true
     }
 

@@ -16,6 +16,7 @@ use super::slab::Key;
 use crate::hub::Tick;
 use crate::protocol::http::HeadScan;
 use crate::protocol::websocket::message::Receiver;
+use crate::transport::compression::EchoCompression;
 use crate::transport::poll::Held;
 use crate::transport::{Following, stream};
 
@@ -75,6 +76,8 @@ pub enum Socket {
         following: Following,
         /// Its messages are published.
         may_publish: bool,
+        /// Messages may come compressed, each alone.
+        compressed: bool,
         /// A ping is out, and nothing has come since.
         pinged: bool,
     },
@@ -120,6 +123,16 @@ pub struct Busy {
     pub(super) partial: Partial,
     /// Bytes that came behind a held poll, or while too much was owed. They wait their turn.
     pub(super) waiting: Vec<u8>,
+    /// What an echo that was agreed to be compressed needs from one message to the next. It is never idle.
+    pub(super) compression: Option<Box<EchoCompression>>,
+}
+
+impl Busy {
+    /// Whether nothing of it is needed.
+    pub(super) fn is_idle(&self) -> bool {
+        let nothing = self.outbox.is_empty() && self.waiting.is_empty();
+        nothing && self.compression.is_none() && matches!(self.partial, Partial::None)
+    }
 }
 
 /// What has come in part.
@@ -170,8 +183,7 @@ impl Connection {
     pub(super) fn arm(&mut self, cx: &mut Context) {
         let next = self.next_deadline(cx);
         if next < self.scheduled {
-            cx.wheel.insert(self.key, next);
-            self.scheduled = next;
+            self.scheduled = cx.wheel.insert(self.key, next);
         }
     }
 
@@ -208,7 +220,7 @@ impl Connection {
                 break;
             }
             if reads == READS_A_TURN {
-                cx.ready.push(self.key);
+                cx.owe_turn(self.key);
                 break;
             }
             reads += 1;
@@ -219,6 +231,11 @@ impl Connection {
             self.end(cx);
         }
         self.arm(cx);
+    }
+
+    /// Whether something has come that it has not dealt with yet.
+    pub(super) fn has_input(&self) -> bool {
+        self.input != Input::Drained || self.busy.as_ref().is_some_and(|busy| !busy.waiting.is_empty())
     }
 
     fn may_read(&self) -> bool {
@@ -299,8 +316,12 @@ impl Connection {
         self.busy().waiting.extend_from_slice(bytes);
     }
 
-    /// A deadline of the wheel has come: perhaps this connection's, perhaps it has been put off since.
-    pub fn deadline(&mut self, buffer: &mut [u8], cx: &mut Context) {
+    /// An entry of the wheel has come. Perhaps an earlier one has taken its place, and then it is of no use any more;
+    /// perhaps the deadline has been put off since.
+    pub fn deadline(&mut self, entry: Tick, buffer: &mut [u8], cx: &mut Context) {
+        if entry != self.scheduled {
+            return;
+        }
         self.scheduled = Tick(u32::MAX);
         let now = cx.now();
         if self.next_deadline(cx) <= now {
@@ -347,12 +368,18 @@ impl Connection {
         if self.input == Input::Ended {
             return self.close(cx);
         }
+        self.forget_context(cx);
         self.busy = None;
         self.state = State::Lingering;
         self.due_in(cx.options.linger, cx);
         if self.stream.shutdown(Shutdown::Write).is_err() {
             self.close(cx);
         }
+    }
+
+    fn forget_context(&mut self, cx: &mut Context) {
+        let compression = self.busy.as_mut().and_then(|busy| busy.compression.take());
+        cx.echo_contexts -= usize::from(compression.is_some_and(|compression| compression.keeps_context()));
     }
 
     /// It is over.
@@ -364,6 +391,7 @@ impl Connection {
             cx.service.hub.leave(topic, self.key.slot, cx.clock.tick());
         }
         self.state = State::Closed;
+        self.forget_context(cx);
         self.busy = None;
         cx.out.clear();
         cx.closed.push(self.key.slot);

@@ -59,11 +59,16 @@ pub struct Context {
     /// Connections to be served again without an event: a budget has stopped them, and an edge-triggered poll will
     /// not tell of them again.
     pub ready: Vec<Key>,
+    /// Connections to `/echo` that keep a window from one message to the next.
+    pub echo_contexts: usize,
     /// What is now, for answers.
     pub gauges: Gauges,
     jitter: Jitter,
-    shared: Option<SharedAnswer>,
+    shared: Vec<SharedAnswer>,
 }
+
+/// How many answers are remembered in a turn, for held polls that differ in their terms.
+const SHARED: usize = 16;
 
 impl Context {
     /// A context at the start of the server.
@@ -78,9 +83,17 @@ impl Context {
             out: Vec::new(),
             closed: Vec::new(),
             ready: Vec::new(),
+            echo_contexts: 0,
             gauges: Gauges::default(),
             jitter: Jitter::new(seed),
-            shared: None,
+            shared: Vec::new(),
+        }
+    }
+
+    /// The connection is served again next turn. One turn of its own asks for it once, however many budgets stop it.
+    pub fn owe_turn(&mut self, key: Key) {
+        if self.ready.last() != Some(&key) {
+            self.ready.push(key);
         }
     }
 
@@ -107,7 +120,7 @@ impl Context {
         let same = |shared: &&SharedAnswer| {
             shared.topic == held.topic && shared.newest == newest && shared.poll == held.poll
         };
-        if let Some(shared) = self.shared.as_ref().filter(same) {
+        if let Some(shared) = self.shared.iter().find(same) {
             let empty = newest <= held.poll.after;
             self.service.counters.polls += 1;
             self.service.counters.empty_polls += u64::from(empty);
@@ -118,14 +131,16 @@ impl Context {
         let status = service.answer_poll(&held.poll, Some(held.topic), None, &moment, &mut bytes);
         let bytes = Rc::new(bytes);
         let poll = held.poll.clone();
-        self.shared =
-            Some(SharedAnswer { topic: held.topic, newest, poll, status, bytes: Rc::clone(&bytes) });
+        if self.shared.len() == SHARED {
+            self.shared.remove(0);
+        }
+        self.shared.push(SharedAnswer { topic: held.topic, newest, poll, status, bytes: Rc::clone(&bytes) });
         (status, bytes)
     }
 
     /// The turn's end: what was shared in it is let go.
     pub fn forget_shared(&mut self) {
-        self.shared = None;
+        self.shared.clear();
     }
 
     /// Counts an answer and logs it. `peer` is asked only if it is wanted.

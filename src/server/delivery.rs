@@ -73,13 +73,19 @@ impl Connection {
             if matches!(self.state, State::Closed) {
                 return;
             }
-            match self.write(cx) {
+            let was_stalled = self.is_stalled();
+            let written = self.write(cx);
+            if was_stalled && !self.is_stalled() {
+                // Somebody takes what is written, so somebody is there, whose answer to a ping stands behind all that.
+                self.is_alive(cx);
+            }
+            match written {
                 Written::Broken => return self.close(cx),
                 Written::Nothing => return self.drained(cx),
                 Written::Part => return self.blocked(cx),
                 Written::All if self.owes_nothing(cx) => return self.drained(cx),
                 Written::All if writes == WRITES_A_TURN => {
-                    cx.ready.push(self.key);
+                    cx.owe_turn(self.key);
                     return self.blocked(cx);
                 }
                 Written::All => writes += 1,
@@ -88,21 +94,15 @@ impl Connection {
     }
 
     fn write(&mut self, cx: &mut Context) -> Written {
-        let slot = self.key.slot;
         let now = cx.clock.tick();
-        let following = self.following_mut().and_then(|following| {
-            let topic = cx.service.hub.topic(following.topic);
-            let settled = topic.log.settle(following.cursor);
-            // One who stands behind, in a segment that is gone, is about to be told so; one at the head had
-            // been given all of it.
-            if settled != following.cursor && cx.service.hub.is_behind(following.topic, slot) {
-                return None;
-            }
-            following.cursor = settled;
-            Some(*following)
-        });
+        if let Some(following) = self.following_mut() {
+            // One at the head had been given all of a segment that is gone. One behind that stood in it was ended.
+            following.cursor = cx.service.hub.topic(following.topic).log.settle(following.cursor);
+        }
+        let following = self.following();
         if let Some(Following { topic, cursor, encoding }) = following {
-            cx.service.hub.prepare(topic, cursor, encoding.encoder(), WRITE_BYTES, now);
+            let encoder = encoding.encoder(cx.service.policy.compress_from);
+            cx.service.hub.prepare(topic, cursor, encoder, WRITE_BYTES, now);
         }
         let Context { service, out, .. } = cx;
         let mut slices = [IoSlice::new(&[]); SLICES];
@@ -128,6 +128,10 @@ impl Connection {
             (filled, first) = (filled + 1, rest);
         }
         if let Some(busy) = self.busy.as_mut() {
+            if !out.is_empty() {
+                // A pong that waits goes before what is new, of which perhaps only a part goes out.
+                busy.outbox.settle_pong();
+            }
             filled += busy.outbox.fill(&mut slices[filled..SLICES - 2]);
         }
         // Only behind the whole outbox come new bytes and events: what has no room now has it in the next write.
@@ -149,16 +153,18 @@ impl Connection {
         if total == 0 {
             return Written::Nothing;
         }
-        let outcome = match slices {
-            [slice] => self.stream.write(slice),
-            _ => self.stream.write_vectored(slices),
-        };
-        let written = match outcome {
-            Ok(0) => return Written::Broken,
-            Ok(written) => written,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Written::All,
-            Err(_) => return Written::Broken,
+        let written = loop {
+            let outcome = match slices {
+                [slice] => self.stream.write(slice),
+                _ => self.stream.write_vectored(slices),
+            };
+            match outcome {
+                Ok(0) => return Written::Broken,
+                Ok(written) => break written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break 0,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Written::Broken,
+            }
         };
         service.counters.bytes_written += written as u64;
 
@@ -185,6 +191,10 @@ impl Connection {
         if written < total { Written::Part } else { Written::All }
     }
 
+    fn is_stalled(&self) -> bool {
+        self.busy.as_ref().is_some_and(|busy| busy.stalled.is_some())
+    }
+
     fn owes_nothing(&self, cx: &Context) -> bool {
         let at_head = |Following { topic, cursor, encoding }: Following| {
             cx.service.hub.topic(topic).log.is_at_head(cursor, encoding.slot())
@@ -199,7 +209,7 @@ impl Connection {
         }
         if let Some(busy) = &mut self.busy {
             busy.stalled = None;
-            if busy.waiting.is_empty() && matches!(busy.partial, super::connection::Partial::None) {
+            if busy.is_idle() {
                 self.busy = None;
             }
         }
@@ -225,6 +235,9 @@ impl Connection {
     /// The sweep has come to it.
     pub fn deliver(&mut self, cx: &mut Context) {
         match self.state {
+            // It has come while the sweep was under way, and there is nothing for it yet.
+            State::Held { ref held, .. }
+                if cx.service.hub.topic(held.topic).log.newest() <= held.poll.after => {}
             State::Held { .. } => self.release(cx),
             _ => self.flush(cx),
         }
@@ -247,12 +260,13 @@ impl Connection {
         if matches!(self.state, State::Closed) {
             return;
         }
-        if held.poll.terms.persists {
-            // Perhaps something waits, or the socket has told of something while it was not listened to.
-            cx.ready.push(self.key);
-        } else {
+        if !held.poll.terms.persists {
             self.end(cx);
+        } else if self.has_input() {
+            // It was not listened to while it was held.
+            cx.owe_turn(self.key);
         }
+        self.arm(cx);
     }
 
     fn log_held(&self, held: &Held, status: Status, ticks: u32, cx: &mut Context) {
@@ -272,6 +286,13 @@ impl Connection {
             if let Some(SharedRest { bytes, start, end }) = shared {
                 self.busy().outbox.push_front_shared(bytes, start, end);
             } else {
+                let now = cx.now();
+                let kept = cursor.segment >= cx.service.hub.topic(topic).log.first_segment();
+                if kept && cx.service.hub.is_behind(topic, self.key.slot) {
+                    // The run that it stands in may have been dropped to make room, and is made anew, byte for byte.
+                    let encoder = encoding.encoder(cx.service.policy.compress_from);
+                    cx.service.hub.prepare(topic, cursor, encoder, 1, now);
+                }
                 let log = &cx.service.hub.topic(topic).log;
                 let left = log.left_of_event(cursor, encoding.slot());
                 if left > 0 {

@@ -6,6 +6,7 @@ use crate::protocol::websocket::close::{self, CloseCode};
 use crate::protocol::websocket::frame::{self, Opcode};
 use crate::protocol::websocket::message::{Event, Limits, Receiver, Role};
 use crate::server::connection::OUTBOX_HIGH;
+use crate::transport::compression;
 
 impl Connection {
     /// Takes frames, and returns how many bytes it has taken: all of them, unless the connection is no WebSocket any
@@ -16,7 +17,7 @@ impl Connection {
         let (mut boxed, mut fresh): (Option<Box<Receiver>>, Option<Receiver>) = (None, None);
         let receiver: &mut Receiver = match kept {
             Some(Partial::Frames(receiver)) => boxed.insert(receiver),
-            _ => fresh.insert(Receiver::new(Role::Server, self.limits(cx))),
+            _ => fresh.insert(self.receiver(cx)),
         };
         let mut consumed = 0;
         while consumed < input.len() && matches!(self.state, State::Socket(_)) && cx.out.len() < OUTBOX_HIGH {
@@ -28,8 +29,11 @@ impl Connection {
                     }
                 }
                 Err(failure) => {
-                    // RFC 6455 §7.1.7: the reason, and then the end, without waiting for the client's close.
-                    self.start_close(failure.close_code(), &failure.to_string(), cx);
+                    // RFC 6455 §7.1.7: the reason, and then the end, without waiting for the client's close. Behind
+                    // a close frame there is no second one (§5.5.1).
+                    if !matches!(self.state, State::Socket(Socket::Closing)) {
+                        self.start_close(failure.close_code(), &failure.to_string(), cx);
+                    }
                     self.end(cx);
                     return input.len();
                 }
@@ -44,16 +48,31 @@ impl Connection {
         consumed
     }
 
-    fn limits(&self, cx: &Context) -> Limits {
-        let message_bytes = match self.state {
-            State::Socket(Socket::Echo { .. }) => cx.options.echo_bytes,
-            _ => cx.service.policy.event_bytes,
-        };
-        Limits { message_bytes, frames: cx.options.message_frames }
+    /// A receiver between two messages.
+    fn receiver(&self, cx: &Context) -> Receiver {
+        let frames = cx.options.message_frames;
+        let limits = Limits { message_bytes: cx.service.policy.event_bytes, frames };
+        match self.state {
+            State::Socket(Socket::Topic { compressed: true, .. }) => compression::receiver_alone(limits),
+            State::Socket(Socket::Echo { .. }) => {
+                let limits = Limits { message_bytes: cx.options.echo_bytes, frames };
+                let compression = self.busy.as_ref().and_then(|busy| busy.compression.as_ref());
+                compression
+                    .map_or(Receiver::new(Role::Server, limits), |compression| compression.receiver(limits))
+            }
+            _ => Receiver::new(Role::Server, limits),
+        }
     }
 
-    /// Bytes have come: whatever they are, somebody is there.
-    fn is_alive(&mut self, cx: &mut Context) {
+    fn echo(&mut self, opcode: Opcode, payload: &[u8], cx: &mut Context) {
+        match self.busy.as_mut().and_then(|busy| busy.compression.as_mut()) {
+            Some(compression) => compression.write(opcode, payload, &mut cx.out),
+            None => frame::write_frame(opcode, payload, &mut cx.out),
+        }
+    }
+
+    /// Bytes have come, whatever they are, or were taken: somebody is there.
+    pub(super) fn is_alive(&mut self, cx: &mut Context) {
         if let State::Socket(Socket::Topic { pinged, .. } | Socket::Echo { pinged }) = &mut self.state {
             *pinged = false;
             self.due_in(cx.options.ping_interval, cx);
@@ -79,16 +98,13 @@ impl Connection {
             (Event::Ping(payload), _) => self.pong(payload, cx),
             // Whether it answers a ping or not, it has shown life (§5.5.3).
             (Event::Pong(_), _) => {}
-            (Event::Text(text), Socket::Echo { .. }) => {
-                frame::write_frame(Opcode::Text, text.as_bytes(), &mut cx.out);
-            }
-            (Event::Binary(data), Socket::Echo { .. }) => {
-                frame::write_frame(Opcode::Binary, data, &mut cx.out)
-            }
+            (Event::Text(text), Socket::Echo { .. }) => self.echo(Opcode::Text, text.as_bytes(), cx),
+            (Event::Binary(data), Socket::Echo { .. }) => self.echo(Opcode::Binary, data, cx),
             (Event::Text(text), Socket::Topic { following, may_publish: true, .. }) => {
                 let now = cx.now();
                 cx.service.append(following.topic, "message", text, now);
-                cx.service.trim(following.topic);
+                // Its own place may be among what is dropped, so that waits until its turn is over.
+                cx.service.trim_owed = Some(following.topic);
             }
             (Event::Text(_), Socket::Topic { may_publish: false, .. }) => {
                 self.start_close(CloseCode::POLICY_VIOLATION, "a token is needed to publish", cx);

@@ -22,6 +22,8 @@ pub struct Options {
     pub max_connections: usize,
     /// The longest message that `/echo` takes, in bytes.
     pub echo_bytes: usize,
+    /// Connections to `/echo` that keep a window of compression; further ones have each message compressed alone.
+    pub echo_contexts: usize,
     /// The most frames in one WebSocket message.
     pub message_frames: usize,
     /// For a request head, from its first byte, or from the connection's start, to its last.
@@ -57,6 +59,7 @@ impl Default for Options {
             head: HeadLimits::default(),
             max_connections: 10_000,
             echo_bytes: (16 << 20) + 1,
+            echo_contexts: 256,
             message_frames: 1 << 20,
             head_timeout: 10,
             body_timeout: 30,

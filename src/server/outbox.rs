@@ -42,7 +42,13 @@ impl Outbox {
     /// Adds bytes of this connection's own.
     pub fn push(&mut self, bytes: &[u8]) {
         self.settle_pong();
-        if let Some((Piece::Own(last), _, end)) = self.pieces.back_mut() {
+        if let Some((Piece::Own(last), start, end)) = self.pieces.back_mut() {
+            // What is written is let go of when it is half of the piece: one that is always added to before it is empty
+            // would grow for ever.
+            if *start > last.len() / 2 {
+                last.drain(..*start);
+                *start = 0;
+            }
             last.extend_from_slice(bytes);
             *end = last.len();
         } else if !bytes.is_empty() {
@@ -78,7 +84,8 @@ impl Outbox {
         self.pong = None;
     }
 
-    fn settle_pong(&mut self) {
+    /// Puts a pong that waits in its place behind all else: what comes next goes behind it.
+    pub fn settle_pong(&mut self) {
         if let Some(pong) = self.pong.take() {
             let length = pong.len();
             self.pieces.push_back((Piece::Own(pong), 0, length));
@@ -143,6 +150,19 @@ mod tests {
             assert_eq!(written(&mut outbox, || step), b"own shared and own");
             assert_eq!((outbox.len(), outbox.consume(5)), (0, 0));
         }
+    }
+
+    #[test]
+    fn what_is_written_is_not_kept_while_more_comes() {
+        let mut outbox = Outbox::default();
+        outbox.push(&[0; 1000]);
+        for _ in 0..1000 {
+            outbox.push(&[0; 1000]);
+            assert_eq!(outbox.consume(1000), 1000);
+        }
+        assert_eq!(outbox.len(), 1000);
+        let kept: usize = outbox.pieces.iter().map(|(piece, _, _)| piece.bytes().len()).sum();
+        assert!(kept <= 4000, "{kept} bytes");
     }
 
     #[test]

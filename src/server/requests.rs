@@ -5,9 +5,12 @@ use std::borrow::Cow;
 use super::access_log::Line;
 use super::connection::{Connection, Partial, Socket, State};
 use super::context::Context;
-use crate::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadScan, RequestHead, Status, Version};
+use crate::protocol::http::{
+    self, BodyError, BodyLimits, BodyReader, Framing, HeadScan, RequestHead, Status, Version,
+};
 use crate::protocol::websocket::close::CloseCode;
 use crate::transport::answer::{Refusal, Terms};
+use crate::transport::compression::{self, EchoCompression};
 use crate::transport::route::{Plan, Rules};
 use crate::transport::{Answered, Reply, socket, stream};
 
@@ -69,36 +72,48 @@ impl Connection {
 
     /// A head is whole: it is answered, or its body awaited.
     fn begin(&mut self, head: &RequestHead<'_, '_>, cx: &mut Context) {
-        let framing = match Framing::of(head) {
-            Ok(framing) => framing,
-            Err(error) => return self.refuse(error.status(), error.to_string(), cx),
-        };
-        let has_content = !matches!(framing, Framing::None | Framing::Length(0));
+        let framing = Framing::of(head);
+        let has_content = !matches!(framing, Ok(Framing::None | Framing::Length(0)));
         let policy = &cx.service.policy;
         let overload = match (cx.gauges.draining, self.surplus) {
             (true, _) => Some("The server is about to end."),
             (false, true) => Some("There are as many connections as there may be."),
             (false, false) => None,
         };
-        let rules = Rules { access: &policy.access, max_wait: policy.max_wait, overload };
+        let room = cx.echo_contexts < cx.options.echo_contexts;
+        let rules = Rules {
+            access: &policy.access,
+            max_wait: policy.max_wait,
+            compress: policy.compress,
+            echo_context: if room { compression::Context::Kept } else { compression::Context::None },
+            overload,
+        };
         let (terms, plan) = Plan::of(head, has_content, &rules);
         let label = Label {
             method: head.method.as_str().into(),
             path: head.target.path().map_or("*", |(path, _)| path).into(),
             transport: plan.as_ref().map_or("-", Plan::transport),
         };
+        let framing = match framing {
+            Ok(framing) => framing,
+            Err(error) => return self.refuse_as(error.status(), error.to_string(), terms, &label, cx),
+        };
         if !has_content {
             return self.answer(plan, &[], terms, &label, cx);
         }
-        let lines = matches!(&plan, Ok(Plan::Publish(publication)) if publication.lines);
-        let content = if lines { policy.batch_bytes } else { policy.event_bytes } as u64;
+        let content = match &plan {
+            Ok(Plan::Publish(publication)) if !publication.lines => policy.event_bytes,
+            Ok(Plan::Publish(_)) => policy.batch_bytes,
+            // It is only dropped, before the answer.
+            _ => policy.event_bytes,
+        } as u64;
         let expects = match head.expects_continue() {
             Ok(expects) => expects,
-            Err(error) => return self.refuse(error.status(), error.to_string(), cx),
+            Err(error) => return self.refuse_as(error.status(), error.to_string(), terms, &label, cx),
         };
         let reader = match BodyReader::new(framing, BodyLimits { content, ..BodyLimits::default() }) {
             Ok(reader) => reader,
-            Err(error) => return self.refuse(error.status(), error.to_string(), cx),
+            Err(error) => return self.refuse_body(plan, error, terms, &label, cx),
         };
         if expects {
             if plan.is_err() {
@@ -127,10 +142,25 @@ impl Connection {
                 consumed
             }
             Err(error) => {
-                self.refuse(error.status(), error.to_string(), cx);
+                let PendingBody { plan, terms, label, .. } = *body;
+                self.refuse_body(plan, error, terms, &label, cx);
                 input.len()
             }
         }
+    }
+
+    /// Refuses a body, unless the request was refused before it came: then that is the answer. What is left of the body
+    /// is not read.
+    fn refuse_body(
+        &mut self,
+        plan: Result<Plan<'_>, Refusal>,
+        error: BodyError,
+        terms: Terms,
+        label: &Label<'_>,
+        cx: &mut Context,
+    ) {
+        let refusal = plan.err().unwrap_or_else(|| Refusal::new(error.status(), error.to_string()));
+        self.answer(Err(refusal.closing()), &[], terms, label, cx);
     }
 
     /// Refuses what can't be read as a request. Where the next one begins is not known, so the connection ends.
@@ -142,7 +172,20 @@ impl Connection {
             of_topic: false,
             cors: None,
         };
-        self.answer(Err(Refusal::new(status, detail).closing()), &[], terms, &Label::unknown(), cx);
+        self.refuse_as(status, detail, terms, &Label::unknown(), cx);
+    }
+
+    /// The same for a request whose head could be read: the answer is on its terms, so that a page of another origin
+    /// can read it too.
+    fn refuse_as(
+        &mut self,
+        status: Status,
+        detail: String,
+        terms: Terms,
+        label: &Label<'_>,
+        cx: &mut Context,
+    ) {
+        self.answer(Err(Refusal::new(status, detail).closing()), &[], terms, label, cx);
     }
 
     fn answer(
@@ -181,9 +224,10 @@ impl Connection {
                 // At once: until then it stands with those at the head, where it may not belong.
                 self.flush(cx);
             }
-            Reply::Socket { following, may_publish } => {
+            Reply::Socket { following, may_publish, compressed } => {
                 cx.service.counters.sockets += 1;
-                self.state = State::Socket(Socket::Topic { following, may_publish, pinged: false });
+                self.state =
+                    State::Socket(Socket::Topic { following, may_publish, compressed, pinged: false });
                 self.due_in(cx.options.ping_interval, cx);
                 cx.service.hub.join(following.topic, slot, now);
                 self.flush(cx);
@@ -191,7 +235,11 @@ impl Connection {
             Reply::Gap => {
                 self.start_close(socket::CLOSE_GAP, "gap", cx);
             }
-            Reply::Echo => {
+            Reply::Echo { agreement } => {
+                if let Some(compression) = agreement.map(EchoCompression::new) {
+                    cx.echo_contexts += usize::from(compression.keeps_context());
+                    self.busy().compression = Some(Box::new(compression));
+                }
                 cx.service.counters.sockets += 1;
                 self.state = State::Socket(Socket::Echo { pinged: false });
                 self.due_in(cx.options.ping_interval, cx);
@@ -201,16 +249,16 @@ impl Connection {
 
     /// No request has come in time, or not all of it.
     pub(super) fn expire_request(&mut self, cx: &mut Context) {
-        match self.busy.as_ref().map(|busy| &busy.partial) {
+        let partial = self.busy.as_mut().map(|busy| std::mem::take(&mut busy.partial));
+        let (status, detail) =
+            (Status::REQUEST_TIMEOUT, "The request did not come in time (RFC 9110 §15.5.9).".to_owned());
+        match partial {
             None | Some(Partial::None) => self.end(cx),
-            Some(_) => {
-                self.busy().partial = Partial::None;
-                self.refuse(
-                    Status::REQUEST_TIMEOUT,
-                    "The request did not come in time (RFC 9110 §15.5.9).".into(),
-                    cx,
-                );
+            Some(Partial::Body(body)) => {
+                let PendingBody { terms, label, .. } = *body;
+                self.refuse_as(status, detail, terms, &label, cx);
             }
+            Some(Partial::Head { .. } | Partial::Frames(_)) => self.refuse(status, detail, cx),
         }
     }
 

@@ -118,6 +118,9 @@ impl Server {
             && let Some(connection) = self.connections.get_mut(key.slot)
         {
             act(connection, &mut self.buffer, &mut self.cx);
+            if let Some(topic) = self.cx.service.trim_owed.take() {
+                self.cx.service.trim(topic);
+            }
             self.end_too_slow();
         }
     }
@@ -146,9 +149,9 @@ impl Server {
 
     fn deadlines(&mut self) {
         let now = self.cx.now();
-        while let Some(keys) = self.cx.wheel.take_due(now) {
+        while let Some((entry, keys)) = self.cx.wheel.take_due(now) {
             for key in keys {
-                self.with(key, |connection, buffer, cx| connection.deadline(buffer, cx));
+                self.with(key, |connection, buffer, cx| connection.deadline(entry, buffer, cx));
             }
         }
         if now >= self.aged_at.after(Tick::PER_SECOND) {
@@ -165,6 +168,7 @@ impl Server {
         if self.cx.service.dropped.is_empty() {
             return;
         }
+        let from = self.cx.service.policy.compress_from;
         for mut dropped in std::mem::take(&mut self.cx.service.dropped) {
             let behind = self.cx.service.hub.topic(dropped.topic).followers.behind().to_vec();
             let mut fallen = Vec::new();
@@ -178,7 +182,7 @@ impl Server {
                 };
                 let start = following.cursor.offset as usize;
                 let end = match following.cursor.segment == dropped.number {
-                    true => dropped.run(following.encoding.encoder()).event_end(start),
+                    true => dropped.run(following.encoding.encoder(from)).event_end(start),
                     false => start,
                 };
                 fallen.push((follower, following.encoding.slot(), start, end));

@@ -1,7 +1,8 @@
 //! Deadlines: a timing wheel of 100 ms slots.
 //!
-//! Nothing is removed early and nothing moved. When an entry's slot comes, the connection says whether it is
-//! due, or when it will be, and is entered anew. So a deadline that is put off with every byte costs nothing.
+//! Nothing is removed early and nothing moved. A connection knows which of its entries comes first. When that one's
+//! slot comes, it says whether it is due, or when it will be, and is entered anew; of its other entries it takes no notice. So
+//! a deadline that is put off with every byte costs nothing.
 
 use super::slab::Key;
 use crate::hub::Tick;
@@ -24,12 +25,14 @@ impl Wheel {
         Wheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), now, hint: now, entries: 0 }
     }
 
-    /// Enters a deadline; one that has passed is due with the next tick.
-    pub fn insert(&mut self, key: Key, due: Tick) {
+    /// Enters a deadline, and returns when it will come: one that has passed with the next tick, one beyond the horizon at
+    /// the horizon.
+    pub fn insert(&mut self, key: Key, due: Tick) -> Tick {
         let due = due.clamp(self.now.after(1), self.now.after(SLOTS - 1));
         self.slots[(due.0 % SLOTS) as usize].push(key);
         self.hint = self.hint.min(due);
         self.entries += 1;
+        due
     }
 
     /// When the next slot with an entry comes.
@@ -44,8 +47,8 @@ impl Wheel {
         Some(self.hint)
     }
 
-    /// Goes on to `now` and takes out the entries of one slot that has come; `None` when there is no more.
-    pub fn take_due(&mut self, now: Tick) -> Option<Vec<Key>> {
+    /// Goes on to `now` and takes out one slot that has come: its time, and its entries. `None` when there is no more.
+    pub fn take_due(&mut self, now: Tick) -> Option<(Tick, Vec<Key>)> {
         let due = self.next().filter(|due| *due <= now);
         let Some(due) = due else {
             self.now = self.now.max(now);
@@ -55,7 +58,7 @@ impl Wheel {
         let entries = std::mem::take(&mut self.slots[(due.0 % SLOTS) as usize]);
         self.now = due;
         self.entries -= entries.len();
-        Some(entries)
+        Some((due, entries))
     }
 }
 
@@ -72,7 +75,7 @@ mod tests {
 
     fn due(wheel: &mut Wheel, now: u32) -> Vec<u32> {
         let mut due = Vec::new();
-        while let Some(keys) = wheel.take_due(Tick(now)) {
+        while let Some((_, keys)) = wheel.take_due(Tick(now)) {
             due.extend(keys.iter().map(|key| key.slot));
         }
         due

@@ -12,6 +12,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod compression;
 pub mod encoding;
 mod following;
 pub mod metrics;

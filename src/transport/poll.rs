@@ -47,7 +47,7 @@ impl Poll {
         moment: &Moment<'_>,
         out: &mut Vec<u8>,
     ) -> Status {
-        let encoder = Encoding::JsonItems.encoder();
+        let encoder = Encoding::JsonItems.encoder(0);
         if let Some(key) = topic {
             let cursor = hub.cursor(key, self.after, encoder, moment.tick);
             hub.prepare(key, cursor, encoder, ANSWER_BYTES + 1, moment.tick);

@@ -4,10 +4,13 @@ use std::borrow::Cow;
 
 use super::access::{Access, Origin};
 use super::answer::{Refusal, Terms};
+use super::compression::{self, Context};
+use super::socket::Opening;
 use crate::hub::Since;
 use crate::page;
 use crate::protocol::http::{Method, RequestHead, Status, Target, Version, fields};
 use crate::protocol::http::{Query, percent_decode_path_segment};
+use crate::protocol::websocket::extension::Agreement;
 use crate::protocol::websocket::handshake::{self, Accept};
 
 /// The longest name of a topic, in bytes.
@@ -59,17 +62,15 @@ pub enum Plan<'a> {
         topic: Cow<'a, str>,
         /// The cursor.
         since: Since,
-        /// The answer to the handshake's key.
-        accept: Accept,
-        /// What was agreed on, if anything was.
-        subprotocol: Option<&'static str>,
+        /// What the handshake has come to.
+        opening: Opening,
         /// Its messages are published.
         may_publish: bool,
     },
     /// A WebSocket that echoes.
     Echo {
-        /// The answer to the handshake's key.
-        accept: Accept,
+        /// What the handshake has come to.
+        opening: Opening,
     },
     /// A publish, whose body is still to come.
     Publish(Publication),
@@ -97,6 +98,10 @@ pub struct Rules<'a> {
     pub access: &'a Access,
     /// The longest wait that is granted, in seconds.
     pub max_wait: u8,
+    /// Whether compression is agreed to.
+    pub compress: bool,
+    /// Whether one more connection to `/echo` may keep a window.
+    pub echo_context: Context,
     /// Why no follower and no publish is taken now, if none is.
     pub overload: Option<&'static str>,
 }
@@ -171,10 +176,10 @@ impl Plan<'_> {
                 Plan::Poll { topic: owned(topic), since, wait, preferred, if_none_match }
             }
             Plan::Stream { topic, since } => Plan::Stream { topic: owned(topic), since },
-            Plan::Socket { topic, since, accept, subprotocol, may_publish } => {
-                Plan::Socket { topic: owned(topic), since, accept, subprotocol, may_publish }
+            Plan::Socket { topic, since, opening, may_publish } => {
+                Plan::Socket { topic: owned(topic), since, opening, may_publish }
             }
-            Plan::Echo { accept } => Plan::Echo { accept },
+            Plan::Echo { opening } => Plan::Echo { opening },
             Plan::Publish(publication) => Plan::Publish(publication),
         }
     }
@@ -265,7 +270,9 @@ impl<'b> Request<'_, '_, 'b> {
             let offered = head.fields.get_all("sec-websocket-protocol");
             let subprotocol = handshake::choose_subprotocol(offered, &[SUBPROTOCOL_JSON, SUBPROTOCOL_TEXT]);
             let since = self.since(Since::Now);
-            return Ok(Plan::Socket { topic, since, accept, subprotocol, may_publish: rights.publish });
+            let agreement = self.agreement(Context::None)?;
+            let opening = Opening { accept, subprotocol, agreement };
+            return Ok(Plan::Socket { topic, since, opening, may_publish: rights.publish });
         }
         let stream = get && wants_event_stream(head);
         self.refuse_overload(stream)?;
@@ -291,7 +298,16 @@ impl<'b> Request<'_, '_, 'b> {
         }
         let accept = self.handshake()?;
         self.refuse_overload(false)?;
-        Ok(Plan::Echo { accept })
+        let agreement = self.agreement(self.rules.echo_context)?;
+        Ok(Plan::Echo { opening: Opening { accept, subprotocol: None, agreement } })
+    }
+
+    fn agreement(&self, context: Context) -> Result<Option<Agreement>, Refusal> {
+        if !self.rules.compress {
+            return Ok(None);
+        }
+        let agreement = compression::agree(self.head, context);
+        agreement.map_err(|error| Refusal::new(Status::BAD_REQUEST, error.to_string()))
     }
 
     /// Whether `Upgrade` names `websocket`. In HTTP/1.0 the field is ignored (RFC 9110 §7.8).

@@ -12,6 +12,7 @@ use super::route::Plan;
 use super::{socket, stream};
 use crate::hub::{Dropped, Gap, Hub, Placement, Since, TopicKey};
 use crate::protocol::http::Status;
+use crate::protocol::websocket::extension::Agreement;
 
 /// What the server grants.
 #[derive(Clone, Debug)]
@@ -27,6 +28,10 @@ pub struct Policy {
     pub event_bytes: usize,
     /// The longest body of many events, in bytes.
     pub batch_bytes: usize,
+    /// Whether messages are compressed for WebSockets that offer it.
+    pub compress: bool,
+    /// Messages of fewer bytes are never compressed.
+    pub compress_from: usize,
 }
 
 impl Default for Policy {
@@ -37,6 +42,8 @@ impl Default for Policy {
             retry: 2000,
             event_bytes: 64 << 10,
             batch_bytes: 1 << 20,
+            compress: true,
+            compress_from: 256,
         }
     }
 }
@@ -56,11 +63,16 @@ pub enum Reply {
         following: Following,
         /// Its messages are published.
         may_publish: bool,
+        /// Messages may come compressed, each alone.
+        compressed: bool,
     },
     /// It is a WebSocket now that can't be given what it asked for, and is to be closed with 4000 `gap`.
     Gap,
     /// It is a WebSocket now that echoes.
-    Echo,
+    Echo {
+        /// What was agreed on about compression, if anything was.
+        agreement: Option<Agreement>,
+    },
 }
 
 /// An answer, and what becomes of the connection.
@@ -86,12 +98,21 @@ pub struct Service {
     pub sweeps: VecDeque<TopicKey>,
     /// Segments that followers may stand in, and that are no longer kept.
     pub dropped: Vec<Dropped>,
+    /// A topic that a WebSocket has published to, whose window is to be kept to when that connection's turn is over.
+    pub trim_owed: Option<TopicKey>,
 }
 
 impl Service {
     /// A service over a hub.
     pub fn new(hub: Hub, policy: Policy) -> Service {
-        Service { hub, policy, counters: Counters::default(), sweeps: VecDeque::new(), dropped: Vec::new() }
+        Service {
+            hub,
+            policy,
+            counters: Counters::default(),
+            sweeps: VecDeque::new(),
+            dropped: Vec::new(),
+            trim_owed: None,
+        }
     }
 
     /// Answers a request: appends the answer's bytes to `out`, except for a poll that is to be held. `draining`: the
@@ -192,17 +213,22 @@ impl Service {
                 );
                 return Ok((Status::OK, Reply::Stream(following)));
             }
-            Plan::Socket { topic, since, accept, subprotocol, may_publish } => {
+            Plan::Socket { topic, since, opening, may_publish } => {
                 let (key, placement) = self.place(&topic, &since, false, moment)?;
-                socket::write_head(&accept, subprotocol, terms, moment, out);
-                let following = socket::open(&mut self.hub, key, &placement, subprotocol, moment, out);
-                let reply =
-                    following.map_or(Reply::Gap, |following| Reply::Socket { following, may_publish });
+                opening.write_head(terms, moment, out);
+                let from = self.policy.compress_from;
+                let following = socket::open(&mut self.hub, key, &placement, &opening, from, moment, out);
+                let compressed = opening.agreement.is_some();
+                let reply = following.map_or(Reply::Gap, |following| Reply::Socket {
+                    following,
+                    may_publish,
+                    compressed,
+                });
                 return Ok((Status::SWITCHING_PROTOCOLS, reply));
             }
-            Plan::Echo { accept } => {
-                socket::write_head(&accept, None, terms, moment, out);
-                return Ok((Status::SWITCHING_PROTOCOLS, Reply::Echo));
+            Plan::Echo { opening } => {
+                opening.write_head(terms, moment, out);
+                return Ok((Status::SWITCHING_PROTOCOLS, Reply::Echo { agreement: opening.agreement }));
             }
         };
         Ok((status, Reply::Done))

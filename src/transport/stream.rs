@@ -37,7 +37,7 @@ pub fn open(
             Encoding::EventStream
         }
     };
-    let cursor = hub.cursor(topic, placement.after, encoding.encoder(), moment.tick);
+    let cursor = hub.cursor(topic, placement.after, encoding.encoder(0), moment.tick);
     Following { topic, cursor, encoding }
 }
 

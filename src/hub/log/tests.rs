@@ -3,12 +3,12 @@ use proptest::prelude::*;
 use super::{Cursor, Log};
 use crate::hub::{Encoder, Epoch, Event, Tick};
 
-fn plain(event: &Event<'_>, out: &mut Vec<u8>) {
+fn plain(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(event.data.as_bytes());
     out.push(b'\n');
 }
 
-const PLAIN: Encoder = Encoder { slot: 3, encode: plain };
+const PLAIN: Encoder = Encoder { slot: 3, parameter: 0, encode: plain };
 const NOW: Tick = Tick(7);
 
 fn epoch() -> Epoch {
@@ -38,6 +38,21 @@ fn a_cursor_is_owed_what_comes_after_its_sequence_over_all_segments() {
         assert_eq!(text(&log, cursor), wanted);
         assert_eq!(log.is_at_head(cursor, PLAIN.slot), after == 1000);
     }
+}
+
+#[test]
+fn at_a_closed_segment_s_end_a_cursor_stands_at_the_next_one_s_start_though_that_has_no_run() {
+    let mut log = log(600, 65_536);
+    let (start, _) = log.cursor_after(0, PLAIN, epoch(), NOW);
+    log.prepare(start, PLAIN, 1, epoch(), NOW);
+    let first = text(&log, start).len();
+    assert_eq!(log.advance(start, PLAIN.slot, first), Cursor { segment: 1, offset: 0 });
+    // So whoever has been given all of a segment does not stand in it when it goes.
+    log.drop_oldest(u32::MAX);
+    let moved = Cursor { segment: 1, offset: 0 };
+    assert_eq!(log.settle(moved), moved);
+    log.prepare(moved, PLAIN, 1, epoch(), NOW);
+    assert!(text(&log, moved).starts_with("event 257\n"));
 }
 
 #[test]

@@ -121,8 +121,8 @@ fn nothing_is_dropped_that_a_sweep_has_still_to_hand_out() {
 
 #[test]
 fn encodings_are_bounded_and_go_when_unused_for_a_minute() {
-    let encode = |event: &Event<'_>, out: &mut Vec<u8>| out.extend_from_slice(event.data.as_bytes());
-    let encoder = Encoder { slot: 0, encode };
+    let encode = |event: &Event<'_>, _, out: &mut Vec<u8>| out.extend_from_slice(event.data.as_bytes());
+    let encoder = Encoder { slot: 0, parameter: 0, encode };
     let mut hub = hub(Limits { encoded_bytes: 200_000, ..Limits::default() });
     let key = open(&mut hub, "t");
     for _ in 0..10 {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use super::close::{CloseCode, CloseError};
 use super::frame::FrameError;
+#[cfg(feature = "deflate")]
+use super::inflate::InvalidDeflate;
 use super::utf8::InvalidUtf8;
 
 /// Why the connection must be failed (§7.1.7): one variant for each rule.
@@ -13,6 +15,9 @@ pub enum Failure {
     Frame(FrameError),
     /// RSV1 is set, and no extension that gives it a meaning was negotiated (§5.2).
     Rsv1WithoutExtension,
+    /// RSV1 is set on a control frame, or on a frame that continues a message: only a message's first frame says that it
+    /// is compressed (RFC 7692 §6.1).
+    Rsv1BehindTheFirst,
     /// A client's frame that is not masked (§5.1).
     NotMasked,
     /// A server's frame that is masked (§5.1).
@@ -27,6 +32,8 @@ pub enum Failure {
     TooManyFrames,
     /// A text message that is not UTF-8 (§8.1).
     InvalidUtf8,
+    /// A compressed message that is not DEFLATE (RFC 7692 §7.2.2).
+    InvalidDeflate,
     /// A close frame with a wrong payload.
     Close(CloseError),
 }
@@ -37,13 +44,16 @@ impl Failure {
         match self {
             Self::Frame(error) => error.close_code(),
             Self::Rsv1WithoutExtension
+            | Self::Rsv1BehindTheFirst
             | Self::NotMasked
             | Self::Masked
             | Self::NothingToContinue
             | Self::MessageInsideMessage => CloseCode::PROTOCOL_ERROR,
             Self::MessageTooBig => CloseCode::MESSAGE_TOO_BIG,
             Self::TooManyFrames => CloseCode::POLICY_VIOLATION,
-            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            // RFC 7692 names no code. The frames are right, and the data in them are not what they are said to be: that
+            // is what 1007 means, as for text that is not UTF-8.
+            Self::InvalidUtf8 | Self::InvalidDeflate => CloseCode::INVALID_PAYLOAD,
             Self::Close(error) => error.close_code(),
         }
     }
@@ -57,6 +67,10 @@ impl fmt::Display for Failure {
             Self::Close(error) => return error.fmt(f),
             Self::InvalidUtf8 => return InvalidUtf8.fmt(f),
             Self::Rsv1WithoutExtension => "RSV1 is set without an extension (RFC 6455 section 5.2)",
+            Self::Rsv1BehindTheFirst => {
+                "RSV1 is set on a frame that begins no message (RFC 7692 section 6.1)"
+            }
+            Self::InvalidDeflate => "compressed message is not valid DEFLATE (RFC 7692 section 7.2.2)",
             Self::NotMasked => "client frame is not masked (RFC 6455 section 5.1)",
             Self::Masked => "server frame is masked (RFC 6455 section 5.1)",
             Self::NothingToContinue => "continuation frame outside a message (RFC 6455 section 5.4)",
@@ -78,6 +92,13 @@ impl From<FrameError> for Failure {
 impl From<InvalidUtf8> for Failure {
     fn from(InvalidUtf8: InvalidUtf8) -> Self {
         Self::InvalidUtf8
+    }
+}
+
+#[cfg(feature = "deflate")]
+impl From<InvalidDeflate> for Failure {
+    fn from(InvalidDeflate: InvalidDeflate) -> Self {
+        Self::InvalidDeflate
     }
 }
 
@@ -106,6 +127,7 @@ mod tests {
         let close = [CloseError::HalfACode, CloseError::ForbiddenCode(code), CloseError::InvalidUtf8];
         let own = [
             Failure::Rsv1WithoutExtension,
+            Failure::Rsv1BehindTheFirst,
             Failure::NotMasked,
             Failure::Masked,
             Failure::NothingToContinue,
@@ -113,11 +135,15 @@ mod tests {
             Failure::MessageTooBig,
             Failure::TooManyFrames,
             Failure::InvalidUtf8,
+            Failure::InvalidDeflate,
         ];
         for failure in frame.map(Failure::from).into_iter().chain(close.map(Failure::from)).chain(own) {
             let reason = failure.to_string();
             assert!(reason.len() <= MAX_REASON, "{reason}");
-            assert!(reason.contains("(RFC 6455 section "), "{reason}");
+            assert!(
+                reason.contains("(RFC 6455 section ") || reason.contains("(RFC 7692 section "),
+                "{reason}"
+            );
             assert!(failure.close_code().may_be_sent(), "{reason}");
         }
     }

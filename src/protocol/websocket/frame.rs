@@ -175,9 +175,21 @@ impl FrameHeader {
 ///
 /// A control frame's payload has at most [`MAX_CONTROL_PAYLOAD`] bytes (§5.5); the caller sees to it.
 pub fn write_frame(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+    write(false, opcode, payload, out);
+}
+
+/// Appends a whole frame as [`write_frame`] does, of a message whose payload is compressed: RSV1 says so (RFC 7692 §6.1).
+///
+/// Control frames are never compressed (RFC 7692 §6.1).
+pub fn write_compressed_frame(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+    debug_assert!(!opcode.is_control(), "{opcode:?}: RFC 7692 §6.1");
+    write(true, opcode, payload, out);
+}
+
+fn write(rsv1: bool, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     let payload_length = payload.len() as u64;
     out.reserve(MAX_HEADER + payload.len());
-    FrameHeader { fin: true, rsv1: false, opcode, masking_key: None, payload_length }.encode(out);
+    FrameHeader { fin: true, rsv1, opcode, masking_key: None, payload_length }.encode(out);
     out.extend_from_slice(payload);
 }
 
@@ -306,6 +318,8 @@ mod tests {
         let mut out = b"before".to_vec();
         write_frame(Opcode::Text, b"Hello", &mut out);
         assert_eq!(out, b"before\x81\x05Hello");
+        write_compressed_frame(Opcode::Binary, b"\0", &mut out);
+        assert_eq!(out, b"before\x81\x05Hello\xC2\x01\0");
     }
 
     proptest! {

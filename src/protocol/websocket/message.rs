@@ -11,15 +11,18 @@
 //! ```
 //!
 //! The usual message is one frame that came in one read. It never becomes `Assembling`: its event borrows the
-//! caller's bytes.
+//! caller's bytes. A message that is compressed (RFC 7692) is always assembled, from what its payload inflates to.
 
 use std::mem;
 
 use super::close::{self, CloseCode};
+use super::content::Content;
+#[cfg(feature = "deflate")]
+use super::extension::Agreement;
 pub use super::failure::Failure;
 use super::frame::{self, FirstByte, FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HEADER, Opcode};
+use super::inflate::Inflater;
 use super::mask;
-use super::utf8::{InvalidUtf8, Utf8};
 
 /// Which side receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +36,20 @@ pub enum Role {
 /// How much one message may ask of the receiver (§10.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes of payload in one message.
+    /// The most bytes in one message, inflated if it is compressed. A compressed payload may have twice as many, and 64:
+    /// no encoder needs so many, and one that sends empty blocks for ever is stopped.
     pub message_bytes: usize,
     /// The most frames in one message. Empty ones count: they would else keep a receiver busy for ever.
     pub frames: usize,
 }
 
-/// What has been received (§6.2). Payloads are unmasked, and whole.
+impl Limits {
+    const fn compressed_bytes(self) -> usize {
+        self.message_bytes.saturating_mul(2).saturating_add(64)
+    }
+}
+
+/// What has been received (§6.2). Payloads are unmasked, inflated, and whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A text message.
@@ -61,6 +71,8 @@ pub struct Receiver {
     limits: Limits,
     frame: Frame,
     message: Message,
+    /// There if permessage-deflate was negotiated.
+    inflater: Option<Inflater>,
     /// The payload of a control frame that comes in pieces, of which [`Frame::Payload`] says how much is there.
     control: [u8; MAX_CONTROL_PAYLOAD],
 }
@@ -86,21 +98,11 @@ impl Frame {
 enum Message {
     /// It begins one.
     Between,
-    /// It continues this one, of which `frames` frames have begun to arrive.
-    Assembling { content: Content, frames: usize },
+    /// It continues this one, of which `frames` frames have begun to arrive. If it is `compressed`, that is how many
+    /// bytes of payload its content came in.
+    Assembling { content: Content, frames: usize, compressed: Option<usize> },
     /// It begins one, and the event that the last call gave still borrows this.
     Delivered(Content),
-}
-
-/// What has arrived of a message. It grows with the bytes that have come, never to a length that was only announced.
-#[derive(Debug)]
-enum Content {
-    /// The characters that are whole, and the state of the one that is not.
-    Text {
-        text: String,
-        utf8: Utf8,
-    },
-    Binary(Vec<u8>),
 }
 
 /// What a call has completed, and where its payload stands.
@@ -109,7 +111,7 @@ enum Complete {
     InOnePiece { opcode: Opcode, length: usize },
     /// A control frame that came in pieces: the first `length` bytes of the receiver's `control`.
     Control { opcode: Opcode, length: usize },
-    /// A message of several frames or in several pieces: [`Message::Delivered`].
+    /// A message of several frames or in several pieces, or a compressed one: [`Message::Delivered`].
     Message,
 }
 
@@ -121,8 +123,20 @@ impl Receiver {
             limits,
             frame: Frame::START,
             message: Message::Between,
+            inflater: None,
             control: [0; MAX_CONTROL_PAYLOAD],
         }
+    }
+
+    /// A receiver at the start of a connection for which permessage-deflate was negotiated, or between any two messages of it
+    /// where the last receiver [was idle](Self::is_idle).
+    #[cfg(feature = "deflate")]
+    pub fn with_deflate(role: Role, limits: Limits, agreement: &Agreement) -> Self {
+        let direction = match role {
+            Role::Server => agreement.client_to_server(),
+            Role::Client => agreement.server_to_client(),
+        };
+        Self { inflater: Some(Inflater::new(direction)), ..Self::new(role, limits) }
     }
 
     /// Takes what it can from `input`: how many bytes it has consumed, and the event that they complete, if any.
@@ -159,10 +173,15 @@ impl Receiver {
     /// True between two messages, with nothing partial: the receiver may be dropped, and made anew for the next byte.
     ///
     /// A message that was assembled stays in memory until then, or until the next call. Not true after a close frame
-    /// or a failure: a new receiver would not know of it.
+    /// or a failure: a new receiver would not know of it. Nor, where the peer may take over its context (RFC 7692 §7.1.1),
+    /// after the first compressed message: the next may refer to it. A server that wants to keep nothing for
+    /// a silent connection asks for [`client_no_context_takeover`].
+    ///
+    /// [`client_no_context_takeover`]: super::extension::ServerWishes::client_no_context_takeover
     pub fn is_idle(&self) -> bool {
         matches!(self.frame, Frame::Header { arrived: 0, .. })
             && matches!(self.message, Message::Between | Message::Delivered(_))
+            && !self.inflater.as_ref().is_some_and(Inflater::has_context)
     }
 
     fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Option<Complete>), Failure> {
@@ -211,8 +230,11 @@ impl Receiver {
     fn judge(&self, bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, Failure> {
         let [first, after @ ..] = bytes else { return Ok(None) };
         let FirstByte { rsv1, opcode, .. } = FirstByte::decode(*first)?;
-        if rsv1 {
-            return Err(Failure::Rsv1WithoutExtension); // §5.2; RFC 7692 §6 would give it a meaning
+        match (&self.inflater, opcode) {
+            _ if !rsv1 => {}
+            (None, _) => return Err(Failure::Rsv1WithoutExtension), // §5.2
+            (Some(_), Opcode::Text | Opcode::Binary) => {}
+            (Some(_), _) => return Err(Failure::Rsv1BehindTheFirst), // RFC 7692 §6.1
         }
         match (&self.message, opcode) {
             (Message::Assembling { .. }, Opcode::Text | Opcode::Binary) => {
@@ -232,11 +254,23 @@ impl Receiver {
             _ => {}
         }
         let Some((header, length)) = FrameHeader::decode(bytes)? else { return Ok(None) };
-        let room = self.limits.message_bytes.saturating_sub(self.message.length());
-        if !opcode.is_control() && header.payload_length > room as u64 {
+        if !opcode.is_control() && header.payload_length > self.room(rsv1) as u64 {
             return Err(Failure::MessageTooBig); // §10.4
         }
         Ok(Some((header, length)))
+    }
+
+    /// How many bytes of payload a data frame may have, if it continues the message under way or begins one that is `compressed`.
+    fn room(&self, compressed: bool) -> usize {
+        let (most, arrived) = match &self.message {
+            Message::Assembling { compressed: Some(arrived), .. } => {
+                (self.limits.compressed_bytes(), *arrived)
+            }
+            Message::Assembling { content, .. } => (self.limits.message_bytes, content.length()),
+            Message::Between | Message::Delivered(_) if compressed => (self.limits.compressed_bytes(), 0),
+            Message::Between | Message::Delivered(_) => (self.limits.message_bytes, 0),
+        };
+        most.saturating_sub(arrived)
     }
 
     /// Takes the piece of a frame's payload that follows its first `arrived` bytes; with it, the frame may be `whole`.
@@ -247,12 +281,12 @@ impl Receiver {
         piece: &[u8],
         whole: bool,
     ) -> Result<Option<Complete>, Failure> {
-        let FrameHeader { fin, opcode, .. } = header;
+        let FrameHeader { fin, rsv1, opcode, .. } = header;
         let length = piece.len();
         if whole && opcode == Opcode::Close {
             self.end(); // §5.5.1
         }
-        if whole && arrived == 0 && fin && opcode != Opcode::Continuation {
+        if whole && arrived == 0 && fin && opcode != Opcode::Continuation && !rsv1 {
             return Ok(Some(Complete::InOnePiece { opcode, length }));
         }
         if opcode.is_control() {
@@ -264,22 +298,32 @@ impl Receiver {
             return Ok(None); // the payload may yet come in one piece
         }
         let last = whole && fin;
-        self.assemble(opcode, piece, last)?;
+        self.assemble(opcode, rsv1, piece, last)?;
         Ok(last.then_some(Complete::Message))
     }
 
     /// Appends a piece to the message under way, or begins one with it; `last` says that it ends the message.
-    fn assemble(&mut self, opcode: Opcode, piece: &[u8], last: bool) -> Result<(), Failure> {
-        let (mut content, frames) = match mem::replace(&mut self.message, Message::Between) {
-            Message::Assembling { content, frames } => (content, frames),
-            Message::Between | Message::Delivered(_) => (Content::new(opcode), 1),
+    fn assemble(&mut self, opcode: Opcode, rsv1: bool, piece: &[u8], last: bool) -> Result<(), Failure> {
+        let (mut content, frames, mut compressed) = match mem::replace(&mut self.message, Message::Between) {
+            Message::Assembling { content, frames, compressed } => (content, frames, compressed),
+            Message::Between | Message::Delivered(_) => (Content::new(opcode), 1, rsv1.then_some(0)),
         };
-        content.push(piece)?;
+        match (&mut self.inflater, &mut compressed) {
+            (Some(inflater), Some(arrived)) => {
+                *arrived += piece.len();
+                let most = self.limits.message_bytes;
+                inflater.inflate(piece, |inflated| content.push_within(most, inflated))?;
+                if last {
+                    inflater.finish(|inflated| content.push_within(most, inflated))?;
+                }
+            }
+            _ => content.push(piece)?,
+        }
         if last {
             content.finish()?;
             self.message = Message::Delivered(content);
         } else {
-            self.message = Message::Assembling { content, frames };
+            self.message = Message::Assembling { content, frames, compressed };
         }
         Ok(())
     }
@@ -288,6 +332,7 @@ impl Receiver {
     fn end(&mut self) {
         self.frame = Frame::Closing;
         self.message = Message::Between;
+        self.inflater = None;
     }
 }
 
@@ -306,151 +351,14 @@ impl<'a> Event<'a> {
 }
 
 impl Message {
-    /// Bytes of payload that have arrived of the message under way.
-    fn length(&self) -> usize {
-        match self {
-            Self::Between | Self::Delivered(_) => 0,
-            Self::Assembling { content: Content::Text { text, utf8 }, .. } => text.len() + utf8.unfinished(),
-            Self::Assembling { content: Content::Binary(bytes), .. } => bytes.len(),
-        }
-    }
-
     /// The event of a message that has just been completed.
     fn delivered(&self) -> Option<Event<'_>> {
         match self {
             Self::Between | Self::Assembling { .. } => None,
-            Self::Delivered(Content::Text { text, .. }) => Some(Event::Text(text)),
-            Self::Delivered(Content::Binary(bytes)) => Some(Event::Binary(bytes)),
-        }
-    }
-}
-
-impl Content {
-    fn new(opcode: Opcode) -> Self {
-        match opcode {
-            Opcode::Text => Self::Text { text: String::new(), utf8: Utf8::new() },
-            _ => Self::Binary(Vec::new()),
-        }
-    }
-
-    fn push(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
-        match self {
-            Self::Text { text, utf8 } => utf8.push_to(piece, text),
-            Self::Binary(bytes) => {
-                bytes.extend_from_slice(piece);
-                Ok(())
-            }
-        }
-    }
-
-    /// Checks what must be true at a message's end, but not at a frame's: that no character is cut (§5.6).
-    fn finish(&self) -> Result<(), InvalidUtf8> {
-        match self {
-            Self::Text { utf8, .. } if !utf8.is_complete() => Err(InvalidUtf8),
-            Self::Text { .. } | Self::Binary(_) => Ok(()),
+            Self::Delivered(content) => Some(content.event()),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: Limits = Limits { message_bytes: 1 << 30, frames: 3 };
-
-    fn server() -> Receiver {
-        Receiver::new(Role::Server, LIMITS)
-    }
-
-    #[test]
-    fn a_frame_in_one_piece_is_not_copied() {
-        for first in [0x81, 0x82, 0x89, 0x8A] {
-            let mut header = [first, 0x83, 1, 2, 3, 4];
-            let mut payload = *b"\x60\x60\x60";
-            let mut frame = [&header[..], &payload].concat();
-            let place = frame[6..].as_ptr();
-            let mut receiver = server();
-            let (consumed, event) = receiver.receive(&mut frame).unwrap();
-            let event = event.unwrap();
-            let (Event::Binary(bytes) | Event::Ping(bytes) | Event::Pong(bytes)) = event else {
-                let Event::Text(text) = event else { panic!("{event:?}") };
-                assert_eq!((consumed, text, text.as_ptr()), (9, "abc", place));
-                continue;
-            };
-            assert_eq!((consumed, bytes, bytes.as_ptr()), (9, &b"abc"[..], place));
-
-            // Nor if its header came before it.
-            assert_eq!(receiver.receive(&mut header), Ok((6, None)));
-            let place = payload.as_ptr();
-            match receiver.receive(&mut payload).unwrap() {
-                (3, Some(Event::Binary(bytes) | Event::Ping(bytes) | Event::Pong(bytes))) => {
-                    assert_eq!((bytes, bytes.as_ptr()), (&b"abc"[..], place));
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn memory_grows_with_what_has_come_and_goes_with_the_message() {
-        let mut receiver = server();
-        // 512 MiB are announced, three bytes come.
-        let mut header = *b"\x82\xFF\x00\x00\x00\x00\x20\x00\x00\x00\x00\x00\x00\x00";
-        assert_eq!(receiver.receive(&mut header), Ok((14, None)));
-        assert!(matches!(receiver.message, Message::Between));
-        assert_eq!(receiver.receive(&mut [1, 2, 3]), Ok((3, None)));
-        let Message::Assembling { content: Content::Binary(bytes), .. } = &receiver.message else {
-            panic!("{receiver:?}")
-        };
-        assert!(bytes.capacity() < 100);
-
-        let mut receiver = server();
-        let mut message = *b"\x02\x81\x00\x00\x00\x00a\x80\x81\x00\x00\x00\x00b";
-        assert_eq!(receiver.receive(&mut message), Ok((14, Some(Event::Binary(b"ab")))));
-        assert!(receiver.is_idle());
-        assert_eq!(receiver.receive(&mut []), Ok((0, None)));
-        assert!(matches!(receiver.message, Message::Between));
-    }
-
-    #[test]
-    fn is_idle_only_where_nothing_would_be_lost() {
-        let mut receiver = server();
-        assert!(receiver.is_idle());
-        for byte in *b"\x01\x80\x00\x00\x00\x00\x89\x81\x00\x00\x00\x00p\x80\x81\x00\x00\x00\x00" {
-            receiver.receive(&mut [byte]).unwrap();
-            assert!(!receiver.is_idle());
-        }
-        receiver.receive(b"e".to_vec().as_mut_slice()).unwrap();
-        assert!(receiver.is_idle());
-        receiver.receive(b"\x88\x80\x00\x00\x00\x00".to_vec().as_mut_slice()).unwrap();
-        assert!(!receiver.is_idle());
-    }
-
-    #[test]
-    fn fails_at_the_byte_that_breaks_the_rule() {
-        use Failure::*;
-        for (bytes, failure) in [
-            (&b"\xC1"[..], Rsv1WithoutExtension),
-            (b"\xA1", Frame(super::super::frame::FrameError::ReservedBit)),
-            (b"\x80", NothingToContinue),
-            (b"\x81\x05", NotMasked),
-            (b"\x01\x80\0\0\0\0\x02", MessageInsideMessage),
-            (b"\x01\x80\0\0\0\0\x00\x80\0\0\0\0\x00\x80\0\0\0\0\x00", TooManyFrames),
-            (b"\x81\xFF\0\0\0\0\x40\0\0\x01\0\0\0\0", MessageTooBig),
-            (b"\x81\xFE\x7F\xFF\0\0\0\0ab\xED\xA0", InvalidUtf8),
-        ] {
-            let (last, before) = bytes.split_last().unwrap();
-            let mut receiver = server();
-            assert_eq!(
-                receiver.receive(before.to_vec().as_mut_slice()),
-                Ok((before.len(), None)),
-                "{failure}"
-            );
-            assert_eq!(receiver.receive(&mut [*last]), Err(failure));
-            assert_eq!(receiver.receive(&mut [0x81, 0x80]), Ok((2, None)), "ignored after {failure}");
-        }
-        let mut client = Receiver::new(Role::Client, LIMITS);
-        assert_eq!(client.receive(&mut [0x81]), Ok((1, None)));
-        assert_eq!(client.receive(&mut [0x80]), Err(Masked));
-    }
-}
+mod tests;

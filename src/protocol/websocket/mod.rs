@@ -7,12 +7,23 @@
 //! 3. [`mask`] — what a client does to its payloads, and how it is undone (§5.3).
 //! 4. [`utf8`] — text that is checked while it arrives (§8.1).
 //! 5. [`close`] — the last frame each side sends, and the codes in it (§5.5.1, §7.4).
-//! 6. [`message`] — the receiver: from bytes cut anywhere to messages and control frames (§5.4, §6.2).
+//! 6. [`extension`] — what the two sides agree on about compression (RFC 7692 §7.1), and, with the feature `deflate`, what
+//!    they then do with a message: `deflate` and `inflate` (RFC 7692 §7.2).
+//! 7. [`message`] — the receiver: from bytes cut anywhere to messages and control frames (§5.4, §6.2).
 
 pub mod close;
+mod content;
+#[cfg(feature = "deflate")]
+pub mod deflate;
+pub mod extension;
 mod failure;
 pub mod frame;
 pub mod handshake;
+#[cfg(feature = "deflate")]
+pub mod inflate;
+#[cfg(not(feature = "deflate"))]
+#[path = "no_inflate.rs"]
+mod inflate;
 pub mod mask;
 pub mod message;
 pub mod utf8;

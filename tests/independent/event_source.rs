@@ -1,0 +1,118 @@
+//! `eventsource-client`, which resumes by itself: a stream is cut, and nothing is lost or doubled.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::time::Duration;
+
+use eventsource_client::{Client, ClientBuilder, Error, ReconnectOptions, SSE};
+use futures_util::{Stream, StreamExt};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::http::{agent, publish};
+use crate::relay::Relay;
+use crate::server::Running;
+
+/// An event source, and what drives it.
+pub struct EventSource {
+    runtime: Runtime,
+    stream: Pin<Box<dyn Stream<Item = Result<SSE, Error>> + Send + Sync>>,
+    /// How often it has connected.
+    pub connected: usize,
+    ahead: VecDeque<(String, String, String)>,
+}
+
+impl EventSource {
+    /// Connects to a topic; `since` is an id to go on from.
+    pub fn open(topic: &str, since: Option<&str>) -> EventSource {
+        let reconnect = ReconnectOptions::reconnect(true).delay(Duration::from_millis(20)).backoff_factor(1);
+        let mut builder = ClientBuilder::for_url(topic).expect("a URL").reconnect(reconnect.build());
+        if let Some(since) = since {
+            builder = builder.last_event_id(since.to_owned());
+        }
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let stream = builder.build_http().stream();
+        let mut source = EventSource { runtime, stream, connected: 0, ahead: VecDeque::new() };
+        source.until_connected(1);
+        source
+    }
+
+    /// Waits until it has connected so often, and by itself.
+    pub fn until_connected(&mut self, times: usize) {
+        while self.connected < times {
+            self.step();
+        }
+    }
+
+    /// The next event's id, name and data.
+    pub fn next(&mut self) -> (String, String, String) {
+        loop {
+            if let Some(event) = self.ahead.pop_front() {
+                return event;
+            }
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        let EventSource { runtime, stream, .. } = self;
+        let deadline = Duration::from_secs(30);
+        let next = runtime.block_on(async { tokio::time::timeout(deadline, stream.next()).await });
+        match next.expect("something comes") {
+            Some(Ok(SSE::Connected(_))) => self.connected += 1,
+            Some(Ok(SSE::Event(event))) => {
+                self.ahead.push_back((event.id.unwrap_or_default(), event.event_type, event.data));
+            }
+            // A comment, or why it connects anew.
+            Some(Ok(SSE::Comment(_)) | Err(_)) => {}
+            None => panic!("it has given up"),
+        }
+    }
+}
+
+fn message(id: String, data: &str) -> (String, String, String) {
+    (id, "message".to_owned(), data.to_owned())
+}
+
+#[test]
+fn a_stream_that_is_cut_goes_on_where_it_was() {
+    let server = Running::start();
+    let relay = Relay::start(server.address);
+    let (agent, topic) = (agent(), server.topic("http", "cut"));
+    let mut source = EventSource::open(&format!("http://{}/topics/cut", relay.address), None);
+    let id = publish(&agent, &topic, "one\nof two lines");
+    assert_eq!(source.next(), message(id, "one\nof two lines"));
+
+    for round in 1..4 {
+        relay.cut();
+        let missed: Vec<_> = (0..3)
+            .map(|number| {
+                let data = format!("{round}.{number}");
+                message(publish(&agent, &topic, &data), &data)
+            })
+            .collect();
+        for event in missed {
+            assert_eq!(source.next(), event);
+        }
+        assert_eq!(source.connected, 1 + round);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_server_that_comes_again_tells_of_the_gap() {
+    let server = Running::start();
+    let (agent, address) = (agent(), server.address);
+    let topic = server.topic("http", "again");
+    let mut source = EventSource::open(&topic, None);
+    let old = publish(&agent, &topic, "of the first life");
+    assert_eq!(source.next(), message(old.clone(), "of the first life"));
+    server.stop();
+
+    let server = Running::start_at(address);
+    let (id, event, data) = source.next();
+    assert_eq!((event.as_str(), data), ("gap", format!("{{\"since\":\"{old}\",\"oldest\":null}}")));
+    assert_ne!(id, old);
+    let new = publish(&agent, &topic, "of the second");
+    assert_eq!(source.next(), message(new, "of the second"));
+    server.stop();
+}

@@ -1,0 +1,9 @@
+//! The server against clients that others wrote: `tungstenite` for WebSocket, `eventsource-client` for event streams,
+//! `ureq` for polls. What barewire's own code understands alike on both ends, these would not.
+
+mod event_source;
+mod http;
+mod relay;
+mod server;
+mod together;
+mod web_socket;

@@ -1,0 +1,145 @@
+//! `tungstenite`: follow, publish, resume, subprotocols, ping, and the close from both ends.
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+use tungstenite::client::IntoClientRequest;
+use tungstenite::http::HeaderValue;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tungstenite::{Error, Message, WebSocket};
+
+use crate::http::{agent, publish};
+use crate::server::Running;
+
+/// A WebSocket, and the subprotocol that was agreed on.
+pub struct Socket {
+    pub inner: WebSocket<TcpStream>,
+    pub subprotocol: Option<String>,
+}
+
+impl Socket {
+    /// Opens one at `/topics/…?…` or `/echo`.
+    pub fn open(server: &Running, target: &str, subprotocols: Option<&str>) -> Socket {
+        let url = format!("ws://{}{target}", server.address);
+        let mut request = url.into_client_request().expect("a URL");
+        if let Some(subprotocols) = subprotocols {
+            let value = HeaderValue::from_str(subprotocols).expect("ASCII");
+            request.headers_mut().insert("Sec-WebSocket-Protocol", value);
+        }
+        let stream = TcpStream::connect(server.address).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a deadline");
+        let config = WebSocketConfig::default().max_frame_size(Some(32 << 20));
+        let (inner, answer) =
+            tungstenite::client::client_with_config(request, stream, Some(config)).expect("a handshake");
+        let subprotocol = answer.headers().get("Sec-WebSocket-Protocol");
+        let subprotocol = subprotocol.map(|value| value.to_str().expect("ASCII").to_owned());
+        Socket { inner, subprotocol }
+    }
+
+    /// The next text message.
+    pub fn text(&mut self) -> String {
+        loop {
+            match self.inner.read().expect("a message") {
+                Message::Text(text) => return text.as_str().to_owned(),
+                Message::Ping(_) => {}
+                other => panic!("{other:?} for a text"),
+            }
+        }
+    }
+
+    /// The first message's cursor.
+    pub fn start(&mut self) -> String {
+        let hello: Value = serde_json::from_str(&self.text()).expect("JSON");
+        assert!(hello.get("gap").is_none());
+        hello["next"].as_str().expect("an id").to_owned()
+    }
+
+    /// The next event's id and data.
+    pub fn event(&mut self) -> (String, String) {
+        let event: Value = serde_json::from_str(&self.text()).expect("JSON");
+        (event["id"].as_str().expect("an id").to_owned(), event["data"].as_str().expect("data").to_owned())
+    }
+
+    /// The close that the server sends, and then the connection's end.
+    pub fn closed(&mut self) -> Option<CloseFrame> {
+        let frame = match self.inner.read().expect("a close frame") {
+            Message::Close(frame) => frame,
+            other => panic!("{other:?} for a close"),
+        };
+        assert!(matches!(self.inner.read(), Err(Error::ConnectionClosed)), "the connection ends behind it");
+        frame
+    }
+}
+
+#[test]
+fn what_one_says_all_hear_and_who_was_away_hears_it_later() {
+    let server = Running::start();
+    let mut one = Socket::open(&server, "/topics/talk", None);
+    let mut other = Socket::open(&server, "/topics/talk", Some("unknown, barewire.json"));
+    assert_eq!((one.subprotocol.as_deref(), other.subprotocol.as_deref()), (None, Some("barewire.json")));
+    let start = one.start();
+    assert_eq!(other.start(), start);
+    one.inner.send(Message::text("a\r\nb")).expect("sent");
+    let heard = one.event();
+    assert_eq!(heard.1, "a\nb");
+    assert_eq!(other.event(), heard);
+
+    drop(other);
+    let missed = publish(&agent(), &server.topic("http", "talk"), "while away");
+    let mut back = Socket::open(&server, &format!("/topics/talk?since={}", heard.0), None);
+    assert_eq!(back.start(), heard.0);
+    assert_eq!(back.event(), (missed.clone(), "while away".to_owned()));
+    assert_eq!(one.event().0, missed);
+    server.stop();
+}
+
+#[test]
+fn bare_text_is_the_data_alone_and_a_gap_its_close() {
+    let server = Running::start();
+    let mut bare = Socket::open(&server, "/topics/bare", Some("barewire.text, barewire.json"));
+    assert_eq!(bare.subprotocol.as_deref(), Some("barewire.text"));
+    bare.inner.send(Message::text("as it is")).expect("sent");
+    assert_eq!(bare.text(), "as it is");
+    let mut gone = Socket::open(&server, "/topics/bare?since=AAAAAAAA-1", Some("barewire.text"));
+    let frame = gone.closed().expect("a code");
+    assert_eq!((frame.code, frame.reason.as_str()), (CloseCode::from(4000), "gap"));
+    server.stop();
+}
+
+#[test]
+fn pings_come_back_and_either_end_closes() {
+    let server = Running::start();
+    let mut client_closes = Socket::open(&server, "/topics/ends", None);
+    client_closes.start();
+    client_closes.inner.send(Message::Ping("payload".into())).expect("sent");
+    assert_eq!(client_closes.inner.read().expect("a pong"), Message::Pong("payload".into()));
+    let frame = CloseFrame { code: CloseCode::Normal, reason: "enough".into() };
+    client_closes.inner.close(Some(frame)).expect("sent");
+    assert_eq!(client_closes.closed().map(|frame| frame.code), Some(CloseCode::Normal));
+
+    let mut binary = Socket::open(&server, "/topics/ends", None);
+    binary.start();
+    binary.inner.send(Message::binary(vec![0])).expect("sent");
+    assert_eq!(binary.closed().map(|frame| frame.code), Some(CloseCode::Unsupported));
+
+    let mut left = Socket::open(&server, "/topics/ends", None);
+    left.start();
+    let stopping = std::thread::spawn(move || server.drain());
+    assert_eq!(left.closed().map(|frame| frame.code), Some(CloseCode::Away));
+    stopping.join().expect("an orderly end");
+}
+
+#[test]
+fn the_largest_message_is_echoed_whole() {
+    let server = Running::start();
+    let mut echo = Socket::open(&server, "/echo", None);
+    let large: Vec<u8> = (0..16_u32 << 20).map(|number| (number % 251) as u8).collect();
+    echo.inner.send(Message::binary(large.clone())).expect("sent");
+    assert!(echo.inner.read().expect("an echo").into_data() == large, "it comes back changed");
+    echo.inner.send(Message::text("ünï")).expect("sent");
+    assert_eq!(echo.text(), "ünï");
+    drop(echo);
+    server.stop();
+}

@@ -1,0 +1,163 @@
+//! The negotiation of permessage-deflate: the vectors of `tests/vectors/websocket-extension-*.txt`, and properties.
+
+use barewire::protocol::websocket::extension::{
+    self, Agreement, ClientWindow, Offer, ServerWishes, accept, negotiate,
+};
+use proptest::prelude::*;
+
+use crate::vectors::{self, Vector};
+
+/// The lines of a field that has `\n` behind each.
+fn lines<'a>(vector: &'a Vector, key: &str) -> impl Iterator<Item = &'a [u8]> {
+    let value = vector.get(key).unwrap_or_default();
+    value.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+}
+
+fn written(agreement: Option<Agreement>) -> String {
+    let mut out = Vec::new();
+    agreement.inspect(|agreement| agreement.write_answer(&mut out));
+    String::from_utf8(out).expect("ASCII")
+}
+
+/// The parameters of `text`, as an answer has them, each with its value.
+fn parameters(text: &str) -> impl Iterator<Item = (&str, Option<u8>)> {
+    text.split("; ").filter(|parameter| !parameter.is_empty()).map(|parameter| {
+        parameter
+            .split_once('=')
+            .map_or((parameter, None), |(name, bits)| (name, Some(bits.parse().expect("a number"))))
+    })
+}
+
+fn wishes(text: &str) -> ServerWishes {
+    let mut wishes = ServerWishes::default();
+    for parameter in parameters(text) {
+        match parameter {
+            ("server_no_context_takeover", None) => wishes.server_no_context_takeover = true,
+            ("client_no_context_takeover", None) => wishes.client_no_context_takeover = true,
+            ("server_max_window_bits", Some(bits)) => wishes.server_max_window_bits = bits,
+            ("client_max_window_bits", Some(bits)) => wishes.client_max_window_bits = bits,
+            other => panic!("{other:?} is no wish"),
+        }
+    }
+    wishes
+}
+
+fn offer(text: &str) -> Offer {
+    let mut offer = Offer::default();
+    for parameter in parameters(text) {
+        match parameter {
+            ("permessage-deflate", None) => {}
+            ("server_no_context_takeover", None) => offer.server_no_context_takeover = true,
+            ("client_no_context_takeover", None) => offer.client_no_context_takeover = true,
+            ("server_max_window_bits", bits) => offer.server_max_window_bits = bits,
+            ("client_max_window_bits", None) => offer.client_max_window_bits = ClientWindow::Any,
+            ("client_max_window_bits", Some(bits)) => {
+                offer.client_max_window_bits = ClientWindow::AtMost(bits);
+            }
+            other => panic!("{other:?} is no part of an offer"),
+        }
+    }
+    offer
+}
+
+#[test]
+fn a_server_judges_every_offer() {
+    for vector in vectors::parse(include_str!("../vectors/websocket-extension-offers.txt")) {
+        let wishes = wishes(vector.get("wishes").map_or("", |_| vector.text("wishes")));
+        let given = match negotiate(lines(&vector, "offer"), &wishes) {
+            Ok(agreement) => written(agreement),
+            Err(error) => format!("{} {error}", error.status()),
+        };
+        assert_eq!(given, vector.text("gives"), "line {}, {}", vector.line, vector.text("name"));
+    }
+}
+
+#[test]
+fn a_client_judges_every_answer() {
+    for vector in vectors::parse(include_str!("../vectors/websocket-extension-answers.txt")) {
+        let at = format!("line {}, {}", vector.line, vector.text("name"));
+        let offer = offer(vector.text("offer"));
+        let mut out = Vec::new();
+        offer.write_offer(&mut out);
+        assert_eq!(out, vector.text("offer").as_bytes(), "{at}, as it is written");
+        let given = match accept(&offer, lines(&vector, "answer")) {
+            Ok(agreement) => written(agreement),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(given, vector.text("gives"), "{at}");
+    }
+}
+
+fn any_offer() -> impl Strategy<Value = Offer> {
+    let client = prop_oneof![
+        Just(ClientWindow::Unnamed),
+        Just(ClientWindow::Any),
+        (8..=15_u8).prop_map(ClientWindow::AtMost)
+    ];
+    let parts = (any::<bool>(), any::<bool>(), prop::option::of(8..=15_u8), client);
+    parts.prop_map(|(server, client, server_max_window_bits, client_max_window_bits)| Offer {
+        server_no_context_takeover: server,
+        client_no_context_takeover: client,
+        server_max_window_bits,
+        client_max_window_bits,
+    })
+}
+
+fn any_wishes() -> impl Strategy<Value = ServerWishes> {
+    (any::<bool>(), any::<bool>(), 8..=15_u8, 8..=15_u8).prop_map(|(server, client, own, theirs)| {
+        ServerWishes {
+            server_no_context_takeover: server,
+            client_no_context_takeover: client,
+            server_max_window_bits: own,
+            client_max_window_bits: theirs,
+        }
+    })
+}
+
+proptest! {
+    /// Every offer is understood, every answer to it accepted, and then the two sides agree; nobody gets more than it wants.
+    #[test]
+    fn both_sides_agree(offer in any_offer(), wishes in any_wishes()) {
+        let (mut line, mut answer) = (Vec::new(), Vec::new());
+        offer.write_offer(&mut line);
+        let at_server = negotiate([&line[..]].into_iter(), &wishes).unwrap().expect("a right offer");
+        at_server.write_answer(&mut answer);
+        let at_client = accept(&offer, [&answer[..]].into_iter()).unwrap().expect("a right answer");
+        prop_assert_eq!(at_client, at_server);
+
+        let (down, up) = (at_server.server_to_client(), at_server.client_to_server());
+        let most = offer.server_max_window_bits.unwrap_or(extension::MAX_WINDOW_BITS);
+        prop_assert_eq!(down.max_window_bits, most.min(wishes.server_max_window_bits));
+        prop_assert_eq!(
+            down.context_takeover,
+            !(offer.server_no_context_takeover || wishes.server_no_context_takeover)
+        );
+        prop_assert_eq!(
+            up.context_takeover,
+            !(offer.client_no_context_takeover || wishes.client_no_context_takeover)
+        );
+        match offer.client_max_window_bits {
+            ClientWindow::Unnamed => prop_assert_eq!(up.max_window_bits, extension::MAX_WINDOW_BITS),
+            ClientWindow::Any => prop_assert_eq!(up.max_window_bits, wishes.client_max_window_bits),
+            ClientWindow::AtMost(most) => {
+                prop_assert_eq!(up.max_window_bits, most.min(wishes.client_max_window_bits));
+            }
+        }
+    }
+
+    /// Any bytes are judged, and a list in two lines as in one.
+    #[test]
+    fn any_bytes_are_judged(
+        one in "(permessage-deflate|server_max_window_bits|foo|[;,=\"\\\\ 159\t]|\\PC){0,12}",
+        two in "(permessage-deflate|client_max_window_bits|bar|[;,=\"\\\\ 08\t]|\\PC){0,12}",
+    ) {
+        let judge = |lines: &[&str]| negotiate(lines.iter().map(|line| line.as_bytes()), &ServerWishes::default());
+        if let (Ok(first), Ok(second)) = (judge(&[&one]), judge(&[&two])) {
+            prop_assert_eq!(judge(&[&one, &two]), Ok(first.or(second)));
+            prop_assert_eq!(judge(&[&format!("{one},{two}")]), Ok(first.or(second)));
+        } else {
+            prop_assert!(judge(&[&one, &two]).is_err());
+        }
+        let _ = accept(&Offer::default(), [one.as_bytes(), two.as_bytes()].into_iter());
+    }
+}

@@ -1,0 +1,193 @@
+//! The command: its options, what it writes, and signals.
+
+use crate::harness::{EventStream, Opcode, Program, Request, WebSocket, eventually, run};
+
+#[test]
+fn the_first_line_says_where_it_listens_with_and_without_the_subcommand() {
+    for arguments in [&["--quiet"][..], &[]] {
+        let program = Program::start(arguments);
+        assert_eq!(program.ask(&Request::get("/health")).status, 200);
+        let (status, output, _) = program.end();
+        assert!(status.success());
+        assert_eq!(output, "", "nothing but the first line");
+    }
+    let program = Program::start_as(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(program.ask(&Request::get("/health")).status, 200);
+    let program = Program::start_as(&["--listen=[::1]:0"]);
+    assert_eq!(program.ask(&Request::get("/health")).status, 200);
+}
+
+#[test]
+fn help_names_every_option_of_the_interface() {
+    for arguments in [&["--help"][..], &["-h"], &["serve", "--help"], &["serve", "--quiet", "-h"]] {
+        let output = run(arguments);
+        assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}");
+        let help = String::from_utf8(output.stdout).expect("UTF-8");
+        for option in ["--listen", "--publish-token", "--follow-token", "--allow-origin", "--quiet", "--help"]
+        {
+            assert!(help.contains(option), "{arguments:?}: {option}");
+        }
+        assert!(help.contains("127.0.0.1:8080"), "the default of --listen");
+    }
+}
+
+#[test]
+fn a_bad_option_is_said_what_is_wrong_with_and_the_status_is_2() {
+    for (arguments, named) in [
+        (&["--nonsense"][..], "--nonsense"),
+        (&["nonsense"], "nonsense"),
+        (&["serve", "nonsense"], "nonsense"),
+        (&["--listen"], "--listen"),
+        (&["--listen", "nowhere"], "nowhere"),
+        (&["--listen", "127.0.0.1"], "127.0.0.1"),
+        (&["--listen", "127.0.0.1:99999"], "99999"),
+        (&["--publish-token", ""], "--publish-token"),
+        (&["--publish-token=two words"], "--publish-token"),
+        (&["--follow-token", ""], "--follow-token"),
+        (&["--allow-origin", "example.org"], "example.org"),
+        (&["--log", "xml"], "xml"),
+        (&["--max-wait", "-1"], "-1"),
+        (&["--quiet=yes"], "quiet"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(output.stdout, b"", "{arguments:?}");
+        let errors = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(errors.contains(named), "{arguments:?}: {errors}");
+    }
+}
+
+#[test]
+fn a_port_that_is_in_use_is_an_error_that_names_it() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it is bound").to_string();
+    let output = run(&["--listen", &address]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&address));
+}
+
+/// Asks for one thing on each transport, and for something that is no request, with tokens in all places.
+fn converse(program: &Program) {
+    let bearer = |request: Request| request.field("Authorization", "Bearer publish-secret");
+    program.ask(&bearer(Request::post("/topics/a", "x"))).id();
+    program.ask(&Request::post("/topics/a?access_token=publish-secret", "x")).id();
+    for target in ["/topics/a?access_token=follow-secret", "/topics/a?wait=1&access_token=follow-secret"] {
+        assert_eq!(program.ask(&Request::get(target)).status, 200);
+    }
+    program.ask(&Request::get("/topics/a?access_token=wrong-secret")).assert_problem(401);
+    program.ask(&Request::get("http://x/nowhere?access_token=follow-secret")).assert_problem(404);
+    let stream = Request::event_stream("/topics/a?access_token=follow-secret");
+    EventStream::open(program.begin(&stream), true).first_block();
+    let socket = Request::handshake("/topics/a?access_token=publish-secret");
+    WebSocket::open(program.begin(&socket), false).hello();
+    let mut connection = program.connect();
+    connection.send("GET /topics/a?access_token=follow-secret HTTP/9.9\r\n\r\n");
+    assert_eq!(connection.response().status, 505);
+}
+
+const TOKENS: [&str; 4] = ["--publish-token", "publish-secret", "--follow-token", "follow-secret"];
+
+#[test]
+fn a_token_is_never_in_a_log() {
+    for form in ["text", "json"] {
+        let program = Program::start(&[&TOKENS[..], &["--log", form]].concat());
+        converse(&program);
+        let (_, output, errors) = program.end();
+        assert!(errors.lines().count() >= 8, "a line a request: {errors}");
+        assert!(errors.contains("/topics/a"));
+        for written in [output, errors] {
+            assert!(!written.contains("secret"), "{written}");
+        }
+    }
+}
+
+#[test]
+fn quiet_writes_no_log() {
+    let program = Program::start(&[&TOKENS[..], &["--quiet"]].concat());
+    converse(&program);
+    let (_, output, errors) = program.end();
+    assert_eq!((output.as_str(), errors.as_str()), ("", ""));
+}
+
+#[test]
+fn a_log_in_json_is_an_object_a_line() {
+    let program = Program::start(&[&TOKENS[..], &["--log", "json"]].concat());
+    converse(&program);
+    program.ask(&Request::get("/%22quoted%22/\"\\"));
+    let (_, _, errors) = program.end();
+    for line in errors.lines() {
+        let object: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        for (member, is_right) in [
+            ("time", object["time"].is_string()),
+            (
+                "peer",
+                object["peer"].as_str().is_some_and(|peer| peer.parse::<std::net::SocketAddr>().is_ok()),
+            ),
+            ("method", object["method"].is_string()),
+            ("path", object["path"].is_string()),
+            ("status", object["status"].is_u64()),
+            ("transport", object["transport"].is_string()),
+            ("milliseconds", object["milliseconds"].is_u64()),
+        ] {
+            assert!(is_right, "{member} in {line}");
+        }
+    }
+}
+
+#[test]
+fn sigterm_and_sigint_bring_every_transport_to_its_proper_end() {
+    for signal in ["TERM", "INT"] {
+        let program = Program::start(&["--quiet"]);
+        let mut idle = program.begin(&Request::get("/health"));
+        assert_eq!(idle.response().status, 200);
+        let stream = |request: Request, chunked| {
+            let mut stream = EventStream::open(program.begin(&request), chunked);
+            stream.first_block();
+            stream
+        };
+        let streams = [
+            stream(Request::event_stream("/topics/a"), true),
+            stream(Request::event_stream("/topics/a").http10(), false),
+        ];
+        let mut follower = WebSocket::open(program.begin(&Request::handshake("/topics/a")), false);
+        let start = follower.hello();
+        let echo = WebSocket::open(program.begin(&Request::handshake("/echo")), false);
+        let mut poll = program.begin(&Request::get("/topics/a?wait=60"));
+        let is_held =
+            || program.ask(&Request::get("/metrics")).text().contains("\nbarewire_long_polls_held_total 1\n");
+        eventually(is_held);
+
+        program.signal(signal);
+        let answer = poll.response();
+        assert_eq!((answer.data(), answer.next(), answer.ends()), (Vec::new(), start, true));
+        assert!(poll.is_at_end() && idle.is_at_end());
+        drop((poll, idle));
+        for mut stream in streams {
+            let last = stream.block().expect("a retry");
+            assert_eq!((last.len(), last[0].0.as_str()), (1, "retry"), "{last:?}");
+            assert_eq!(stream.block(), None);
+            assert!(stream.is_whole && stream.is_at_end());
+        }
+        for mut socket in [follower, echo] {
+            assert_eq!(socket.close().0, 1001);
+            socket.send(Opcode::Close, 1001_u16.to_be_bytes());
+            assert!(socket.is_at_end());
+        }
+        let (status, _, errors) = program.wait();
+        assert_eq!((status.code(), errors.as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    // Of the time that it would wait for this client's close frame no test can see the end.
+    let program = Program::start(&["--quiet", "--close-timeout", "3600", "--drain-timeout", "3600"]);
+    let mut socket = WebSocket::open(program.begin(&Request::handshake("/echo")), false);
+    program.signal("TERM");
+    assert_eq!(socket.close().0, 1001);
+    program.signal("TERM");
+    let (status, _, _) = program.wait();
+    assert_eq!(status.code(), Some(0));
+    socket.connection().drop_rest();
+}

@@ -1,0 +1,91 @@
+//! The command, as its users start it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+
+use super::connection::Connection;
+use super::request::Request;
+use super::response::Response;
+
+fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_barewire"))
+}
+
+/// Runs the command to its end.
+pub fn run(arguments: &[&str]) -> Output {
+    command().args(arguments).output().expect("the command starts")
+}
+
+/// The command as a server that is running. It is ended when this is dropped.
+pub struct Program {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    address: SocketAddr,
+}
+
+impl Program {
+    /// Starts it on a free port and waits for its first line.
+    pub fn start(arguments: &[&str]) -> Program {
+        Program::start_as(&[&["--listen", "127.0.0.1:0"], arguments].concat())
+    }
+
+    /// The same with these arguments only.
+    pub fn start_as(arguments: &[&str]) -> Program {
+        let mut command = command();
+        let mut child =
+            command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("a first line");
+        let address = line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line:?}"));
+        let address = address.trim_end().parse().expect("an address and a port");
+        Program { child, output, address }
+    }
+
+    pub fn connect(&self) -> Connection {
+        Connection::to(self.address)
+    }
+
+    /// Sends a request on a connection of its own.
+    pub fn begin(&self, request: &Request) -> Connection {
+        let mut connection = self.connect();
+        connection.send(request.bytes());
+        connection
+    }
+
+    pub fn ask(&self, request: &Request) -> Response {
+        self.begin(request).response_to(request.method)
+    }
+
+    /// Sends it a signal, by its name without SIG.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -s {name} {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
+        assert!(status.success(), "{kill}");
+    }
+
+    /// Waits for its end: its status, and what it has written on standard output behind the first line, and on
+    /// standard error.
+    pub fn wait(mut self) -> (ExitStatus, String, String) {
+        let (mut output, mut errors) = (String::new(), String::new());
+        self.output.read_to_string(&mut output).expect("UTF-8");
+        let stderr = self.child.stderr.as_mut().expect("it is piped");
+        stderr.read_to_string(&mut errors).expect("UTF-8");
+        (self.child.wait().expect("it is a child"), output, errors)
+    }
+
+    /// Ends it with SIGTERM: its status and what it has written, as [`Program::wait`] has it.
+    pub fn end(self) -> (ExitStatus, String, String) {
+        self.signal("TERM");
+        self.wait()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // One that has ended already can't be ended again.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

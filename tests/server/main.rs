@@ -1,0 +1,26 @@
+//! The server against its interface, sentence by sentence: real sockets, raw bytes, and every plain request in
+//! three ways (whole, byte by byte, with the next one behind it).
+
+mod harness;
+
+mod beside;
+mod choice;
+mod closing;
+#[cfg(feature = "cli")]
+mod command;
+mod connections;
+mod cursors;
+mod deadlines;
+mod echo;
+mod events;
+mod gaps;
+mod layers;
+mod origins;
+mod overload;
+mod polls;
+mod publishing;
+mod slow;
+mod sockets;
+mod streams;
+mod tokens;
+mod topics;

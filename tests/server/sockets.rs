@@ -1,0 +1,132 @@
+//! WebSockets on a topic.
+
+use serde_json::json;
+
+use crate::harness::{Event, Opcode, Request, Transport, WebSocket, follow, in_every_way};
+
+#[test]
+fn at_once_comes_the_cursor_that_it_starts_from() {
+    in_every_way(|server| {
+        let id = server.publish("/topics/a", "x");
+        let mut socket = server.web_socket(&Request::handshake("/topics/a"));
+        assert_eq!(socket.text(), format!(r#"{{"next":"{id}"}}"#));
+        let mut socket = server.web_socket(&Request::handshake("/topics/a?since=junk"));
+        let gap =
+            format!(r#"{{"next":"{}","gap":{{"since":"junk","oldest":"{id}"}}}}"#, id.replace("-1", "-0"));
+        assert_eq!(socket.text(), gap);
+    });
+}
+
+#[test]
+fn then_comes_a_text_message_an_event() {
+    in_every_way(|server| {
+        let mut socket = server.web_socket(&Request::handshake("/topics/a"));
+        socket.hello();
+        let id = server.publish("/topics/a?event=named", "a\r\n\"b\"");
+        assert_eq!(socket.text(), format!(r#"{{"id":"{id}","event":"named","data":"a\n\"b\""}}"#));
+        // Lengths on both sides of where a frame's header grows.
+        for length in [125, 126, 65_000, 65_536] {
+            let data = "x".repeat(length);
+            let id = server.publish("/topics/a", &data);
+            assert_eq!(socket.json(), json!({ "id": id, "event": "message", "data": data }));
+        }
+    });
+}
+
+#[test]
+fn a_text_message_from_the_client_is_published_as_an_events_data() {
+    in_every_way(|server| {
+        let mut socket = server.web_socket(&Request::handshake("/topics/a"));
+        let mut other = server.web_socket(&Request::handshake("/topics/a"));
+        socket.hello();
+        other.hello();
+        socket.send(Opcode::Text, "{\"not\": parsed}\r\n");
+        socket.send(Opcode::Text, "");
+        let events = follow_two(&mut socket);
+        assert_eq!(events, follow_two(&mut other));
+        assert_eq!(events, follow(server, Transport::ShortPoll, "a", "start", 2).events);
+        assert_eq!((events[0].event.as_str(), events[0].data.as_str()), ("message", "{\"not\": parsed}\n"));
+        assert_eq!(events[1].data, "");
+    });
+}
+
+fn follow_two(socket: &mut WebSocket) -> Vec<Event> {
+    vec![socket.event(), socket.event()]
+}
+
+#[test]
+fn the_first_subprotocol_of_the_clients_that_is_known_is_chosen() {
+    in_every_way(|server| {
+        for (offered, chosen) in [
+            ("barewire.json", Some("barewire.json")),
+            ("barewire.text", Some("barewire.text")),
+            ("barewire.text, barewire.json", Some("barewire.text")),
+            ("mqtt, barewire.json,barewire.text", Some("barewire.json")),
+            ("mqtt", None),
+            ("BAREWIRE.TEXT", None),
+        ] {
+            let request = Request::handshake("/topics/a").field("Sec-WebSocket-Protocol", offered);
+            let mut socket = server.web_socket(&request);
+            assert_eq!(socket.head.get("Sec-WebSocket-Protocol"), chosen, "{offered}");
+            if chosen != Some("barewire.text") {
+                socket.hello();
+            }
+        }
+        let lines = Request::handshake("/topics/a").field("Sec-WebSocket-Protocol", "mqtt");
+        let lines = lines.field("Sec-WebSocket-Protocol", "barewire.text");
+        assert_eq!(server.web_socket(&lines).head.get("Sec-WebSocket-Protocol"), Some("barewire.text"));
+        assert_eq!(
+            server.web_socket(&Request::handshake("/topics/a")).head.get("Sec-WebSocket-Protocol"),
+            None
+        );
+    });
+}
+
+#[test]
+fn in_barewire_text_each_message_is_the_bare_data_and_nothing_else_is_sent() {
+    in_every_way(|server| {
+        server.publish("/topics/a", "1");
+        let text = |target: &str| Request::handshake(target).field("Sec-WebSocket-Protocol", "barewire.text");
+        let mut socket = server.web_socket(&text("/topics/a?since=start"));
+        server.publish("/topics/a?event=named", "2\r\n");
+        socket.send(Opcode::Text, "\"3\"");
+        server.publish("/topics/a", "");
+        assert_eq!([(); 2].map(|()| socket.text()), ["1", "2\n"]);
+        let mut last = [(); 2].map(|()| socket.text());
+        last.sort();
+        assert_eq!(last, ["", "\"3\""]);
+    });
+}
+
+#[test]
+fn in_barewire_text_a_gap_is_close_4000() {
+    in_every_way(|server| {
+        server.publish("/topics/a", "1");
+        let request =
+            Request::handshake("/topics/a?since=junk").field("Sec-WebSocket-Protocol", "barewire.text");
+        let mut socket = server.web_socket(&request);
+        assert_eq!(socket.close(), (4000, "gap".to_owned()));
+        socket.send(Opcode::Close, 4000_u16.to_be_bytes());
+        assert!(socket.is_at_end());
+    });
+}
+
+#[test]
+fn a_binary_message_is_answered_with_close_1003() {
+    in_every_way(|server| {
+        for subprotocol in ["barewire.json", "barewire.text"] {
+            let request = Request::handshake("/topics/a").field("Sec-WebSocket-Protocol", subprotocol);
+            let mut socket = server.web_socket(&request);
+            if subprotocol == "barewire.json" {
+                socket.hello();
+            }
+            socket.send(Opcode::Binary, "x");
+            assert_eq!(socket.close().0, 1003);
+            // What comes behind the server's close frame is of no use.
+            socket.send(Opcode::Text, "too late");
+            socket.send(Opcode::Close, 1003_u16.to_be_bytes());
+            assert!(socket.is_at_end());
+        }
+        assert_eq!(server.ask(&Request::get("/topics/a")).data(), [""; 0]);
+    });
+}
