@@ -181,10 +181,15 @@ impl Server {
                     continue;
                 };
                 let start = following.cursor.offset as usize;
-                let end = match following.cursor.segment == dropped.number {
-                    true => dropped.run(following.encoding.encoder(from)).event_end(start),
-                    false => start,
-                };
+                let mut end = start;
+                if following.cursor.segment == dropped.number {
+                    let run = dropped.run(following.encoding.encoder(from));
+                    if start == run.bytes().len() {
+                        // It has been given all of it: it is behind only with what is its own, and loses nothing.
+                        continue;
+                    }
+                    end = run.event_end(start);
+                }
                 fallen.push((follower, following.encoding.slot(), start, end));
             }
             let mut runs: HashMap<usize, Rc<Vec<u8>>> = HashMap::new();

@@ -1,7 +1,11 @@
 //! The protocol code against vectors (`tests/vectors/`) and properties: bytes only, no sockets.
 
+#[cfg(feature = "deflate")]
+mod deflate;
 mod event_stream;
 mod extension;
 mod http;
+#[cfg(feature = "deflate")]
+mod plain_inflate;
 mod vectors;
 mod websocket;

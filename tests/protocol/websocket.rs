@@ -14,14 +14,13 @@ use tungstenite::{Message, WebSocket};
 
 use crate::vectors::{self, Vector};
 
-/// Feeds `pieces` to a receiver as reads would: what it gives, written by `show`, and whether it is idle at the end.
-fn received(
-    role: Role,
-    limits: Limits,
+/// Feeds `pieces` to a `new` receiver as reads would: what it gives, written by `show`, and whether it is idle at the end.
+pub fn received(
+    new: impl Fn() -> Receiver,
     pieces: &[&[u8]],
     show: impl Fn(Result<Event, Failure>) -> String,
 ) -> (Vec<String>, bool) {
-    let mut receiver = Receiver::new(role, limits);
+    let mut receiver = new();
     let (mut given, mut ended) = (Vec::new(), false);
     for piece in pieces {
         let mut piece = piece.to_vec();
@@ -29,7 +28,7 @@ fn received(
         while !rest.is_empty() {
             // As a server may do with an idle connection: nothing is lost.
             if receiver.is_idle() {
-                receiver = Receiver::new(role, limits);
+                receiver = new();
             }
             let length = rest.len();
             let consumed = match receiver.receive(rest) {
@@ -72,7 +71,7 @@ fn as_in_a_vector(given: Result<Event, Failure>) -> String {
 }
 
 /// Any event or failure, in full.
-fn in_full(given: Result<Event, Failure>) -> String {
+pub fn in_full(given: Result<Event, Failure>) -> String {
     format!("{given:?}")
 }
 
@@ -85,7 +84,7 @@ fn limits(vector: &Vector) -> Limits {
 }
 
 /// A frame as the peer of `role` sends it.
-fn frame_to(role: Role, opcode: Opcode, fin: bool, key: [u8; 4], payload: &[u8]) -> Vec<u8> {
+pub fn frame_to(role: Role, opcode: Opcode, fin: bool, key: [u8; 4], payload: &[u8]) -> Vec<u8> {
     let masking_key = (role == Role::Server).then_some(key);
     let payload_length = payload.len() as u64;
     let mut out = Vec::new();
@@ -98,7 +97,12 @@ fn frame_to(role: Role, opcode: Opcode, fin: bool, key: [u8; 4], payload: &[u8])
 
 #[test]
 fn receives_every_vector_however_it_is_cut() {
-    for vector in vectors::parse(include_str!("../vectors/websocket.txt")) {
+    run(include_str!("../vectors/websocket.txt"), |_, role, limits| Receiver::new(role, limits));
+}
+
+/// Runs the vectors of a file, each with a receiver that is `new` for it.
+pub fn run(file: &str, new: impl Fn(&Vector, Role, Limits) -> Receiver) {
+    for vector in vectors::parse(file) {
         let at = format!("line {}, {}", vector.line, vector.text("name"));
         let role = match vector.text("role") {
             "server" => Role::Server,
@@ -111,13 +115,14 @@ fn receives_every_vector_however_it_is_cut() {
         let limits = limits(&vector);
         let expected: Vec<&str> = vector.text("gives").split(" | ").filter(|item| !item.is_empty()).collect();
 
-        let (given, idle) = received(role, limits, &[&input], as_in_a_vector);
+        let new = || new(&vector, role, limits);
+        let (given, idle) = received(new, &[&input], as_in_a_vector);
         assert_eq!(given, expected, "{at}, whole");
         // Of the long ones, the two ends are enough to cut in.
         let far = |piece: &[u8]| piece.len() > 300 && input.len() - piece.len() > 300;
         for pieces in vectors::cuts(&input).filter(|pieces| pieces.len() != 2 || !far(pieces[0])) {
             let lengths = || pieces.iter().map(|piece| piece.len()).collect::<Vec<_>>();
-            let given = received(role, limits, &pieces, as_in_a_vector);
+            let given = received(new, &pieces, as_in_a_vector);
             assert_eq!(given, (given.0.clone(), idle), "{at}, in pieces of {:?} bytes", lengths());
             assert_eq!(given.0, expected, "{at}, in pieces of {:?} bytes", lengths());
         }
@@ -129,11 +134,7 @@ fn receives_every_vector_however_it_is_cut() {
             let both = [&input[..], &ping].concat();
             let expected = [&expected[..], if idle { &["ping \"next\""] } else { &[] }].concat();
             for pieces in [&[&both[..]][..], &[&input, &ping]] {
-                assert_eq!(
-                    received(role, limits, pieces, as_in_a_vector).0,
-                    expected,
-                    "{at}, with a ping behind"
-                );
+                assert_eq!(received(new, pieces, as_in_a_vector).0, expected, "{at}, with a ping behind");
             }
         }
     }
@@ -160,9 +161,12 @@ fn judges_every_handshake() {
     }
 }
 
+/// The bit of a frame's first byte that says that the message is compressed (RFC 7692 §6).
+pub const RSV1: u8 = 0x40;
+
 /// One of the two things that a peer sends.
 #[derive(Clone, Debug)]
-enum Sent {
+pub enum Sent {
     Message { text: Option<String>, binary: Vec<u8>, cuts: Vec<Index>, between: Vec<(Opcode, Vec<u8>)> },
     Control(Opcode, Vec<u8>),
 }
@@ -172,7 +176,7 @@ fn control() -> impl Strategy<Value = (Opcode, Vec<u8>)> {
     (opcode, prop::collection::vec(any::<u8>(), 0..=MAX_CONTROL_PAYLOAD))
 }
 
-fn sent() -> impl Strategy<Value = Sent> {
+pub fn sent() -> impl Strategy<Value = Sent> {
     let message = (
         any::<Option<String>>(),
         prop_oneof![
@@ -192,8 +196,15 @@ fn control_event(opcode: Opcode, payload: &[u8]) -> Event<'_> {
 }
 
 impl Sent {
-    /// The frames, and what they are to give.
-    fn write(&self, role: Role, key: [u8; 4], wire: &mut Vec<u8>, expected: &mut Vec<String>) {
+    /// The frames, and what they are to give. A message for whose payload `compress` has another is a compressed one.
+    pub fn write(
+        &self,
+        role: Role,
+        key: [u8; 4],
+        compress: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+        wire: &mut Vec<u8>,
+        expected: &mut Vec<String>,
+    ) {
         let (payload, first, event, cuts, between) = match self {
             Self::Control(opcode, payload) => {
                 wire.extend(frame_to(role, *opcode, true, key, payload));
@@ -207,7 +218,9 @@ impl Sent {
                 (&binary[..], Opcode::Binary, Event::Binary(binary), cuts, between)
             }
         };
-        let fragments = cut(payload, cuts);
+        let compressed = compress(payload);
+        let start = wire.len();
+        let fragments = cut(compressed.as_deref().unwrap_or(payload), cuts);
         for (number, fragment) in fragments.iter().enumerate() {
             let opcode = if number == 0 { first } else { Opcode::Continuation };
             let fin = number + 1 == fragments.len();
@@ -217,12 +230,15 @@ impl Sent {
                 expected.push(in_full(Ok(control_event(*opcode, payload))));
             }
         }
+        if compressed.is_some() {
+            wire[start] |= RSV1;
+        }
         expected.push(in_full(Ok(event)));
     }
 }
 
 /// `bytes` in `cuts.len() + 1` pieces, of which some may be empty.
-fn cut<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
+pub fn cut<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
     places.sort_unstable();
     let starts = [0].into_iter().chain(places.iter().copied());
@@ -258,14 +274,14 @@ proptest! {
         let role = if server { Role::Server } else { Role::Client };
         let (mut wire, mut expected) = (Vec::new(), Vec::new());
         for sent in sent {
-            sent.write(role, key, &mut wire, &mut expected);
+            sent.write(role, key, |_| None, &mut wire, &mut expected);
         }
         let limits = Limits { message_bytes: 65_540, frames: 5 };
         let whole: &[&[u8]] = &[&wire];
         // A byte at a time, unless there are long messages: those would only take long.
         let small = wire.chunks(1 + wire.len() / 4096).collect::<Vec<_>>();
         for pieces in [whole, &cut(&wire, &cuts), &small] {
-            let (given, idle) = received(role, limits, pieces, in_full);
+            let (given, idle) = received(|| Receiver::new(role, limits), pieces, in_full);
             prop_assert_eq!(&given, &expected);
             prop_assert!(idle);
         }
@@ -279,9 +295,10 @@ proptest! {
         let role = if server { Role::Server } else { Role::Client };
         let wire = frames.concat();
         let limits = Limits { message_bytes, frames: frame_limit };
-        let whole = received(role, limits, &[&wire], in_full);
-        prop_assert_eq!(&whole, &received(role, limits, &cut(&wire, &cuts), in_full));
-        prop_assert_eq!(&whole, &received(role, limits, &wire.chunks(1).collect::<Vec<_>>(), in_full));
+        let new = || Receiver::new(role, limits);
+        let whole = received(new, &[&wire], in_full);
+        prop_assert_eq!(&whole, &received(new, &cut(&wire, &cuts), in_full));
+        prop_assert_eq!(&whole, &received(new, &wire.chunks(1).collect::<Vec<_>>(), in_full));
     }
 }
 
@@ -341,7 +358,8 @@ fn an_independent_client_and_this_code_understand_each_other() {
     assert!(client.read().is_err(), "nothing comes after a close");
 
     let limits = Limits { message_bytes: 100_000, frames: 1 };
-    let (mut given, _) = received(Role::Server, limits, &[&client.get_ref().from_peer], in_full);
+    let new = || Receiver::new(Role::Server, limits);
+    let (mut given, _) = received(new, &[&client.get_ref().from_peer], in_full);
     let answer = given.pop().unwrap_or_default();
     assert!(answer.starts_with("Ok(Close(Some((CloseCode(1001)"), "{answer}");
     assert_eq!(given, expected);
