@@ -42,6 +42,7 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod client;
 pub mod hub;
 pub mod page;
 pub mod protocol;

@@ -5,7 +5,9 @@ mod deflate;
 mod event_stream;
 mod extension;
 mod http;
+mod http_response;
 #[cfg(feature = "deflate")]
 mod plain_inflate;
 mod vectors;
 mod websocket;
+mod websocket_opening;

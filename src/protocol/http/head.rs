@@ -105,6 +105,10 @@ pub struct Fields<'h, 'b> {
 }
 
 impl<'h, 'b> Fields<'h, 'b> {
+    pub(super) const fn of(lines: &'h [httparse::Header<'b>]) -> Self {
+        Self { lines }
+    }
+
     /// The values of all lines called `name`, in any case, without the whitespace around them.
     pub fn get_all<'n>(self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + Clone + use<'h, 'b, 'n> {
         let named = self.lines.iter().filter(move |line| line.name.eq_ignore_ascii_case(name));
@@ -204,7 +208,7 @@ pub fn parse<'h, 'b>(
     };
     let method = Method::read(method);
     let version = if version == 0 { Version::Http10 } else { Version::Http11 };
-    let fields = Fields { lines: request.headers };
+    let fields = Fields::of(request.headers);
     let (target, authority) = Target::read(method, target)?;
     let host = host(fields, version)?;
     Ok(RequestHead { method, target, version, fields, host: authority.or(host) })

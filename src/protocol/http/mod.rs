@@ -41,6 +41,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A client reads the answer's head in the same two steps: [`ResponseScan`], then [`parse_response`].
+//!
 //! # Three outcomes
 //!
 //! Each reader answers with one of three things, and which one never depends on how the bytes were cut:
@@ -62,6 +64,7 @@ mod head_error;
 mod problem;
 mod query;
 mod response;
+mod response_head;
 mod scan;
 mod target;
 
@@ -75,5 +78,6 @@ pub use problem::{PROBLEM_JSON, write_problem};
 pub use query::{BadEncoding, Query, percent_decode_path_segment};
 pub(crate) use response::civil;
 pub use response::{CONTINUE, ResponseHead, Status, write_date};
+pub use response_head::{Response, ResponseError, ResponseScan, parse_response};
 pub use scan::HeadScan;
 pub use target::{Target, host_and_port};

@@ -102,11 +102,11 @@ pub fn decode(payload: &[u8]) -> Result<Option<(CloseCode, &str)>, CloseError> {
     Ok(Some((code, reason)))
 }
 
-/// Appends a whole unmasked close frame to `out` (RFC 6455 §5.5.1).
+/// The payload of a close frame, not masked (RFC 6455 §5.5.1): what [`decode`] reads back.
 ///
 /// The reason is cut, between two characters, to the [`MAX_REASON`] bytes that fit. `code` must be one that
-/// [may be sent](CloseCode::may_be_sent). To close without a code, write an empty [`Opcode::Close`] frame.
-pub fn encode(code: CloseCode, reason: &str, out: &mut Vec<u8>) {
+/// [may be sent](CloseCode::may_be_sent). To close without a code, send an empty payload.
+pub fn payload(code: CloseCode, reason: &str) -> Vec<u8> {
     debug_assert!(code.may_be_sent(), "{code} must not stand in a close frame");
     let mut end = reason.len().min(MAX_REASON);
     while !reason.is_char_boundary(end) {
@@ -115,7 +115,12 @@ pub fn encode(code: CloseCode, reason: &str, out: &mut Vec<u8>) {
     let mut payload = Vec::with_capacity(MAX_CONTROL_PAYLOAD);
     payload.extend_from_slice(&code.0.to_be_bytes());
     payload.extend_from_slice(&reason.as_bytes()[..end]);
-    write_frame(Opcode::Close, &payload, out);
+    payload
+}
+
+/// Appends a whole close frame as a server sends it, with the [`payload`] of `code` and `reason`.
+pub fn encode(code: CloseCode, reason: &str, out: &mut Vec<u8>) {
+    write_frame(Opcode::Close, &payload(code, reason), out);
 }
 
 #[cfg(test)]

@@ -10,6 +10,11 @@
 //! 6. [`extension`] — what the two sides agree on about compression (RFC 7692 §7.1), and, with the feature `deflate`, what
 //!    they then do with a message: `deflate` and `inflate` (RFC 7692 §7.2).
 //! 7. [`message`] — the receiver: from bytes cut anywhere to messages and control frames (§5.4, §6.2).
+//!
+//! And from the client's side:
+//!
+//! 8. [`uri`] — where to connect (§3).
+//! 9. [`opening`] — what to ask for, and how to judge the answer (§4.1).
 
 pub mod close;
 mod content;
@@ -26,4 +31,6 @@ pub mod inflate;
 mod inflate;
 pub mod mask;
 pub mod message;
+pub mod opening;
+pub mod uri;
 pub mod utf8;
