@@ -57,7 +57,7 @@ export function responseHead(response) {
  * @param {URL} url
  */
 export function handshake(url) {
-  const request = head(`GET ${url.pathname}${url.search} HTTP/1.1`, Object.entries({
+  return head(`GET ${url.pathname}${url.search} HTTP/1.1`, Object.entries({
     Host: url.host,
     Connection: 'Upgrade',
     Pragma: 'no-cache',
@@ -71,12 +71,21 @@ export function handshake(url) {
     'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
     'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits',
   }));
-  const answer = head('HTTP/1.1 101 Switching Protocols', Object.entries({
+}
+
+/**
+ * The size of the answer to it, as this server writes it.
+ * @param {WebSocket} socket an open one
+ */
+export function handshakeAnswer({ extensions }) {
+  return head('HTTP/1.1 101 Switching Protocols', Object.entries({
+    Date: new Date().toUTCString(),
+    Vary: 'Accept, Prefer, Last-Event-ID, Origin',
     Connection: 'Upgrade',
     Upgrade: 'websocket',
     'Sec-WebSocket-Accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
+    ...(extensions && { 'Sec-WebSocket-Extensions': extensions }),
   }));
-  return { request, answer };
 }
 
 /**

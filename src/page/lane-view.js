@@ -78,7 +78,9 @@ export class LaneView {
     write(this.state, this.#stateText(now));
     this.section.dataset.is = this.lane.state.name;
     const losing = this.flood.isLosing(this.lane);
-    this.cutButton.setAttribute('aria-pressed', String(this.lane.isCut && !losing));
+    // Before the page knows where it begins there is nothing to cut, and nothing to come back to.
+    this.cutButton.disabled = this.loseButton.disabled = this.lane.cursor === null;
+    this.cutButton.setAttribute('aria-pressed', String(this.lane.state.name === 'cut' && !losing));
     this.loseButton.setAttribute('aria-pressed', String(losing));
     this.#drawCounts();
     this.#drawRows();

@@ -25,8 +25,8 @@ export class Refused extends Error {
     const refused = new Refused(response);
     try {
       const problem = await response.json();
-      const said = problem.detail ?? problem.title;
-      if (said) refused.message = `${refused.message}: ${said}`;
+      const said = problem.detail ?? problem.title; // a sentence; here it becomes part of one
+      if (said) refused.message = `${refused.message}: ${said.replace(/\.$/, '')}`;
     } catch {
       // No JSON: the status has to do.
     }

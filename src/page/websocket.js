@@ -3,14 +3,13 @@
 // The only one of the four on which the client speaks too. What HTTP gave for nothing (resuming, trying
 // again, authorization) is now the application's work: hence the cursor in the URL and the hello.
 
-import { frame, handshake, utf8Length } from './bytes.js';
+import { frame, handshake, handshakeAnswer, utf8Length } from './bytes.js';
 
 /** @type {import('./retry.js').Attempt} */
 export function webSocket(lane, signal, healthy) {
   const url = lane.topic.socketUrl({ since: lane.cursor });
   const bar = lane.line.begin();
-  const heads = handshake(url);
-  lane.asked(heads.request);
+  lane.asked(handshake(url));
   const socket = new WebSocket(url);
 
   return new Promise((resolve, reject) => {
@@ -26,7 +25,7 @@ export function webSocket(lane, signal, healthy) {
     if (signal.aborted) hangUp();
 
     socket.onopen = () => {
-      lane.received(heads.answer);
+      lane.received(handshakeAnswer(socket));
       lane.socket = socket;
       lane.open();
     };
