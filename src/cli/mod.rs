@@ -4,6 +4,7 @@ mod options;
 mod serve;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -13,7 +14,7 @@ Usage: barewire [serve] [OPTION]...
 
   serve    one topic over short polling, long polling, Server-Sent Events and WebSockets
 
-Without a subcommand it serves.
+Without a subcommand it serves. --version says which barewire this is.
 ";
 
 /// A mistake in the arguments: exit status 2, and what is wrong on standard error.
@@ -27,16 +28,18 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             arguments.next();
             serve::main(arguments)
         }
-        Some("--help" | "-h" | "help") => {
-            print!("{USAGE}\n{}", options::help());
-            ExitCode::SUCCESS
-        }
-        Some("--version" | "-V") => {
-            println!("barewire {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
-        }
+        Some("--help" | "-h" | "help") => say(&format!("{USAGE}\n{}", options::help())),
+        Some("--version" | "-V") => say(concat!("barewire ", env!("CARGO_PKG_VERSION"), "\n")),
         Some(word) if !word.starts_with('-') => mistake(&format!("there is no subcommand {word:?}")),
         _ => serve::main(arguments),
+    }
+}
+
+/// Writes what was asked for on standard output, which may be closed or full.
+fn say(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

@@ -110,7 +110,7 @@ const ROWS: &[Row] = &[
         take: Take::Value(
             "ORIGIN",
             |options, text| {
-                if text != "*" && !is_origin(text) {
+                if text != "*" && text != "null" && !is_origin(text) {
                     return Err(format!("{text:?} is no origin, such as https://example.org"));
                 }
                 options.policy.access.allowed_origins.push(text.to_owned());
@@ -151,7 +151,7 @@ const ROWS: &[Row] = &[
         ANY,
         hub.window_events
     ),
-    number!("window-bytes", "BYTES", "events of all topics together", 1 << 10, ANY, hub.window_bytes),
+    number!("window-bytes", "BYTES", "events of all topics together at most", 1 << 10, ANY, hub.window_bytes),
     Row {
         name: "window-age",
         take: Take::Value(
@@ -168,17 +168,31 @@ const ROWS: &[Row] = &[
     number!(
         "encoded-bytes",
         "BYTES",
-        "encodings of events, made anew when needed",
+        "encodings of events at most; they are made anew when needed",
         1 << 10,
         ANY,
         hub.encoded_bytes
     ),
-    number!("max-event-bytes", "BYTES", "the data of one event", 1, 16 << 20, policy.event_bytes),
-    number!("max-batch-bytes", "BYTES", "a body of many events", 1, 1 << 30, policy.batch_bytes),
-    number!("max-head-bytes", "BYTES", "a request's head", 256, 1 << 20, head.bytes),
-    number!("max-request-line", "BYTES", "a request's first line", 64, 1 << 20, head.request_line),
-    number!("max-field-lines", "N", "a request's field lines", 1, MAX_FIELD_LINES as u64, head.field_lines),
-    number!("max-echo-bytes", "BYTES", "a WebSocket message to /echo", 1, 1 << 30, echo_bytes),
+    number!(
+        "max-event-bytes",
+        "BYTES",
+        "the data of one event at most, and a WebSocket message on a topic",
+        1,
+        16 << 20,
+        policy.event_bytes
+    ),
+    number!("max-batch-bytes", "BYTES", "a body of many events at most", 1, 1 << 30, policy.batch_bytes),
+    number!("max-head-bytes", "BYTES", "a request's head at most", 256, 1 << 20, head.bytes),
+    number!("max-request-line", "BYTES", "a request's first line at most", 64, 1 << 20, head.request_line),
+    number!(
+        "max-field-lines",
+        "N",
+        "a request's field lines at most",
+        1,
+        MAX_FIELD_LINES as u64,
+        head.field_lines
+    ),
+    number!("max-echo-bytes", "BYTES", "a WebSocket message to /echo at most", 1, 1 << 30, echo_bytes),
     number!(
         "max-echo-contexts",
         "N",
@@ -195,7 +209,7 @@ const ROWS: &[Row] = &[
     number!(
         "compress-from",
         "BYTES",
-        "a WebSocket message that is compressed, if that was agreed on",
+        "the smallest message on a topic that is compressed, where that was agreed on",
         0,
         ANY,
         policy.compress_from
@@ -208,11 +222,18 @@ const ROWS: &[Row] = &[
         ANY,
         message_frames
     ),
-    number!("max-wait", "SECONDS", "how long a long poll is held", 0, 255, policy.max_wait),
+    number!(
+        "max-wait",
+        "SECONDS",
+        "how long a long poll is held at most, up to 255",
+        0,
+        255,
+        policy.max_wait
+    ),
     number!(
         "retry",
         "MS",
-        "when followers are to come again, and up to as much again",
+        "how long followers wait before they come again; a random part of as much is added",
         0,
         3_600_000,
         policy.retry
@@ -262,6 +283,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>, defaults: Options) -> Re
     use lexopt::prelude::*;
 
     let mut options = Options { log: LogForm::Text, ..defaults };
+    let mut quiet = false;
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         let name = match argument {
@@ -269,6 +291,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>, defaults: Options) -> Re
             Long(name) => name.to_owned(),
             argument => return Err(argument.unexpected().to_string()),
         };
+        quiet |= name == "quiet";
         let row =
             ROWS.iter().find(|row| row.name == name).ok_or_else(|| format!("there is no option --{name}"))?;
         match row.take {
@@ -279,6 +302,9 @@ pub fn parse(arguments: impl Iterator<Item = OsString>, defaults: Options) -> Re
                 set(&mut options, value).map_err(|what| format!("--{name}: {what}"))?;
             }
         }
+    }
+    if quiet {
+        options.log = LogForm::Off;
     }
     Ok(Asked::Serve(Box::new(options)))
 }

@@ -15,10 +15,7 @@ use crate::server::{Options, Server};
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let options = match options::parse(arguments, options::defaults()) {
         Ok(Asked::Serve(options)) => *options,
-        Ok(Asked::Help) => {
-            print!("{}", options::help());
-            return ExitCode::SUCCESS;
-        }
+        Ok(Asked::Help) => return super::say(&options::help()),
         Err(what) => return super::mistake(&what),
     };
     let listen = options.listen;

@@ -288,7 +288,8 @@ impl Connection {
             (joined, scan) = (Some(std::mem::take(buffer)), Some(std::mem::take(looked)));
             busy.partial = Partial::None;
         }
-        let mut rest = joined.as_deref_mut().unwrap_or(input);
+        let mut rest = joined.as_deref_mut().unwrap_or(&mut *input);
+        let mut unfinished = 0;
         while !rest.is_empty() {
             if self.outbox_len() + cx.out.len() >= OUTBOX_HIGH {
                 self.flush(cx);
@@ -307,7 +308,22 @@ impl Connection {
                 // Nothing is asked for over these.
                 State::Stream(_) | State::Ending | State::Lingering | State::Closed => rest.len(),
             };
+            if let Some(Partial::Head { .. }) = self.busy.as_ref().map(|busy| &busy.partial) {
+                unfinished = rest.len();
+            }
             rest = &mut rest[consumed..];
+        }
+        if unfinished > 0
+            && let Some(Partial::Head { buffer, .. }) = self.busy.as_mut().map(|busy| &mut busy.partial)
+        {
+            // What was joined to earlier bytes is kept as it is, and not copied with each piece.
+            *buffer = match joined {
+                Some(mut joined) => {
+                    joined.drain(..joined.len() - unfinished);
+                    joined
+                }
+                None => input[input.len() - unfinished..].to_vec(),
+            };
         }
     }
 

@@ -54,7 +54,8 @@ impl Connection {
                 if first {
                     self.due_in(cx.options.head_timeout, cx);
                 }
-                self.busy().partial = Partial::Head { buffer: input.to_vec(), scan };
+                // The caller, whose bytes these are, puts them in.
+                self.busy().partial = Partial::Head { buffer: Vec::new(), scan };
                 return input.len();
             }
             Err(error) => {
@@ -98,7 +99,8 @@ impl Connection {
             Ok(framing) => framing,
             Err(error) => return self.refuse_as(error.status(), error.to_string(), terms, &label, cx),
         };
-        if !has_content {
+        let closes = matches!(&plan, Err(refusal) if refusal.closes);
+        if !has_content || closes {
             return self.answer(plan, &[], terms, &label, cx);
         }
         let content = match &plan {

@@ -21,6 +21,9 @@ pub fn open(
     moment: &Moment<'_>,
     out: &mut Vec<u8>,
 ) -> Following {
+    // In HTTP/1.0 the stream's end is the connection's, whatever the request asked for.
+    let persists = terms.persists && terms.version == Version::Http11;
+    let terms = Terms { persists, ..terms.clone() };
     let head = terms.head(out, Status::OK, moment).field("Content-Type", "text/event-stream");
     let head = head.field("Cache-Control", "no-store, no-transform").field("X-Accel-Buffering", "no");
     let id = hub.id(placement.after).to_string();

@@ -343,6 +343,33 @@ try {
     if (whole > inner) throw new Error(`${whole} in ${inner}`);
   });
 
+  await check('the browser’s WebSocket and /echo: text, binary, 16 MiB, compression, a close code', async () => {
+    const told = await page.evaluate(async () => {
+      const socket = new WebSocket(`${location.origin.replace('http', 'ws')}/echo`);
+      socket.binaryType = 'arraybuffer';
+      const next = (name) => new Promise((resolve, reject) => {
+        socket.addEventListener(name, resolve, { once: true });
+        if (name !== 'close') socket.addEventListener('close', ({ code }) => reject(new Error(`closed with ${code}`)), { once: true });
+      });
+      await next('open');
+      const big = new Uint8Array(16 << 20).map((_, at) => at % 251);
+      const same = [];
+      for (const message of ['héllo '.repeat(2000), '', new Uint8Array([0, 255]), big]) {
+        socket.send(message);
+        const { data } = await next('message');
+        const heard = typeof data === 'string' ? data : new Uint8Array(data);
+        same.push(heard.length === message.length && (typeof data === 'string' ? heard === message
+          : message.every((byte, at) => byte === heard[at])));
+      }
+      socket.close(4321, 'enough');
+      const { code, wasClean } = await next('close');
+      return { same, code, wasClean, extensions: socket.extensions };
+    });
+    equal(told.same, [true, true, true, true], 'what came back');
+    equal([told.code, told.wasClean], [4321, true], 'the close');
+    if (!told.extensions.startsWith('permessage-deflate')) throw new Error(`agreed: ${told.extensions}`);
+  });
+
   await check('nothing was logged as an error', async () => equal(page.errors, [], 'errors'));
   await page.context().close();
 

@@ -152,3 +152,16 @@ fn a_handshake_that_is_wrong_is_400_and_another_version_426() {
         }
     });
 }
+
+#[test]
+fn a_handshake_has_no_content_and_is_a_get() {
+    let server = Server::start();
+    let with_content = Request::handshake("/topics/a").field("Content-Length", "5");
+    let response = server.ask(&with_content);
+    response.assert_problem(400);
+    assert!(response.ends(), "what follows is neither content nor a frame");
+    // A POST publishes: Upgrade is ignored, as RFC 9110 §7.8 allows.
+    let post = Request::handshake("/topics/a").method("POST").field("Content-Length", "0");
+    assert_eq!(server.ask(&post).status, 201);
+    assert_eq!(server.ask(&Request::handshake("/echo").method("POST")).status, 405);
+}

@@ -116,3 +116,17 @@ fn half_of_a_tcp_connection_is_no_web_socket() {
     connection.half_close();
     connection.drop_rest();
 }
+
+#[test]
+fn both_sides_may_close_at_once() {
+    let server = Server::start();
+    let mut socket = server.web_socket(&Request::handshake("/topics/a"));
+    socket.hello();
+    // What makes the server close stands before the client's own close frame, in one write.
+    let binary = masked_frame(true, Opcode::Binary, b"not text");
+    let close = masked_frame(true, Opcode::Close, &1000_u16.to_be_bytes());
+    socket.connection().send([binary, close].concat());
+    let frame = socket.frame().expect("the server's close frame");
+    assert_eq!((frame.opcode, &frame.payload[..2]), (Opcode::Close, &1003_u16.to_be_bytes()[..]));
+    assert!(socket.connection().is_at_end(), "and no second one");
+}

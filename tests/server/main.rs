@@ -8,6 +8,8 @@ mod choice;
 mod closing;
 #[cfg(feature = "cli")]
 mod command;
+#[cfg(feature = "deflate")]
+mod compression;
 mod connections;
 mod cursors;
 mod deadlines;
