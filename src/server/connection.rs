@@ -384,8 +384,7 @@ impl Connection {
         if self.input == Input::Ended {
             return self.close(cx);
         }
-        self.forget_context(cx);
-        self.busy = None;
+        self.drop_busy(cx);
         self.state = State::Lingering;
         self.due_in(cx.options.linger, cx);
         if self.stream.shutdown(Shutdown::Write).is_err() {
@@ -393,8 +392,9 @@ impl Connection {
         }
     }
 
-    fn forget_context(&mut self, cx: &mut Context) {
-        let compression = self.busy.as_mut().and_then(|busy| busy.compression.take());
+    /// Nothing that it holds is needed any more; a window of compression is another's to have.
+    fn drop_busy(&mut self, cx: &mut Context) {
+        let compression = self.busy.take().and_then(|busy| busy.compression);
         cx.echo_contexts -= usize::from(compression.is_some_and(|compression| compression.keeps_context()));
     }
 
@@ -407,8 +407,7 @@ impl Connection {
             cx.service.hub.leave(topic, self.key.slot, cx.clock.tick());
         }
         self.state = State::Closed;
-        self.forget_context(cx);
-        self.busy = None;
+        self.drop_busy(cx);
         cx.out.clear();
         cx.closed.push(self.key.slot);
     }

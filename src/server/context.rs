@@ -10,7 +10,7 @@ use super::wheel::Wheel;
 use crate::hub::{Sequence, Tick, TopicKey};
 use crate::protocol::http::Status;
 use crate::transport::Service;
-use crate::transport::answer::Moment;
+use crate::transport::answer::{Moment, jittered};
 use crate::transport::metrics::Gauges;
 use crate::transport::poll::{Held, Poll};
 
@@ -105,7 +105,7 @@ impl Context {
     /// A time to come back after, in milliseconds, spread at random.
     pub fn retry(&mut self) -> u32 {
         let random = self.jitter.next();
-        Moment { tick: self.now(), date: b"", random }.jittered(self.service.policy.retry)
+        jittered(self.service.policy.retry, random)
     }
 
     /// Splits off what the service needs for an answer.
@@ -121,9 +121,7 @@ impl Context {
             shared.topic == held.topic && shared.newest == newest && shared.poll == held.poll
         };
         if let Some(shared) = self.shared.iter().find(same) {
-            let empty = newest <= held.poll.after;
-            self.service.counters.polls += 1;
-            self.service.counters.empty_polls += u64::from(empty);
+            self.service.count_poll(&held.poll, Some(held.topic));
             return (shared.status, Rc::clone(&shared.bytes));
         }
         let mut bytes = Vec::new();

@@ -104,9 +104,8 @@ impl Connection {
             return self.answer(plan, &[], terms, &label, cx);
         }
         let content = match &plan {
-            Ok(Plan::Publish(publication)) if !publication.lines => policy.event_bytes,
-            Ok(Plan::Publish(_)) => policy.batch_bytes,
-            // It is only dropped, before the answer.
+            Ok(Plan::Publish(publication)) if publication.lines => policy.batch_bytes,
+            // One event's data, or what is only dropped before the answer.
             _ => policy.event_bytes,
         } as u64;
         let expects = match head.expects_continue() {

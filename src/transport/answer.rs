@@ -38,10 +38,15 @@ pub struct Moment<'a> {
 }
 
 impl Moment<'_> {
-    /// `base` and up to as much again: what spreads reconnects.
+    /// See [`jittered`].
     pub fn jittered(&self, base: u32) -> u32 {
-        base.saturating_add(self.random % base.saturating_add(1).max(1))
+        jittered(base, self.random)
     }
+}
+
+/// `base` and, by random bits, up to as much again: what spreads reconnects.
+pub fn jittered(base: u32, random: u32) -> u32 {
+    base.saturating_add(random % base.saturating_add(1))
 }
 
 impl Terms {

@@ -291,9 +291,14 @@ impl Service {
         moment: &Moment<'_>,
         out: &mut Vec<u8>,
     ) -> Status {
+        self.count_poll(poll, key);
+        poll.answer(&mut self.hub, key, gap, moment, out)
+    }
+
+    /// Counts a poll that is answered as things stand.
+    pub fn count_poll(&mut self, poll: &Poll, key: Option<TopicKey>) {
         let empty = key.is_none_or(|key| self.hub.topic(key).log.newest() <= poll.after);
         self.counters.polls += 1;
         self.counters.empty_polls += u64::from(empty);
-        poll.answer(&mut self.hub, key, gap, moment, out)
     }
 }

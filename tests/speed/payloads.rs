@@ -4,6 +4,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use barewire::protocol::websocket::frame::{FrameHeader, Opcode};
 use barewire::protocol::websocket::message::{Limits, Receiver, Role};
 use barewire::protocol::websocket::utf8::Utf8;
 use barewire::protocol::websocket::{mask, utf8::InvalidUtf8};
@@ -66,14 +67,9 @@ fn main() {
 fn masked(payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
     let payload_length = payload.len() as u64;
-    let header = barewire::protocol::websocket::frame::FrameHeader {
-        fin: true,
-        rsv1: false,
-        opcode: barewire::protocol::websocket::frame::Opcode::Text,
-        masking_key: Some(KEY),
-        payload_length,
-    };
-    header.encode(&mut frame);
+    let masking_key = Some(KEY);
+    FrameHeader { fin: true, rsv1: false, opcode: Opcode::Text, masking_key, payload_length }
+        .encode(&mut frame);
     let start = frame.len();
     frame.extend_from_slice(payload);
     mask::apply(KEY, 0, &mut frame[start..]);
