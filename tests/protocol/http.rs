@@ -88,21 +88,8 @@ fn body<'a>(
 #[test]
 fn heads_read_as_their_vectors_say() {
     let limits = HeadLimits::default();
-    for vector in vectors::parse(include_str!("../vectors/http_requests.txt")) {
-        let name = vector.text("name");
-        let bytes = vector.get("in").expect("a head");
-        let accepted = vector.get("is").is_some();
-        let expected = vector.text(if accepted { "is" } else { "error" });
-        let followed = [bytes, NEXT].concat();
-        for pieces in cuts(bytes).chain([vec![&followed[..]]]) {
-            let (end, read) = head(pieces, &limits).unwrap_or_else(|| panic!("{name}: no outcome"));
-            assert_eq!(read, expected, "{name}, line {}", vector.line);
-            assert!(!accepted || end == bytes.len(), "{name}: {end} bytes of {}", bytes.len());
-        }
-        if accepted {
-            assert_eq!(head([&bytes[..bytes.len() - 1]], &limits), None, "{name} before its last byte");
-        }
-    }
+    let file = include_str!("../vectors/http_requests.txt");
+    vectors::heads_read_as_said(file, NEXT, |pieces| head(pieces, &limits));
 }
 
 #[test]

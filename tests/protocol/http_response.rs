@@ -39,21 +39,8 @@ fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<String, ResponseError>
 #[test]
 fn heads_read_as_their_vectors_say() {
     let limits = HeadLimits::default();
-    for vector in vectors::parse(include_str!("../vectors/http_responses.txt")) {
-        let name = vector.text("name");
-        let bytes = vector.get("in").expect("a head");
-        let accepted = vector.get("is").is_some();
-        let expected = vector.text(if accepted { "is" } else { "error" });
-        let followed = [bytes, b"\x81\x05HTTP/1.1 200 OK\r\n"].concat();
-        for pieces in cuts(bytes).chain([vec![&followed[..]]]) {
-            let (end, read) = head(pieces, &limits).unwrap_or_else(|| panic!("{name}: no outcome"));
-            assert_eq!(read, expected, "{name}, line {}", vector.line);
-            assert!(!accepted || end == bytes.len(), "{name}: {end} bytes of {}", bytes.len());
-        }
-        if accepted {
-            assert_eq!(head([&bytes[..bytes.len() - 1]], &limits), None, "{name} before its last byte");
-        }
-    }
+    let file = include_str!("../vectors/http_responses.txt");
+    vectors::heads_read_as_said(file, b"\x81\x05HTTP/1.1 200 OK\r\n", |pieces| head(pieces, &limits));
 }
 
 #[test]
