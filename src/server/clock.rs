@@ -23,6 +23,18 @@ impl Clock {
         clock
     }
 
+    /// A clock that stands, at the first tick and at the beginning of 1970, for a rehearsal.
+    pub fn still() -> Clock {
+        let mut clock = Clock { start: Instant::now(), tick: Tick(1), second: 0, date: Vec::new() };
+        write_date(0, &mut clock.date);
+        clock
+    }
+
+    /// Puts a clock that stands to a tick.
+    pub fn put(&mut self, tick: Tick) {
+        self.tick = tick;
+    }
+
     /// Looks at the time. The ticks are monotonic: whoever sets the machine's clock moves no deadline.
     pub fn read(&mut self) {
         let ticks = self.start.elapsed().as_millis() / TICK.as_millis();

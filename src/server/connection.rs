@@ -3,12 +3,12 @@
 //! An idle one, of whatever transport, is this one entry of at most 128 bytes and owns no heap: whatever is
 //! partial or waits to be written is in [`Busy`], which goes when it is idle again.
 
-use std::io::{self, Read};
-use std::net::Shutdown;
+use std::io;
 use std::rc::Rc;
 
 use mio::net::TcpStream;
 
+use super::byte_stream::ByteStream;
 use super::context::Context;
 use super::outbox::Outbox;
 use super::requests::PendingBody;
@@ -26,8 +26,8 @@ pub const OUTBOX_HIGH: usize = 256 * 1024;
 const READS_A_TURN: usize = 4;
 
 /// One connection.
-pub struct Connection {
-    pub(super) stream: TcpStream,
+pub struct Connection<S> {
+    pub(super) stream: S,
     pub(super) state: State,
     pub(super) busy: Option<Box<Busy>>,
     pub(super) key: Key,
@@ -40,8 +40,10 @@ pub struct Connection {
     pub(super) surplus: bool,
 }
 
-const _: () =
-    assert!(size_of::<Connection>() <= 120, "an idle connection is one slab entry of at most 128 bytes");
+const _: () = assert!(
+    size_of::<Connection<TcpStream>>() <= 120,
+    "an idle connection is one slab entry of at most 128 bytes"
+);
 
 /// What the connection is at the moment.
 pub enum State {
@@ -154,9 +156,9 @@ pub enum Partial {
     Frames(Box<Receiver>),
 }
 
-impl Connection {
+impl<S: ByteStream> Connection<S> {
     /// A connection that has just been accepted.
-    pub fn new(stream: TcpStream, key: Key, surplus: bool, cx: &mut Context) -> Connection {
+    pub fn new(stream: S, key: Key, surplus: bool, cx: &mut Context) -> Connection<S> {
         let due = cx.now().after(cx.options.head_timeout * Tick::PER_SECOND);
         let scheduled = Tick(u32::MAX);
         let input = Input::Drained;
@@ -387,7 +389,7 @@ impl Connection {
         self.drop_busy(cx);
         self.state = State::Lingering;
         self.due_in(cx.options.linger, cx);
-        if self.stream.shutdown(Shutdown::Write).is_err() {
+        if self.stream.end().is_err() {
             self.close(cx);
         }
     }
@@ -416,7 +418,7 @@ impl Connection {
     pub(super) fn send_shared(&mut self, bytes: Rc<Vec<u8>>, cx: &mut Context) {
         let mut written = 0;
         if self.busy.as_ref().is_none_or(|busy| busy.outbox.is_empty()) {
-            match io::Write::write(&mut self.stream, &bytes) {
+            match self.stream.write(&bytes) {
                 Ok(length) => written = length,
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}

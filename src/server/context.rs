@@ -72,8 +72,7 @@ const SHARED: usize = 16;
 
 impl Context {
     /// A context at the start of the server.
-    pub fn new(service: Service, options: Options, log: AccessLog, seed: u64) -> Context {
-        let clock = Clock::start();
+    pub fn new(service: Service, options: Options, clock: Clock, log: AccessLog, seed: u64) -> Context {
         Context {
             wheel: Wheel::new(clock.tick()),
             service,

@@ -1,9 +1,10 @@
 //! Delivery: what a connection is owed, from its outbox and from the log, handed to its socket.
 
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use super::access_log::Line;
+use super::byte_stream::ByteStream;
 use super::connection::{Connection, Socket, State};
 use super::context::Context;
 use crate::hub::TopicKey;
@@ -41,7 +42,7 @@ enum Written {
     Broken,
 }
 
-impl Connection {
+impl<S: ByteStream> Connection<S> {
     /// Where it stands in a topic's log, if the connection holds the cursor.
     pub(super) fn following(&self) -> Option<Following> {
         match &self.state {
@@ -272,7 +273,7 @@ impl Connection {
             String::new()
         };
         let line = Line { peer: None, method: "GET", path: &path, status, transport: "long-poll", ticks };
-        cx.record(line, || self.stream.peer_addr().ok());
+        cx.record(line, || self.stream.peer());
     }
 
     /// Leaves its topic for another state. The event in the middle of which it stands is finished yet: `shared` are the

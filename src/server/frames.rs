@@ -1,5 +1,6 @@
 //! WebSocket frames on a connection: messages, pings, and the closing handshake (RFC 6455 §5 to §7).
 
+use super::byte_stream::ByteStream;
 use super::connection::{Connection, Partial, Socket, State};
 use super::context::Context;
 use crate::protocol::websocket::close::{self, CloseCode};
@@ -8,7 +9,7 @@ use crate::protocol::websocket::message::{Event, Limits, Receiver, Role};
 use crate::server::connection::OUTBOX_HIGH;
 use crate::transport::compression;
 
-impl Connection {
+impl<S: ByteStream> Connection<S> {
     /// Takes frames, and returns how many bytes it has taken: all of them, unless the connection is no WebSocket any
     /// more, or its answers have to be written first.
     pub(super) fn receive_frames(&mut self, input: &mut [u8], cx: &mut Context) -> usize {

@@ -3,19 +3,24 @@
 //! One thread, one `mio` poll, registered once per connection for READABLE and WRITABLE, edge-triggered. Read in this order:
 //!
 //! 1. `turn` — what a turn of the loop does, and in which order.
-//! 2. `connection` — what one connection is at the moment, and what bytes and deadlines make of it.
-//! 3. `requests` and `frames` — HTTP and WebSocket on a connection.
-//! 4. `delivery` — from the outbox and the log to the socket.
-//! 5. `outbox`, `wheel`, `slab`, `clock`, `access_log` — what these stand on.
+//! 2. `connections` — what is done with all of them: sweeps, deadlines, the drain. From here on nothing knows of sockets.
+//! 3. `connection` — what one connection is at the moment, and what bytes and deadlines make of it.
+//! 4. `requests` and `frames` — HTTP and WebSocket on a connection.
+//! 5. `delivery` — from the outbox and the log to the socket.
+//! 6. `outbox`, `wheel`, `slab`, `clock`, `access_log` — what these stand on.
+//! 7. `rehearsal` — the same without sockets and with a clock that is moved by hand, for tests.
 
 mod access_log;
+mod byte_stream;
 mod clock;
 mod connection;
+mod connections;
 mod context;
 mod delivery;
 mod frames;
 mod options;
 mod outbox;
+mod rehearsal;
 mod requests;
 mod slab;
 mod turn;
@@ -25,16 +30,17 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 
-use mio::net::{TcpListener, UnixStream};
+use mio::net::{TcpListener, TcpStream, UnixStream};
 use mio::{Events, Interest, Poll, Token};
 
 pub use access_log::LogForm;
 pub use options::Options;
+pub use rehearsal::{Rehearsal, Visitor};
 
 use access_log::AccessLog;
-use connection::Connection;
+use clock::Clock;
+use connections::Connections;
 use context::Context;
-use slab::Slab;
 use turn::Accepting;
 
 use crate::hub::{Epoch, Hub, Tick};
@@ -45,8 +51,6 @@ const STOP: Token = turn::special(1);
 
 /// How many events one poll may tell of.
 const EVENTS: usize = 1024;
-/// The one buffer that all connections are read into, in bytes.
-const BUFFER: usize = 64 * 1024;
 
 /// A server that listens, and runs with [`Server::run`].
 ///
@@ -79,11 +83,7 @@ pub struct Server {
     accepting: Accepting,
     accepted_at: Tick,
     stop: Option<UnixStream>,
-    connections: Slab<Connection>,
-    cx: Context,
-    buffer: Box<[u8]>,
-    aged_at: Tick,
-    drain_until: Option<Tick>,
+    connections: Connections<TcpStream>,
 }
 
 impl Server {
@@ -111,6 +111,7 @@ impl Server {
         let hub = Hub::new(Epoch::from_random(random.hash_one("epoch")), options.hub.clone());
         let service = Service::new(hub, options.policy.clone());
         let log = AccessLog::new(options.log, Box::new(io::stderr()));
+        let cx = Context::new(service, options, Clock::start(), log, random.hash_one("jitter"));
         Ok(Server {
             poll,
             events: Events::with_capacity(EVENTS),
@@ -119,11 +120,7 @@ impl Server {
             accepting: Accepting::Done,
             accepted_at: Tick::default(),
             stop,
-            connections: Slab::new(),
-            cx: Context::new(service, options, log, random.hash_one("jitter")),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
-            aged_at: Tick::default(),
-            drain_until: None,
+            connections: Connections::new(cx),
         })
     }
 

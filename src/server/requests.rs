@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::access_log::Line;
+use super::byte_stream::ByteStream;
 use super::connection::{Connection, Partial, Socket, State};
 use super::context::Context;
 use crate::protocol::http::{
@@ -31,7 +32,7 @@ struct Label<'a> {
     transport: &'static str,
 }
 
-impl Connection {
+impl<S: ByteStream> Connection<S> {
     /// Takes a request's head, a part of it, or a part of its body, and returns how many bytes that were. `scan`
     /// is there if the head began in earlier bytes, and knows how much of these was looked at.
     pub(super) fn receive_request(
@@ -203,9 +204,7 @@ impl Connection {
         let Answered { status, reply, persists } = service.answer(plan, body, terms, gauges, &moment, out);
         if !matches!(reply, Reply::Hold(_)) {
             let Label { method, path, transport } = label;
-            cx.record(Line { peer: None, method, path, status, transport, ticks: 0 }, || {
-                self.stream.peer_addr().ok()
-            });
+            cx.record(Line { peer: None, method, path, status, transport, ticks: 0 }, || self.stream.peer());
         }
         let (slot, now) = (self.key.slot, cx.now());
         match reply {

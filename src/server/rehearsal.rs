@@ -1,0 +1,237 @@
+//! The whole server without sockets, and with a clock that is moved by hand: for tests and fuzzers, which want any
+//! bytes at any time, and the same outcome each time.
+
+use std::cell::RefCell;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use super::access_log::AccessLog;
+use super::byte_stream::ByteStream;
+use super::clock::Clock;
+use super::connection::Told;
+use super::connections::Connections;
+use super::context::Context;
+use super::options::Options;
+use super::slab::Key;
+use crate::hub::{Epoch, Hub};
+use crate::transport::Service;
+
+/// What passes between a visitor and the server.
+#[derive(Default)]
+struct Pipe {
+    to_server: Vec<u8>,
+    /// The visitor has ended its side.
+    ended: bool,
+    /// The visitor is gone.
+    reset: bool,
+    to_visitor: Vec<u8>,
+    /// How many bytes the visitor's side has yet room for.
+    room: usize,
+    /// The server has ended its side.
+    server_ended: bool,
+    /// The server has let go of the connection.
+    closed: bool,
+    address: Option<SocketAddr>,
+}
+
+/// The server's end of it.
+struct PipeEnd(Rc<RefCell<Pipe>>);
+
+impl Read for PipeEnd {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut pipe = self.0.borrow_mut();
+        if pipe.reset {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        let length = pipe.to_server.len().min(buffer.len());
+        if length == 0 && !pipe.ended {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        buffer[..length].copy_from_slice(&pipe.to_server[..length]);
+        pipe.to_server.drain(..length);
+        Ok(length)
+    }
+}
+
+impl Write for PipeEnd {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut pipe = self.0.borrow_mut();
+        if pipe.reset || pipe.server_ended {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let length = pipe.room.min(bytes.len());
+        if length == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        pipe.room -= length;
+        pipe.to_visitor.extend_from_slice(&bytes[..length]);
+        Ok(length)
+    }
+
+    fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let mut written = 0;
+        for slice in slices.iter().filter(|slice| !slice.is_empty()) {
+            match self.write(slice) {
+                Ok(length) => written += length,
+                Err(error) if written == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl ByteStream for PipeEnd {
+    fn end(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().server_ended = true;
+        Ok(())
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        self.0.borrow().address
+    }
+}
+
+impl Drop for PipeEnd {
+    fn drop(&mut self) {
+        self.0.borrow_mut().closed = true;
+    }
+}
+
+/// Who has connected to a [`Rehearsal`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Visitor(usize);
+
+/// A server that is played: whoever calls is all its visitors and its clock.
+///
+/// ```
+/// use barewire::server::{Options, Rehearsal};
+///
+/// let mut server = Rehearsal::new(Options::default(), 1);
+/// let visitor = server.connect();
+/// server.send(visitor, b"GET /topics/news?wait=5 HTTP/1.1\r\nHost: x\r\n\r\n");
+/// assert!(server.take(visitor).is_empty(), "the poll is held");
+/// server.pass(50);
+/// assert!(server.take(visitor).starts_with(b"HTTP/1.1 200 OK\r\n"), "its five seconds are over");
+/// ```
+pub struct Rehearsal {
+    connections: Connections<PipeEnd>,
+    visitors: Vec<(Key, Rc<RefCell<Pipe>>)>,
+}
+
+impl Rehearsal {
+    /// A server at its start. With the same `seed` and the same calls all is the same.
+    pub fn new(options: Options, seed: u64) -> Rehearsal {
+        let hub = Hub::new(Epoch::from_random(seed), options.hub.clone());
+        let service = Service::new(hub, options.policy.clone());
+        let log = AccessLog::new(options.log, Box::new(io::sink()));
+        let cx = Context::new(service, options, Clock::still(), log, seed);
+        Rehearsal { connections: Connections::new(cx), visitors: Vec::new() }
+    }
+
+    /// Somebody connects, and takes whatever is sent.
+    pub fn connect(&mut self) -> Visitor {
+        self.connect_from(None)
+    }
+
+    /// Somebody connects from an address.
+    pub fn connect_from(&mut self, address: Option<SocketAddr>) -> Visitor {
+        let pipe = Rc::new(RefCell::new(Pipe { room: usize::MAX, address, ..Pipe::default() }));
+        let key = self.connections.next_key();
+        self.connections.add(PipeEnd(Rc::clone(&pipe)));
+        self.visitors.push((key, pipe));
+        Visitor(self.visitors.len() - 1)
+    }
+
+    /// Bytes of a visitor come to the server, which does all that follows from them.
+    pub fn send(&mut self, visitor: Visitor, bytes: &[u8]) {
+        self.visitors[visitor.0].1.borrow_mut().to_server.extend_from_slice(bytes);
+        self.tell(visitor, Told { readable: true, ..Told::default() });
+    }
+
+    /// A visitor ends its side (FIN), and listens on.
+    pub fn end(&mut self, visitor: Visitor) {
+        self.visitors[visitor.0].1.borrow_mut().ended = true;
+        self.tell(visitor, Told { readable: true, ended: true, ..Told::default() });
+    }
+
+    /// A visitor is gone (RST).
+    pub fn reset(&mut self, visitor: Visitor) {
+        let (key, pipe) = &self.visitors[visitor.0];
+        pipe.borrow_mut().reset = true;
+        self.connections.broken(*key);
+        self.settle();
+    }
+
+    /// From now on a visitor takes this many bytes, and then no more until it is told anew.
+    pub fn room(&mut self, visitor: Visitor, bytes: usize) {
+        self.visitors[visitor.0].1.borrow_mut().room = bytes;
+        if bytes > 0 {
+            self.tell(visitor, Told { writable: true, ..Told::default() });
+        }
+    }
+
+    /// What a visitor has been sent since it was last asked.
+    pub fn take(&mut self, visitor: Visitor) -> Vec<u8> {
+        std::mem::take(&mut self.visitors[visitor.0].1.borrow_mut().to_visitor)
+    }
+
+    /// Whether the server has ended its side of a visitor's connection, or all of it.
+    pub fn has_ended(&self, visitor: Visitor) -> bool {
+        let pipe = self.visitors[visitor.0].1.borrow();
+        pipe.server_ended || pipe.closed
+    }
+
+    /// Time passes: as many tenths of a second, with all that comes due in them.
+    pub fn pass(&mut self, ticks: u32) {
+        let until = self.connections.cx.now().after(ticks);
+        while let Some(due) = self.connections.next_deadline().filter(|due| *due <= until) {
+            let due = due.max(self.connections.cx.now().after(1)).min(until);
+            self.connections.cx.clock.put(due);
+            self.settle();
+            if due == until {
+                break;
+            }
+        }
+        self.connections.cx.clock.put(until);
+        self.settle();
+    }
+
+    /// The server is told to end; a second time, at once.
+    pub fn stop(&mut self) {
+        self.connections.stop();
+        self.settle();
+    }
+
+    /// Whether it was told to end, and has ended.
+    pub fn is_over(&self) -> bool {
+        self.connections.is_over()
+    }
+
+    /// How many connections the server has.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    fn tell(&mut self, visitor: Visitor, told: Told) {
+        self.connections.serve(self.visitors[visitor.0].0, told);
+        self.settle();
+    }
+
+    /// Turns, until there is nothing more to do now.
+    fn settle(&mut self) {
+        loop {
+            let ready = std::mem::take(&mut self.connections.cx.ready);
+            self.connections.turn(ready);
+            self.connections.free();
+            if !self.connections.has_work() {
+                break;
+            }
+        }
+    }
+}
