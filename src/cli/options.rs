@@ -62,6 +62,24 @@ macro_rules! number {
     };
 }
 
+/// A row whose value is a number where there is a bound, and by default there is none.
+macro_rules! optional {
+    ($name:literal, $value:literal, $help:literal, $low:expr, $high:expr, $($field:ident).+) => {
+        Row {
+            name: $name,
+            take: Take::Value(
+                $value,
+                |options, text| {
+                    options.$($field).+ = Some(number(text, $low, $high)?);
+                    Ok(())
+                },
+                |_| "any".into(),
+            ),
+            help: $help,
+        }
+    };
+}
+
 /// A day: longer than any time here has to be.
 const DAY: u64 = 86_400;
 const ANY: u64 = u64::MAX;
@@ -142,6 +160,39 @@ const ROWS: &[Row] = &[
         help: "a line a request on standard error: text or json",
     },
     number!("max-connections", "N", "connections at once", 1, ANY, max_connections),
+    optional!(
+        "max-per-address",
+        "N",
+        "connections at once from one address, or one IPv6 /64",
+        1,
+        u32::MAX as u64,
+        address_connections
+    ),
+    optional!("max-requests", "N", "requests on one connection", 1, u32::MAX as u64, requests),
+    optional!(
+        "max-message-rate",
+        "N",
+        "messages and control frames on one WebSocket in a second",
+        1,
+        u32::MAX as u64,
+        messages_a_second
+    ),
+    number!(
+        "max-outbox-bytes",
+        "BYTES",
+        "how much waits for one connection before it is not read from",
+        1 << 10,
+        1 << 30,
+        outbox_bytes
+    ),
+    number!(
+        "max-buffered-bytes",
+        "BYTES",
+        "what all connections hold together; beyond it the one that holds the most ends",
+        1 << 20,
+        ANY,
+        buffered_bytes
+    ),
     number!("max-topics", "N", "topics; the longest unused one without followers goes", 1, ANY, hub.topics),
     number!(
         "window-events",

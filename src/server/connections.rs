@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::addresses::{Addresses, Place};
 use super::byte_stream::ByteStream;
 use super::connection::{Connection, Told};
 use super::context::Context;
 use super::delivery::SharedRest;
+use super::memory::SharedBytes;
 use super::slab::{Key, Slab};
 use crate::hub::Tick;
+use crate::transport::answer::Overload;
+use crate::transport::metrics::Ended;
 
 /// How many followers are served before other work has its turn.
 const SLICE: usize = 1024;
@@ -20,6 +24,7 @@ const OUT_KEPT: usize = 1 << 20;
 /// All connections, and what they share.
 pub struct Connections<S> {
     slab: Slab<Connection<S>>,
+    addresses: Addresses,
     pub(super) cx: Context,
     buffer: Box<[u8]>,
     aged_at: Tick,
@@ -30,7 +35,8 @@ impl<S: ByteStream> Connections<S> {
     /// None yet.
     pub fn new(cx: Context) -> Connections<S> {
         let buffer = vec![0; BUFFER].into_boxed_slice();
-        Connections { slab: Slab::new(), cx, buffer, aged_at: Tick::default(), drain_until: None }
+        let addresses = Addresses::new(cx.options.address_connections);
+        Connections { slab: Slab::new(), addresses, cx, buffer, aged_at: Tick::default(), drain_until: None }
     }
 
     /// How many there are.
@@ -46,11 +52,17 @@ impl<S: ByteStream> Connections<S> {
     /// One more, which has just been accepted.
     pub fn add(&mut self, stream: S) {
         let key = self.slab.next_key();
-        let surplus = self.slab.len() >= self.cx.options.max_connections;
+        let of_address = self.addresses.join(key.slot, || stream.peer());
+        let surplus = match of_address {
+            Place::None => return self.cx.service.counters.overloaded(Overload::Address),
+            Place::Surplus => Some(Overload::Address),
+            Place::Within => {
+                (self.slab.len() >= self.cx.options.max_connections).then_some(Overload::Connections)
+            }
+        };
         self.cx.service.counters.accepted += 1;
         let connection = Connection::new(stream, key, surplus, &mut self.cx);
         self.slab.insert(connection);
-        self.cx.gauges.connections = self.slab.len();
     }
 
     /// The poll has told of one.
@@ -60,7 +72,7 @@ impl<S: ByteStream> Connections<S> {
 
     /// The poll has told that one is broken.
     pub fn broken(&mut self, key: Key) {
-        self.with(key, |connection, _, cx| connection.close(cx));
+        self.with(key, |connection, _, cx| connection.close(Ended::Broken, cx));
     }
 
     /// What a turn does beside what the poll has told: goes on with those that a budget has stopped in the last one
@@ -89,10 +101,23 @@ impl<S: ByteStream> Connections<S> {
             && let Some(connection) = self.slab.get_mut(key.slot)
         {
             act(connection, &mut self.buffer, &mut self.cx);
+            connection.settle(&self.cx);
             if let Some(topic) = self.cx.service.trim_owed.take() {
                 self.cx.service.trim(topic);
             }
             self.end_too_slow();
+            self.keep_to_memory();
+        }
+    }
+
+    /// Ends those that hold the most, until all together hold no more than they may: not those that ask for a little
+    /// while others hold a lot.
+    fn keep_to_memory(&mut self) {
+        while self.cx.memory.bytes() > self.cx.options.buffered_bytes {
+            let holders = self.slab.iter_mut().map(|connection| (connection.holds(), connection));
+            let Some((1.., holder)) = holders.max_by_key(|(bytes, _)| *bytes) else { return };
+            holder.give_up(&mut self.cx);
+            holder.settle(&self.cx);
         }
     }
 
@@ -106,6 +131,7 @@ impl<S: ByteStream> Connections<S> {
                 left -= 1;
                 if let Some(connection) = self.slab.get_mut(follower) {
                     connection.deliver(&mut self.cx);
+                    connection.settle(&self.cx);
                 }
                 self.cx.service.hub.served(topic, follower);
             }
@@ -116,6 +142,7 @@ impl<S: ByteStream> Connections<S> {
             }
         }
         self.cx.forget_shared();
+        self.keep_to_memory();
     }
 
     fn deadlines(&mut self) {
@@ -162,14 +189,16 @@ impl<S: ByteStream> Connections<S> {
                 }
                 fallen.push((follower, following.encoding.slot(), start, end));
             }
-            let mut runs: HashMap<usize, Rc<Vec<u8>>> = HashMap::new();
+            let mut runs: HashMap<usize, Rc<SharedBytes>> = HashMap::new();
             for (follower, slot, start, end) in fallen {
                 let shared = (start < end).then(|| {
-                    let bytes = runs.entry(slot).or_insert_with(|| Rc::new(dropped.take_bytes(slot)));
+                    let bytes =
+                        runs.entry(slot).or_insert_with(|| self.cx.memory.shared(dropped.take_bytes(slot)));
                     SharedRest { bytes: Rc::clone(bytes), start, end }
                 });
                 if let Some(connection) = self.slab.get_mut(follower) {
                     connection.too_slow(shared, &mut self.cx);
+                    connection.settle(&self.cx);
                 }
             }
         }
@@ -182,8 +211,8 @@ impl<S: ByteStream> Connections<S> {
         for slot in &closed {
             // Closing the descriptor takes it out of the poll as well.
             self.slab.remove(*slot);
+            self.addresses.leave(*slot);
         }
-        self.cx.gauges.connections = self.slab.len();
         if self.cx.out.capacity() > OUT_KEPT {
             self.cx.out = Vec::new();
         }
@@ -202,6 +231,7 @@ impl<S: ByteStream> Connections<S> {
         for slot in occupied {
             if let Some(connection) = self.slab.get_mut(slot) {
                 connection.drain(&mut self.cx);
+                connection.settle(&self.cx);
             }
         }
     }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::access_log::{AccessLog, Line};
 use super::clock::Clock;
+use super::memory::{Memory, SharedBytes};
 use super::options::Options;
 use super::slab::Key;
 use super::wheel::Wheel;
@@ -37,7 +38,7 @@ struct SharedAnswer {
     newest: Sequence,
     poll: Poll,
     status: Status,
-    bytes: Rc<Vec<u8>>,
+    bytes: Rc<SharedBytes>,
 }
 
 /// What all connections share.
@@ -61,6 +62,8 @@ pub struct Context {
     pub ready: Vec<Key>,
     /// Connections to `/echo` that keep a window from one message to the next.
     pub echo_contexts: usize,
+    /// What connections hold.
+    pub memory: Memory,
     /// What is now, for answers.
     pub gauges: Gauges,
     jitter: Jitter,
@@ -83,6 +86,7 @@ impl Context {
             closed: Vec::new(),
             ready: Vec::new(),
             echo_contexts: 0,
+            memory: Memory::default(),
             gauges: Gauges::default(),
             jitter: Jitter::new(seed),
             shared: Vec::new(),
@@ -114,7 +118,7 @@ impl Context {
     }
 
     /// The answer to a held poll as things stand. Those that wait at the same cursor, on the same terms, share it.
-    pub fn shared_answer(&mut self, held: &Held) -> (Status, Rc<Vec<u8>>) {
+    pub fn shared_answer(&mut self, held: &Held) -> (Status, Rc<SharedBytes>) {
         let newest = self.service.hub.topic(held.topic).log.newest();
         let same = |shared: &&SharedAnswer| {
             shared.topic == held.topic && shared.newest == newest && shared.poll == held.poll
@@ -126,7 +130,7 @@ impl Context {
         let mut bytes = Vec::new();
         let (service, moment, _, _) = self.answering();
         let status = service.answer_poll(&held.poll, Some(held.topic), None, &moment, &mut bytes);
-        let bytes = Rc::new(bytes);
+        let bytes = self.memory.shared(bytes);
         let poll = held.poll.clone();
         if self.shared.len() == SHARED {
             self.shared.remove(0);
@@ -143,7 +147,6 @@ impl Context {
     /// Counts an answer and logs it. `peer` is asked only if it is wanted.
     pub fn record(&mut self, line: Line<'_>, peer: impl FnOnce() -> Option<std::net::SocketAddr>) {
         self.service.counters.requests += 1;
-        self.service.counters.refused += u64::from(line.status.code() >= 400);
         if self.log.is_on() {
             self.log.add(&Line { peer: peer(), ..line });
         }

@@ -7,9 +7,11 @@ use super::access_log::Line;
 use super::byte_stream::ByteStream;
 use super::connection::{Connection, Socket, State};
 use super::context::Context;
+use super::memory::SharedBytes;
 use crate::hub::TopicKey;
 use crate::protocol::http::Status;
 use crate::protocol::websocket::close::CloseCode;
+use crate::transport::metrics::Ended;
 use crate::transport::poll::Held;
 use crate::transport::{Following, stream};
 
@@ -23,7 +25,7 @@ const WRITES_A_TURN: usize = 4;
 /// The rest of an event in a segment that is no longer kept, for all who stand in the middle of it.
 pub struct SharedRest {
     /// The segment's run.
-    pub bytes: Rc<Vec<u8>>,
+    pub bytes: Rc<SharedBytes>,
     /// How far it is written.
     pub start: usize,
     /// Where the event ends.
@@ -81,7 +83,7 @@ impl<S: ByteStream> Connection<S> {
                 self.is_alive(cx);
             }
             match written {
-                Written::Broken => return self.close(cx),
+                Written::Broken => return self.close(Ended::Broken, cx),
                 Written::Nothing => return self.drained(cx),
                 Written::Part => return self.blocked(cx),
                 Written::All if self.owes_nothing(cx) => return self.drained(cx),
@@ -243,9 +245,10 @@ impl<S: ByteStream> Connection<S> {
     /// Answers the held poll as things stand. The requests that wait behind it have their turn with the next call of
     /// [`Connection::resume`], which is asked for.
     pub(super) fn release(&mut self, cx: &mut Context) {
-        let State::Held { mut held, since } = std::mem::replace(&mut self.state, State::Request) else {
+        if !matches!(self.state, State::Held { .. }) {
             return;
-        };
+        }
+        let State::Held { mut held, since } = self.enter(State::Request, cx) else { return };
         cx.service.hub.leave(held.topic, self.key.slot, cx.clock.tick());
         if cx.gauges.draining {
             held.poll.terms.persists = false;
@@ -258,7 +261,7 @@ impl<S: ByteStream> Connection<S> {
             return;
         }
         if !held.poll.terms.persists {
-            self.end(cx);
+            self.end(if cx.gauges.draining { Ended::Drain } else { Ended::Answered }, cx);
         } else if self.has_input() {
             // It was not listened to while it was held.
             cx.owe_turn(self.key);
@@ -299,24 +302,23 @@ impl<S: ByteStream> Connection<S> {
             }
             cx.service.hub.leave(topic, self.key.slot, cx.clock.tick());
         }
-        self.state = next;
+        self.enter(next, cx);
     }
 
     /// Ends a follower whose place in the log is no longer kept, so that its reconnect reports the gap.
     pub fn too_slow(&mut self, shared: Option<SharedRest>, cx: &mut Context) {
         match self.state {
             State::Stream(following) => {
+                self.count_end(Ended::TooSlow, cx);
                 self.leave(shared, State::Ending, cx);
                 stream::write_end(following.encoding, None, &mut cx.out);
-                self.end(cx);
+                self.end(Ended::TooSlow, cx);
             }
             State::Socket(Socket::Topic { .. }) => {
+                self.count_end(Ended::TooSlow, cx);
                 self.leave(shared, State::Socket(Socket::Closing), cx);
-                self.start_close(
-                    CloseCode::TRY_AGAIN_LATER,
-                    "too slow: events are lost that were not read",
-                    cx,
-                );
+                let reason = "too slow: events are lost that were not read";
+                self.start_close(CloseCode::TRY_AGAIN_LATER, reason, Ended::TooSlow, cx);
                 // Whoever is so slow gets as long for the close frame as for any other byte.
                 self.due_in(cx.options.write_timeout, cx);
                 self.flush(cx);
@@ -326,5 +328,26 @@ impl<S: ByteStream> Connection<S> {
         }
         cx.service.counters.too_slow += 1;
         self.arm(cx);
+    }
+
+    /// Writes bytes that others write too.
+    pub(super) fn send_shared(&mut self, bytes: Rc<SharedBytes>, cx: &mut Context) {
+        let mut written = 0;
+        if self.busy.as_ref().is_none_or(|busy| busy.outbox.is_empty()) {
+            match self.stream.write(&bytes) {
+                Ok(length) => written = length,
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                Err(_) => return self.close(Ended::Broken, cx),
+            }
+            cx.service.counters.bytes_written += written as u64;
+        }
+        if written < bytes.len() {
+            let (now, end) = (cx.now(), bytes.len());
+            let busy = self.busy();
+            busy.outbox.push_shared(bytes, written, end);
+            busy.stalled = Some(now);
+            self.arm(cx);
+        }
     }
 }

@@ -6,8 +6,8 @@ use super::context::Context;
 use crate::protocol::websocket::close::{self, CloseCode};
 use crate::protocol::websocket::frame::{self, Opcode};
 use crate::protocol::websocket::message::{Event, Limits, Receiver, Role};
-use crate::server::connection::OUTBOX_HIGH;
 use crate::transport::compression;
+use crate::transport::metrics::Ended;
 
 impl<S: ByteStream> Connection<S> {
     /// Takes frames, and returns how many bytes it has taken: all of them, unless the connection is no WebSocket any
@@ -21,11 +21,20 @@ impl<S: ByteStream> Connection<S> {
             _ => fresh.insert(self.receiver(cx)),
         };
         let mut consumed = 0;
-        while consumed < input.len() && matches!(self.state, State::Socket(_)) && cx.out.len() < OUTBOX_HIGH {
+        while consumed < input.len()
+            && matches!(self.state, State::Socket(_))
+            && cx.out.len() < cx.options.outbox_bytes
+        {
             match receiver.receive(&mut input[consumed..]) {
                 Ok((length, event)) => {
                     consumed += length;
                     if let Some(event) = event {
+                        if self.is_too_fast(cx) {
+                            let reason = "more messages came in a second than may";
+                            self.start_close(CloseCode::POLICY_VIOLATION, reason, Ended::Rate, cx);
+                            self.end(Ended::Rate, cx);
+                            return input.len();
+                        }
                         self.take_event(event, cx);
                     }
                 }
@@ -33,9 +42,9 @@ impl<S: ByteStream> Connection<S> {
                     // RFC 6455 §7.1.7: the reason, and then the end, without waiting for the client's close. Behind
                     // a close frame there is no second one (§5.5.1).
                     if !matches!(self.state, State::Socket(Socket::Closing)) {
-                        self.start_close(failure.close_code(), &failure.to_string(), cx);
+                        self.start_close(failure.close_code(), &failure.to_string(), Ended::Violation, cx);
                     }
-                    self.end(cx);
+                    self.end(Ended::Violation, cx);
                     return input.len();
                 }
             }
@@ -85,15 +94,16 @@ impl<S: ByteStream> Connection<S> {
         match (event, socket) {
             (Event::Close(close), Socket::Topic { .. } | Socket::Echo { .. }) => {
                 // RFC 6455 §5.5.1: the same code comes back, and the server ends the connection first (§7.1.1).
+                self.count_end(Ended::Client, cx);
                 self.leave(None, State::Ending, cx);
                 self.forget_pong();
                 match close {
                     Some((code, _)) => close::encode(code, "", &mut cx.out),
                     None => frame::write_frame(Opcode::Close, b"", &mut cx.out),
                 }
-                self.end(cx);
+                self.end(Ended::Client, cx);
             }
-            (Event::Close(_), Socket::Closing) => self.end(cx),
+            (Event::Close(_), Socket::Closing) => self.end(Ended::Client, cx),
             // §5.5.1: between the server's close frame and the client's, the client's other frames are of no use.
             (_, Socket::Closing) => {}
             (Event::Ping(payload), _) => self.pong(payload, cx),
@@ -108,10 +118,12 @@ impl<S: ByteStream> Connection<S> {
                 cx.service.trim_owed = Some(following.topic);
             }
             (Event::Text(_), Socket::Topic { may_publish: false, .. }) => {
-                self.start_close(CloseCode::POLICY_VIOLATION, "a token is needed to publish", cx);
+                let reason = "a token is needed to publish";
+                self.start_close(CloseCode::POLICY_VIOLATION, reason, Ended::Violation, cx);
             }
             (Event::Binary(_), Socket::Topic { .. }) => {
-                self.start_close(CloseCode::UNSUPPORTED_DATA, "an event's data is text", cx);
+                let reason = "an event's data is text";
+                self.start_close(CloseCode::UNSUPPORTED_DATA, reason, Ended::Violation, cx);
             }
         }
     }
@@ -134,7 +146,8 @@ impl<S: ByteStream> Connection<S> {
     }
 
     /// Starts the closing handshake (RFC 6455 §7.1.2). The frame goes out with the next flush.
-    pub(super) fn start_close(&mut self, code: CloseCode, reason: &str, cx: &mut Context) {
+    pub(super) fn start_close(&mut self, code: CloseCode, reason: &str, ended: Ended, cx: &mut Context) {
+        self.count_end(ended, cx);
         self.leave(None, State::Socket(Socket::Closing), cx);
         self.forget_pong();
         close::encode(code, reason, &mut cx.out);
@@ -145,7 +158,7 @@ impl<S: ByteStream> Connection<S> {
     pub(super) fn expire_socket(&mut self, socket: Socket, cx: &mut Context) {
         match socket {
             Socket::Closing | Socket::Topic { pinged: true, .. } | Socket::Echo { pinged: true } => {
-                self.close(cx)
+                self.close(Ended::PongTimeout, cx)
             }
             Socket::Topic { .. } | Socket::Echo { .. } => {
                 // A ping that could not be written would start no deadline, so none is: the write deadline is on.

@@ -4,24 +4,28 @@
 //!
 //! 1. `turn` — what a turn of the loop does, and in which order.
 //! 2. `connections` — what is done with all of them: sweeps, deadlines, the drain. From here on nothing knows of sockets.
-//! 3. `connection` — what one connection is at the moment, and what bytes and deadlines make of it.
+//! 3. `connection` — what one connection is at the moment; `serving` — what bytes and deadlines make of it.
 //! 4. `requests` and `frames` — HTTP and WebSocket on a connection.
-//! 5. `delivery` — from the outbox and the log to the socket.
-//! 6. `outbox`, `wheel`, `slab`, `clock`, `access_log` — what these stand on.
+//! 5. `delivery` — from the outbox and the log to the socket; `ending` — how it ends.
+//! 6. `outbox`, `wheel`, `slab`, `clock`, `memory`, `addresses`, `access_log` — what these stand on.
 //! 7. `rehearsal` — the same without sockets and with a clock that is moved by hand, for tests.
 
 mod access_log;
+mod addresses;
 mod byte_stream;
 mod clock;
 mod connection;
 mod connections;
 mod context;
 mod delivery;
+mod ending;
 mod frames;
+mod memory;
 mod options;
 mod outbox;
 mod rehearsal;
 mod requests;
+mod serving;
 mod slab;
 mod turn;
 mod wheel;
@@ -92,9 +96,31 @@ impl Server {
     ///
     /// # Errors
     /// Those of the operating system: the address is in use, or not this machine's, or out of descriptors.
-    pub fn bind(mut options: Options, stop: Option<std::os::unix::net::UnixStream>) -> io::Result<Server> {
+    pub fn bind(options: Options, stop: Option<std::os::unix::net::UnixStream>) -> io::Result<Server> {
+        let listener = TcpListener::bind(options.listen)?;
+        Server::on(listener, options, stop)
+    }
+
+    /// The same with a socket that listens already; `options.listen` says nothing then. On Linux the connections inherit
+    /// what is set on it.
+    ///
+    /// # Errors
+    /// Those of the operating system: out of descriptors.
+    pub fn with_listener(
+        listener: std::net::TcpListener,
+        options: Options,
+        stop: Option<std::os::unix::net::UnixStream>,
+    ) -> io::Result<Server> {
+        listener.set_nonblocking(true)?;
+        Server::on(TcpListener::from_std(listener), options, stop)
+    }
+
+    fn on(
+        mut listener: TcpListener,
+        mut options: Options,
+        stop: Option<std::os::unix::net::UnixStream>,
+    ) -> io::Result<Server> {
         let poll = Poll::new()?;
-        let mut listener = TcpListener::bind(options.listen)?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let stop = stop.map(|stop| -> io::Result<UnixStream> {
             stop.set_nonblocking(true)?;

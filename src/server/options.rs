@@ -20,6 +20,18 @@ pub struct Options {
     pub head: HeadLimits,
     /// Connections at once. Beyond it some more are accepted, to be told to come again.
     pub max_connections: usize,
+    /// Connections at once from one address, if there is a bound; of IPv6, from one network of 64 bits.
+    pub address_connections: Option<u32>,
+    /// Requests on one connection, if there is a bound: the answer to the last says that it is.
+    pub requests: Option<u32>,
+    /// Messages and control frames on one WebSocket in each second, if there is a bound.
+    pub messages_a_second: Option<u32>,
+    /// How much may wait to be written to one connection before it is not read from any more, in bytes. One answer or echo,
+    /// however long, may stand on top of it.
+    pub outbox_bytes: usize,
+    /// How much all connections together may hold, in bytes: what has come in part, and what is not yet written. Beyond
+    /// it, the one that holds the most is ended.
+    pub buffered_bytes: usize,
     /// The longest message that `/echo` takes, in bytes.
     pub echo_bytes: usize,
     /// Connections to `/echo` that keep a window of compression; further ones have each message compressed alone.
@@ -58,6 +70,11 @@ impl Default for Options {
             hub: hub::Limits::default(),
             head: HeadLimits::default(),
             max_connections: 10_000,
+            address_connections: None,
+            requests: None,
+            messages_a_second: None,
+            outbox_bytes: 256 << 10,
+            buffered_bytes: 256 << 20,
             echo_bytes: (16 << 20) + 1,
             echo_contexts: 256,
             message_frames: 1 << 20,

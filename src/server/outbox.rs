@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
 
+use super::memory::SharedBytes;
+
 /// Bytes that wait, owned or shared with other connections.
 enum Piece {
     Own(Vec<u8>),
-    Shared(Rc<Vec<u8>>),
+    Shared(Rc<SharedBytes>),
 }
 
 impl Piece {
@@ -39,6 +41,24 @@ impl Outbox {
         pieces + self.pong.as_ref().map_or(0, Vec::len)
     }
 
+    /// How much memory it takes of this connection's own, in bytes.
+    pub fn own_memory(&self) -> usize {
+        let pieces = self.pieces.iter().map(|(piece, ..)| match piece {
+            Piece::Own(bytes) => bytes.capacity(),
+            Piece::Shared(_) => 0,
+        });
+        pieces.sum::<usize>() + self.pong.as_ref().map_or(0, Vec::capacity)
+    }
+
+    /// Its part of what it shares with others, in bytes.
+    pub fn shared_memory(&self) -> usize {
+        let pieces = self.pieces.iter().map(|(piece, ..)| match piece {
+            Piece::Own(_) => 0,
+            Piece::Shared(bytes) => bytes.len() / Rc::strong_count(bytes),
+        });
+        pieces.sum()
+    }
+
     /// Adds bytes of this connection's own.
     pub fn push(&mut self, bytes: &[u8]) {
         self.settle_pong();
@@ -57,7 +77,7 @@ impl Outbox {
     }
 
     /// Adds a part of bytes that others have to write too.
-    pub fn push_shared(&mut self, bytes: Rc<Vec<u8>>, start: usize, end: usize) {
+    pub fn push_shared(&mut self, bytes: Rc<SharedBytes>, start: usize, end: usize) {
         self.settle_pong();
         if start < end {
             self.pieces.push_back((Piece::Shared(bytes), start, end));
@@ -70,7 +90,7 @@ impl Outbox {
     }
 
     /// Puts a part of bytes that others have to write too before all else, likewise.
-    pub fn push_front_shared(&mut self, bytes: Rc<Vec<u8>>, start: usize, end: usize) {
+    pub fn push_front_shared(&mut self, bytes: Rc<SharedBytes>, start: usize, end: usize) {
         self.pieces.push_front((Piece::Shared(bytes), start, end));
     }
 
@@ -121,9 +141,9 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use std::io::IoSlice;
-    use std::rc::Rc;
 
     use super::Outbox;
+    use crate::server::memory::Memory;
 
     fn written(outbox: &mut Outbox, mut step: impl FnMut() -> usize) -> Vec<u8> {
         let mut out = Vec::new();
@@ -143,7 +163,7 @@ mod tests {
         for step in 1..12 {
             let mut outbox = Outbox::default();
             outbox.push(b"own ");
-            outbox.push_shared(Rc::new(b"not shared not".to_vec()), 4, 11);
+            outbox.push_shared(Memory::default().shared(b"not shared not".to_vec()), 4, 11);
             outbox.push(b"and ");
             outbox.push(b"own");
             assert_eq!(outbox.len(), 18);

@@ -9,11 +9,11 @@ use super::context::Context;
 use crate::protocol::http::{
     self, BodyError, BodyLimits, BodyReader, Framing, HeadScan, RequestHead, Status, Version,
 };
-use crate::protocol::websocket::close::CloseCode;
-use crate::transport::answer::{Refusal, Terms};
+use crate::transport::answer::{Overload, Refusal, Terms};
 use crate::transport::compression::{self, EchoCompression};
+use crate::transport::metrics::Ended;
 use crate::transport::route::{Plan, Rules};
-use crate::transport::{Answered, Reply, socket, stream};
+use crate::transport::{Answered, Reply, socket};
 
 /// A request whose body is still coming.
 pub struct PendingBody {
@@ -60,14 +60,14 @@ impl<S: ByteStream> Connection<S> {
                 return input.len();
             }
             Err(error) => {
-                self.refuse(error.status(), error.to_string(), cx);
+                self.refuse(Refusal::new(error.status(), error.to_string()), cx);
                 return input.len();
             }
         };
         let mut scratch = http::scratch();
         match http::parse(&input[..end], &mut scratch, &cx.options.head) {
             Ok(head) => self.begin(&head, cx),
-            Err(error) => self.refuse(error.status(), error.to_string(), cx),
+            Err(error) => self.refuse(Refusal::new(error.status(), error.to_string()), cx),
         }
         end
     }
@@ -77,11 +77,7 @@ impl<S: ByteStream> Connection<S> {
         let framing = Framing::of(head);
         let has_content = !matches!(framing, Ok(Framing::None | Framing::Length(0)));
         let policy = &cx.service.policy;
-        let overload = match (cx.gauges.draining, self.surplus) {
-            (true, _) => Some("The server is about to end."),
-            (false, true) => Some("There are as many connections as there may be."),
-            (false, false) => None,
-        };
+        let overload = if cx.gauges.draining { Some(Overload::Draining) } else { self.surplus };
         let room = cx.echo_contexts < cx.options.echo_contexts;
         let rules = Rules {
             access: &policy.access,
@@ -98,7 +94,10 @@ impl<S: ByteStream> Connection<S> {
         };
         let framing = match framing {
             Ok(framing) => framing,
-            Err(error) => return self.refuse_as(error.status(), error.to_string(), terms, &label, cx),
+            Err(error) => {
+                let refusal = Refusal::new(error.status(), error.to_string());
+                return self.refuse_as(refusal, terms, &label, cx);
+            }
         };
         let closes = matches!(&plan, Err(refusal) if refusal.closes);
         if !has_content || closes {
@@ -111,7 +110,10 @@ impl<S: ByteStream> Connection<S> {
         } as u64;
         let expects = match head.expects_continue() {
             Ok(expects) => expects,
-            Err(error) => return self.refuse_as(error.status(), error.to_string(), terms, &label, cx),
+            Err(error) => {
+                let refusal = Refusal::new(error.status(), error.to_string());
+                return self.refuse_as(refusal, terms, &label, cx);
+            }
         };
         let reader = match BodyReader::new(framing, BodyLimits { content, ..BodyLimits::default() }) {
             Ok(reader) => reader,
@@ -166,7 +168,7 @@ impl<S: ByteStream> Connection<S> {
     }
 
     /// Refuses what can't be read as a request. Where the next one begins is not known, so the connection ends.
-    fn refuse(&mut self, status: Status, detail: String, cx: &mut Context) {
+    fn refuse(&mut self, refusal: Refusal, cx: &mut Context) {
         let terms = Terms {
             version: Version::Http11,
             persists: false,
@@ -174,20 +176,13 @@ impl<S: ByteStream> Connection<S> {
             of_topic: false,
             cors: None,
         };
-        self.refuse_as(status, detail, terms, &Label::unknown(), cx);
+        self.refuse_as(refusal, terms, &Label::unknown(), cx);
     }
 
     /// The same for a request whose head could be read: the answer is on its terms, so that a page of another origin
     /// can read it too.
-    fn refuse_as(
-        &mut self,
-        status: Status,
-        detail: String,
-        terms: Terms,
-        label: &Label<'_>,
-        cx: &mut Context,
-    ) {
-        self.answer(Err(Refusal::new(status, detail).closing()), &[], terms, label, cx);
+    fn refuse_as(&mut self, refusal: Refusal, terms: Terms, label: &Label<'_>, cx: &mut Context) {
+        self.answer(Err(refusal.closing()), &[], terms, label, cx);
     }
 
     fn answer(
@@ -199,7 +194,14 @@ impl<S: ByteStream> Connection<S> {
         cx: &mut Context,
     ) {
         // An answer that ends the server's life, or a connection too many, says that it is the last.
-        terms.persists &= !cx.gauges.draining && !self.surplus;
+        self.requests = self.requests.saturating_add(1);
+        let is_last = cx.options.requests.is_some_and(|most| self.requests >= most);
+        terms.persists &= !cx.gauges.draining && self.surplus.is_none() && !is_last;
+        if let Ok(Plan::Metrics) = plan {
+            cx.gauges.buffered = cx.memory.bytes();
+            cx.gauges.resident = resident_memory();
+        }
+        let overload = plan.as_ref().err().and_then(|refusal| refusal.overload);
         let (service, moment, gauges, out) = cx.answering();
         let Answered { status, reply, persists } = service.answer(plan, body, terms, gauges, &moment, out);
         if !matches!(reply, Reply::Hold(_)) {
@@ -209,16 +211,27 @@ impl<S: ByteStream> Connection<S> {
         let (slot, now) = (self.key.slot, cx.now());
         match reply {
             Reply::Done if persists => self.due_in(cx.options.idle_timeout, cx),
-            Reply::Done => self.end(cx),
+            Reply::Done => {
+                let ended = match status {
+                    _ if cx.gauges.draining => Ended::Drain,
+                    _ if overload == Some(Overload::Memory) => Ended::Memory,
+                    _ if self.surplus.is_some() => Ended::Overload,
+                    Status::REQUEST_TIMEOUT => Ended::RequestTimeout,
+                    _ if status.code() >= 400 => Ended::Refused,
+                    _ if is_last => Ended::Requests,
+                    _ => Ended::Answered,
+                };
+                self.end(ended, cx);
+            }
             Reply::Hold(held) => {
                 cx.service.counters.held += 1;
                 cx.service.hub.join(held.topic, slot, now);
                 self.due_in(u32::from(held.wait), cx);
-                self.state = State::Held { held, since: now };
+                self.enter(State::Held { held, since: now }, cx);
             }
             Reply::Stream(following) => {
                 cx.service.counters.streams += 1;
-                self.state = State::Stream(following);
+                self.enter(State::Stream(following), cx);
                 self.due_in(cx.options.heartbeat, cx);
                 cx.service.hub.join(following.topic, slot, now);
                 // At once: until then it stands with those at the head, where it may not belong.
@@ -226,14 +239,14 @@ impl<S: ByteStream> Connection<S> {
             }
             Reply::Socket { following, may_publish, compressed } => {
                 cx.service.counters.sockets += 1;
-                self.state =
-                    State::Socket(Socket::Topic { following, may_publish, compressed, pinged: false });
+                let socket = Socket::Topic { following, may_publish, compressed, pinged: false };
+                self.enter(State::Socket(socket), cx);
                 self.due_in(cx.options.ping_interval, cx);
                 cx.service.hub.join(following.topic, slot, now);
                 self.flush(cx);
             }
             Reply::Gap => {
-                self.start_close(socket::CLOSE_GAP, "gap", cx);
+                self.start_close(socket::CLOSE_GAP, "gap", Ended::Gap, cx);
             }
             Reply::Echo { agreement } => {
                 if let Some(compression) = agreement.map(EchoCompression::new) {
@@ -241,7 +254,7 @@ impl<S: ByteStream> Connection<S> {
                     self.busy().compression = Some(Box::new(compression));
                 }
                 cx.service.counters.sockets += 1;
-                self.state = State::Socket(Socket::Echo { pinged: false });
+                self.enter(State::Socket(Socket::Echo { pinged: false }), cx);
                 self.due_in(cx.options.ping_interval, cx);
             }
         }
@@ -249,45 +262,39 @@ impl<S: ByteStream> Connection<S> {
 
     /// No request has come in time, or not all of it.
     pub(super) fn expire_request(&mut self, cx: &mut Context) {
-        let partial = self.busy.as_mut().map(|busy| std::mem::take(&mut busy.partial));
-        let (status, detail) =
-            (Status::REQUEST_TIMEOUT, "The request did not come in time (RFC 9110 §15.5.9).".to_owned());
-        match partial {
-            None | Some(Partial::None) => self.end(cx),
-            Some(Partial::Body(body)) => {
-                let PendingBody { terms, label, .. } = *body;
-                self.refuse_as(status, detail, terms, &label, cx);
+        match self.busy.as_mut().map(|busy| std::mem::take(&mut busy.partial)) {
+            None | Some(Partial::None) => self.end(Ended::Idle, cx),
+            Some(partial) => {
+                let detail = "The request did not come in time (RFC 9110 §15.5.9).";
+                self.refuse_partial(partial, Refusal::new(Status::REQUEST_TIMEOUT, detail), cx);
             }
-            Some(Partial::Head { .. } | Partial::Frames(_)) => self.refuse(status, detail, cx),
         }
     }
 
-    /// The server is about to end: every connection is brought to its own end.
-    pub fn drain(&mut self, cx: &mut Context) {
-        match self.state {
-            State::Request => {
-                let busy = self.busy.as_ref();
-                if busy.is_none_or(|busy| busy.waiting.is_empty() && matches!(busy.partial, Partial::None)) {
-                    self.end(cx);
-                }
+    /// Refuses what has come in part: on its terms, as far as these are known.
+    pub(super) fn refuse_partial(&mut self, partial: Partial, refusal: Refusal, cx: &mut Context) {
+        match partial {
+            Partial::Body(body) => {
+                let PendingBody { terms, label, .. } = *body;
+                self.refuse_as(refusal, terms, &label, cx);
             }
-            State::Held { .. } => self.release(cx),
-            State::Stream(following) => {
-                self.leave(None, State::Ending, cx);
-                let retry = cx.retry();
-                stream::write_end(following.encoding, Some(retry), &mut cx.out);
-                self.end(cx);
-            }
-            State::Socket(Socket::Topic { .. } | Socket::Echo { .. }) => {
-                self.start_close(CloseCode::GOING_AWAY, "the server is about to end", cx);
-                self.flush(cx);
-            }
-            State::Socket(Socket::Closing) | State::Ending | State::Lingering | State::Closed => {}
-        }
-        if !matches!(self.state, State::Closed) {
-            self.arm(cx);
+            Partial::None | Partial::Head { .. } | Partial::Frames(_) => self.refuse(refusal, cx),
         }
     }
+}
+
+impl PendingBody {
+    /// What has come of it, in bytes of memory.
+    pub fn memory(&self) -> usize {
+        self.content.capacity()
+    }
+}
+
+/// The memory of the whole process, in bytes, as Linux tells it (proc(5)); it tells in KiB.
+fn resident_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 impl Label<'_> {

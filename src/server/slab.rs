@@ -75,6 +75,11 @@ impl<T> Slab<T> {
         self.slots.get_mut(slot as usize)?.value.as_mut()
     }
 
+    /// All values.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
+    }
+
     /// Whether the key's value is still there.
     pub fn holds(&self, key: Key) -> bool {
         self.slots

@@ -78,6 +78,56 @@ impl Terms {
     }
 }
 
+/// Of what there is too much now, and may not be in a while.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Overload {
+    /// The server ends.
+    Draining,
+    /// Connections.
+    Connections,
+    /// Connections from one address.
+    Address,
+    /// Topics, all of them in use.
+    Topics,
+    /// Bytes that connections hold.
+    Memory,
+}
+
+impl Overload {
+    /// All of them, each at its own number.
+    pub const ALL: [Overload; 5] =
+        [Overload::Draining, Overload::Connections, Overload::Address, Overload::Topics, Overload::Memory];
+
+    /// How the metrics call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Overload::Draining => "draining",
+            Overload::Connections => "connections",
+            Overload::Address => "address",
+            Overload::Topics => "topics",
+            Overload::Memory => "memory",
+        }
+    }
+
+    /// What it is, for whoever reads the answer.
+    pub const fn detail(self) -> &'static str {
+        match self {
+            Overload::Draining => "The server is about to end.",
+            Overload::Connections => "There are as many connections as there may be.",
+            Overload::Address => "There are as many connections from this address as there may be.",
+            Overload::Topics => "All topics are in use, and there may be no more.",
+            Overload::Memory => "All connections together hold more than they may, and this one the most.",
+        }
+    }
+
+    const fn status(self) -> Status {
+        match self {
+            Overload::Address => Status::TOO_MANY_REQUESTS,
+            _ => Status::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
 /// A request that is refused, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
@@ -88,7 +138,7 @@ pub struct Refusal {
     /// The fields that belong to the status.
     pub fields: &'static [(&'static str, &'static str)],
     /// It would have been granted at another time, and the client is to come again.
-    pub passing: bool,
+    pub overload: Option<Overload>,
     /// What follows on the connection can't be trusted to be a request, or will not be read.
     pub closes: bool,
     /// The client waits for an event stream.
@@ -102,7 +152,7 @@ impl Refusal {
             status,
             detail: detail.into(),
             fields: &[],
-            passing: false,
+            overload: None,
             closes: false,
             event_stream: false,
         }
@@ -118,17 +168,18 @@ impl Refusal {
         Refusal { closes: true, ..self }
     }
 
-    /// A limit that is reached now and may not be in a while: 503 with `Retry-After`. An `EventSource` ends for
+    /// A limit that is reached now and may not be in a while: 503 with `Retry-After`, or 429 (RFC 6585 §4). An `EventSource` ends for
     /// good at any status but 200 (WHATWG HTML §9.2.3), so `event_stream` gets a stream that says when to come
     /// again, and ends.
-    pub fn passing(detail: impl Into<Cow<'static, str>>, event_stream: bool) -> Refusal {
-        Refusal { passing: true, event_stream, ..Refusal::new(Status::SERVICE_UNAVAILABLE, detail) }
+    pub fn overloaded(overload: Overload, event_stream: bool) -> Refusal {
+        let refusal = Refusal::new(overload.status(), overload.detail());
+        Refusal { overload: Some(overload), event_stream, ..refusal }
     }
 
     /// Writes the answer and returns its status.
     pub fn write(&self, out: &mut Vec<u8>, terms: &Terms, retry: u32, moment: &Moment<'_>) -> Status {
         let wait = moment.jittered(retry);
-        if self.passing && self.event_stream {
+        if self.overload.is_some() && self.event_stream {
             let head = terms.head(out, Status::OK, moment);
             let head = head
                 .field("Content-Type", "text/event-stream")
@@ -152,7 +203,7 @@ impl Refusal {
         for (name, value) in self.fields {
             head = head.field(name, value);
         }
-        if self.passing {
+        if self.overload.is_some() {
             head = head.field("Retry-After", wait.div_ceil(1000).to_string());
         }
         head.length(body.len()).end();

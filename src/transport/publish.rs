@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::answer::Refusal;
+use super::answer::{Overload, Refusal};
 use super::route::Publication;
 use super::service::Service;
 use crate::hub::{Id, Tick, TopicKey};
@@ -21,7 +21,7 @@ pub fn publish(
             "The data is not valid UTF-8, which is all that an event stream can carry.",
         )
     })?;
-    let room = |_| Refusal::passing("All topics are in use, and there may be no more.", false);
+    let room = |_| Refusal::overloaded(Overload::Topics, false);
     let Publication { topic, event, lines } = publication;
     let mut json = Vec::with_capacity(64);
     if !lines {

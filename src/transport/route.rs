@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::access::{Access, Origin};
-use super::answer::{Refusal, Terms};
+use super::answer::{Overload, Refusal, Terms};
 use super::compression::{self, Context};
 use super::socket::Opening;
 use crate::hub::Since;
@@ -103,7 +103,7 @@ pub struct Rules<'a> {
     /// Whether one more connection to `/echo` may keep a window.
     pub echo_context: Context,
     /// Why no follower and no publish is taken now, if none is.
-    pub overload: Option<&'static str>,
+    pub overload: Option<Overload>,
 }
 
 const READ_ONLY: &str = "GET, HEAD, OPTIONS";
@@ -420,7 +420,7 @@ impl<'b> Request<'_, '_, 'b> {
 
     fn refuse_overload(&self, event_stream: bool) -> Result<(), Refusal> {
         match self.rules.overload {
-            Some(reason) => Err(Refusal::passing(reason, event_stream).closing()),
+            Some(overload) => Err(Refusal::overloaded(overload, event_stream).closing()),
             None => Ok(()),
         }
     }

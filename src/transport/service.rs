@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::access::Access;
-use super::answer::{Moment, Refusal, Terms};
+use super::answer::{Moment, Overload, Refusal, Terms};
 use super::following::Following;
 use super::metrics::{self, Counters, Gauges};
 use super::poll::{Held, Poll};
@@ -130,7 +130,9 @@ impl Service {
         let (status, reply) = outcome.unwrap_or_else(|refusal| {
             // A stream that ends at once is followed by no further answer, as with any other stream.
             terms.persists &= !refusal.closes && !refusal.event_stream;
-            (refusal.write(out, &terms, self.policy.retry, moment), Reply::Done)
+            let status = refusal.write(out, &terms, self.policy.retry, moment);
+            self.counters.refuse(status, refusal.overload);
+            (status, Reply::Done)
         });
         Answered { status, reply, persists: terms.persists }
     }
@@ -243,9 +245,7 @@ impl Service {
         moment: &Moment<'_>,
     ) -> Result<(TopicKey, Placement), Refusal> {
         let opened = self.hub.open(topic, moment.tick);
-        let key = opened.map_err(|_| {
-            Refusal::passing("All topics are in use, and there may be no more.", event_stream)
-        })?;
+        let key = opened.map_err(|_| Refusal::overloaded(Overload::Topics, event_stream))?;
         let placement = self.hub.place(Some(key), since);
         self.counters.gaps += u64::from(placement.gap.is_some());
         Ok((key, placement))

@@ -37,8 +37,14 @@ fn metrics_are_prometheus_text() {
                 let (name, kind) = kind.split_once(' ').expect("a name and a type");
                 assert!(matches!(kind, "counter" | "gauge") && typed.insert(name), "{line}");
             } else {
-                let (name, value) = line.split_once(' ').expect("a name and a value");
-                assert!(is_name(name) && value.parse::<f64>().is_ok() && told.insert(name), "{line}");
+                let (series, value) = line.rsplit_once(' ').expect("a series and a value");
+                let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+                assert!(is_name(name) && value.parse::<f64>().is_ok() && told.insert(series), "{line}");
+                let labels = labels.strip_suffix('}').expect("the end of the labels");
+                for label in labels.split(',').filter(|label| !label.is_empty()) {
+                    let (name, value) = label.split_once("=\"").expect("a label and its value");
+                    assert!(is_name(name) && value.find('"') == Some(value.len() - 1), "{line}");
+                }
                 assert!(typed.contains(name) && helped.contains(name), "{line}");
             }
         }

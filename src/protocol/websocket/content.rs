@@ -33,6 +33,14 @@ impl Content {
         }
     }
 
+    /// The memory that they take, in bytes.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Text { text, .. } => text.capacity(),
+            Self::Binary(bytes) => bytes.capacity(),
+        }
+    }
+
     /// Appends `piece`; text is checked as far as it goes (§8.1).
     pub fn push(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
         match self {

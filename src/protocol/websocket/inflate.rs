@@ -32,6 +32,9 @@ impl fmt::Display for InvalidDeflate {
 
 impl std::error::Error for InvalidDeflate {}
 
+/// What a stream of zlib's takes: its own window of 32 KiB, and its tables.
+const STREAM_BYTES: usize = 48 << 10;
+
 /// The receiving half of one connection's compression.
 #[derive(Debug)]
 pub struct Inflater {
@@ -52,6 +55,11 @@ impl Inflater {
     /// At the start of a connection, or, without context takeover, between any two messages of it. It holds no memory.
     pub const fn new(direction: Direction) -> Self {
         Self { direction, window: VecDeque::new(), stream: None }
+    }
+
+    /// The memory that it takes, in bytes: its window, and while a message is under way some 48 KiB of zlib's.
+    pub fn memory(&self) -> usize {
+        self.window.capacity() + if self.stream.is_some() { STREAM_BYTES } else { 0 }
     }
 
     /// Inflates the next piece of a message's payload, and hands what it gives to `sink` as it comes, a few KiB at a time.

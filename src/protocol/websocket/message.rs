@@ -184,6 +184,15 @@ impl Receiver {
             && !self.inflater.as_ref().is_some_and(Inflater::has_context)
     }
 
+    /// How much memory it takes beside itself, in bytes: the message under way, and the state of its decompression.
+    pub fn memory(&self) -> usize {
+        let content = match &self.message {
+            Message::Between => 0,
+            Message::Assembling { content, .. } | Message::Delivered(content) => content.memory(),
+        };
+        content + self.inflater.as_ref().map_or(0, Inflater::memory)
+    }
+
     fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Option<Complete>), Failure> {
         let mut consumed = 0;
         loop {

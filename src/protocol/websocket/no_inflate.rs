@@ -13,6 +13,10 @@ impl Inflater {
         match *self {}
     }
 
+    pub fn memory(&self) -> usize {
+        match *self {}
+    }
+
     pub fn has_context(&self) -> bool {
         match *self {}
     }
