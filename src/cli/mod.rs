@@ -1,5 +1,6 @@
 //! The command: from arguments to a running server.
 
+mod listen;
 mod options;
 mod serve;
 

@@ -298,7 +298,7 @@ const ROWS: &[Row] = &[
     number!(
         "write-timeout",
         "SECONDS",
-        "for a client to take anything of what it is owed",
+        "for a client to take anything of what it is owed; for its machine to acknowledge it, twice that",
         1,
         DAY,
         write_timeout
@@ -371,8 +371,8 @@ pub fn help() -> String {
     for (option, default, help) in rows.chain([("--help".into(), String::new(), "this table")]) {
         // Writing to a String can't fail.
         let _ = match &*default {
-            "" => writeln!(out, "  {option:<28}  {help}"),
-            default => writeln!(out, "  {option:<28}  {help} [{default}]"),
+            "" => writeln!(out, "  {option:<30}  {help}"),
+            default => writeln!(out, "  {option:<30}  {help} [{default}]"),
         };
     }
     out

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
+use super::listen::listen;
 use super::options::{self, Asked};
 use crate::server::{Options, Server};
 
@@ -33,7 +34,9 @@ fn serve(options: Options) -> io::Result<()> {
     for signal in [SIGTERM, SIGINT] {
         pipe::register(signal, told.try_clone()?)?;
     }
-    let server = Server::bind(options, Some(stop))?;
+    // The write timeout goes first wherever the client's machine answers at all.
+    let listener = listen(options.listen, options.write_timeout.saturating_mul(2))?;
+    let server = Server::with_listener(listener, options, Some(stop))?;
     let mut out = io::stdout();
     writeln!(out, "listening on http://{}", server.local_addr())?;
     out.flush()?;
