@@ -18,6 +18,7 @@ mod events;
 mod gaps;
 mod layers;
 mod origins;
+mod operating;
 mod overload;
 mod polls;
 mod publishing;
