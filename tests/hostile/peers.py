@@ -87,9 +87,10 @@ def nginx(directory):
 def find():
     path = os.environ["PATH"] + ":/usr/sbin"
     if not shutil.which("nginx", path=path):
-        # nginx-core is nginx without its modules; nothing is to be started by the package.
+        # With this runlevel the package does not start a server of its own.
+        environment = os.environ | {"RUNLEVEL": "1"}
         subprocess.run(["apt-get", "update", "-qq"], check=True)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "nginx-light"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["apt-get", "install", "-y", "-qq", "nginx"], check=True, env=environment, stdout=subprocess.DEVNULL)
     command = shutil.which("nginx", path=path)
     if not command:
         sys.exit("tests/hostile/run: nginx can't be installed")
