@@ -2,6 +2,8 @@
 //! three ways (whole, byte by byte, with the next one behind it).
 
 mod harness;
+#[path = "../vectors/mod.rs"]
+mod vectors;
 
 mod beside;
 mod choice;
@@ -16,6 +18,7 @@ mod deadlines;
 mod echo;
 mod events;
 mod gaps;
+mod hostile;
 mod layers;
 mod origins;
 mod operating;

@@ -4,6 +4,7 @@
 
 mod connection;
 mod event_stream;
+pub mod hostile;
 #[cfg(feature = "cli")]
 mod program;
 mod request;
