@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use crate::wire::record::{Reader, is_recording};
@@ -269,9 +269,7 @@ impl Shown {
         let color = match asked.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => {
-                io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
-            }
+            Color::Auto => super::has_colors(&io::stdout()),
         };
         Self {
             form: asked.form,

@@ -6,7 +6,7 @@ mod options;
 mod serve;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -41,6 +41,11 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some(word) if !word.starts_with('-') => mistake(&format!("there is no subcommand {word:?}")),
         _ => serve::main(arguments),
     }
+}
+
+/// Whether colours are wanted there: on a terminal, unless `NO_COLOR` is set (no-color.org).
+fn has_colors(out: &impl IsTerminal) -> bool {
+    out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
 }
 
 /// Writes what was asked for on standard output, which may be closed or full.

@@ -7,8 +7,11 @@ use std::net::SocketAddr;
 use crate::hub::Tick;
 use crate::protocol::http::MAX_FIELD_LINES;
 use crate::protocol::http::fields::bearer;
-use crate::server::{LogForm, Options};
+use crate::server::{LogForm, Options, WireEndpoint};
 use crate::transport::access::is_origin;
+
+/// What can be chosen of the wire view, as the log calls it; `-` is all else.
+const TRANSPORTS: [&str; 6] = ["short-poll", "long-poll", "sse", "websocket", "publish", "-"];
 
 /// What an option takes, and how it is set. An error says what is wrong with the value.
 enum Take {
@@ -158,6 +161,53 @@ const ROWS: &[Row] = &[
             |_| "text".into(),
         ),
         help: "a line a request on standard error: text or json",
+    },
+    Row {
+        name: "wire",
+        take: Take::Nothing(|options| {
+            options.wire.print = true;
+            options.wire.endpoint = WireEndpoint::Everywhere;
+        }),
+        help: "each byte that passes is named on standard error; /wire is there elsewhere than on loopback, too",
+    },
+    Row {
+        name: "wire-only",
+        take: Take::Value(
+            "WHAT",
+            |options, text| {
+                if let Ok(connection) = text.parse() {
+                    options.wire.choice.connections.push(connection);
+                    return Ok(());
+                }
+                if !TRANSPORTS.contains(&text) {
+                    return Err(format!(
+                        "{text:?} is no connection's number and none of {}",
+                        TRANSPORTS.join(", ")
+                    ));
+                }
+                options.wire.choice.transports.push(text.to_owned());
+                Ok(())
+            },
+            |_| "any".into(),
+        ),
+        help: "a transport or a connection's number that is shown and recorded; may be given again",
+    },
+    Row {
+        name: "record",
+        take: Take::Value(
+            "FILE",
+            |options, text| {
+                options.wire.record = Some(text.into());
+                Ok(())
+            },
+            none,
+        ),
+        help: "all that passes is kept there, for barewire explain; secrets are hidden",
+    },
+    Row {
+        name: "no-wire",
+        take: Take::Nothing(|options| options.wire.endpoint = WireEndpoint::Nowhere),
+        help: "no /wire on loopback either",
     },
     number!("max-connections", "N", "connections at once", 1, ANY, max_connections),
     optional!(

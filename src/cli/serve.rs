@@ -15,7 +15,10 @@ use crate::server::{Options, Server};
 /// Serves until a signal ends it.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let options = match options::parse(arguments, options::defaults()) {
-        Ok(Asked::Serve(options)) => *options,
+        Ok(Asked::Serve(mut options)) => {
+            options.wire.color = super::has_colors(&io::stderr());
+            *options
+        }
         Ok(Asked::Help) => return super::say(&options::help()),
         Err(what) => return super::mistake(&what),
     };

@@ -54,6 +54,11 @@ impl Log {
         self.newest
     }
 
+    /// What its events weigh, in bytes, without their encodings.
+    pub fn weight(&self) -> usize {
+        self.segments.iter().map(Segment::log_weight).sum()
+    }
+
     /// The oldest kept event's sequence.
     pub fn oldest(&self) -> Option<Sequence> {
         self.segments.front().map(Segment::first_sequence)

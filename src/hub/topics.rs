@@ -287,6 +287,11 @@ impl Hub {
         }
     }
 
+    /// Drops the oldest segments of a topic until it has no more than `bytes`, or one segment.
+    pub fn trim_to(&mut self, key: TopicKey, bytes: usize, mut dropped: impl FnMut(Dropped)) {
+        while self.topic(key).log.weight() > bytes && self.drop_oldest(key, &mut dropped) {}
+    }
+
     /// What time asks for, once a second is enough: drops events over the age, and encodings that nobody has used for a minute.
     pub fn age(&mut self, now: Tick, mut dropped: impl FnMut(Dropped)) {
         if let Some(age) = self.limits.window_age {

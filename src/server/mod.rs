@@ -8,7 +8,8 @@
 //! 4. `requests` and `frames` — HTTP and WebSocket on a connection.
 //! 5. `delivery` — from the outbox and the log to the socket; `ending` — how it ends.
 //! 6. `outbox`, `wheel`, `slab`, `clock`, `memory`, `addresses`, `access_log` — what these stand on.
-//! 7. `rehearsal` — the same without sockets and with a clock that is moved by hand, for tests.
+//! 7. `watch` and `watch_output` — the wire view: a copy of what passes, for whoever looks.
+//! 8. `rehearsal` — the same without sockets and with a clock that is moved by hand, for tests.
 
 mod access_log;
 mod addresses;
@@ -28,33 +29,30 @@ mod requests;
 mod serving;
 mod slab;
 mod turn;
+mod watch;
+mod watch_output;
 mod wheel;
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use mio::net::{TcpListener, TcpStream, UnixStream};
-use mio::{Events, Interest, Poll, Token};
 
 pub use access_log::LogForm;
-pub use options::Options;
+pub use options::{Options, WireEndpoint, WireOptions};
 pub use rehearsal::{Rehearsal, Visitor};
+pub use watch::Choice;
 
 use access_log::AccessLog;
 use clock::Clock;
-use connections::Connections;
 use context::Context;
-use turn::Accepting;
+use turn::Loop;
+use watch::Watched;
 
-use crate::hub::{Epoch, Hub, Tick};
+use crate::hub::{Epoch, Hub};
 use crate::transport::Service;
-
-const LISTENER: Token = turn::special(0);
-const STOP: Token = turn::special(1);
-
-/// How many events one poll may tell of.
-const EVENTS: usize = 1024;
 
 /// A server that listens, and runs with [`Server::run`].
 ///
@@ -80,14 +78,14 @@ const EVENTS: usize = 1024;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Server {
-    poll: Poll,
-    events: Events,
-    listener: Option<TcpListener>,
+    turning: Turning,
     address: SocketAddr,
-    accepting: Accepting,
-    accepted_at: Tick,
-    stop: Option<UnixStream>,
-    connections: Connections<TcpStream>,
+}
+
+/// The loop over plain sockets, or over sockets that are watched: who may not be looked at pays nothing for it.
+enum Turning {
+    Plain(Loop<TcpStream>),
+    Watched(Loop<Watched<TcpStream>>),
 }
 
 impl Server {
@@ -95,7 +93,8 @@ impl Server {
     /// second one makes it return at once.
     ///
     /// # Errors
-    /// Those of the operating system: the address is in use, or not this machine's, or out of descriptors.
+    /// Those of the operating system: the address is in use, or not this machine's, or out of descriptors; the file to record
+    /// to can't be written.
     pub fn bind(options: Options, stop: Option<std::os::unix::net::UnixStream>) -> io::Result<Server> {
         let listener = TcpListener::bind(options.listen)?;
         Server::on(listener, options, stop)
@@ -105,7 +104,7 @@ impl Server {
     /// what is set on it.
     ///
     /// # Errors
-    /// Those of the operating system: out of descriptors.
+    /// Those of the operating system: out of descriptors; the file to record to can't be written.
     pub fn with_listener(
         listener: std::net::TcpListener,
         options: Options,
@@ -116,42 +115,48 @@ impl Server {
     }
 
     fn on(
-        mut listener: TcpListener,
+        listener: TcpListener,
         mut options: Options,
         stop: Option<std::os::unix::net::UnixStream>,
     ) -> io::Result<Server> {
-        let poll = Poll::new()?;
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        let stop = stop.map(|stop| -> io::Result<UnixStream> {
-            stop.set_nonblocking(true)?;
-            let mut stop = UnixStream::from_std(stop);
-            poll.registry().register(&mut stop, STOP, Interest::READABLE)?;
-            Ok(stop)
-        });
-        let stop = stop.transpose()?;
         let address = listener.local_addr()?;
-        options.policy.access.loopback_only = address.ip().is_loopback();
+        let is_loopback = address.ip().is_loopback();
+        options.policy.access.loopback_only = is_loopback;
+        options.policy.access.wire = options.wire.access(is_loopback);
+        let stop =
+            stop.map(|stop| stop.set_nonblocking(true).map(|()| UnixStream::from_std(stop))).transpose()?;
 
         // The standard library seeds its hashers from the system; an epoch must differ from others, and is no secret.
         let random = RandomState::new();
         let hub = Hub::new(Epoch::from_random(random.hash_one("epoch")), options.hub.clone());
         let service = Service::new(hub, options.policy.clone());
         let log = AccessLog::new(options.log, Box::new(io::stderr()));
+        let watch = options.wire.watch(is_loopback)?;
         let cx = Context::new(service, options, Clock::start(), log, random.hash_one("jitter"));
-        Ok(Server {
-            poll,
-            events: Events::with_capacity(EVENTS),
-            listener: Some(listener),
-            address,
-            accepting: Accepting::Done,
-            accepted_at: Tick::default(),
-            stop,
-            connections: Connections::new(cx),
-        })
+        let turning = match watch {
+            None => Turning::Plain(Loop::new(listener, stop, cx, Box::new(|stream| stream), None)?),
+            Some(watch) => {
+                let watching = Rc::clone(&watch);
+                let wrap = Box::new(move |stream| Watched::new(stream, &watching));
+                Turning::Watched(Loop::new(listener, stop, cx, wrap, Some(watch))?)
+            }
+        };
+        Ok(Server { turning, address })
     }
 
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Runs until it is told to stop and all connections have ended, or their time is over.
+    ///
+    /// # Errors
+    /// Those of the poll itself. What happens on one connection ends that connection only.
+    pub fn run(self) -> io::Result<()> {
+        match self.turning {
+            Turning::Plain(turning) => turning.run(),
+            Turning::Watched(turning) => turning.run(),
+        }
     }
 }

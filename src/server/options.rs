@@ -1,11 +1,19 @@
 //! Every bound and every time of the server, with its default.
 
+use std::cell::RefCell;
+use std::fs::File;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::rc::Rc;
 
 use super::access_log::LogForm;
+use super::watch::{Choice, Watch};
+use super::watch_output::Outputs;
 use crate::hub;
 use crate::protocol::http::HeadLimits;
 use crate::transport::Policy;
+use crate::transport::wire_view::WireAccess;
 
 /// What a server is started with. Times are in seconds.
 #[derive(Clone, Debug)]
@@ -60,6 +68,59 @@ pub struct Options {
     pub drain_timeout: u32,
     /// How requests are logged on standard error.
     pub log: LogForm,
+    /// Who sees the bytes that pass, and how.
+    pub wire: WireOptions,
+}
+
+/// Where the wire view can be followed as an event stream, at `/wire`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WireEndpoint {
+    /// Nowhere.
+    Nowhere,
+    /// On a server that listens on loopback only.
+    #[default]
+    OnLoopback,
+    /// Elsewhere too, by those who bring the follow token.
+    Everywhere,
+}
+
+/// Who sees the bytes that pass, and how. Secrets are hidden in all of it.
+#[derive(Clone, Debug, Default)]
+pub struct WireOptions {
+    /// Where the page, and whoever asks for `/wire`, sees them.
+    pub endpoint: WireEndpoint,
+    /// They are shown on standard error.
+    pub print: bool,
+    /// In colours.
+    pub color: bool,
+    /// Which of them are shown, and recorded.
+    pub choice: Choice,
+    /// The file that they are recorded in.
+    pub record: Option<PathBuf>,
+}
+
+impl WireOptions {
+    /// Who may follow `/wire` on a server that listens on loopback only, or not.
+    pub(super) fn access(&self, is_loopback: bool) -> WireAccess {
+        match (self.endpoint, is_loopback) {
+            (WireEndpoint::Nowhere, _) | (WireEndpoint::OnLoopback, false) => WireAccess::Nobody,
+            (_, true) => WireAccess::Loopback,
+            (WireEndpoint::Everywhere, false) => WireAccess::Token,
+        }
+    }
+
+    /// The watch, if anybody may ever look.
+    pub(super) fn watch(&self, is_loopback: bool) -> io::Result<Option<Rc<RefCell<Watch>>>> {
+        let mut outputs = Outputs::default();
+        if self.print {
+            outputs = outputs.print_to(Box::new(io::stderr()), self.color);
+        }
+        if let Some(path) = &self.record {
+            outputs = outputs.record_to(Box::new(File::create(path)?));
+        }
+        let may_look = outputs.is_any() || self.access(is_loopback) != WireAccess::Nobody;
+        Ok(may_look.then(|| Rc::new(RefCell::new(Watch::new(self.choice.clone(), outputs)))))
+    }
 }
 
 impl Default for Options {
@@ -89,6 +150,7 @@ impl Default for Options {
             linger: 2,
             drain_timeout: 10,
             log: LogForm::Off,
+            wire: WireOptions::default(),
         }
     }
 }

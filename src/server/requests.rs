@@ -92,6 +92,7 @@ impl<S: ByteStream> Connection<S> {
             path: head.target.path().map_or("*", |(path, _)| path).into(),
             transport: plan.as_ref().map_or("-", Plan::transport),
         };
+        self.stream.carries(label.transport);
         let framing = match framing {
             Ok(framing) => framing,
             Err(error) => {
@@ -128,7 +129,11 @@ impl<S: ByteStream> Connection<S> {
             cx.out.extend_from_slice(http::CONTINUE);
         }
         self.due_in(cx.options.body_timeout, cx);
-        let label = if cx.log.is_on() { label.into_owned() } else { Label::unknown() };
+        let label = if cx.log.is_on() {
+            label.into_owned()
+        } else {
+            Label { transport: label.transport, ..Label::unknown() }
+        };
         let plan = plan.map(Plan::into_owned);
         let body = PendingBody { reader, content: Vec::new(), plan, terms, label };
         self.busy().partial = Partial::Body(Box::new(body));
@@ -194,6 +199,7 @@ impl<S: ByteStream> Connection<S> {
         cx: &mut Context,
     ) {
         // An answer that ends the server's life, or a connection too many, says that it is the last.
+        self.stream.carries(label.transport);
         self.requests = self.requests.saturating_add(1);
         let is_last = cx.options.requests.is_some_and(|most| self.requests >= most);
         terms.persists &= !cx.gauges.draining && self.surplus.is_none() && !is_last;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::wire_view::WireAccess;
 use crate::protocol::http::{Query, RequestHead, fields, host_and_port};
 
 /// Who may publish and follow, and from which pages.
@@ -15,6 +16,8 @@ pub struct Access {
     pub allowed_origins: Vec<String>,
     /// The server listens on loopback only, so a name that is not loopback's can only mean DNS rebinding.
     pub loopback_only: bool,
+    /// Who may follow the wire view.
+    pub wire: WireAccess,
 }
 
 /// From where a request says that it comes.

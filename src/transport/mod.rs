@@ -22,6 +22,7 @@ pub mod route;
 mod service;
 pub mod socket;
 pub mod stream;
+pub mod wire_view;
 
 pub use following::Following;
 pub use service::{Answered, Policy, Reply, Service};

@@ -6,6 +6,7 @@ use super::access::{Access, Origin};
 use super::answer::{Overload, Refusal, Terms};
 use super::compression::{self, Context};
 use super::socket::Opening;
+use super::wire_view;
 use crate::hub::Since;
 use crate::page;
 use crate::protocol::http::{Method, RequestHead, Status, Target, Version, fields};
@@ -108,7 +109,7 @@ pub struct Rules<'a> {
 
 const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 const TOPIC: &str = "GET, HEAD, POST, OPTIONS";
-const SOCKET_ONLY: &str = "GET, OPTIONS";
+const GET_ONLY: &str = "GET, OPTIONS";
 const SERVER: &str = "GET, HEAD, POST, OPTIONS";
 
 /// The fields of 426 (RFC 9110 §15.5.22, RFC 6455 §4.4).
@@ -157,6 +158,7 @@ impl Plan<'_> {
         match self {
             Plan::Poll { wait: None, .. } => "short-poll",
             Plan::Poll { wait: Some(_), .. } => "long-poll",
+            Plan::Stream { topic, .. } if topic == wire_view::TOPIC => wire_view::TRANSPORT,
             Plan::Stream { .. } => "sse",
             Plan::Socket { .. } | Plan::Echo { .. } => "websocket",
             Plan::Publish(_) => "publish",
@@ -206,7 +208,8 @@ impl<'b> Request<'_, '_, 'b> {
             "*" => self.on(SERVER, |_| Err(not_found())),
             "/health" => self.on(READ_ONLY, |_| Ok(Plan::Health)),
             "/metrics" => self.on(READ_ONLY, |_| Ok(Plan::Metrics)),
-            "/echo" => self.on(SOCKET_ONLY, |request| request.echo()),
+            "/echo" => self.on(GET_ONLY, |request| request.echo()),
+            "/wire" => self.on(GET_ONLY, |request| request.wire()),
             _ => match path.strip_prefix("/topics/") {
                 Some(name) => self.on(TOPIC, |request| request.topic(topic_name(name)?)),
                 None => {
@@ -242,7 +245,7 @@ impl<'b> Request<'_, '_, 'b> {
         // RFC 9110 §15.5.6: 405 names what is allowed.
         let fields: &[(&str, &str)] = match allow {
             READ_ONLY => &[("Allow", READ_ONLY)],
-            SOCKET_ONLY => &[("Allow", SOCKET_ONLY)],
+            GET_ONLY => &[("Allow", GET_ONLY)],
             _ => &[("Allow", TOPIC)],
         };
         let detail = format!("This target knows {allow} (RFC 9110 §15.5.6).");
@@ -288,6 +291,15 @@ impl<'b> Request<'_, '_, 'b> {
             preferred: preferred && wait.is_some(),
             if_none_match: self.if_none_match(),
         })
+    }
+
+    /// The wire view is an event stream, whatever `Accept` says: it is there for looking at.
+    fn wire(&self) -> Result<Plan<'b>, Refusal> {
+        self.refuse_foreign()?;
+        wire_view::admit(self.rules.access.wire, self.rules.access, self.head)?;
+        require(self.rules.access.rights(self.head, &self.query).follow)?;
+        self.refuse_overload(true)?;
+        Ok(Plan::Stream { topic: wire_view::TOPIC.into(), since: self.since(Since::Now) })
     }
 
     fn echo(&self) -> Result<Plan<'b>, Refusal> {
