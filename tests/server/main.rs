@@ -30,3 +30,4 @@ mod sockets;
 mod streams;
 mod tokens;
 mod topics;
+mod wire;

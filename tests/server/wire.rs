@@ -1,0 +1,241 @@
+//! The wire view: what passes is named, who may look, and what is hidden.
+
+use std::collections::HashMap;
+
+use barewire::server::WireEndpoint;
+use serde_json::Value;
+
+use crate::harness::{
+    EventStream, Opcode, Program, Request, Server, WebSocket, eventually, masked_frame, run,
+};
+
+/// Somebody who looks at the wire.
+struct Viewer {
+    stream: EventStream,
+    spans: HashMap<u64, Vec<Value>>,
+    ended: Vec<u64>,
+}
+
+impl Viewer {
+    fn of(server: &Server) -> Viewer {
+        Viewer::with(server, &Request::get("/wire"))
+    }
+
+    fn with(server: &Server, request: &Request) -> Viewer {
+        let mut stream = server.event_stream(request);
+        assert_eq!(stream.first_block().1, None);
+        // What is asked for now is answered in a later turn than the one in which the view began.
+        server.ask(&Request::get("/health"));
+        Viewer { stream, spans: HashMap::new(), ended: Vec::new() }
+    }
+
+    /// Looks until the spans of some connection are `enough`, and returns that connection.
+    fn until(&mut self, enough: impl Fn(&[Value]) -> bool) -> u64 {
+        loop {
+            if let Some((connection, _)) = self.spans.iter().find(|(_, spans)| enough(spans)) {
+                return *connection;
+            }
+            self.next();
+        }
+    }
+
+    fn next(&mut self) {
+        let event = self.stream.event().expect("the view goes on");
+        assert_eq!(event.event, "passed");
+        let passed: Value = serde_json::from_str(&event.data).expect("JSON");
+        let connection = passed["connection"].as_u64().expect("a number");
+        match passed["spans"].as_array() {
+            Some(spans) => self.spans.entry(connection).or_default().extend(spans.clone()),
+            None => self.ended.push(connection),
+        }
+    }
+
+    /// The bytes of one side, each in exactly one span.
+    fn bytes(&self, connection: u64, side: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for span in self.spans[&connection].iter().filter(|span| span["side"] == side) {
+            assert_eq!(span["offset"], bytes.len(), "{span}");
+            let hex = span["bytes"].as_str().expect("hexadecimal digits");
+            bytes.extend(
+                (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")),
+            );
+        }
+        bytes
+    }
+}
+
+fn named(spans: &[Value], field: &str, value: &str) -> bool {
+    spans.iter().any(|span| span["field"] == field && span["value"] == value)
+}
+
+fn ends_with_health(spans: &[Value]) -> bool {
+    named(spans, "request-target", "/topics/a") && spans.iter().any(|span| span["side"] == "server")
+}
+
+#[test]
+fn a_request_and_its_answer_are_shown_byte_by_byte_and_secrets_as_stars() {
+    let server = Server::start();
+    let mut viewer = Viewer::of(&server);
+    let request =
+        Request::post("/topics/a?access_token=hush", "hello").field("Authorization", "Bearer secret");
+    let mut connection = server.begin(&request);
+    let answer = connection.response();
+    assert_eq!(answer.status, 201);
+    let seen = viewer.until(|spans| {
+        named(spans, "request-target", "/topics/a?access_token=****")
+            && spans.iter().any(|span| span["side"] == "server")
+    });
+    let sent = String::from_utf8(request.bytes()).expect("text");
+    let sent = sent.replace("hush", "****").replace("Bearer secret", "*************");
+    assert_eq!(String::from_utf8(viewer.bytes(seen, "client")).expect("text"), sent);
+    let answered = String::from_utf8(viewer.bytes(seen, "server")).expect("text");
+    assert!(
+        answered.starts_with("HTTP/1.1 201 Created\r\n") && answered.ends_with(answer.text()),
+        "{answered}"
+    );
+}
+
+#[test]
+fn each_transport_s_bytes_of_an_event_are_named() {
+    let server = Server::start();
+    let mut viewer = Viewer::of(&server);
+    let mut stream = server.event_stream(&Request::event_stream("/topics/a"));
+    let mut socket = server.web_socket(&Request::handshake("/topics/a"));
+    socket.hello();
+    let mut poll = server.begin(&Request::get("/topics/a?wait=20"));
+    server.await_metric("barewire_long_polls_held_total", 1);
+    server.publish("/topics/a", "hello");
+    assert_eq!((stream.data(), poll.response().events()[0].data.clone()), ("hello".into(), "hello".into()));
+    let json = socket.text();
+    viewer.until(|spans| named(spans, "field value", "hello"));
+    viewer.until(|spans| named(spans, "Payload Data", &json));
+    viewer.until(|spans| {
+        spans.iter().any(|span| {
+            span["side"] == "server"
+                && span["value"].as_str().is_some_and(|value| value.starts_with("{\"events\":[{"))
+        })
+    });
+}
+
+#[test]
+fn what_began_before_anybody_looked_is_named_from_the_next_event_on() {
+    let server = Server::start();
+    let mut stream = server.event_stream(&Request::event_stream("/topics/a"));
+    stream.first_block();
+    let mut socket = server.web_socket(&Request::handshake("/topics/a"));
+    socket.hello();
+    let mut viewer = Viewer::of(&server);
+    server.publish("/topics/a", "late");
+    stream.data();
+    let json = socket.text();
+    let streams = viewer.until(|spans| named(spans, "field value", "late"));
+    assert!(named(&viewer.spans[&streams], "field name", "data"));
+    let sockets = viewer.until(|spans| named(spans, "Payload Data", &json));
+    assert!(named(&viewer.spans[&sockets], "FIN, RSV1-3, opcode", "FIN, text"));
+    for connection in [streams, sockets] {
+        assert!(viewer.spans[&connection].iter().all(|span| span.get("wrong").is_none()));
+    }
+}
+
+#[test]
+fn the_view_is_not_shown_in_itself() {
+    let server = Server::start();
+    let mut viewer = Viewer::of(&server);
+    let second = Viewer::of(&server);
+    server.publish("/topics/a", "x");
+    viewer.until(ends_with_health);
+    drop(second);
+    server.publish("/topics/a", "y");
+    viewer.until(|spans| named(spans, "request-target", "/topics/a") && !named(spans, "content", "x"));
+    let all: Vec<&Value> = viewer.spans.values().flatten().collect();
+    assert!(all.iter().all(|span| span["value"] != "/wire" && span["value"] != "passed"));
+}
+
+#[test]
+fn a_long_payload_is_shortened_and_its_length_told() {
+    let server = Server::start();
+    let mut viewer = Viewer::of(&server);
+    let mut socket = server.web_socket(&Request::handshake("/echo"));
+    socket.connection().send(masked_frame(true, Opcode::Binary, &vec![0; 1 << 20]));
+    assert_eq!(socket.frame().expect("the echo").payload.len(), 1 << 20);
+    socket.send(Opcode::Text, "end");
+    socket.text();
+    let seen = viewer.until(|spans| spans.iter().filter(|span| span["value"] == "end").count() >= 2);
+    let spans = &viewer.spans[&seen];
+    for side in ["client", "server"] {
+        let of_side = spans.iter().filter(|span| span["side"] == side);
+        let shown: usize = of_side
+            .clone()
+            .filter(|span| span["field"] == "Payload Data" && span["value"] != "end")
+            .map(|span| {
+                span["more"]
+                    .as_u64()
+                    .map_or_else(|| span["bytes"].as_str().map_or(0, str::len) / 2, |more| more as usize)
+            })
+            .sum();
+        assert_eq!(shown, 1 << 20, "{side}");
+        assert!(of_side.count() < 100);
+    }
+}
+
+#[test]
+fn on_loopback_only_its_own_names_may_look() {
+    let server = Server::start();
+    for host in ["evil.example", "evil.example:80", "localhost.evil.example"] {
+        server.ask(&Request::get("/wire").host(host)).assert_problem(403);
+    }
+    server.ask(&Request::get("/wire").field("Origin", "http://evil.example")).assert_problem(403);
+    for host in ["localhost", "localhost:8080", "127.0.0.1", "[::1]:8080", "a.localhost"] {
+        Viewer::with(&server, &Request::get("/wire").host(host));
+    }
+    let server = Server::with(|options| options.wire.endpoint = WireEndpoint::Nowhere);
+    server.ask(&Request::get("/wire")).assert_problem(404);
+    let server = Server::with(|options| options.policy.access.follow_token = Some("t".into()));
+    server.ask(&Request::get("/wire")).assert_problem(401);
+    Viewer::with(&server, &Request::get("/wire?access_token=t"));
+}
+
+#[test]
+fn elsewhere_it_has_to_be_asked_for_and_needs_the_follow_token() {
+    let anywhere = |endpoint, token: Option<&str>| {
+        Server::with(|options| {
+            options.listen = ([0, 0, 0, 0], 0).into();
+            options.wire.endpoint = endpoint;
+            options.policy.access.follow_token = token.map(Into::into);
+        })
+    };
+    let server = anywhere(WireEndpoint::OnLoopback, Some("t"));
+    server.ask(&Request::get("/wire?access_token=t")).assert_problem(404);
+    let server = anywhere(WireEndpoint::Everywhere, None);
+    server.ask(&Request::get("/wire")).assert_problem(403);
+    let server = anywhere(WireEndpoint::Everywhere, Some("t"));
+    server.ask(&Request::get("/wire")).assert_problem(401);
+    server.ask(&Request::get("/wire?access_token=no")).assert_problem(401);
+    Viewer::with(&server, &Request::get("/wire?access_token=t").host("public.example"));
+}
+
+#[test]
+fn the_command_shows_it_on_standard_error_and_records_it_for_explain() {
+    let file = std::env::temp_dir().join(format!("barewire-wire-{}.txt", std::process::id()));
+    let path = file.to_str().expect("UTF-8");
+    let program = Program::start(&["--quiet", "--wire", "--record", path, "--wire-only", "websocket"]);
+    assert_eq!(program.ask(&Request::post("/topics/a", "first")).status, 201);
+    let mut socket = WebSocket::open(program.begin(&Request::handshake("/topics/a?since=start")), false);
+    socket.hello();
+    assert!(socket.text().contains("first"));
+    drop(socket);
+    eventually(|| std::fs::read_to_string(path).is_ok_and(|recorded| recorded.contains(" end\n")));
+    let (status, _, shown) = program.end();
+    assert!(status.success());
+    for (field, value) in [("request-target", "/topics/a?since=start"), ("Payload Data", "first")] {
+        assert!(shown.lines().any(|line| line.contains(field) && line.contains(value)), "{field}: {shown}");
+    }
+    assert!(!shown.contains("POST"), "a publish was not chosen: {shown}");
+    let explained = run(&["explain", path]);
+    std::fs::remove_file(path).expect("it was there");
+    let explained = String::from_utf8(explained.stdout).expect("UTF-8");
+    assert!(explained.contains("Sec-WebSocket-Accept") && explained.contains("first"), "{explained}");
+    for arguments in [&["--wire-only", "carrier-pigeon"][..], &["--record", "/nowhere/at/all"]] {
+        assert!(!run(arguments).status.success(), "{arguments:?}");
+    }
+}
