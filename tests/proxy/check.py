@@ -42,6 +42,7 @@ BREAKS = {
         ("mute", EventStream): "no: cut",
         ("mute", WebSocket): "no: cut",
         ("leaves", LongPoll): "no: at its answer",
+        ("leaves", EventStream): "no: at the next write",
         "old": "no",
         "token": "no: it is there",
         "requests": "no",
