@@ -153,10 +153,6 @@ class Front:
         if self.process:
             stop(self.process)
 
-    def restart(self):
-        self.stop()
-        self.start()
-
     def reload(self):
         """As `systemctl reload` does it. Returns the processes that served until then."""
         old = children(self.process.pid)
