@@ -1,6 +1,8 @@
 """check.py PROGRAM WORK [--update]: see tests/proxy/run."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -60,6 +62,15 @@ def main():
     print(f"nginx {versions[0]}, HAProxy {versions[1]}; a minute and a half of silences", flush=True)
 
     trials = {kind: Trials(kind, program, work / kind.replace(" ", "-"), certificate) for kind in FRONTS}
+
+    def cut_short(*_):
+        for trial in trials.values():
+            for what in list(trial.running):
+                what.stop()
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, cut_short)
+    signal.signal(signal.SIGINT, cut_short)
     threads = [threading.Thread(target=trial.run) for trial in trials.values()]
     start = time.monotonic()
     for thread in threads:
