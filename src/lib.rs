@@ -50,3 +50,4 @@ pub mod page;
 pub mod protocol;
 pub mod server;
 pub mod transport;
+pub mod wire;

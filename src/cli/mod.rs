@@ -1,5 +1,6 @@
-//! The command: from arguments to a running server.
+//! The command: from arguments to a running server, or to an explanation.
 
+mod explain;
 mod listen;
 mod options;
 mod serve;
@@ -12,8 +13,10 @@ const USAGE: &str = "\
 barewire: real-time from the bare socket up
 
 Usage: barewire [serve] [OPTION]...
+       barewire explain [OPTION]... [FILE]
 
   serve    one topic over short polling, long polling, Server-Sent Events and WebSockets
+  explain  what each byte is that a client or a server has sent; see barewire explain --help
 
 Without a subcommand it serves. --version says which barewire this is.
 ";
@@ -28,6 +31,10 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some("serve") => {
             arguments.next();
             serve::main(arguments)
+        }
+        Some("explain") => {
+            arguments.next();
+            explain::main(arguments)
         }
         Some("--help" | "-h" | "help") => say(&format!("{USAGE}\n{}", options::help())),
         Some("--version" | "-V") => say(concat!("barewire ", env!("CARGO_PKG_VERSION"), "\n")),

@@ -123,6 +123,24 @@ pub fn negotiate<'a>(
     Ok(accepted)
 }
 
+/// All offers of permessage-deflate that could be accepted, in the client's order.
+///
+/// `lines` are those of [`negotiate`], and what it passes over is left out here too.
+///
+/// # Errors
+///
+/// [`ExtensionError::Grammar`] if a line is no list of extensions at all.
+pub fn offers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Offer>, ExtensionError> {
+    let mut offers = Vec::new();
+    for line in lines {
+        for extension in Extensions::of(line)? {
+            let Extension { name, offer } = extension?;
+            offers.extend(offer.ok().filter(|_| name == PERMESSAGE_DEFLATE));
+        }
+    }
+    Ok(offers)
+}
+
 /// What a server answers to an offer: no more than each side wants.
 fn answer(offer: &Offer, wishes: &ServerWishes) -> Agreement {
     // A window is named where it has to be: if the offer named it, or if it is less than all.

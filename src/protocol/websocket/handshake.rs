@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
 /// What every server appends to the client's key: no other protocol's answer looks like it (§1.3).
-const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+pub const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The only version there is (§4.1, item 9 of the client's requirements).
 const VERSION: &[u8] = b"13";
@@ -18,11 +18,15 @@ const VERSION: &[u8] = b"13";
 /// The length of a `Sec-WebSocket-Key`: 16 bytes in base64 (§4.1).
 const KEY_LENGTH: usize = 24;
 
-/// The value of `Sec-WebSocket-Accept` (§4.2.2, item 5.4).
+/// The SHA-1 of the key and the [`GUID`] behind it (§4.2.2, item 5.4).
+pub fn key_digest(key: &[u8]) -> [u8; 20] {
+    Sha1::new().chain_update(key).chain_update(GUID).finalize().into()
+}
+
+/// The value of `Sec-WebSocket-Accept`: the [`key_digest`] in base64 (§4.2.2, item 5.4).
 pub fn accept_key(key: &[u8]) -> [u8; 28] {
-    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
     let mut accept = [0; 28];
-    let written = STANDARD.encode_slice(digest, &mut accept);
+    let written = STANDARD.encode_slice(key_digest(key), &mut accept);
     // SHA-1 gives 20 bytes, and base64 makes 4 characters of each 3 begun: 28.
     written.expect("20 bytes are 28 in base64");
     accept

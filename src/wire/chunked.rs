@@ -1,0 +1,284 @@
+//! The chunked transfer coding (RFC 9112 §7.1).
+
+use super::body::Content;
+use super::cut::{Cutter, Part, Progress, broken};
+use super::field_line;
+use super::line::{self, CRLF, Line, Next};
+use super::secrets;
+use super::section::Section;
+use super::span::{Kind, Wrong};
+use crate::protocol::http::fields::{is_control, is_tchar};
+
+const CHUNKED: Section = Section::rfc(9112, "7.1");
+const EXTENSION: Section = Section::rfc(9112, "7.1.1");
+
+const SIZE: Part =
+    Part::new("chunk-size", Kind::Length, CHUNKED, "How many bytes of data follow, in hexadecimal digits.");
+const DATA: Part = Part::new("chunk-data", Kind::Payload, CHUNKED, "A part of the body's content.");
+const NO_SIZE: Part = Part::new("chunk-size", Kind::Opaque, CHUNKED, "This should be the size of a chunk.");
+const DATA_END: Part =
+    Part::new("CRLF", Kind::Separator, CHUNKED, "Behind the data; it is not counted in chunk-size.");
+const NO_DATA_END: Part = Part::new("CRLF", Kind::Opaque, CHUNKED, "This should be a CRLF.");
+const END: Part = Part::new(
+    "CRLF",
+    Kind::Control,
+    Section::rfc(9112, "7.1.2"),
+    "The empty line behind the trailer section ends the body.",
+);
+const BWS: Part = Part::new(
+    "BWS",
+    Kind::Separator,
+    Section::rfc(9110, "5.6.3"),
+    "Bad white space: only there for those who have always sent it.",
+);
+const SEMICOLON: Part = Part::new(";", Kind::Separator, EXTENSION, "A chunk extension follows.");
+const EXTENSION_NAME: Part = Part::new("chunk-ext-name", Kind::Name, EXTENSION, "The name of an extension.");
+const EQUALS: Part = Part::new("=", Kind::Separator, EXTENSION, "The value of the extension follows.");
+const EXTENSION_VALUE: Part =
+    Part::new("chunk-ext-val", Kind::Value, EXTENSION, "The value of an extension.");
+const NO_EXTENSION: Part =
+    Part::new("chunk-ext", Kind::Opaque, EXTENSION, "This should be a chunk extension.");
+
+/// The state of a chunked body.
+#[derive(Debug)]
+pub(super) struct Chunked {
+    awaiting: Awaiting,
+    /// The trailer section's last line had a secret in it, which a folded line would continue.
+    is_secret: bool,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug)]
+enum Awaiting {
+    SizeLine,
+    Data { left: u64 },
+    DataEnd,
+    Trailer { lines: usize },
+}
+
+impl Chunked {
+    pub fn new() -> Self {
+        Self { awaiting: Awaiting::SizeLine, is_secret: false }
+    }
+
+    pub fn advance(&mut self, cutter: &mut Cutter, content: &mut Content, length: &mut u64) -> Progress {
+        loop {
+            match self.awaiting {
+                Awaiting::SizeLine | Awaiting::Trailer { .. } => {
+                    let line = match line::next(cutter) {
+                        Next::Awaited | Next::Nothing => return Progress::More,
+                        Next::TooLong => {
+                            return Progress::Lost("A line is longer than what the view waits for.");
+                        }
+                        Next::Line(line) => line,
+                    };
+                    if let Awaiting::Trailer { lines } = self.awaiting {
+                        if self.trailer(cutter, line, lines) {
+                            return Progress::Done;
+                        }
+                        continue;
+                    }
+                    match size_line(cutter, line) {
+                        None => {
+                            return Progress::Lost(
+                                "Without the size of a chunk nobody knows where the next begins.",
+                            );
+                        }
+                        Some(0) => self.awaiting = Awaiting::Trailer { lines: 0 },
+                        Some(left) => self.awaiting = Awaiting::Data { left },
+                    }
+                }
+                Awaiting::Data { left } => {
+                    let taken = content.advance(cutter, left, DATA);
+                    *length += taken;
+                    self.awaiting = match left - taken {
+                        0 => Awaiting::DataEnd,
+                        left => Awaiting::Data { left },
+                    };
+                    if taken < left {
+                        return Progress::More;
+                    }
+                }
+                Awaiting::DataEnd => match cutter.rest() {
+                    [b'\r', b'\n', ..] => {
+                        cutter.cut(2, DATA_END);
+                        self.awaiting = Awaiting::SizeLine;
+                    }
+                    [b'\r'] if cutter.ended() => cutter.cut(1, DATA_END).cut_off = true,
+                    [] | [b'\r'] => return Progress::More,
+                    [first, ..] => {
+                        if *first == b'\r' {
+                            cutter.cut(1, DATA_END);
+                        }
+                        cutter.cut(1, NO_DATA_END).wrong =
+                            Some(broken("No CRLF stands behind the data of a chunk.", CHUNKED));
+                        return Progress::Lost(
+                            "Without the end of a chunk nobody knows where the next begins.",
+                        );
+                    }
+                },
+            }
+        }
+    }
+
+    /// Cuts a line of the trailer section; true if it was the last.
+    fn trailer(&mut self, cutter: &mut Cutter, line: Line, lines: usize) -> bool {
+        if line.text == 0 && line.is_whole() {
+            cutter.hide([]);
+            line::cut_end(cutter, line, END);
+            return true;
+        }
+        let text = &cutter.rest()[..line.text];
+        cutter.hide(secrets::in_line(text, self.is_secret));
+        self.is_secret = secrets::is_secret_field(text) || (self.is_secret && text.starts_with(b" "));
+        if line.text > 0 {
+            // Here a line that begins with white space is folded, also where none stands before it.
+            field_line::cut(cutter, line.text, false, line.is_whole());
+        }
+        line::cut_end(cutter, line, CRLF);
+        cutter.hide([]);
+        self.awaiting = Awaiting::Trailer { lines: lines + 1 };
+        false
+    }
+}
+
+/// Cuts a chunk's first line, and gives its size.
+fn size_line(cutter: &mut Cutter, line: Line) -> Option<u64> {
+    let text = &cutter.rest()[..line.text];
+    let digits = text.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    // Of at most 16 digits, so it fits.
+    let size = text[..digits]
+        .iter()
+        .take(16)
+        .fold(0, |size, digit| size << 4 | char::from(*digit).to_digit(16).map_or(0, u64::from));
+    if let Some(span) = cutter.cut_any(digits.min(16), SIZE) {
+        span.value = format!("{size}").into();
+        if size == 0 {
+            span.meaning = "Zero: the last chunk, which has no data.".into();
+        }
+        if !line.is_whole() {
+            span.cut_off = text.len() == digits;
+        }
+    }
+    let rest = &text[digits.min(16)..];
+    let wrong = if digits > 16 {
+        Some("A chunk-size has more than 16 digits.")
+    } else if digits == 0 && (line.is_whole() || !rest.is_empty()) {
+        Some("A chunk-size is not hexadecimal digits.")
+    } else if !rest.is_empty() && !matches!(rest[0], b';' | b' ' | b'\t') {
+        Some("Behind a chunk-size stands neither an extension nor a CRLF.")
+    } else {
+        None
+    };
+    if let Some(rule) = wrong {
+        match cutter.cut_any(rest.len(), NO_SIZE) {
+            Some(span) => span.wrong = Some(broken(rule, CHUNKED)),
+            None => {
+                line::cut_end(cutter, line, CRLF);
+                if let Some(last) = cutter.last() {
+                    last.wrong = Some(broken(rule, CHUNKED));
+                }
+                return None;
+            }
+        }
+        line::cut_end(cutter, line, CRLF);
+        return None;
+    }
+    extensions(cutter, rest, line);
+    line::cut_end(cutter, line, CRLF);
+    Some(size)
+}
+
+/// Where in the extensions a byte stands; the states of the protocol code's reader.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Only a semicolon may follow.
+    BeforeSemicolon,
+    Semicolon,
+    BeforeName,
+    Name,
+    BeforeEquals,
+    Equals,
+    BeforeValue,
+    Token,
+    Quoted,
+    Pair,
+    QuotedEnd,
+}
+
+impl Place {
+    /// The place of `byte` behind this one, if it may stand there.
+    fn then(self, byte: u8) -> Option<Self> {
+        use Place::*;
+        let is_blank = matches!(byte, b' ' | b'\t');
+        Some(match self {
+            BeforeSemicolon | Name | BeforeEquals | Token | QuotedEnd if byte == b';' => Semicolon,
+            BeforeSemicolon | Token | QuotedEnd if is_blank => BeforeSemicolon,
+            Semicolon | BeforeName if is_blank => BeforeName,
+            Name | BeforeEquals if is_blank => BeforeEquals,
+            Name | BeforeEquals if byte == b'=' => Equals,
+            Semicolon | BeforeName | Name if is_tchar(byte) => Name,
+            Equals | BeforeValue if is_blank => BeforeValue,
+            Equals | BeforeValue if byte == b'"' => Quoted,
+            Equals | BeforeValue | Token if is_tchar(byte) => Token,
+            Quoted if byte == b'"' => QuotedEnd,
+            Quoted if byte == b'\\' => Pair,
+            Quoted | Pair if !is_control(byte) => Quoted,
+            _ => return None,
+        })
+    }
+
+    fn part(self) -> Part {
+        use Place::*;
+        match self {
+            BeforeSemicolon | BeforeName | BeforeEquals | BeforeValue => BWS,
+            Semicolon => SEMICOLON,
+            Name => EXTENSION_NAME,
+            Equals => EQUALS,
+            Token | Quoted | Pair | QuotedEnd => EXTENSION_VALUE,
+        }
+    }
+}
+
+fn extensions(cutter: &mut Cutter, text: &[u8], line: Line) {
+    fn malformed() -> Wrong {
+        broken("A chunk extension is malformed.", EXTENSION)
+    }
+    if text.is_empty() {
+        return;
+    }
+    let mut place = Place::BeforeSemicolon;
+    let mut start = 0;
+    let mut part: Option<Part> = None;
+    for (at, byte) in text.iter().enumerate() {
+        let Some(next) = place.then(*byte) else {
+            if let Some(part) = part {
+                cutter.cut(at - start, part);
+            }
+            cutter.cut(text.len() - at, NO_EXTENSION).wrong = Some(malformed());
+            return;
+        };
+        let next_part = next.part();
+        match part {
+            // A separator is one byte, and all else is as long as it has the same name.
+            Some(part)
+                if part.field != next_part.field || part.kind == Kind::Separator && part.field != "BWS" =>
+            {
+                cutter.cut(at - start, part);
+                start = at;
+            }
+            _ => {}
+        }
+        part = Some(next_part);
+        place = next;
+    }
+    if let Some(part) = part {
+        cutter.cut(text.len() - start, part);
+    }
+    if line.is_whole()
+        && !matches!(place, Place::Name | Place::Token | Place::QuotedEnd)
+        && let Some(last) = cutter.last()
+    {
+        last.wrong = Some(malformed());
+    }
+}

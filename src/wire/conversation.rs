@@ -1,0 +1,330 @@
+//! Both directions of a connection, each a state machine, and what one tells the other.
+
+use super::answer;
+use super::body::{Body, Content, Framing, PIECE};
+use super::cut::{Cutter, Part, Progress};
+use super::event_stream::EventStream;
+use super::exchange::{Asked, Compression, Exchange, Switch};
+use super::frame::Frames;
+use super::head::Head;
+use super::note::Note;
+use super::secrets;
+use super::section::Section;
+use super::span::{Kind, Side, Span, show};
+
+/// How many bytes of a client wait for the answer that says what they are. If there are more, the view guesses.
+const MOST_HELD: usize = 64 * 1024;
+
+const OPAQUE: Part = Part::new("octets", Kind::Opaque, Section::rfc(9293, "2.2"), "");
+
+/// What a conversation begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// HTTP/1.1, and whatever it goes over to.
+    #[default]
+    Http,
+    /// Frames: the handshake is over, or was not seen.
+    WebSocket(Compression),
+    /// From the server the bare body of an event stream; from the client HTTP.
+    EventStream,
+}
+
+/// Follows a connection in both directions, and says what each byte is.
+///
+/// Spans of one side follow each other without a gap, and hold all of its bytes. They do not depend on how the bytes
+/// were cut into calls. A field is one span when its last byte has come; data come in pieces of [`PIECE`] bytes. So what
+/// waits in here is less than a line of HTTP, 64 KiB, and a message of 128 KiB, for each direction.
+#[derive(Debug)]
+pub struct Conversation {
+    client: Direction,
+    server: Direction,
+    exchange: Exchange,
+    hides_secrets: bool,
+}
+
+#[derive(Debug)]
+struct Direction {
+    side: Side,
+    /// How many bytes are in spans.
+    offset: u64,
+    /// Bytes that are in no span yet.
+    pending: Vec<u8>,
+    state: State,
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Head(Head),
+    Body {
+        body: Body,
+        note: Note,
+        /// Whether the client waits for the answer behind it, and for what.
+        awaits: Option<Awaits>,
+    },
+    /// The client has asked for another protocol. What it sends meanwhile is in that, or in HTTP.
+    Waiting(Awaits),
+    Frames(Box<Frames>),
+    EventStream(Box<EventStream>),
+    Opaque {
+        why: &'static str,
+        done: u64,
+    },
+}
+
+/// What a client that waits has asked for.
+#[derive(Clone, Copy, Debug)]
+enum Awaits {
+    WebSocket,
+    Tunnel,
+    Other,
+}
+
+impl Default for Conversation {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Conversation {
+    /// A connection from its first byte on.
+    pub fn new() -> Self {
+        Self::starting(Start::Http)
+    }
+
+    /// A connection that is at this point.
+    pub fn starting(start: Start) -> Self {
+        Self {
+            client: Direction::new(Side::Client, start),
+            server: Direction::new(Side::Server, start),
+            exchange: Exchange::default(),
+            hides_secrets: false,
+        }
+    }
+
+    /// One direction of a connection, of which the other will not be seen.
+    ///
+    /// Then an answer is read as one to a GET, and a client that asks for a WebSocket is taken to get it.
+    pub fn one_sided(start: Start) -> Self {
+        let mut conversation = Self::starting(start);
+        conversation.exchange.is_alone = true;
+        conversation
+    }
+
+    /// The same, but the spans don't show credentials, cookies, and tokens in queries: their bytes are `*`, as many as
+    /// there were. Nor do they show what the view can't read, for it might be anything.
+    pub fn hiding_secrets(self) -> Self {
+        Self { hides_secrets: true, ..self }
+    }
+
+    /// Takes the next bytes that `side` has sent, and appends the spans that they complete to `out`.
+    ///
+    /// An answer can complete spans of the client too, which has waited for it.
+    pub fn feed(&mut self, side: Side, bytes: &[u8], out: &mut Vec<Span>) {
+        self.run(side, bytes, out);
+        if side == Side::Server && self.exchange.switch.is_some() {
+            self.run(Side::Client, &[], out);
+        }
+    }
+
+    /// `side` has sent its last byte: what is left becomes spans that are cut off.
+    ///
+    /// A client that waits for an answer is not done before it has come, or the server is done too. To get all spans, finish both.
+    pub fn finish(&mut self, side: Side, out: &mut Vec<Span>) {
+        self.direction(side).ended = true;
+        self.run(side, &[], out);
+        if side == Side::Server {
+            // No answer will come.
+            self.exchange.is_alone = true;
+            self.run(Side::Client, &[], out);
+        }
+    }
+
+    fn direction(&mut self, side: Side) -> &mut Direction {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
+    fn run(&mut self, side: Side, bytes: &[u8], out: &mut Vec<Span>) {
+        let hides = self.hides_secrets;
+        let (direction, exchange) = match side {
+            Side::Client => (&mut self.client, &mut self.exchange),
+            Side::Server => (&mut self.server, &mut self.exchange),
+        };
+        let mut pending = std::mem::take(&mut direction.pending);
+        let waits = !pending.is_empty();
+        if waits {
+            pending.extend_from_slice(bytes);
+        }
+        let input = if waits { &pending } else { bytes };
+        let mut cutter = Cutter::new(side, direction.offset, input, direction.ended, out).hiding(hides);
+        while direction.step(&mut cutter, exchange) {}
+        if direction.ended && !matches!(direction.state, State::Waiting(_)) && !cutter.rest().is_empty() {
+            // Every state cuts what is left of its fields; this is only for what none of them knows.
+            let left = cutter.rest().len();
+            cutter.cut(left, OPAQUE).cut_off = true;
+        }
+        let left = cutter.rest().len();
+        direction.offset = cutter.offset();
+        if waits {
+            pending.drain(..pending.len() - left);
+        } else {
+            pending.extend_from_slice(&bytes[bytes.len() - left..]);
+        }
+        direction.pending = pending;
+    }
+}
+
+impl Direction {
+    fn new(side: Side, start: Start) -> Self {
+        let state = match (start, side) {
+            (Start::WebSocket(compression), _) => State::Frames(Box::new(Frames::new(side, compression))),
+            (Start::EventStream, Side::Server) => State::EventStream(Box::default()),
+            (Start::Http | Start::EventStream, _) => State::Head(Head::new(side)),
+        };
+        Self { side, offset: 0, pending: Vec::new(), state, ended: false }
+    }
+
+    /// Goes on in the state in which it is, up to the next; false if it needs more bytes for that.
+    fn step(&mut self, cutter: &mut Cutter, exchange: &mut Exchange) -> bool {
+        let progress = match &mut self.state {
+            State::Head(head) => head.advance(cutter, exchange),
+            State::Body { body, .. } => body.advance(cutter),
+            State::Frames(frames) => frames.advance(cutter),
+            State::Waiting(awaits) => {
+                let Some(switch) = switched(*awaits, cutter, exchange) else { return false };
+                self.state = self.switch(switch);
+                return true;
+            }
+            State::EventStream(stream) => {
+                stream.advance(cutter, cutter.rest().len(), cutter.ended());
+                return false;
+            }
+            State::Opaque { why, done } => {
+                cut_opaque(cutter, why, done);
+                return false;
+            }
+        };
+        match progress {
+            Progress::More => false,
+            Progress::Done => {
+                self.next(cutter, exchange);
+                true
+            }
+            Progress::Lost(why) => {
+                self.state = State::Opaque { why, done: 0 };
+                true
+            }
+        }
+    }
+
+    /// Goes over to the state behind the one that is done.
+    fn next(&mut self, cutter: &mut Cutter, exchange: &mut Exchange) {
+        let again = State::Head(Head::new(self.side));
+        self.state = match (std::mem::replace(&mut self.state, again), self.side) {
+            (State::Head(head), Side::Client) => behind_request(&head, cutter, exchange),
+            (State::Head(head), Side::Server) => self.behind_response(&head, cutter, exchange),
+            (State::Body { body, mut note, awaits }, side) => {
+                if let Note::Request { content, .. } | Note::Response { content, .. } = &mut note {
+                    *content = body.length();
+                }
+                if let Some(last) = cutter.last() {
+                    last.notes.push(note);
+                }
+                match awaits {
+                    Some(awaits) => State::Waiting(awaits),
+                    None => State::Head(Head::new(side)),
+                }
+            }
+            (state, _) => state,
+        };
+    }
+
+    fn behind_response(&self, head: &Head, cutter: &mut Cutter, exchange: &mut Exchange) -> State {
+        let status = head.start().status;
+        if matches!(status, 100 | 102..=199) {
+            return State::Head(Head::new(self.side)); // RFC 9110 §15.2: the final answer is still to come
+        }
+        let note = Note::Response { status, content: 0 };
+        let switch = answer::switch(head, exchange);
+        let derivation = answer::derivation(head, exchange).filter(|_| status == 101);
+        if let Some(last) = cutter.last() {
+            last.notes.extend(derivation);
+            if !matches!(switch, Switch::Http) {
+                last.notes.push(note.clone());
+            }
+        }
+        let framing = answer::framing(head, exchange);
+        if exchange.next().is_some_and(|asked| asked.awaits) {
+            exchange.switch = Some(switch);
+        }
+        exchange.answered();
+        match switch {
+            Switch::Http => State::Body { body: Body::new(framing, Content::of(head)), note, awaits: None },
+            other => self.switch(other),
+        }
+    }
+
+    fn switch(&self, switch: Switch) -> State {
+        match switch {
+            Switch::Http => State::Head(Head::new(self.side)),
+            Switch::WebSocket(compression) => State::Frames(Box::new(Frames::new(self.side, compression))),
+            Switch::Opaque(why) => State::Opaque { why, done: 0 },
+        }
+    }
+}
+
+fn behind_request(head: &Head, cutter: &Cutter, exchange: &mut Exchange) -> State {
+    let asked = head.asked();
+    let Asked { is_connect, awaits, .. } = asked;
+    let awaits = awaits.then_some(match asked.opening {
+        Some(_) => Awaits::WebSocket,
+        None if is_connect => Awaits::Tunnel,
+        None => Awaits::Other,
+    });
+    exchange.ask(asked);
+    let framing = match answer::sent_framing(head) {
+        _ if is_connect => Framing::None,
+        None => Framing::None, // RFC 9112 §6.3, rule 7
+        Some(Framing::UntilClose) => {
+            return State::Opaque { why: "Nobody knows where the body of this request ends.", done: 0 };
+        }
+        Some(framing) => framing,
+    };
+    let mut target = head.start().target.clone();
+    if cutter.hides() {
+        secrets::in_line(&head.start().target, false).into_iter().for_each(|range| target[range].fill(b'*'));
+    }
+    let note = Note::Request { method: show(&head.start().method), target: show(&target), content: 0 };
+    State::Body { body: Body::new(framing, Content::of(head)), note, awaits }
+}
+
+/// What a client that waits for an answer is to go on with; `None` while nobody knows.
+fn switched(awaits: Awaits, cutter: &Cutter, exchange: &mut Exchange) -> Option<Switch> {
+    if let Some(switch) = exchange.switch.take() {
+        return Some(switch);
+    }
+    let [first, ..] = cutter.rest() else { return None };
+    let guesses = exchange.is_alone || cutter.rest().len() > MOST_HELD;
+    guesses.then(|| match awaits {
+        // One byte has to be enough. No frame begins with these: reserved bits or opcodes would be set. Methods do.
+        Awaits::WebSocket if !(b'C'..=b'Z').contains(first) => Switch::WebSocket(Compression::NotSeen),
+        Awaits::Tunnel => Switch::Opaque("A tunnel, if the server allows it."),
+        Awaits::WebSocket | Awaits::Other => Switch::Http,
+    })
+}
+
+fn cut_opaque(cutter: &mut Cutter, why: &'static str, done: &mut u64) {
+    loop {
+        let length = (PIECE - (*done % PIECE as u64) as usize).min(cutter.rest().len());
+        let is_whole = (*done + length as u64).is_multiple_of(PIECE as u64) || cutter.ended();
+        if length == 0 || !is_whole {
+            return;
+        }
+        cutter.hide(std::iter::once(0..length));
+        cutter.cut(length, Part { meaning: why, ..OPAQUE });
+        *done += length as u64;
+    }
+}

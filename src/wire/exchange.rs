@@ -1,0 +1,78 @@
+//! What one direction has to know of the other: which requests are to be answered, and what becomes of the connection.
+
+use std::collections::VecDeque;
+
+use crate::protocol::websocket::extension::{Agreement, Offer};
+
+/// How many requests may wait for their answers. Beyond it, answers are read as if no request had been seen.
+const MOST_REQUESTS: usize = 1024;
+
+/// What is known of the compression of a WebSocket (RFC 7692).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// The handshake was not seen. A frame with RSV1 is taken for a compressed one.
+    #[default]
+    NotSeen,
+    /// None was agreed on.
+    None,
+    /// This was agreed on.
+    Agreed(Agreement),
+}
+
+/// A request that is still to be answered.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub is_head: bool,
+    pub is_connect: bool,
+    /// A WebSocket's opening handshake.
+    pub opening: Option<Opening>,
+    /// The client goes on only when it has the answer: it has asked for another protocol.
+    pub awaits: bool,
+}
+
+/// What a client asks for in an opening handshake (RFC 6455 §4.1).
+#[derive(Debug, Default)]
+pub(super) struct Opening {
+    pub key: Vec<u8>,
+    pub protocols: Vec<Vec<u8>>,
+    pub offers: Vec<Offer>,
+}
+
+/// What the client's direction is from the answer on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Switch {
+    Http,
+    WebSocket(Compression),
+    Opaque(&'static str),
+}
+
+/// What both directions share.
+#[derive(Debug, Default)]
+pub(super) struct Exchange {
+    asked: VecDeque<Asked>,
+    /// Only one direction is seen.
+    pub is_alone: bool,
+    /// The answer that the client's direction waits for.
+    pub switch: Option<Switch>,
+}
+
+impl Exchange {
+    pub fn ask(&mut self, asked: Asked) {
+        if self.asked.len() == MOST_REQUESTS {
+            self.asked.clear();
+        }
+        if !self.is_alone {
+            self.asked.push_back(asked);
+        }
+    }
+
+    /// The request that the next answer is for.
+    pub fn next(&self) -> Option<&Asked> {
+        self.asked.front()
+    }
+
+    /// It is answered.
+    pub fn answered(&mut self) {
+        self.asked.pop_front();
+    }
+}

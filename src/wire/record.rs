@@ -1,0 +1,308 @@
+//! Saved conversations: a plain text format that shows what was sent, and keeps it exactly.
+//!
+//! ```text
+//! barewire conversation 1
+//! # A line that begins with a number sign is a comment.
+//!
+//! 1 client 0 ms
+//!   text GET /topics/demo HTTP/1.1\r\n
+//!   text Host: x\r\n
+//!   text \r\n
+//!
+//! 1 server 3 ms
+//!   hex  81 05 48 65 6c 6c 6f
+//!
+//! 1 client 9 ms end
+//! ```
+//!
+//! A block says which connection, which side, and when, in milliseconds from the beginning; the lines behind it hold the bytes.
+//! `text` is followed by text with the escapes `\r \n \t \\ \xNN`, `hex` by bytes of two digits each. ` end` says
+//! that the side has ended with these bytes. Blocks stand in the order in which the bytes came.
+
+use std::fmt;
+use std::fmt::Write;
+
+use super::span::{Side, Span};
+
+/// What every recording begins with.
+pub const FIRST_LINE: &str = "barewire conversation 1";
+
+/// Bytes of a line of text at most, before they are escaped.
+const TEXT: usize = 512;
+
+/// Bytes of a line of hexadecimal digits.
+const HEX: usize = 16;
+
+/// Bytes of a line that a reader takes.
+const MOST_OF_A_LINE: usize = 64 * 1024;
+
+/// Bytes that one side has sent at one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Which connection, from 1 on.
+    pub connection: u64,
+    /// Who sent them.
+    pub side: Side,
+    /// When, in milliseconds from the beginning of the recording.
+    pub time_ms: u64,
+    /// The bytes; there may be none, if it is the end.
+    pub bytes: Vec<u8>,
+    /// The side has ended with these.
+    pub is_end: bool,
+}
+
+/// Writes a recording, block after block.
+#[derive(Debug, Default)]
+pub struct Writer {
+    has_begun: bool,
+}
+
+impl Writer {
+    /// Of a recording that is empty yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends a block, and before the first one the first line.
+    pub fn block(&mut self, block: &Block, out: &mut String) {
+        self.heading(block.connection, block.side, block.time_ms, block.is_end, out);
+        write_bytes(&block.bytes, out);
+    }
+
+    /// Appends the bytes of spans, in which secrets may be hidden, as blocks: one for each run of spans of one side.
+    pub fn spans(&mut self, connection: u64, time_ms: u64, spans: &[Span], out: &mut String) {
+        for run in spans.chunk_by(|one, other| one.side == other.side) {
+            self.heading(connection, run[0].side, time_ms, false, out);
+            let bytes: Vec<u8> = run.iter().flat_map(|span| &span.bytes).copied().collect();
+            write_bytes(&bytes, out);
+        }
+    }
+
+    /// Appends a block that says that a side has ended.
+    pub fn end(&mut self, connection: u64, side: Side, time_ms: u64, out: &mut String) {
+        self.heading(connection, side, time_ms, true, out);
+    }
+
+    fn heading(&mut self, connection: u64, side: Side, time_ms: u64, is_end: bool, out: &mut String) {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            out.push_str(FIRST_LINE);
+            out.push('\n');
+        }
+        let end = if is_end { " end" } else { "" };
+        // Writing to a String can't fail.
+        let _ = writeln!(out, "\n{connection} {} {time_ms} ms{end}", side.name());
+    }
+}
+
+fn write_bytes(bytes: &[u8], out: &mut String) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let length = text_line(rest);
+        // A few letters among other bytes are no text.
+        let is_text =
+            length >= 4 || (length > 0 && (length == rest.len() || rest[..length].ends_with(b"\n")));
+        if is_text {
+            out.push_str("  text ");
+            let mut characters = str::from_utf8(&rest[..length]).unwrap_or_default().chars().peekable();
+            while let Some(character) = characters.next() {
+                match character {
+                    '\r' => out.push_str("\\r"),
+                    '\n' => out.push_str("\\n"),
+                    '\t' => out.push_str("\\t"),
+                    '\\' => out.push_str("\\\\"),
+                    // An editor might take it away.
+                    ' ' if characters.peek().is_none() => out.push_str("\\x20"),
+                    _ => out.push(character),
+                }
+            }
+            rest = &rest[length..];
+        } else {
+            out.push_str("  hex ");
+            let (line, after) = rest.split_at(rest.len().min(HEX));
+            for byte in line {
+                let _ = write!(out, " {byte:02x}");
+            }
+            rest = after;
+        }
+        out.push('\n');
+    }
+}
+
+/// How many bytes at the start of `bytes` make a line of text, up to an LF.
+fn text_line(bytes: &[u8]) -> usize {
+    let window = &bytes[..bytes.len().min(TEXT)];
+    let valid = window.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let mut length = 0;
+    for character in valid.chars() {
+        let is_shown = match character {
+            '\n' => return length + 1,
+            '\r' | '\t' | ' '..='~' => true,
+            // What takes a place of its own, and turns nothing about.
+            _ => character.is_alphanumeric(),
+        };
+        if !is_shown {
+            break;
+        }
+        length += character.len_utf8();
+    }
+    length
+}
+
+/// What is wrong with a recording, and in which line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// The line, from 1 on.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Whether `bytes` begin as a recording does.
+pub fn is_recording(bytes: &[u8]) -> bool {
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    first.strip_suffix(b"\r").unwrap_or(first) == FIRST_LINE.as_bytes()
+}
+
+/// Reads a recording, block by block. It holds one block at a time. An error is the last that it gives.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+    line: usize,
+    has_ended: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Of a whole recording.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, line: 0, has_ended: false }
+    }
+
+    /// The next line without its end, and how many bytes it takes; `None` at the end.
+    fn peek(&self) -> Result<Option<(&'a str, usize)>, Error> {
+        let error = |what| Err(Error { line: self.line + 1, what });
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let window = &self.rest[..self.rest.len().min(MOST_OF_A_LINE)];
+        let (line, taken) = match window.iter().position(|byte| *byte == b'\n') {
+            Some(end) => (&window[..end], end + 1),
+            None if window.len() == self.rest.len() => (window, window.len()),
+            None => return error("the line is longer than 64 KiB"),
+        };
+        match str::from_utf8(line) {
+            Ok(line) => Ok(Some((line.strip_suffix('\r').unwrap_or(line), taken))),
+            Err(_) => error("the line is not UTF-8"),
+        }
+    }
+
+    fn take(&mut self, taken: usize) {
+        self.rest = &self.rest[taken..];
+        self.line += 1;
+    }
+
+    fn block(&mut self) -> Result<Option<Block>, Error> {
+        if self.line == 0 {
+            match self.peek()? {
+                Some((FIRST_LINE, taken)) => self.take(taken),
+                _ => return Err(Error { line: 1, what: "the first line is not `barewire conversation 1`" }),
+            }
+        }
+        let mut block = loop {
+            let Some((line, taken)) = self.peek()? else { return Ok(None) };
+            self.take(taken);
+            if !line.trim().is_empty() && !line.starts_with('#') {
+                break heading(line).map_err(|what| Error { line: self.line, what })?;
+            }
+        };
+        while let Some((line, taken)) = self.peek()? {
+            if let Some(line) = line.strip_prefix("  ") {
+                self.take(taken);
+                bytes(line, &mut block.bytes).map_err(|what| Error { line: self.line, what })?;
+            } else if line.starts_with('#') {
+                self.take(taken);
+            } else {
+                break;
+            }
+        }
+        Ok(Some(block))
+    }
+}
+
+impl Iterator for Reader<'_> {
+    type Item = Result<Block, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_ended {
+            return None;
+        }
+        let block = self.block();
+        self.has_ended = !matches!(block, Ok(Some(_)));
+        block.transpose()
+    }
+}
+
+fn heading(line: &str) -> Result<Block, &'static str> {
+    const FORM: &str = "a block begins with a connection, a side and a time, as `1 client 0 ms`";
+    let mut words = line.split(' ');
+    let number = |word: Option<&str>| word.and_then(|word| word.parse().ok()).ok_or(FORM);
+    let connection = number(words.next())?;
+    let side = match words.next() {
+        Some("client") => Side::Client,
+        Some("server") => Side::Server,
+        _ => return Err(FORM),
+    };
+    let time_ms = number(words.next())?;
+    let is_end = match (words.next(), words.next(), words.next()) {
+        (Some("ms"), None, None) => false,
+        (Some("ms"), Some("end"), None) => true,
+        _ => return Err(FORM),
+    };
+    Ok(Block { connection, side, time_ms, bytes: Vec::new(), is_end })
+}
+
+fn bytes(line: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    if let Some(digits) = line.strip_prefix("hex ") {
+        return digits.split_ascii_whitespace().try_for_each(|pair| {
+            out.push(pair_of_digits(pair.as_bytes()).ok_or("a byte is not two hexadecimal digits")?);
+            Ok(())
+        });
+    }
+    let Some(text) = line.strip_prefix("text ") else {
+        return Err("a line of bytes begins with `text` or `hex`");
+    };
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first != b'\\' {
+            out.push(*first);
+            continue;
+        }
+        let (byte, taken) = match rest {
+            [b'r', ..] => (b'\r', 1),
+            [b'n', ..] => (b'\n', 1),
+            [b't', ..] => (b'\t', 1),
+            [b'\\', ..] => (b'\\', 1),
+            [b'x', high, low, ..] => {
+                (pair_of_digits(&[*high, *low]).ok_or("\\x is not followed by two digits")?, 3)
+            }
+            _ => return Err("an escape is none of \\r \\n \\t \\\\ \\xNN"),
+        };
+        out.push(byte);
+        rest = &rest[taken..];
+    }
+    Ok(())
+}
+
+fn pair_of_digits(pair: &[u8]) -> Option<u8> {
+    let [high, low] = pair else { return None };
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()
+}

@@ -1,0 +1,99 @@
+//! The protocol code's refusals as rules that stand at a byte: the sentence apart from its section.
+
+use std::fmt::Display;
+
+use super::section::Section;
+use super::span::Wrong;
+use crate::protocol::http::{FramingError, HeadError, ResponseError};
+use crate::protocol::websocket::extension::ExtensionError;
+use crate::protocol::websocket::handshake::HandshakeError;
+
+/// The sentence of a refusal, which ends with its section in parentheses.
+fn sentence(refusal: impl Display) -> String {
+    let text = refusal.to_string();
+    let end = text.rfind(" (").unwrap_or(text.len());
+    let mut sentence = text[..end].to_owned();
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence.push('.');
+    sentence
+}
+
+fn wrong(refusal: impl Display, section: Section) -> Wrong {
+    Wrong { rule: sentence(refusal).into(), section }
+}
+
+pub(super) fn of_head(error: HeadError) -> Wrong {
+    use HeadError::*;
+    let section = match error {
+        EmptyLines | BareCr | BareLf | SpaceBeforeFields => Section::rfc(9112, "2.2"),
+        Control => Section::rfc(9110, "5.5"),
+        RequestLineTooLong | RequestLine => Section::rfc(9112, "3"),
+        HeadTooLarge | TooManyFieldLines => Section::rfc(9110, "5.4"),
+        Unfinished => Section::rfc(9112, "2.1"),
+        Method => Section::rfc(9110, "9.1"),
+        Target | Fragment | HostMissing | HostRepeated | Host => Section::rfc(9112, "3.2"),
+        Version => Section::rfc(9112, "2.3"),
+        VersionNotSupported => Section::rfc(9110, "15.6.6"),
+        ObsFold => Section::rfc(9112, "5.2"),
+        SpaceBeforeColon => Section::rfc(9112, "5.1"),
+        FieldName => Section::rfc(9112, "5"),
+        Expectation => Section::rfc(9110, "10.1.1"),
+    };
+    wrong(error, section)
+}
+
+pub(super) fn of_framing(error: FramingError) -> Wrong {
+    use FramingError::*;
+    let section = match error {
+        LengthRepeated | ChunkedNotLast => Section::rfc(9112, "6.3"),
+        Length | LengthTooLarge => Section::rfc(9110, "8.6"),
+        LengthAndCoding | CodingInHttp10 | CodingEmpty | ChunkedRepeated | CodingNotImplemented => {
+            Section::rfc(9112, "6.1")
+        }
+    };
+    wrong(error, section)
+}
+
+pub(super) fn of_response(error: ResponseError) -> Wrong {
+    use ResponseError::*;
+    let section = match error {
+        NotHttp | StatusLineTooLong | StatusLine => Section::rfc(9112, "4"),
+        BareCr | BareLf | SpaceBeforeFields => Section::rfc(9112, "2.2"),
+        Control => Section::rfc(9110, "5.5"),
+        HeadTooLarge | TooManyFieldLines => Section::rfc(9110, "5.4"),
+        Unfinished => Section::rfc(9112, "2.1"),
+        VersionNotSupported => Section::rfc(9112, "2.3"),
+        StatusCode => Section::rfc(9110, "15"),
+        ObsFold => Section::rfc(9112, "5.2"),
+        SpaceBeforeColon => Section::rfc(9112, "5.1"),
+        FieldName => Section::rfc(9112, "5"),
+    };
+    wrong(error, section)
+}
+
+pub(super) fn of_handshake(error: HandshakeError) -> Wrong {
+    use HandshakeError::*;
+    let paragraph = match error {
+        NoVersion | NoKey | InvalidKey => "4.2.1",
+        OtherVersion => "4.2.2",
+        SeveralVersions => "11.3.5",
+        SeveralKeys => "11.3.1",
+    };
+    wrong(error, Section::rfc(6455, paragraph))
+}
+
+pub(super) fn of_extension(error: ExtensionError) -> Wrong {
+    use ExtensionError::*;
+    let section = match error {
+        Grammar => Section::rfc(6455, "9.1"),
+        NotOffered => Section::rfc(6455, "4.1"),
+        Twice => Section::rfc(7692, "6"),
+        Parameter | Value | ParameterTwice => Section::rfc(7692, "7"),
+        ServerTakesOver => Section::rfc(7692, "7.1.1.1"),
+        ServerWindow => Section::rfc(7692, "7.1.2.1"),
+        ClientWindow => Section::rfc(7692, "7.1.2.2"),
+    };
+    wrong(error, section)
+}

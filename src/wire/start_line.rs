@@ -1,0 +1,216 @@
+//! Request lines and status lines (RFC 9112 §3, §4).
+
+use super::cut::{Cutter, Part};
+use super::glossary;
+use super::line;
+use super::rules;
+use super::section::Section;
+use super::span::{Kind, Wrong};
+use crate::protocol::http::fields::{is_control, is_tchar};
+use crate::protocol::http::{self, HeadError, HeadLimits, HeadScan, ResponseError, ResponseScan};
+
+const LINE: Section = Section::rfc(9112, "3");
+const STATUS_LINE: Section = Section::rfc(9112, "4");
+const VERSION: Section = Section::rfc(9112, "2.3");
+
+const METHOD: Part =
+    Part::new("method", Kind::StartLine, Section::rfc(9110, "9.1"), "What to do with the target.");
+const TARGET: Part =
+    Part::new("request-target", Kind::StartLine, Section::rfc(9112, "3.2"), "What the request is about.");
+const HTTP_VERSION: Part =
+    Part::new("HTTP-version", Kind::StartLine, VERSION, "The version of HTTP that the sender conforms to.");
+const SPACE: Part = Part::new("SP", Kind::Separator, LINE, "One space between the parts of the line.");
+const STATUS_CODE: Part = Part::new("status-code", Kind::StartLine, STATUS_LINE, "How the request came out.");
+const REASON: Part = Part::new(
+    "reason-phrase",
+    Kind::StartLine,
+    STATUS_LINE,
+    "The same in words, which no client is to go by.",
+);
+
+/// The limits under which the protocol code is asked: none but its own. What is long is not wrong.
+pub(super) const NO_LIMITS: HeadLimits =
+    HeadLimits { bytes: usize::MAX, request_line: usize::MAX, field_lines: http::MAX_FIELD_LINES };
+
+/// What a start line says that the rest of its message depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct StartLine {
+    /// HTTP/1.0, which has neither chunks nor 101.
+    pub is_http10: bool,
+    /// A request's.
+    pub method: Vec<u8>,
+    /// A request's, with what is to be hidden in it still there.
+    pub target: Vec<u8>,
+    /// A response's; 0 if it can't be read.
+    pub status: u16,
+    /// The line breaks a rule.
+    pub is_wrong: bool,
+}
+
+/// Cuts a request line of `length` bytes, without its end; one that is not whole is not judged as a whole.
+pub(super) fn cut_request(cutter: &mut Cutter, length: usize, is_whole: bool) -> StartLine {
+    let line = &cutter.rest()[..length];
+    let verdict = is_whole.then(|| judge_request(line)).flatten();
+    let wrong = verdict.map(rules::of_head);
+    let before = cutter.offset();
+    let parts = Parts::of(line);
+
+    let (meaning, section) = glossary::method(parts.method);
+    let part = Part { section, meaning, ..METHOD };
+    cutter.cut_text(parts.method.len(), part, |byte| !is_tchar(byte), |_| rules::of_head(HeadError::Method));
+    if let Some(target) = parts.target {
+        let space = cutter.cut(1, SPACE);
+        if parts.method.is_empty() {
+            space.wrong.clone_from(&wrong);
+        }
+        cut_target(cutter, target, parts.method == b"CONNECT", verdict);
+    }
+    if let Some(version) = parts.version {
+        let space = cutter.cut(1, SPACE);
+        if parts.target.is_none_or(<[u8]>::is_empty) {
+            space.wrong.clone_from(&wrong);
+        }
+        let is_bad = matches!(verdict, Some(HeadError::Version | HeadError::VersionNotSupported));
+        cut_version(cutter, version, wrong.clone().filter(|_| is_bad));
+    }
+    // What the protocol code has found is marked, if not at a byte that shows it then at the last.
+    if let Some(wrong) = wrong
+        && !cutter.is_marked_since(before)
+        && let Some(last) = cutter.last()
+    {
+        last.wrong = Some(wrong);
+    }
+    StartLine {
+        is_http10: parts.version == Some(b"HTTP/1.0"),
+        method: parts.method.to_vec(),
+        target: parts.target.unwrap_or_default().to_vec(),
+        status: 0,
+        is_wrong: cutter.is_marked_since(before),
+    }
+}
+
+/// The parts of a request line, with one space before the second and the third.
+struct Parts<'a> {
+    method: &'a [u8],
+    /// All up to the version: spaces in it are wrong, and are seen best in it.
+    target: Option<&'a [u8]>,
+    version: Option<&'a [u8]>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(line: &'a [u8]) -> Self {
+        let Some(first) = line.iter().position(|byte| *byte == b' ') else {
+            return Self { method: line, target: None, version: None };
+        };
+        let (method, rest) = (&line[..first], &line[first + 1..]);
+        match rest.iter().rposition(|byte| *byte == b' ') {
+            None => Self { method, target: Some(rest), version: None },
+            Some(last) => Self { method, target: Some(&rest[..last]), version: Some(&rest[last + 1..]) },
+        }
+    }
+}
+
+/// What the protocol code says of a request line: asked with it in the least of all heads.
+fn judge_request(line: &[u8]) -> Option<HeadError> {
+    let head = [line, b"\r\nHost: a\r\n\r\n"].concat();
+    if let Err(error) = HeadScan::default().scan(&head, &NO_LIMITS) {
+        return Some(error);
+    }
+    http::parse(&head, &mut http::scratch(), &NO_LIMITS).err()
+}
+
+fn cut_target(cutter: &mut Cutter, target: &[u8], is_connect: bool, verdict: Option<HeadError>) {
+    let (meaning, paragraph) = match target {
+        _ if is_connect => ("Host and port, to which the tunnel is to lead: authority-form.", "3.2.3"),
+        [b'/', ..] if target.contains(&b'?') => {
+            ("What the request is about, as path and query: origin-form.", "3.2.1")
+        }
+        [b'/', ..] => ("What the request is about, as path: origin-form.", "3.2.1"),
+        b"*" => ("The server as a whole: asterisk-form.", "3.2.4"),
+        _ => ("What the request is about, as a whole URI: absolute-form.", "3.2.2"),
+    };
+    let part = Part { meaning, section: Section::rfc(9112, paragraph), ..TARGET };
+    // The fragment begins at its sign; all else that no target holds stands for itself.
+    let end = target.iter().position(|byte| *byte == b'#').unwrap_or(target.len());
+    let (error, is_form) = match verdict {
+        Some(error @ (HeadError::Target | HeadError::Fragment)) => (error, true),
+        Some(error @ (HeadError::RequestLine | HeadError::Control | HeadError::BareCr)) => (error, false),
+        _ => (HeadError::Target, false),
+    };
+    let before = cutter.offset();
+    cutter.cut_text(end, part, |byte| !byte.is_ascii_graphic(), |_| rules::of_head(error));
+    if let Some(rest) = cutter.cut_any(target.len() - end, part) {
+        rest.wrong = Some(rules::of_head(HeadError::Fragment));
+    } else if is_form
+        && !cutter.is_marked_since(before)
+        && let Some(whole) = cutter.last()
+    {
+        whole.wrong = Some(rules::of_head(error));
+    }
+}
+
+fn cut_version(cutter: &mut Cutter, version: &[u8], wrong: Option<Wrong>) {
+    let Some(span) = cutter.cut_any(version.len(), HTTP_VERSION) else { return };
+    span.meaning = match version {
+        b"HTTP/1.1" => "The sender speaks HTTP/1.1.".into(),
+        b"HTTP/1.0" => {
+            "The sender speaks HTTP/1.0: the connection ends with the answer, and nothing is chunked.".into()
+        }
+        _ => span.meaning.clone(),
+    };
+    span.wrong = wrong;
+}
+
+/// Cuts a status line of `length` bytes, without its end; one that is not whole is not judged as a whole.
+pub(super) fn cut_status(cutter: &mut Cutter, length: usize, is_whole: bool) -> StartLine {
+    let line = &cutter.rest()[..length];
+    let verdict = is_whole.then(|| judge_status(line)).flatten();
+    let wrong = verdict.map(rules::of_response);
+    let before = cutter.offset();
+    let first = line.iter().position(|byte| *byte == b' ').unwrap_or(length);
+    let is_bad = matches!(verdict, Some(ResponseError::VersionNotSupported | ResponseError::NotHttp));
+    let version = &line[..first];
+    cut_version(cutter, version, wrong.clone().filter(|_| is_bad));
+    let mut status = 0;
+    let mut rest = &line[first..];
+    if let [_, after @ ..] = rest {
+        cutter.cut(1, SPACE);
+        let digits = after.iter().position(|byte| *byte == b' ').unwrap_or(after.len());
+        let code = &after[..digits];
+        if code.len() == 3 && code.iter().all(u8::is_ascii_digit) {
+            status = code.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
+        }
+        let (meaning, section) = glossary::status(status);
+        if let Some(span) = cutter.cut_any(digits, Part { meaning, section, ..STATUS_CODE })
+            && (matches!(verdict, Some(ResponseError::StatusCode)) || (status == 0 && is_whole))
+        {
+            span.wrong = wrong.clone().or(Some(rules::of_response(ResponseError::StatusLine)));
+        }
+        rest = &after[digits..];
+    }
+    if let [_, phrase @ ..] = rest {
+        cutter.cut(1, SPACE);
+        cutter.cut_text(phrase.len(), REASON, is_control, line::control);
+    }
+    if let Some(wrong) = wrong
+        && !cutter.is_marked_since(before)
+        && let Some(last) = cutter.last()
+    {
+        last.wrong = Some(wrong);
+    }
+    StartLine {
+        is_http10: version == b"HTTP/1.0",
+        status,
+        is_wrong: cutter.is_marked_since(before),
+        ..StartLine::default()
+    }
+}
+
+/// What the protocol code says of a status line, asked with it as a head.
+fn judge_status(line: &[u8]) -> Option<ResponseError> {
+    let head = [line, b"\r\n\r\n"].concat();
+    if let Err(error) = ResponseScan::default().scan(&head, &NO_LIMITS) {
+        return Some(error);
+    }
+    http::parse_response(&head, &mut http::scratch(), &NO_LIMITS).err()
+}
