@@ -53,8 +53,9 @@ fn judge_opening(head: &Head, name: &str, value: &[u8], exchange: &Exchange) -> 
     match name {
         "upgrade" => {
             let mut protocols = head.get_all(name).flat_map(members);
-            let is_websocket = protocols.all(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
-            (opening.is_some() && (!is_websocket || is_second))
+            let is_websocket = |protocol: &[u8]| protocol.eq_ignore_ascii_case(b"websocket");
+            let is_right = protocols.next().is_none_or(is_websocket) && protocols.next().is_none();
+            (opening.is_some() && !is_right)
                 .then(|| broken("Upgrade in the answer is not websocket.", Section::rfc(6455, "4.1")))
         }
         "sec-websocket-accept" if is_second => {
@@ -93,7 +94,7 @@ pub(super) fn judge_end(head: &Head, exchange: &Exchange) -> Option<Wrong> {
         Some(asked) => {
             asked.opening.as_ref()?;
             let missing = |rule| Some(broken(rule, Section::rfc(6455, "4.1")));
-            if head.get("upgrade").is_none() {
+            if head.get_all("upgrade").flat_map(members).next().is_none() {
                 missing("The answer has no Upgrade.")
             } else if !head.has_token("connection", "upgrade") {
                 missing("Connection in the answer does not hold Upgrade.")

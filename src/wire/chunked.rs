@@ -133,7 +133,7 @@ impl Chunked {
         self.is_secret = secrets::is_secret_field(text) || (self.is_secret && text.starts_with(b" "));
         if line.text > 0 {
             // Here a line that begins with white space is folded, also where none stands before it.
-            field_line::cut(cutter, line.text, false, line.is_whole());
+            field_line::cut(cutter, line.text, false, line.has_all_text());
         }
         line::cut_end(cutter, line, CRLF);
         cutter.hide([]);
@@ -163,7 +163,7 @@ fn size_line(cutter: &mut Cutter, line: Line) -> Option<u64> {
     let rest = &text[digits.min(16)..];
     let wrong = if digits > 16 {
         Some("A chunk-size has more than 16 digits.")
-    } else if digits == 0 && (line.is_whole() || !rest.is_empty()) {
+    } else if digits == 0 && (line.has_all_text() || !rest.is_empty()) {
         Some("A chunk-size is not hexadecimal digits.")
     } else if !rest.is_empty() && !matches!(rest[0], b';' | b' ' | b'\t') {
         Some("Behind a chunk-size stands neither an extension nor a CRLF.")
@@ -275,7 +275,7 @@ fn extensions(cutter: &mut Cutter, text: &[u8], line: Line) {
     if let Some(part) = part {
         cutter.cut(text.len() - start, part);
     }
-    if line.is_whole()
+    if line.has_all_text()
         && !matches!(place, Place::Name | Place::Token | Place::QuotedEnd)
         && let Some(last) = cutter.last()
     {

@@ -121,9 +121,10 @@ impl Conversation {
     ///
     /// An answer can complete spans of the client too, which has waited for it.
     pub fn feed(&mut self, side: Side, bytes: &[u8], out: &mut Vec<Span>) {
-        self.run(side, bytes, out);
-        if side == Side::Server && self.exchange.switch.is_some() {
-            self.run(Side::Client, &[], out);
+        let mut bytes = bytes;
+        while self.run(side, bytes, out) {
+            self.run(side.other(), &[], out);
+            bytes = &[];
         }
     }
 
@@ -132,7 +133,7 @@ impl Conversation {
     /// A client that waits for an answer is not done before it has come, or the server is done too. To get all spans, finish both.
     pub fn finish(&mut self, side: Side, out: &mut Vec<Span>) {
         self.direction(side).ended = true;
-        self.run(side, &[], out);
+        self.feed(side, &[], out);
         if side == Side::Server {
             // No answer will come.
             self.exchange.is_alone = true;
@@ -147,7 +148,8 @@ impl Conversation {
         }
     }
 
-    fn run(&mut self, side: Side, bytes: &[u8], out: &mut Vec<Span>) {
+    /// Lets one direction go on with these bytes behind those that wait; true if it is the other's turn before there is more.
+    fn run(&mut self, side: Side, bytes: &[u8], out: &mut Vec<Span>) -> bool {
         let hides = self.hides_secrets;
         let (direction, exchange) = match side {
             Side::Client => (&mut self.client, &mut self.exchange),
@@ -160,8 +162,9 @@ impl Conversation {
         }
         let input = if waits { &pending } else { bytes };
         let mut cutter = Cutter::new(side, direction.offset, input, direction.ended, out).hiding(hides);
-        while direction.step(&mut cutter, exchange) {}
-        if direction.ended && !matches!(direction.state, State::Waiting(_)) && !cutter.rest().is_empty() {
+        while direction.step(&mut cutter, exchange) && !exchange.is_clients_turn {}
+        let yields = std::mem::take(&mut exchange.is_clients_turn);
+        if direction.ended && !yields && !matches!(direction.state, State::Waiting(_)) && !cutter.rest().is_empty() {
             // Every state cuts what is left of its fields; this is only for what none of them knows.
             let left = cutter.rest().len();
             cutter.cut(left, OPAQUE).cut_off = true;
@@ -174,6 +177,7 @@ impl Conversation {
             pending.extend_from_slice(&bytes[bytes.len() - left..]);
         }
         direction.pending = pending;
+        yields
     }
 }
 
@@ -259,6 +263,7 @@ impl Direction {
         let framing = answer::framing(head, exchange);
         if exchange.next().is_some_and(|asked| asked.awaits) {
             exchange.switch = Some(switch);
+            exchange.is_clients_turn = true;
         }
         exchange.answered();
         match switch {

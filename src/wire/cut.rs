@@ -143,6 +143,15 @@ impl<'c> Cutter<'c> {
         (length > 0).then(|| self.cut(length, part))
     }
 
+    /// Cuts all that is left, if nothing more will come: a part of what should be here.
+    pub fn cut_off(&mut self, part: Part) {
+        if self.ended
+            && let Some(span) = self.cut_any(self.rest.len(), part)
+        {
+            span.cut_off = true;
+        }
+    }
+
     /// Cuts the next `length` bytes, and each run of those that are bad by itself; `wrong` says of its first byte what is.
     pub fn cut_text(
         &mut self,

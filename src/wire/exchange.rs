@@ -54,6 +54,8 @@ pub(super) struct Exchange {
     pub is_alone: bool,
     /// The answer that the client's direction waits for.
     pub switch: Option<Switch>,
+    /// It has just come: before the server's direction goes on, the client's has to say what it asks next.
+    pub is_clients_turn: bool,
 }
 
 impl Exchange {

@@ -93,9 +93,7 @@ impl Frames {
                 Place::Length { header, is_masked, size } => {
                     let (header, is_masked, size) = (*header, *is_masked, *size);
                     if rest.len() < size {
-                        if let (true, Some(part)) = (cutter.ended(), cutter.cut_any(rest.len(), EXTENDED)) {
-                            part.cut_off = true;
-                        }
+                        cutter.cut_off(EXTENDED);
                         return Progress::More;
                     }
                     match length(cutter, header, size) {
@@ -106,9 +104,7 @@ impl Frames {
                 Place::Key { header } => {
                     let mut header = *header;
                     let Some(key) = rest.first_chunk() else {
-                        if let (true, Some(part)) = (cutter.ended(), cutter.cut_any(rest.len(), KEY)) {
-                            part.cut_off = true;
-                        }
+                        cutter.cut_off(KEY);
                         return Progress::More;
                     };
                     header.key = Some(*key);

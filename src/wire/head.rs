@@ -118,13 +118,17 @@ impl Head {
             cutter.hide(secrets::in_line(text, self.is_secret));
             self.is_secret = secrets::is_secret_field(text) || (self.is_secret && text.starts_with(b" "));
             let before = cutter.offset();
-            if self.start.is_some() && line.text == 0 && line.is_whole() {
+            if line.text == 0 && !line.is_whole() {
+                line::cut_end(cutter, line, CRLF);
+                return Progress::More;
+            }
+            if self.start.is_some() && line.text == 0 {
                 line::cut_end(cutter, line, BLANK_LINE);
                 self.is_wrong |= cutter.is_marked_since(before);
                 self.end(cutter, exchange);
                 return Progress::Done;
             }
-            let is_empty = line.text == 0 && line.is_whole();
+            let is_empty = line.text == 0;
             match self.start {
                 None if is_empty && self.side == Side::Client => self.empty_line(cutter, line),
                 None => {
@@ -189,7 +193,7 @@ impl Head {
     fn field_line(&mut self, cutter: &mut Cutter, line: line::Line, exchange: &Exchange) {
         let text = &cutter.rest()[..line.text];
         self.keep(text);
-        let field = field_line::cut(cutter, line.text, self.lines == 0, line.is_whole());
+        let field = field_line::cut(cutter, line.text, self.lines == 0, line.has_all_text());
         self.lines += 1;
         let name = field.as_ref().and_then(|field| {
             LOOKED_AT.into_iter().find(|name| name.as_bytes().eq_ignore_ascii_case(field.name))

@@ -39,6 +39,11 @@ pub(super) enum End {
 }
 
 impl Line {
+    /// Whether no text can follow.
+    pub fn has_all_text(self) -> bool {
+        self.end != End::Missing
+    }
+
     /// Whether its end is there, right or wrong.
     pub fn is_whole(self) -> bool {
         matches!(self.end, End::CrLf | End::BareLf)

@@ -5,6 +5,7 @@ use barewire::protocol::http::{
 };
 use proptest::prelude::*;
 
+use crate::heads;
 use crate::vectors::{self, cut_at, cuts};
 
 /// What stands behind the bytes of a vector in its fourth run.
@@ -89,7 +90,7 @@ fn body<'a>(
 fn heads_read_as_their_vectors_say() {
     let limits = HeadLimits::default();
     let file = include_str!("../vectors/http_requests.txt");
-    vectors::heads_read_as_said(file, NEXT, |pieces| head(pieces, &limits));
+    heads::read_as_said(file, NEXT, |pieces| head(pieces, &limits));
 }
 
 #[test]

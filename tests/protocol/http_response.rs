@@ -3,6 +3,7 @@
 use barewire::protocol::http::{self, HeadLimits, ResponseError, ResponseScan, Status, Version};
 use proptest::prelude::*;
 
+use crate::heads;
 use crate::vectors::{self, cut_at, cuts};
 
 /// The response head at the start of `pieces`: how long it is and what it reads as, the refusal, or
@@ -40,7 +41,7 @@ fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<String, ResponseError>
 fn heads_read_as_their_vectors_say() {
     let limits = HeadLimits::default();
     let file = include_str!("../vectors/http_responses.txt");
-    vectors::heads_read_as_said(file, b"\x81\x05HTTP/1.1 200 OK\r\n", |pieces| head(pieces, &limits));
+    heads::read_as_said(file, b"\x81\x05HTTP/1.1 200 OK\r\n", |pieces| head(pieces, &limits));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod deflate;
 mod event_stream;
 mod extension;
+mod heads;
 mod http;
 mod http_response;
 #[cfg(feature = "deflate")]

@@ -1,0 +1,330 @@
+//! What the view says of frames and event streams is what the protocol code has decoded.
+
+use std::fmt::Write;
+
+use barewire::protocol::sse::{DecodeLimits, Decoder};
+use barewire::protocol::websocket::extension::{Agreement, Offer, accept};
+use barewire::protocol::websocket::message::{Event, Limits, Receiver, Role};
+use barewire::wire::{Compression, Content, Kind, Note, Side, Span, Start};
+use proptest::prelude::*;
+
+use crate::vectors;
+use crate::{first_wrong, one_side};
+
+const NO_LIMITS: Limits = Limits { message_bytes: usize::MAX, frames: usize::MAX };
+
+/// What a receiver makes of frames: the events, up to a failure or a close, and where that was and what.
+fn received(
+    bytes: &[u8],
+    role: Role,
+    agreement: Option<&Agreement>,
+) -> (Vec<String>, Option<(u64, String)>, bool) {
+    let mut receiver = match agreement {
+        None => Receiver::new(role, NO_LIMITS),
+        #[cfg(feature = "deflate")]
+        Some(agreement) => Receiver::with_deflate(role, NO_LIMITS, agreement),
+        #[cfg(not(feature = "deflate"))]
+        Some(_) => unreachable!("no vector without the feature"),
+    };
+    let mut events = Vec::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        match receiver.receive(&mut [*byte]) {
+            Ok((_, None)) => {}
+            Ok((_, Some(event))) => {
+                events.push(match event {
+                    Event::Text(text) => format!("text {text:?}"),
+                    Event::Binary(bytes) => format!("binary {}", bytes.escape_ascii()),
+                    Event::Ping(bytes) => format!("ping {}", bytes.escape_ascii()),
+                    Event::Pong(bytes) => format!("pong {}", bytes.escape_ascii()),
+                    Event::Close(None) => "close".into(),
+                    Event::Close(Some((code, reason))) => format!("close {code} {reason:?}"),
+                });
+                if matches!(event, Event::Close(_)) {
+                    return (events, None, true);
+                }
+            }
+            Err(failure) => return (events, Some((at as u64, failure.to_string())), false),
+        }
+    }
+    (events, None, false)
+}
+
+/// The same from the spans.
+fn told(spans: &[Span]) -> Vec<String> {
+    let mut events = Vec::new();
+    let mut control: Option<(&str, usize, Vec<u8>)> = None;
+    for span in spans {
+        if span.field == "FIN, RSV1-3, opcode" {
+            control = match span.bits[4].value {
+                0x8 => Some(("close", usize::MAX, Vec::new())),
+                0x9 => Some(("ping", usize::MAX, Vec::new())),
+                0xA => Some(("pong", usize::MAX, Vec::new())),
+                _ => None,
+            };
+        }
+        if let Some((_, length, payload)) = &mut control {
+            match span.field {
+                "MASK, Payload len" => *length = usize::from(span.bits[1].value),
+                "Payload Data" | "status code" | "reason" => payload.extend_from_slice(span.content()),
+                _ => {}
+            }
+            let awaits_key = span.field == "MASK, Payload len" && span.bits[0].value == 1;
+            if payload.len() == *length && !awaits_key && !span.cut_off {
+                let (name, _, payload) = control.take().expect("it is there");
+                events.push(match (name, &payload[..]) {
+                    ("close", []) => "close".into(),
+                    ("close", [high, low, reason @ ..]) => {
+                        let code = u16::from_be_bytes([*high, *low]);
+                        format!("close {code} {:?}", String::from_utf8_lossy(reason))
+                    }
+                    (name, payload) => format!("{name} {}", payload.escape_ascii()),
+                });
+            }
+        }
+        for note in &span.notes {
+            if let Note::Message { content, .. } = note {
+                events.push(match content {
+                    Content::Text(text) => format!("text {text:?}"),
+                    Content::Binary(bytes) => format!("binary {}", bytes.escape_ascii()),
+                    Content::NotKept(why) => format!("not kept: {why}"),
+                });
+            }
+        }
+    }
+    events
+}
+
+/// Frames as their receiver and as the view see them.
+fn assert_agree(bytes: &[u8], side: Side, agreement: Option<&Agreement>, what: &str) {
+    let role = if side == Side::Client { Role::Server } else { Role::Client };
+    let compression = agreement.map_or(Compression::None, |agreement| Compression::Agreed(*agreement));
+    let spans = one_side(Start::WebSocket(compression), side, [bytes]);
+    let (events, failure, is_closed) = received(bytes, role, agreement);
+    let told = told(&spans);
+    assert_eq!(told[..events.len().min(told.len())], events, "{what}");
+    let wrong = first_wrong(&spans);
+    match failure {
+        Some((at, failure)) => {
+            let wrong = wrong.unwrap_or_else(|| panic!("{what}: {failure} at {at}, and nothing is marked"));
+            assert!(wrong.offset <= at, "{what}: {failure} at {at}, and the first mark is {wrong:?}");
+        }
+        None if is_closed => {
+            let rule = wrong.and_then(|span| span.wrong.as_ref()).map(|wrong| &*wrong.rule);
+            let is_late = rule == Some("Behind its close frame a side sends nothing more.");
+            assert!(wrong.is_none() || is_late, "{what}: {wrong:?} is marked");
+        }
+        None => {
+            assert_eq!(told, events, "{what}");
+            // A receiver judges the payload of a close frame when it has all of it.
+            let wrong = wrong.filter(|span| !matches!(span.field, "status code" | "reason"));
+            assert_eq!(wrong, None, "{what}");
+        }
+    }
+}
+
+fn frames_agree(file: &str, agreement: impl Fn(&vectors::Vector) -> Option<Agreement>) {
+    for vector in vectors::parse(file) {
+        let mut bytes = vector.get("input").expect("every vector has an input").to_vec();
+        let counting =
+            vector.get("counting").map_or("0", |number| std::str::from_utf8(number).expect("digits"));
+        bytes.extend((0..=0xFF).cycle().take(counting.parse().expect("a number")));
+        let side = if vector.text("role") == "server" { Side::Client } else { Side::Server };
+        assert_agree(
+            &bytes,
+            side,
+            agreement(&vector).as_ref(),
+            &format!("line {}, {}", vector.line, vector.text("name")),
+        );
+    }
+}
+
+#[test]
+fn the_vectors_of_frames_are_told_as_they_are_received() {
+    frames_agree(include_str!("../vectors/websocket.txt"), |_| None);
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn the_vectors_of_compressed_frames_are_told_as_they_are_received() {
+    frames_agree(include_str!("../vectors/websocket-deflate.txt"), |vector| {
+        let answer = vector.get("agreement").unwrap_or(b"permessage-deflate");
+        accept(&Offer::default(), [answer].into_iter()).expect("a right answer")
+    });
+}
+
+/// A frame that may be wrong in any way, but is mostly right.
+fn frame() -> impl Strategy<Value = Vec<u8>> {
+    let opcode = prop_oneof![6 => prop::sample::select(&[0u8, 1, 2, 0, 1, 9, 10][..]), 1 => 0..16u8];
+    let text = prop_oneof![
+        4 => "[a-zé€😀]{0,8}".prop_map(String::into_bytes),
+        1 => prop::collection::vec(any::<u8>(), 0..8),
+        1 => prop::collection::vec(any::<u8>(), 120..140),
+        1 => Just(b"\xf2\x48\xcd\xc9\xc9\x07\x00".to_vec()),
+        1 => Just(b"\x03\xe8bye".to_vec()),
+    ];
+    (
+        any::<bool>(),
+        prop_oneof![9 => Just(0u8), 1 => 0..8u8],
+        opcode,
+        prop_oneof![9 => Just(true), 1 => Just(false)],
+        any::<[u8; 4]>(),
+        text,
+    )
+        .prop_map(|(fin, rsv, opcode, is_masked, key, payload)| {
+            let mut bytes = vec![u8::from(fin || opcode > 7) << 7 | rsv << 4 | opcode];
+            let mask = u8::from(is_masked) << 7;
+            match u8::try_from(payload.len()) {
+                Ok(length @ ..126) => bytes.push(mask | length),
+                _ => {
+                    bytes.push(mask | 126);
+                    bytes.extend((payload.len() as u16).to_be_bytes());
+                }
+            }
+            let key = if is_masked { key } else { [0; 4] };
+            if is_masked {
+                bytes.extend(key);
+            }
+            bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+            bytes
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn any_frames_are_told_as_they_are_received(
+        frames in prop::collection::vec(frame(), 0..8), cut in 0..4usize, deflates: bool, is_client in prop::bool::weighted(0.9),
+    ) {
+        let bytes = frames.concat();
+        let bytes = &bytes[..bytes.len().saturating_sub(cut)];
+        let agreement = Agreement::default();
+        let side = if is_client { Side::Client } else { Side::Server };
+        assert_agree(bytes, side, (deflates && cfg!(feature = "deflate")).then_some(&agreement), "frames");
+    }
+}
+
+/// The events that the decoder dispatches, and those that the view tells of.
+fn decoded(bytes: &[u8]) -> String {
+    let mut decoder = Decoder::new("", DecodeLimits::default());
+    let (mut events, mut rest) = (String::new(), bytes);
+    while !rest.is_empty() {
+        let (taken, event) = decoder.read(rest).expect("within its limits");
+        rest = &rest[taken..];
+        if let Some(event) = event {
+            writeln!(events, "[{}] {} {:?}", event.id, event.event, event.data).expect("a String takes all");
+        }
+    }
+    events
+}
+
+fn dispatched(spans: &[Span]) -> String {
+    let mut events = String::new();
+    for span in spans {
+        for note in &span.notes {
+            if let Note::Event { id, event, data } = note {
+                writeln!(events, "[{id}] {event} {data:?}").expect("a String takes all");
+                assert_eq!(span.field, "end-of-line");
+            }
+        }
+    }
+    events
+}
+
+/// In a stream that is not cut by chunks, each data field is one span: joined they are the data.
+fn joined(spans: &[Span]) -> Vec<String> {
+    let (mut events, mut data, mut last) = (Vec::new(), None::<String>, "");
+    for span in spans {
+        match span.field {
+            "field name" => last = if span.value == "data" { "data" } else { "" },
+            "field value" if span.kind == Kind::Payload => {
+                let line = String::from_utf8_lossy(&span.bytes).into_owned();
+                data = Some(data.map_or(line.clone(), |data| data + "\n" + &line));
+                last = "";
+            }
+            "end-of-line" => {
+                // A data field without a value is an empty line.
+                if std::mem::take(&mut last) == "data" {
+                    data = Some(data.map_or(String::new(), |data| data + "\n"));
+                }
+                if span.kind == Kind::Control {
+                    events.extend(data.take());
+                }
+            }
+            _ => {}
+        }
+    }
+    events
+}
+
+fn streams_agree(bytes: &[u8], what: &str) {
+    let spans = one_side(Start::EventStream, Side::Server, [bytes]);
+    assert_eq!(dispatched(&spans), decoded(bytes), "{what}");
+    assert_eq!(first_wrong(&spans), None, "{what}");
+    let data: Vec<String> = spans
+        .iter()
+        .flat_map(|span| &span.notes)
+        .filter_map(|note| match note {
+            Note::Event { data, .. } => Some(data.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(joined(&spans), data, "{what}");
+}
+
+#[test]
+fn the_vectors_of_event_streams_are_told_as_they_are_decoded() {
+    for vector in vectors::parse(include_str!("../vectors/event_stream.txt")) {
+        let bytes = vector.get("in").expect("a stream");
+        streams_agree(bytes, vector.text("name"));
+        assert_eq!(dispatched(&one_side(Start::EventStream, Side::Server, [bytes])), vector.text("events"));
+    }
+}
+
+const LINES: &[&str] = &[
+    "data: a\n",
+    "data:b\r\n",
+    "data\r",
+    "data:  c d\n",
+    "\n",
+    "\r\n",
+    "\r",
+    "id: 1\n",
+    "id\n",
+    "id: a\0b\n",
+    "event: e\n",
+    "retry: 10\n",
+    "retry: x\n",
+    ": c\n",
+    ":\n",
+    "foo: bar\n",
+    "data: é€\n",
+    "\u{feff}",
+    "d",
+    "ata: x\n",
+];
+
+proptest! {
+    #[test]
+    fn any_event_stream_is_told_as_it_is_decoded(
+        lines in prop::collection::vec(prop::sample::select(LINES), 0..16),
+        sizes in prop::collection::vec(1..9usize, 1..40),
+    ) {
+        let bytes = lines.concat().into_bytes();
+        streams_agree(&bytes, "a stream");
+        // In chunks, which may cut anywhere.
+        let mut chunked = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        let (mut rest, mut sizes) = (&bytes[..], sizes.iter().cycle());
+        while !rest.is_empty() {
+            let (chunk, after) = rest.split_at(rest.len().min(*sizes.next().expect("it cycles")));
+            chunked.extend(format!("{:x}\r\n", chunk.len()).bytes());
+            chunked.extend_from_slice(chunk);
+            chunked.extend_from_slice(b"\r\n");
+            rest = after;
+        }
+        chunked.extend_from_slice(b"0\r\n\r\n");
+        let spans = one_side(Start::Http, Side::Server, [&chunked[..]]);
+        prop_assert_eq!(dispatched(&spans), decoded(&bytes));
+        prop_assert_eq!(first_wrong(&spans), None);
+    }
+}

@@ -1,0 +1,317 @@
+//! What the view says of HTTP is what the protocol code has parsed, and of handshakes what each side judges.
+
+use barewire::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadLimits, HeadScan, ResponseScan};
+use barewire::protocol::websocket::extension::{ClientWindow, Offer};
+use barewire::protocol::websocket::handshake;
+use barewire::protocol::websocket::opening::{Key, Opening};
+use barewire::wire::{Note, Side, Span, Start};
+use proptest::prelude::*;
+
+use crate::vectors;
+use crate::{both_sides, first_wrong, of, one_side};
+
+const NO_LIMITS: HeadLimits =
+    HeadLimits { bytes: usize::MAX, request_line: usize::MAX, field_lines: http::MAX_FIELD_LINES };
+
+type Lines = Vec<(String, Vec<u8>)>;
+
+/// What the protocol code makes of a request's head: the fields, or at which byte it refuses it, and why.
+fn parsed(bytes: &[u8]) -> Result<Lines, (u64, String)> {
+    let (mut scan, mut end) = (HeadScan::default(), None);
+    for length in 1..=bytes.len() {
+        match scan.scan(&bytes[..length], &NO_LIMITS) {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                end = Some(found);
+                break;
+            }
+            Err(error) => return Err((length as u64 - 1, error.to_string())),
+        }
+    }
+    let end = end.expect("every vector has a whole head, or is refused");
+    let at_end = |error: String| (end as u64 - 1, error);
+    let mut scratch = http::scratch();
+    let head =
+        http::parse(&bytes[..end], &mut scratch, &NO_LIMITS).map_err(|error| at_end(error.to_string()))?;
+    Framing::of(&head).map_err(|error| at_end(error.to_string()))?;
+    head.expects_continue().map_err(|error| at_end(error.to_string()))?;
+    Ok(head.fields.iter().map(|(name, value)| (name.to_owned(), value.to_vec())).collect())
+}
+
+/// The fields that the view shows.
+fn shown(spans: &[Span]) -> Lines {
+    let mut fields: Lines = Vec::new();
+    for span in spans {
+        match (span.field, fields.last_mut()) {
+            ("field-name", _) => fields.push((span.value.to_string(), Vec::new())),
+            ("field-value", Some((_, value))) => value.extend_from_slice(&span.bytes),
+            _ => {}
+        }
+    }
+    fields
+}
+
+fn assert_marked(spans: &[Span], at: u64, what: &str) {
+    let wrong = first_wrong(spans).unwrap_or_else(|| panic!("{what}: refused, and nothing is marked"));
+    assert!(wrong.offset <= at, "{what}: refused at {at}, and the first mark is {wrong:?}");
+}
+
+fn requests_agree(bytes: &[u8], what: &str) {
+    let spans = one_side(Start::Http, Side::Client, [bytes]);
+    match parsed(bytes) {
+        Ok(fields) => {
+            assert_eq!(shown(&spans), fields, "{what}");
+            assert_eq!(first_wrong(&spans), None, "{what}");
+        }
+        Err((at, error)) => assert_marked(&spans, at, &format!("{what}: {error}")),
+    }
+}
+
+#[test]
+fn the_vectors_of_requests_are_told_as_they_are_parsed() {
+    for vector in vectors::parse(include_str!("../vectors/http_requests.txt")) {
+        requests_agree(vector.get("in").expect("a head"), vector.text("name"));
+    }
+}
+
+#[test]
+fn the_vectors_of_responses_are_told_as_they_are_parsed() {
+    for vector in vectors::parse(include_str!("../vectors/http_responses.txt")) {
+        let (name, bytes) = (vector.text("name"), vector.get("in").expect("a head"));
+        let spans = one_side(Start::Http, Side::Server, [bytes]);
+        let scanned = ResponseScan::default().scan(bytes, &NO_LIMITS);
+        let mut scratch = http::scratch();
+        match scanned.and_then(|_| http::parse_response(bytes, &mut scratch, &NO_LIMITS)) {
+            Ok(head) => {
+                let fields: Lines =
+                    head.fields.iter().map(|(name, value)| (name.to_owned(), value.to_vec())).collect();
+                assert_eq!(shown(&spans), fields, "{name}");
+                assert_eq!(first_wrong(&spans), None, "{name}");
+            }
+            Err(_) => assert_marked(&spans, bytes.len() as u64, name),
+        }
+    }
+}
+
+const CHUNKED: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+fn bodies_agree(body: &[u8], what: &str) {
+    const HUGE: BodyLimits =
+        BodyLimits { content: u64::MAX, extensions: u32::MAX, trailer: u32::MAX, trailer_lines: u32::MAX };
+    let mut reader = BodyReader::new(Framing::Chunked, HUGE).expect("nothing is announced");
+    let (mut content, mut end) = (Vec::new(), None);
+    for (at, byte) in body.iter().enumerate() {
+        match reader.read(&[*byte], &mut content) {
+            Ok((_, false)) => {}
+            Ok((_, true)) => {
+                end = Some(Ok(at + 1));
+                break;
+            }
+            Err(error) => {
+                end = Some(Err((CHUNKED.len() + at, error)));
+                break;
+            }
+        }
+    }
+    let taken = if let Some(Ok(taken)) = end { taken } else { body.len() };
+    let spans = one_side(Start::Http, Side::Client, [CHUNKED, &body[..taken]]);
+    let shown: Vec<u8> =
+        spans.iter().filter(|span| span.is_data()).flat_map(|span| &span.bytes).copied().collect();
+    match end {
+        Some(Err((at, error))) => {
+            assert_marked(&spans, at as u64, &format!("{what}: {error}"));
+            assert!(shown.starts_with(&content), "{what}");
+        }
+        _ => {
+            assert_eq!(first_wrong(&spans), None, "{what}");
+            assert_eq!(shown, content, "{what}");
+        }
+    }
+    let complete = spans.iter().flat_map(|span| &span.notes).find_map(|note| match note {
+        Note::Request { content, .. } => Some(*content),
+        _ => None,
+    });
+    if let Some(Ok(_)) = end {
+        assert_eq!(complete, Some(content.len() as u64), "{what}");
+    }
+}
+
+#[test]
+fn the_vectors_of_chunked_bodies_are_told_as_they_are_read() {
+    for vector in vectors::parse(include_str!("../vectors/http_chunked.txt")) {
+        bodies_agree(vector.get("in").expect("a body"), vector.text("name"));
+    }
+}
+
+/// The request that the vectors of answers are answers to.
+fn request(offer: Option<Offer>) -> (Opening<'static>, Key, Vec<u8>) {
+    let opening =
+        Opening { host: "a", target: "/", subprotocols: &["chat", "superchat"], fields: &[], offer };
+    let key = Key::new(*b"the sample nonce");
+    let mut request = Vec::new();
+    opening.write_request(&key, &mut request).expect("a right request");
+    (opening, key, request)
+}
+
+/// An answer to an opening handshake, with a compressed message behind it.
+fn answers_agree(answer: &[u8], offer: Option<Offer>, what: &str) {
+    let (opening, key, request) = request(offer);
+    let mut scratch = http::scratch();
+    let head = http::parse_response(answer, &mut scratch, &NO_LIMITS).expect("it can be read");
+    let judged = opening.check(&key, &head);
+    let hello = b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
+    let behind: &[u8] = if head.status == 101 { hello } else { b"" };
+    let spans = both_sides([(Side::Client, &request[..]), (Side::Server, answer), (Side::Server, behind)]);
+    assert_eq!(first_wrong(&of(Side::Client, &spans)), None, "{what}");
+    let server = of(Side::Server, &spans);
+    let wrong = first_wrong(&server);
+    match judged {
+        Ok(opened) => {
+            let is_frame = wrong.is_some_and(|span| span.field == "FIN, RSV1-3, opcode");
+            assert_eq!(wrong.is_some(), opened.agreement.is_none(), "{what}: {wrong:?}");
+            assert_eq!(wrong.is_some(), is_frame, "{what}: {wrong:?}");
+            let is_sent = server.iter().flat_map(|span| &span.notes).any(|note| {
+                matches!(note, Note::Handshake { is_sent: Some(true), accept, .. } if accept == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+            });
+            assert!(is_sent, "{what}");
+        }
+        // Another status is an answer as well; here it is a refusal without a rule that is broken.
+        Err(error) if head.status != 101 => assert_eq!(wrong, None, "{what}: {error}"),
+        Err(error) => assert_marked(&server, answer.len() as u64 - 1, &format!("{what}: {error}")),
+    }
+}
+
+#[test]
+fn the_vectors_of_answers_are_told_as_a_client_judges_them() {
+    for vector in vectors::parse(include_str!("../vectors/websocket-opening.txt")) {
+        let offer = vector.get("offer").map(|bits| Offer {
+            server_max_window_bits: Some(std::str::from_utf8(bits).expect("digits").parse().expect("bits")),
+            client_max_window_bits: ClientWindow::Any,
+            ..Offer::default()
+        });
+        answers_agree(vector.get("in").expect("a head"), offer, vector.text("name"));
+    }
+}
+
+#[test]
+fn the_vectors_of_handshakes_are_told_as_a_server_judges_them() {
+    for vector in vectors::parse(include_str!("../vectors/websocket-handshake.txt")) {
+        let mut head =
+            "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".to_owned();
+        let lines = |key| {
+            let value = vector.get(key).unwrap_or_default();
+            value.split_inclusive(|byte| *byte == b'\n').map(|line| &line[..line.len() - 1])
+        };
+        for (key, name) in [
+            ("key", "Sec-WebSocket-Key"),
+            ("version", "Sec-WebSocket-Version"),
+            ("protocol", "Sec-WebSocket-Protocol"),
+        ] {
+            lines(key).for_each(|line| head += &format!("{name}: {}\r\n", String::from_utf8_lossy(line)));
+        }
+        head += "\r\n";
+        let spans = one_side(Start::Http, Side::Client, [head.as_bytes()]);
+        // The vector's lines are values as they are trimmed.
+        let trimmed = |key| lines(key).map(<[u8]>::trim_ascii);
+        let judged = handshake::check(trimmed("key"), trimmed("version"));
+        assert_eq!(first_wrong(&spans).is_some(), judged.is_err(), "{}: {judged:?}", vector.text("name"));
+    }
+}
+
+const LINES: &[&str] = &[
+    "Host: a\r\n",
+    "Host: b\r\n",
+    "Host: u@a\r\n",
+    "Content-Length: 0\r\n",
+    "Content-Length: x\r\n",
+    "Content-Length: 0, 0\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Transfer-Encoding: gzip, chunked\r\n",
+    "Transfer-Encoding: \r\n",
+    "A:b\r\n",
+    "A: \t b\t\r\n",
+    "A :b\r\n",
+    " a\r\n",
+    "A\r\n",
+    ":a\r\n",
+    "A: \0\r\n",
+    "A: a\rb\r\n",
+    "A: b\n",
+    "Expect: 100-continue\r\n",
+    "Expect: x\r\n",
+    "Connection: close\r\n",
+    "\u{e9}: a\r\n",
+    "A: \u{e9}\r\n",
+];
+const STARTS: &[&str] = &[
+    "GET / HTTP/1.1\r\n",
+    "GET / HTTP/1.0\r\n",
+    "GET /a?b HTTP/1.1\r\n",
+    "GET /#f HTTP/1.1\r\n",
+    "GET  / HTTP/1.1\r\n",
+    "GET / HTTP/2.0\r\n",
+    "G(T / HTTP/1.1\r\n",
+    "GET /\r\n",
+    "GET\r\n",
+    "\r\nGET / HTTP/1.1\r\n",
+    "\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\n",
+    "GET a HTTP/1.1\r\n",
+    "CONNECT a:1 HTTP/1.1\r\n",
+    "CONNECT / HTTP/1.1\r\n",
+    "OPTIONS * HTTP/1.1\r\n",
+    "GET http://a/ HTTP/1.1\r\n",
+    " / HTTP/1.1\r\n",
+    "GET / HTTP/1.1 \r\n",
+    "GET /\u{e9} HTTP/1.1\r\n",
+    "GET / HTTP/1.1\n",
+    "GET /\t HTTP/1.1\r\n",
+    "GET / http/1.1\r\n",
+    "\n",
+    "GET /\0 HTTP/1.1\r\n",
+    "GET /\rHTTP/1.1\r\n",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn any_request_is_told_as_it_is_parsed(
+        start in prop::sample::select(STARTS), lines in prop::collection::vec(prop::sample::select(LINES), 0..6),
+    ) {
+        let head = format!("{start}Host: a\r\n{}\r\n", lines.concat());
+        requests_agree(head.as_bytes(), &head);
+        let head = format!("{start}{}\r\n", lines.concat());
+        requests_agree(head.as_bytes(), &head);
+    }
+
+    #[test]
+    fn any_chunked_body_is_told_as_it_is_read(
+        parts in prop::collection::vec(prop::sample::select(&[
+            "1\r\na\r\n", "3;a=b\r\nabc\r\n", "2 ; a\r\nab\r\n", "2;a=\"\\\"b\" \r\nab\r\n", "0\r\n\r\n", "0\r\nA: b\r\n\r\n", "x\r\n", "1\n", "1;\r\n",
+            "00000000000000001\r\n", "1\r\naX", "0\r\n a\r\n", "\r\n", "1;a b\r\na\r\n", "1;a=\r\na\r\n", "1;a=\"\r\n", "0\r\nA\r\n\r\n", "1\r", "1;a\t;b=c\r\nx\r\n",
+        ][..]), 0..5),
+        cut in 0..4usize,
+    ) {
+        let body = parts.concat();
+        bodies_agree(&body.as_bytes()[..body.len().saturating_sub(cut)], &body);
+    }
+
+    #[test]
+    fn any_answer_is_told_as_it_is_judged(
+        lines in prop::collection::vec(prop::sample::select(&[
+            "Upgrade: websocket", "Upgrade: h2c", "Upgrade:", "Connection: Upgrade", "Connection: close",
+            "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "Sec-WebSocket-Accept: x",
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=12", "Sec-WebSocket-Extensions: x", "Sec-WebSocket-Protocol: chat",
+            "Sec-WebSocket-Protocol: x",
+        ][..]), 0..4),
+        is_right in prop::bool::weighted(0.5), offers: bool,
+    ) {
+        let mut lines = lines;
+        if is_right {
+            lines.extend(["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]);
+        }
+        let head = format!("HTTP/1.1 101 ok\r\nA: b\r\n{}{}\r\n", lines.join("\r\n"), if lines.is_empty() { "" } else { "\r\n" });
+        let offer = offers.then_some(Offer { client_max_window_bits: ClientWindow::Any, ..Offer::default() });
+        answers_agree(head.as_bytes(), offer, &head);
+    }
+}
