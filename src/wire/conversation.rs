@@ -164,7 +164,11 @@ impl Conversation {
         let mut cutter = Cutter::new(side, direction.offset, input, direction.ended, out).hiding(hides);
         while direction.step(&mut cutter, exchange) && !exchange.is_clients_turn {}
         let yields = std::mem::take(&mut exchange.is_clients_turn);
-        if direction.ended && !yields && !matches!(direction.state, State::Waiting(_)) && !cutter.rest().is_empty() {
+        if direction.ended
+            && !yields
+            && !matches!(direction.state, State::Waiting(_))
+            && !cutter.rest().is_empty()
+        {
             // Every state cuts what is left of its fields; this is only for what none of them knows.
             let left = cutter.rest().len();
             cutter.cut(left, OPAQUE).cut_off = true;

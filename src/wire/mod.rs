@@ -62,5 +62,5 @@ pub use conversation::{Conversation, Start};
 pub use exchange::Compression;
 pub use message::MOST_OF_A_MESSAGE;
 pub use note::{Content, Note};
-pub use section::{Document, Section};
+pub use section::{Document, Section, Url};
 pub use span::{Bits, Kind, MOST_OF_A_VALUE, Side, Span, Wrong, show};

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod http;
+mod named;
 #[path = "../protocol/vectors.rs"]
 mod vectors;
 mod whole;

@@ -40,6 +40,7 @@ fn every_vector_is_whole_however_it_is_cut() {
         include_str!("../vectors/websocket.txt"),
         include_str!("../vectors/websocket-deflate.txt"),
         include_str!("../vectors/websocket-opening.txt"),
+        include_str!("../vectors/wire.txt"),
     ] {
         for vector in vectors::parse(file) {
             let bytes = input(&vector);
