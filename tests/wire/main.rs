@@ -3,6 +3,7 @@
 mod agreement;
 mod http;
 mod named;
+mod saved;
 #[path = "../protocol/vectors.rs"]
 mod vectors;
 mod whole;
