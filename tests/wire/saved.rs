@@ -164,6 +164,14 @@ fn json_says_all_that_a_span_says() {
 }
 
 #[test]
+fn the_figure_of_the_documentation_is_what_is_drawn() {
+    let mut diagram = String::new();
+    svg::diagram(&one_side(Start::WebSocket(Compression::NotSeen), Side::Client, [&HELLO[..]]), &mut diagram);
+    // Made by `barewire explain --format svg --hex '81 85 37 fa 21 3d 7f 9f 4d 51 58' > docs/frame.svg`.
+    assert_eq!(diagram, include_str!("../../docs/frame.svg"));
+}
+
+#[test]
 fn text_is_coloured_where_it_is_asked_for_and_shortened_unless_it_is_not() {
     let bytes = [&[0x82, 0x7d][..], &[0; 125]].concat();
     let spans = one_side(Start::WebSocket(Compression::None), Side::Server, [&bytes[..]]);

@@ -15,13 +15,13 @@ const ROWS: usize = 4;
 /// Characters of a value; the rest of it is in the bytes.
 const VALUE: usize = 44;
 
-/// Writes spans, each under a heading when another side speaks.
+/// Writes spans, with a heading when another side speaks, or at another time.
 #[derive(Debug)]
 pub struct Text {
     color: bool,
     /// How many rows of bytes a span may have.
     rows: usize,
-    speaks: Option<(Option<u64>, Side)>,
+    speaks: Option<(Source, Side)>,
 }
 
 impl Text {
@@ -73,14 +73,17 @@ impl Text {
     }
 
     fn heading(&mut self, source: Source, side: Side, out: &mut String) {
-        let speaks = Some((source.connection, side));
-        if self.speaks == speaks {
+        let is_other = self.speaks.is_none_or(|(before, speaks)| {
+            let is_later = source.time_ms.is_some() && source.time_ms != before.time_ms;
+            speaks != side || before.connection != source.connection || is_later
+        });
+        if !is_other {
             return;
         }
         if self.speaks.is_some() {
             out.push('\n');
         }
-        self.speaks = speaks;
+        self.speaks = Some((source, side));
         if let Some(connection) = source.connection {
             let _ = write!(out, "connection {connection}, ");
         }
