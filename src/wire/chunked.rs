@@ -132,7 +132,7 @@ impl Chunked {
         }
         let text = &cutter.rest()[..line.text];
         cutter.hide(secrets::in_line(text, self.is_secret));
-        self.is_secret = secrets::is_secret_field(text) || (self.is_secret && text.starts_with(b" "));
+        self.is_secret = secrets::goes_on_behind(text, self.is_secret);
         if line.text > 0 {
             // Here a line that begins with white space is folded, also where none stands before it.
             field_line::cut(cutter, line.text, false, line.has_all_text());

@@ -116,7 +116,7 @@ impl Head {
             };
             let text = &cutter.rest()[..line.text];
             cutter.hide(secrets::in_line(text, self.is_secret));
-            self.is_secret = secrets::is_secret_field(text) || (self.is_secret && text.starts_with(b" "));
+            self.is_secret = secrets::goes_on_behind(text, self.is_secret);
             let before = cutter.offset();
             if line.text == 0 && !line.is_whole() {
                 line::cut_end(cutter, line, CRLF);

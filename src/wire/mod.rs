@@ -45,6 +45,11 @@ mod field_line;
 mod frame;
 mod glossary;
 mod head;
+#[cfg(feature = "deflate")]
+mod inflation;
+#[cfg(not(feature = "deflate"))]
+#[path = "no_inflation.rs"]
+mod inflation;
 mod line;
 mod message;
 mod note;

@@ -88,7 +88,7 @@ const SECRETS: &[&str] = &[
     "GET /a?access_token=SECRET HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer SECRET\r\nCookie: a=SECRET\r\n\r\n",
     "GET /a?x&access%5ftoken=SECRET&y HTTP/1.1\r\nHost: a\r\nReferer: http://a/?access_token=SECRET\r\n\r\n",
     "GET  /a?access_token=SECRET\r\nHost: a\r\n\r\n",
-    "GET / HTTP/1.1\r\nAuthorization : Bearer\r\n SECRET\r\n\tSECRET\r\n\r\n",
+    "GET / HTTP/1.1\r\nAuthorization : Bearer\r\n SECRET\r\n\tSECRET\r\n\tSECRET\r\n\r\n",
     "GET / HTTP/1.1\r\nAuthorization: Bearer \0SECRET\n\r\n",
     "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nCookie: SECRET\r\n SECRET\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\nGET /?access_token=SECRET HTTP/1.1\r\nCookie: SECRET\r\n",
