@@ -38,7 +38,8 @@
 //! hub        topics, logs, ids, cursors           protocol   HTTP, event stream, WebSocket
 //! ```
 //!
-//! Beside them stands [`client`], the other end of a WebSocket: on `protocol`, and nothing else.
+//! Beside them stand [`client`], the other end of a WebSocket, and [`wire`], the view that names each byte of a conversation: on
+//! `protocol`, and nothing else.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

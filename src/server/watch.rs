@@ -115,7 +115,7 @@ impl Choice {
 fn start_within(transport: &str) -> Start {
     match transport {
         "websocket" => Start::WebSocket(Compression::NotSeen),
-        "sse" => Start::EventStream,
+        "sse" => Start::EventStreamChunks,
         _ => Start::Http,
     }
 }

@@ -1,5 +1,7 @@
 //! The chunked transfer coding (RFC 9112 §7.1).
 
+use std::fmt::Write;
+
 use super::body::Content;
 use super::cut::{Cutter, Part, Progress, broken};
 use super::field_line;
@@ -130,7 +132,7 @@ impl Chunked {
         }
         let text = &cutter.rest()[..line.text];
         cutter.hide(secrets::in_line(text, self.is_secret));
-        self.is_secret = secrets::is_secret_field(text) || (self.is_secret && text.starts_with(b" "));
+        self.is_secret = secrets::goes_on_behind(text, self.is_secret);
         if line.text > 0 {
             // Here a line that begins with white space is folded, also where none stands before it.
             field_line::cut(cutter, line.text, false, line.has_all_text());
@@ -152,7 +154,9 @@ fn size_line(cutter: &mut Cutter, line: Line) -> Option<u64> {
         .take(16)
         .fold(0, |size, digit| size << 4 | char::from(*digit).to_digit(16).map_or(0, u64::from));
     if let Some(span) = cutter.cut_any(digits.min(16), SIZE) {
-        span.value = format!("{size}").into();
+        if size > 9 {
+            let _ = write!(span.value.to_mut(), " = {size}");
+        }
         if size == 0 {
             span.meaning = "Zero: the last chunk, which has no data.".into();
         }

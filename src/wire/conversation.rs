@@ -27,6 +27,8 @@ pub enum Start {
     WebSocket(Compression),
     /// From the server the bare body of an event stream; from the client HTTP.
     EventStream,
+    /// The same, with the next chunk of the chunked transfer coding.
+    EventStreamChunks,
 }
 
 /// Follows a connection in both directions, and says what each byte is.
@@ -190,7 +192,12 @@ impl Direction {
         let state = match (start, side) {
             (Start::WebSocket(compression), _) => State::Frames(Box::new(Frames::new(side, compression))),
             (Start::EventStream, Side::Server) => State::EventStream(Box::default()),
-            (Start::Http | Start::EventStream, _) => State::Head(Head::new(side)),
+            (Start::EventStreamChunks, Side::Server) => State::Body {
+                body: Body::new(Framing::Chunked, Content::EventStream(Box::default())),
+                note: Note::Remark("The end of the answer, whose beginning was not seen.".into()),
+                awaits: None,
+            },
+            (Start::Http | Start::EventStream | Start::EventStreamChunks, _) => State::Head(Head::new(side)),
         };
         Self { side, offset: 0, pending: Vec::new(), state, ended: false }
     }

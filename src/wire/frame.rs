@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::cut::{Cutter, Part, Progress, broken};
 use super::exchange::Compression;
 use super::glossary;
-use super::message::{Inflation, Message};
+use super::inflation::Inflation;
+use super::message::Message;
 use super::payload::Payload;
 use super::section::Section;
 use super::span::{Bits, Kind, Side, Wrong};
@@ -155,7 +156,7 @@ impl Frames {
         let span = cutter.cut(1, FIRST);
         span.bits = vec![
             flag(0, "FIN", &fin, "The last frame of its message.", "More frames of the message follow."),
-            flag(1, "RSV1", &rsv1, compressed, "Not compressed, where that was agreed on."),
+            flag(1, "RSV1", &rsv1, compressed, "Not set: nothing is compressed."),
             flag(2, rsv2.0, &rsv2.1, "Reserved, and set.", "Reserved."),
             flag(3, rsv3.0, &rsv3.1, "Reserved, and set.", "Reserved."),
             Bits {

@@ -68,6 +68,13 @@ pub(super) fn status(code: u16) -> Entry {
         503 => ("Service Unavailable: not now; later perhaps.", rfc(9110, "15.6.4")),
         504 => ("Gateway Timeout: what stands behind the server has not answered.", rfc(9110, "15.6.5")),
         505 => ("HTTP Version Not Supported.", rfc(9110, "15.6.6")),
+        _ => status_class(code),
+    }
+}
+
+/// What a status code says by its first digit alone (RFC 9110 §15).
+fn status_class(code: u16) -> Entry {
+    match code {
         100..=199 => ("An interim answer; the final one comes behind it.", rfc(9110, "15.2")),
         200..=299 => ("The request has succeeded.", rfc(9110, "15.3")),
         300..=399 => ("The client has to do more to get what it asked for.", rfc(9110, "15.4")),

@@ -11,7 +11,7 @@ use super::secrets;
 use super::section::Section;
 use super::span::{Kind, Side, Wrong};
 use super::start_line::{self, NO_LIMITS, StartLine};
-use crate::protocol::http::fields::members;
+use crate::protocol::http::fields::{is_token, members};
 use crate::protocol::http::{self, Framing, HeadError, HeadScan, RequestHead};
 use crate::protocol::websocket::{extension, handshake};
 
@@ -116,7 +116,7 @@ impl Head {
             };
             let text = &cutter.rest()[..line.text];
             cutter.hide(secrets::in_line(text, self.is_secret));
-            self.is_secret = secrets::is_secret_field(text) || (self.is_secret && text.starts_with(b" "));
+            self.is_secret = secrets::goes_on_behind(text, self.is_secret);
             let before = cutter.offset();
             if line.text == 0 && !line.is_whole() {
                 line::cut_end(cutter, line, CRLF);
@@ -158,7 +158,11 @@ impl Head {
     fn start_line(&mut self, cutter: &mut Cutter, line: line::Line) -> bool {
         let text = &cutter.rest()[..line.text];
         let is_start = match self.side {
-            Side::Client => text.contains(&b' ') || text.starts_with(b"GET") || !line.is_whole(),
+            Side::Client => {
+                let method = text.split(|byte| *byte == b' ').next().unwrap_or_default();
+                let has_version = text.windows(6).any(|window| window == b" HTTP/");
+                has_version || (is_token(method) && (method.len() < text.len() || !line.is_whole()))
+            }
             Side::Server => text.starts_with(b"HTTP/") || (!line.is_whole() && b"HTTP/".starts_with(text)),
         };
         if !is_start {
@@ -166,6 +170,7 @@ impl Head {
                 Side::Client => rules::of_head(HeadError::RequestLine),
                 Side::Server => rules::of_response(http::ResponseError::NotHttp),
             };
+            cutter.hide(std::iter::once(0..line.text));
             match cutter.cut_any(line.text, NO_START_LINE) {
                 Some(span) => {
                     span.wrong = Some(rule);

@@ -1,22 +1,14 @@
 //! Messages, joined from frames and inflated, as far as the view keeps them (RFC 6455 §5.4, RFC 7692 §7.2.2).
 
 use super::cut::broken;
-use super::exchange::Compression;
+use super::inflation::Inflation;
 use super::note::{Content, Note};
 use super::section::Section;
-use super::span::{Side, Wrong};
-#[cfg(feature = "deflate")]
-use crate::protocol::websocket::extension::Agreement;
-#[cfg(feature = "deflate")]
-use crate::protocol::websocket::inflate::{Inflater, InvalidDeflate};
+use super::span::Wrong;
 use crate::protocol::websocket::utf8::Utf8;
 
 /// How many bytes of a message the view keeps, to show it whole. Of a longer one it tells the length.
 pub const MOST_OF_A_MESSAGE: usize = 128 * 1024;
-
-/// How many bytes a message is inflated to. Behind a longer one nothing can be inflated any more that may refer to it.
-#[cfg(feature = "deflate")]
-const MOST_INFLATED: u64 = 16 * 1024 * 1024 + 1;
 
 /// What became wrong with a message at a piece of its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +21,12 @@ pub(super) enum Fault {
     Deflate,
     /// The message ends inside a character.
     Unfinished,
+}
+
+/// Why it is not known what a compressed message says, and whether that is the sender's fault.
+pub(super) struct NotInflated {
+    pub why: &'static str,
+    pub is_wrong: bool,
 }
 
 /// A message under way.
@@ -70,7 +68,8 @@ impl Message {
         };
         fault.or_else(|| {
             let is_unfinished = is_end && self.utf8.is_some_and(|utf8| !utf8.is_complete());
-            is_unfinished.then(|| if self.compressed { Fault::InflatedUtf8 } else { Fault::Unfinished })
+            let fault = if self.compressed { Fault::InflatedUtf8 } else { Fault::Unfinished };
+            is_unfinished.then_some(fault)
         })
     }
 
@@ -88,50 +87,25 @@ impl Message {
         Some(wrong)
     }
 
-    #[cfg(feature = "deflate")]
     fn push_compressed(&mut self, piece: &[u8], is_end: bool, inflation: &mut Inflation) -> Option<Fault> {
-        let inflater = match inflation {
-            Inflation::On { inflater, .. } => inflater,
-            Inflation::Off => return self.lose("no compression was agreed on"),
-            Inflation::Lost(why) => return self.lose(why),
-        };
         let mut is_utf8 = true;
-        let mut outcome = inflater.inflate(piece, |inflated| {
+        let outcome = inflation.inflate(piece, is_end, |inflated| {
             is_utf8 &= self.keep(inflated).is_none();
-            if self.length > MOST_INFLATED { Err(Stop::TooLong) } else { Ok(()) }
+            self.length
         });
-        if is_end && outcome.is_ok() {
-            outcome = inflater.finish(|inflated| {
-                is_utf8 &= self.keep(inflated).is_none();
-                Ok(())
-            });
-        }
         match outcome {
-            Ok(()) if is_utf8 => None,
-            Ok(()) => Some(Fault::InflatedUtf8),
-            Err(Stop::TooLong) => {
-                *inflation = Inflation::Lost("a message before it was longer than what the view inflates");
-                self.lose("it is longer than what the view inflates")
-            }
-            Err(Stop::Invalid) => {
-                let is_presumed = inflation.is_presumed();
-                *inflation = Inflation::Lost("a message before it could not be inflated");
-                self.lose("it could not be inflated");
-                (!is_presumed).then_some(Fault::Deflate)
+            Ok(()) => (!is_utf8).then_some(Fault::InflatedUtf8),
+            Err(NotInflated { why, is_wrong }) => {
+                self.lose(why);
+                is_wrong.then_some(Fault::Deflate)
             }
         }
     }
 
-    #[cfg(not(feature = "deflate"))]
-    fn push_compressed(&mut self, _: &[u8], _: bool, _: &mut Inflation) -> Option<Fault> {
-        self.lose("this build can't inflate")
-    }
-
-    fn lose(&mut self, why: &'static str) -> Option<Fault> {
+    fn lose(&mut self, why: &'static str) {
         self.kept = Vec::new();
         self.utf8 = None;
         self.not_kept.get_or_insert(why);
-        None
     }
 
     /// What is wrong if it ends here, with a frame that has no payload.
@@ -168,75 +142,4 @@ pub(super) fn push(utf8: &mut Utf8, piece: &[u8]) -> Option<usize> {
     }
     let mut again = before;
     piece.iter().position(|byte| again.push(std::slice::from_ref(byte)).is_err())
-}
-
-/// What one side's compressed messages are inflated with.
-#[derive(Debug)]
-pub(super) enum Inflation {
-    /// Nothing was agreed on.
-    Off,
-    /// This was, or it is presumed.
-    #[cfg(feature = "deflate")]
-    On { inflater: Box<Inflater>, is_presumed: bool },
-    /// There was something that a later message may refer to, and the view has not seen it.
-    #[cfg(feature = "deflate")]
-    Lost(&'static str),
-    /// Something may have been agreed on, but this build can't inflate.
-    #[cfg(not(feature = "deflate"))]
-    Unable { is_presumed: bool },
-}
-
-impl Inflation {
-    #[cfg(feature = "deflate")]
-    pub fn new(side: Side, compression: Compression) -> Self {
-        let (agreement, is_presumed) = match compression {
-            Compression::None => return Self::Off,
-            Compression::Agreed(agreement) => (agreement, false),
-            Compression::NotSeen => (Agreement::default(), true),
-        };
-        let direction = match side {
-            Side::Client => agreement.client_to_server(),
-            Side::Server => agreement.server_to_client(),
-        };
-        Self::On { inflater: Box::new(Inflater::new(direction)), is_presumed }
-    }
-
-    #[cfg(not(feature = "deflate"))]
-    pub fn new(_: Side, compression: Compression) -> Self {
-        match compression {
-            Compression::None => Self::Off,
-            Compression::Agreed(_) => Self::Unable { is_presumed: false },
-            Compression::NotSeen => Self::Unable { is_presumed: true },
-        }
-    }
-
-    /// Whether RSV1 has a meaning.
-    pub fn is_on(&self) -> bool {
-        !matches!(self, Self::Off)
-    }
-
-    /// Whether it is only presumed, for the handshake was not seen.
-    pub fn is_presumed(&self) -> bool {
-        match self {
-            #[cfg(feature = "deflate")]
-            Self::On { is_presumed, .. } => *is_presumed,
-            #[cfg(not(feature = "deflate"))]
-            Self::Unable { is_presumed } => *is_presumed,
-            _ => false,
-        }
-    }
-}
-
-/// Why no more is inflated.
-#[cfg(feature = "deflate")]
-enum Stop {
-    TooLong,
-    Invalid,
-}
-
-#[cfg(feature = "deflate")]
-impl From<InvalidDeflate> for Stop {
-    fn from(InvalidDeflate: InvalidDeflate) -> Self {
-        Self::Invalid
-    }
 }

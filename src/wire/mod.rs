@@ -45,6 +45,11 @@ mod field_line;
 mod frame;
 mod glossary;
 mod head;
+#[cfg(feature = "deflate")]
+mod inflation;
+#[cfg(not(feature = "deflate"))]
+#[path = "no_inflation.rs"]
+mod inflation;
 mod line;
 mod message;
 mod note;
@@ -62,5 +67,5 @@ pub use conversation::{Conversation, Start};
 pub use exchange::Compression;
 pub use message::MOST_OF_A_MESSAGE;
 pub use note::{Content, Note};
-pub use section::{Document, Section};
+pub use section::{Document, Section, Url};
 pub use span::{Bits, Kind, MOST_OF_A_VALUE, Side, Span, Wrong, show};

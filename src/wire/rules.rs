@@ -97,3 +97,104 @@ pub(super) fn of_extension(error: ExtensionError) -> Wrong {
     };
     wrong(error, section)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The section of a rule is the one that the refusal names.
+    fn agrees(refusal: impl Display + Copy, wrong: &Wrong) {
+        let text = refusal.to_string().replace(" section ", " §");
+        let named = wrong.section.to_string();
+        assert!(
+            text.contains(&format!("({named})")) || text.contains(&format!("({named},")),
+            "{text}: {named}"
+        );
+        assert!(wrong.rule.ends_with('.') && !wrong.rule.contains('('), "{}", wrong.rule);
+    }
+
+    #[test]
+    fn each_rule_stands_where_the_refusal_says() {
+        use HeadError as H;
+        for error in [
+            H::EmptyLines,
+            H::BareCr,
+            H::BareLf,
+            H::Control,
+            H::RequestLineTooLong,
+            H::HeadTooLarge,
+            H::TooManyFieldLines,
+            H::Unfinished,
+            H::RequestLine,
+            H::Method,
+            H::Target,
+            H::Fragment,
+            H::Version,
+            H::VersionNotSupported,
+            H::SpaceBeforeFields,
+            H::ObsFold,
+            H::SpaceBeforeColon,
+            H::FieldName,
+            H::HostMissing,
+            H::HostRepeated,
+            H::Host,
+            H::Expectation,
+        ] {
+            agrees(error, &of_head(error));
+        }
+        use ResponseError as R;
+        for error in [
+            R::NotHttp,
+            R::BareCr,
+            R::BareLf,
+            R::Control,
+            R::StatusLineTooLong,
+            R::HeadTooLarge,
+            R::TooManyFieldLines,
+            R::Unfinished,
+            R::StatusLine,
+            R::VersionNotSupported,
+            R::StatusCode,
+            R::SpaceBeforeFields,
+            R::ObsFold,
+            R::SpaceBeforeColon,
+            R::FieldName,
+        ] {
+            agrees(error, &of_response(error));
+        }
+        use FramingError as F;
+        for error in [
+            F::LengthAndCoding,
+            F::LengthRepeated,
+            F::Length,
+            F::LengthTooLarge,
+            F::CodingInHttp10,
+            F::CodingEmpty,
+            F::ChunkedRepeated,
+            F::ChunkedNotLast,
+            F::CodingNotImplemented,
+        ] {
+            agrees(error, &of_framing(error));
+        }
+        use HandshakeError as S;
+        for error in
+            [S::NoVersion, S::OtherVersion, S::SeveralVersions, S::NoKey, S::SeveralKeys, S::InvalidKey]
+        {
+            agrees(error, &of_handshake(error));
+        }
+        use ExtensionError as E;
+        for error in [
+            E::Grammar,
+            E::NotOffered,
+            E::Twice,
+            E::Parameter,
+            E::Value,
+            E::ParameterTwice,
+            E::ServerTakesOver,
+            E::ServerWindow,
+            E::ClientWindow,
+        ] {
+            agrees(error, &of_extension(error));
+        }
+    }
+}

@@ -15,23 +15,29 @@ const PARAMETER: &str = "access_token";
 
 /// The secrets in a line, without its end; `goes_on` if the line before it was one whose value is, which this one may continue.
 pub(super) fn in_line(line: &[u8], goes_on: bool) -> Vec<Range<usize>> {
-    if goes_on && line.starts_with(b" ") || goes_on && line.starts_with(b"\t") {
-        return Vec::from([0..line.len()]);
+    let all_from = |start| std::iter::once(start..line.len()).collect();
+    if goes_on && matches!(line, [b' ' | b'\t', ..]) {
+        return all_from(0);
     }
     if is_secret_field(line) {
         let colon = line.iter().position(|byte| *byte == b':').unwrap_or(0);
         let value = &line[colon + 1..];
         let start = colon + 1 + (value.len() - value.trim_ascii_start().len());
-        return Vec::from([start..line.len()]);
+        return all_from(start);
     }
     parameters(line)
 }
 
 /// Whether the line is a field whose value is a secret, whatever is wrong with the line.
-pub(super) fn is_secret_field(line: &[u8]) -> bool {
+fn is_secret_field(line: &[u8]) -> bool {
     let mut halves = line.splitn(2, |byte| *byte == b':');
     let name = trim(halves.next().unwrap_or_default());
     halves.next().is_some() && FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
+}
+
+/// Whether a folded line would go on with the secret of this one.
+pub(super) fn goes_on_behind(line: &[u8], goes_on: bool) -> bool {
+    is_secret_field(line) || (goes_on && matches!(line, [b' ' | b'\t', ..]))
 }
 
 /// The values of all parameters that carry a token, in a target or in a URI that a field holds.

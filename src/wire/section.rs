@@ -32,23 +32,34 @@ impl Section {
     }
 
     /// Where the section can be read.
-    pub fn url(&self) -> String {
-        match self.document {
+    pub fn url(&self) -> Url {
+        Url(*self)
+    }
+}
+
+/// The address of a section, to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Url(Section);
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Section { document, paragraph }) = self;
+        match document {
             Document::Rfc(number) => {
-                format!("https://www.rfc-editor.org/rfc/rfc{number}#section-{}", self.paragraph)
+                write!(f, "https://www.rfc-editor.org/rfc/rfc{number}#section-{paragraph}")
             }
             Document::Html => {
                 // The standard's numbers move; its names do not.
-                let name = match self.paragraph {
+                let name = match *paragraph {
                     "9.2.3" => "sse-processing-model",
                     "9.2.4" => "the-last-event-id-header",
                     "9.2.5" => "parsing-an-event-stream",
                     "9.2.6" => "event-stream-interpretation",
                     _ => "server-sent-events",
                 };
-                format!("https://html.spec.whatwg.org/multipage/server-sent-events.html#{name}")
+                write!(f, "https://html.spec.whatwg.org/multipage/server-sent-events.html#{name}")
             }
-            Document::Fetch => "https://fetch.spec.whatwg.org/#http-cors-protocol".to_owned(),
+            Document::Fetch => f.write_str("https://fetch.spec.whatwg.org/#http-cors-protocol"),
         }
     }
 }

@@ -4,7 +4,7 @@ use barewire::protocol::http::{self, HeadLimits, ResponseError, ResponseScan, St
 use proptest::prelude::*;
 
 use crate::heads;
-use crate::vectors::{self, cut_at, cuts};
+use crate::vectors::{cut_at, cuts};
 
 /// The response head at the start of `pieces`: how long it is and what it reads as, the refusal, or
 /// `None` if more is needed.

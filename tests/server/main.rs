@@ -17,6 +17,7 @@ mod cursors;
 mod deadlines;
 mod echo;
 mod events;
+mod explain;
 mod gaps;
 mod hostile;
 mod layers;

@@ -90,6 +90,12 @@ mod the_lines {
     }
 
     #[test]
+    fn of_the_wire_view() {
+        play_page("docs/wire.md", Typist::Interpreter);
+        play_page("docs/wire.md", Typist::Shell);
+    }
+
+    #[test]
     fn of_the_interface() {
         play_page("docs/interface.md", Typist::Interpreter);
         play_page("docs/interface.md", Typist::Shell);

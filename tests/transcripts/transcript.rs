@@ -7,11 +7,13 @@
 //!
 //! Each transcript is typed twice. The interpreter below knows `printf '…' | nc …`, with `| cat -v` behind
 //! it or not, and `curl` with -d, -H, -i and -N: it speaks the same bytes over a socket of its own, so it
-//! needs neither tool. And where the real `sh`, `nc` (one that knows -q) and `curl` are there, they have
+//! needs neither tool. `barewire explain`, with `printf '…' |` before it or not, it runs. And where the real `sh`, `nc` (one that knows -q) and `curl` are there, they have
 //! to see the same.
 
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -205,7 +207,12 @@ impl Running {
             }
             Typist::Shell => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+                shell
+                    .args(["-c", command])
+                    .env("PATH", path_with_barewire())
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::null());
                 let mut shell = shell.spawn().expect("sh starts");
                 let stdout = shell.stdout.take().expect("stdout is piped");
                 thread::spawn(move || pass_on(stdout, |piece| sender.send(piece.to_vec()).is_ok()));
@@ -293,11 +300,33 @@ fn interpret(command: &str, output: Sender<Vec<u8>>) {
             });
         }
         [["curl", arguments @ ..]] => curl(arguments, "", output),
+        [["barewire", arguments @ ..]] => barewire(arguments, b"", output),
+        [["printf", format], ["barewire", arguments @ ..]] => barewire(arguments, &printf(format), output),
         [["printf", format], ["curl", arguments @ ..]] => {
             curl(arguments, &String::from_utf8(printf(format)).expect("text"), output);
         }
         _ => panic!("the interpreter does not know {command:?}"),
     }
+}
+
+/// Runs the command, which ends by itself; `input` is what comes from a pipe.
+fn barewire(arguments: &[&str], input: &[u8], output: Sender<Vec<u8>>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("it starts");
+    child.stdin.take().expect("stdin is piped").write_all(input).expect("it reads");
+    let explained = child.wait_with_output().expect("it ends");
+    // Whoever waits for it may have given up.
+    let _ = output.send(explained.stdout);
+}
+
+/// Where a shell looks for commands, with this build's `barewire` before all others.
+fn path_with_barewire() -> OsString {
+    let binary = Path::new(env!("CARGO_BIN_EXE_barewire"));
+    let mut path = binary.parent().expect("it is in a directory").as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    path
 }
 
 /// Words as the shell takes them: blanks divide them, and within single quotes nothing does.

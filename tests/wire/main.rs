@@ -2,6 +2,8 @@
 
 mod agreement;
 mod http;
+mod named;
+mod saved;
 #[path = "../protocol/vectors.rs"]
 mod vectors;
 mod whole;

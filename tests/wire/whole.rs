@@ -15,7 +15,7 @@ const STARTS: [Start; 4] = [
 
 /// What a vector sends, whatever it is a vector of.
 fn input(vector: &Vector) -> Vec<u8> {
-    let named = ["in", "input", "offer", "answer", "client", "server"].iter().find_map(|key| vector.get(key));
+    let named = ["in", "input", "client", "server"].iter().find_map(|key| vector.get(key));
     let mut input = named.unwrap_or_default().to_vec();
     let counting = vector.get("counting").map_or("0", |number| std::str::from_utf8(number).expect("digits"));
     input.extend((0..=0xFF).cycle().take(counting.parse().expect("a number")));
@@ -40,6 +40,7 @@ fn every_vector_is_whole_however_it_is_cut() {
         include_str!("../vectors/websocket.txt"),
         include_str!("../vectors/websocket-deflate.txt"),
         include_str!("../vectors/websocket-opening.txt"),
+        include_str!("../vectors/wire.txt"),
     ] {
         for vector in vectors::parse(file) {
             let bytes = input(&vector);

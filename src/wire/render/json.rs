@@ -156,8 +156,11 @@ impl<'o> Object<'o> {
     }
 
     fn section(&mut self, section: &Section) {
-        self.string("section", &section.to_string());
-        self.string("url", &section.url());
+        // Neither has anything to escape.
+        self.key("section");
+        let _ = write!(self.out, "\"{section}\"");
+        self.key("url");
+        let _ = write!(self.out, "\"{}\"", section.url());
     }
 
     fn list<T>(&mut self, key: &str, items: &[T], write: impl Fn(&T, &mut Object)) {
@@ -176,6 +179,12 @@ impl<'o> Object<'o> {
 }
 
 fn string(text: &str, out: &mut String) {
+    if text.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\')) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     let mut bytes = Vec::with_capacity(text.len() + 2);
     write_string(text, &mut bytes);
     // Text with ASCII escapes in it is text.

@@ -1,6 +1,302 @@
-//! Spans as a diagram.
+//! Spans as a diagram: frames in rows of 32 bits, as in RFC 6455 §5.2, and lines of text as boxes, one a field.
+//!
+//! It is readable in light and in dark, and says what it shows in words too: in the title of each box, and as a whole in its
+//! description.
 
-use crate::wire::Span;
+use std::fmt::Write;
 
-/// Appends the diagram.
-pub fn diagram(_spans: &[Span], _out: &mut String) {}
+use crate::wire::{Kind, Side, Span, show};
+
+/// Of a bit, and of the 32 in a row.
+const BIT: usize = 24;
+const ROW_BITS: usize = 32;
+const ROW_HEIGHT: usize = 58;
+
+const LEFT: usize = 16;
+const RIGHT: usize = LEFT + BIT * ROW_BITS;
+
+/// Of a character of the labels, and of the values.
+const LABEL: usize = 7;
+const LETTER: usize = 8;
+const LINE_HEIGHT: usize = 52;
+
+/// Bytes of a payload that have boxes.
+const MOST_BYTES: usize = 16;
+
+/// Characters of a value.
+const MOST_LETTERS: usize = 60;
+
+/// Spans that have boxes.
+const MOST_SPANS: usize = 600;
+
+const STYLE: &str = "<style>\
+svg{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--soft:#59636e}\
+@media(prefers-color-scheme:dark){svg{--ink:#e6edf3;--paper:#0d1117;--soft:#9198a1}}\
+.paper{fill:var(--paper)}\
+text{font:13px ui-monospace,Menlo,Consolas,monospace;fill:var(--ink)}\
+.label{font-size:11px;fill:var(--soft)}.stacked{font-size:10px}.side{font-weight:bold}\
+rect.b{stroke:var(--ink);fill-opacity:.22}\
+.start-line{fill:#3b82f6}.name{fill:#06b6d4}.value{fill:#22c55e}.separator,.ignored,.opaque{fill:#8b949e}\
+.length{fill:#eab308}.mask{fill:#d946ef}.payload{fill:#16a34a}.control{fill:#f97316}\
+rect.wrong{fill:#ef4444;fill-opacity:.5;stroke-width:2.5}</style>";
+
+/// Appends a whole SVG document.
+pub fn diagram(spans: &[Span], out: &mut String) {
+    let mut drawing = Drawing { body: String::new(), y: 16, x: LEFT };
+    let mut speaks = None;
+    let mut rest = &spans[..spans.len().min(MOST_SPANS)];
+    while let [first, ..] = rest {
+        if speaks != Some(first.side) {
+            speaks = Some(first.side);
+            drawing.side(first.side);
+        }
+        let is_frame = begins_frame(first);
+        let end = rest[1..]
+            .iter()
+            .position(|span| span.side != first.side || begins_frame(span) || (is_frame != in_frame(span)))
+            .map_or(rest.len(), |end| end + 1);
+        let (group, after) = rest.split_at(end);
+        if is_frame {
+            drawing.frame(group)
+        } else {
+            drawing.lines(group)
+        }
+        rest = after;
+    }
+    if spans.len() > MOST_SPANS {
+        drawing.text(LEFT, drawing.y + 16, "side", &format!("… {} more fields", spans.len() - MOST_SPANS));
+        drawing.y += 32;
+    }
+    let (width, height) = (RIGHT + LEFT, drawing.y + 8);
+    // Writing to a String can't fail.
+    let _ = write!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
+         role=\"img\"><title>{}</title><desc>",
+        escaped(&title(spans))
+    );
+    for span in &spans[..spans.len().min(MOST_SPANS)] {
+        let _ = write!(out, "{} ", escaped(&in_words(span)));
+    }
+    let _ = writeln!(
+        out,
+        "</desc>{STYLE}<rect class=\"paper\" width=\"{width}\" height=\"{height}\"/>\n{}</svg>",
+        drawing.body
+    );
+}
+
+fn begins_frame(span: &Span) -> bool {
+    span.bits.len() == 5
+}
+
+/// Whether a span can stand in a frame, behind its first byte.
+fn in_frame(span: &Span) -> bool {
+    matches!(
+        span.field,
+        "MASK, Payload len"
+            | "Extended payload length"
+            | "Masking-key"
+            | "Payload Data"
+            | "status code"
+            | "reason"
+    )
+}
+
+fn title(spans: &[Span]) -> String {
+    let bytes: usize = spans.iter().map(|span| span.bytes.len()).sum();
+    let wrong = spans.iter().filter(|span| span.wrong.is_some()).count();
+    let wrong = if wrong == 0 { String::new() } else { format!(", {wrong} of them against a rule") };
+    format!("{bytes} bytes in {} fields{wrong}", spans.len())
+}
+
+/// A span in a sentence.
+fn in_words(span: &Span) -> String {
+    let wrong = span.wrong.as_ref().map(|wrong| format!(" Wrong: {} ({})", wrong.rule, wrong.section));
+    format!(
+        "{}: {}. {} ({}){}",
+        span.field,
+        span.value,
+        span.meaning,
+        span.section,
+        wrong.unwrap_or_default()
+    )
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// As much of a text as fits so many characters.
+fn fitting(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        None => text.to_owned(),
+        Some(_) if characters < 2 => String::new(),
+        Some(_) => text.chars().take(characters - 1).chain(['…']).collect(),
+    }
+}
+
+/// What is drawn, and where the next thing goes.
+struct Drawing {
+    body: String,
+    x: usize,
+    y: usize,
+}
+
+impl Drawing {
+    fn text(&mut self, x: usize, y: usize, class: &str, text: &str) {
+        let _ = writeln!(self.body, "<text x=\"{x}\" y=\"{y}\" class=\"{class}\">{}</text>", escaped(text));
+    }
+
+    fn side(&mut self, side: Side) {
+        self.text(LEFT, self.y + 14, "side", &format!("{} → {}", side.name(), side.other().name()));
+        self.y += 26;
+    }
+
+    fn rect(&mut self, [x, y, width, height]: [usize; 4], kind: Kind, is_wrong: bool) {
+        let wrong = if is_wrong { " wrong" } else { "" };
+        let _ = write!(
+            self.body,
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" class=\"b {}{wrong}\"/>",
+            kind.name()
+        );
+    }
+
+    fn begin(&mut self, words: &str) {
+        let _ = write!(self.body, "<g><title>{}</title>", escaped(words));
+    }
+
+    fn end(&mut self) {
+        self.body.push_str("</g>\n");
+    }
+
+    /// Lines of text: a box for each field, a new row behind each line end.
+    fn lines(&mut self, spans: &[Span]) {
+        for span in spans {
+            let value = fitting(&shown(span), MOST_LETTERS);
+            let letters = (LETTER * value.chars().count()).max(LABEL * span.field.len());
+            let width = letters + 10;
+            if self.x > LEFT && self.x + width > RIGHT {
+                self.new_line();
+            }
+            let (x, y) = (self.x, self.y);
+            self.begin(&in_words(span));
+            self.text(x + 1, y + 10, "label", span.field);
+            self.rect([x, y + 15, width, 24], span.kind, span.wrong.is_some());
+            self.text(x + 5, y + 31, "", &value);
+            self.end();
+            self.x += width + 3;
+            if span.bytes.ends_with(b"\n") {
+                self.new_line();
+            }
+        }
+        if self.x > LEFT {
+            self.new_line();
+        }
+    }
+
+    fn new_line(&mut self) {
+        self.x = LEFT;
+        self.y += LINE_HEIGHT;
+    }
+
+    /// A frame in rows of 32 bits.
+    fn frame(&mut self, spans: &[Span]) {
+        self.ruler();
+        let mut bit = 0;
+        for span in spans {
+            if span.bits.is_empty() {
+                self.bytes(span, &mut bit);
+            }
+            for bits in &span.bits {
+                let words = format!("{}: {}. {} ({})", bits.field, bits.value, bits.meaning, bits.section);
+                self.begin(&words);
+                let width = usize::from(bits.range.end - bits.range.start);
+                let is_wrong =
+                    bits.is_wrong || (span.wrong.is_some() && !span.bits.iter().any(|bits| bits.is_wrong));
+                let [x, y, w, _] = self.place(bit, width);
+                self.rect([x, y, w, ROW_HEIGHT], span.kind, is_wrong);
+                if width == 1 {
+                    for (at, letter) in bits.field.chars().enumerate() {
+                        self.text(x + 9, y + 12 + 10 * at, "stacked", letter.encode_utf8(&mut [0; 4]));
+                    }
+                } else {
+                    self.text(x + 5, y + 16, "label", &fitting(bits.field, w / LABEL));
+                }
+                let value = if width == 4 { format!("{:#x}", bits.value) } else { bits.value.to_string() };
+                self.text(x + if width == 1 { 8 } else { 5 }, y + 53, "", &value);
+                self.end();
+                bit += width;
+            }
+        }
+        let rows = bit.div_ceil(ROW_BITS).max(1);
+        self.y += rows * ROW_HEIGHT + 18;
+    }
+
+    /// The bits' numbers over a frame.
+    fn ruler(&mut self) {
+        for bit in 0..ROW_BITS {
+            let number = bit.to_string();
+            let x = LEFT + bit * BIT + (BIT - LABEL * number.len()) / 2;
+            self.text(x, self.y + 10, "label", &number);
+        }
+        self.y += 15;
+    }
+
+    /// Where a box of so many bits of the row begins, and how large it is.
+    fn place(&self, bit: usize, width: usize) -> [usize; 4] {
+        let (row, column) = (bit / ROW_BITS, bit % ROW_BITS);
+        [LEFT + column * BIT, self.y + row * ROW_HEIGHT, width * BIT, ROW_HEIGHT]
+    }
+
+    /// A field of whole bytes, a box for each row that it stands in.
+    fn bytes(&mut self, span: &Span, bit: &mut usize) {
+        self.begin(&in_words(span));
+        let mut rest = &span.bytes[..span.bytes.len().min(MOST_BYTES)];
+        let mut done = 0;
+        while !rest.is_empty() {
+            let room = (ROW_BITS - *bit % ROW_BITS) / 8;
+            let (piece, after) = rest.split_at(room.max(1).min(rest.len()));
+            let [x, y, w, h] = self.place(*bit, 8 * piece.len());
+            self.rect([x, y, w, h], span.kind, span.wrong.is_some());
+            if done == 0 {
+                self.text(x + 5, y + 16, "label", &fitting(span.field, w / LABEL));
+            }
+            let hex: Vec<String> = piece.iter().map(|byte| format!("{byte:02x}")).collect();
+            self.text(x + 5, y + 34, "", &hex.join(" "));
+            let beside = match &span.unmasked {
+                Some(_) if span.field == "status code" => span.value.to_string(),
+                Some(unmasked) => show(&unmasked[done..done + piece.len()]),
+                None if matches!(span.kind, Kind::Payload) => show(piece),
+                None if done == 0 && span.kind != Kind::Mask => span.value.to_string(),
+                None => String::new(),
+            };
+            self.text(x + 5, y + 52, "label", &fitting(&beside, w / LABEL));
+            *bit += 8 * piece.len();
+            done += piece.len();
+            rest = after;
+        }
+        if span.bytes.len() > MOST_BYTES {
+            *bit = bit.next_multiple_of(ROW_BITS);
+            let [x, y, w, h] = self.place(*bit, ROW_BITS);
+            self.rect([x, y, w, h], span.kind, span.wrong.is_some());
+            self.text(x + 5, y + 34, "", &format!("… {} more bytes", span.bytes.len() - MOST_BYTES));
+            *bit += ROW_BITS;
+        }
+        self.end();
+    }
+}
+
+/// What a box says: a space is seen too.
+fn shown(span: &Span) -> String {
+    span.value.replace(' ', "·")
+}

@@ -1,5 +1,6 @@
 //! Spans as lines for a terminal: offset, bytes, field, value, meaning and section.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::Source;
@@ -14,13 +15,13 @@ const ROWS: usize = 4;
 /// Characters of a value; the rest of it is in the bytes.
 const VALUE: usize = 44;
 
-/// Writes spans, each under a heading when another side speaks.
+/// Writes spans, with a heading when another side speaks, or at another time.
 #[derive(Debug)]
 pub struct Text {
     color: bool,
     /// How many rows of bytes a span may have.
     rows: usize,
-    speaks: Option<(Option<u64>, Side)>,
+    speaks: Option<(Source, Side)>,
 }
 
 impl Text {
@@ -33,39 +34,34 @@ impl Text {
     pub fn span(&mut self, source: Source, span: &Span, out: &mut String) {
         self.heading(source, span.side, out);
         let [on, off] = self.paint(span);
-        let (hex, first) = (&mut String::new(), span.bytes.len().min(ROW));
-        hex_row(span, &span.bytes, 0, first, hex);
+        let _ = write!(out, "{:>6}  {on}", span.offset);
+        let first = span.bytes.len().min(ROW);
+        hex_row(span, &span.bytes, 0, first, out);
+        let spaces = 3 * (ROW - first);
         let value = shortened(&span.value, VALUE);
         // Writing to a String can't fail.
-        let _ = write!(out, "{:>6}  {on}{}{off}  {on}{:<23}{off}  ", span.offset, pad(hex, 23), span.field);
-        let _ = write!(out, "{}  {} ({})", pad(&value, 20), span.meaning, span.section);
+        let _ = write!(out, "{off}{:spaces$}  {on}{:<23}{off}  {value:<20}  ", "", span.field);
+        let _ = write!(out, "{} ({})", span.meaning, span.section);
         out.push_str(if span.cut_off { " [cut off]\n" } else { "\n" });
         self.more_rows(span, &span.bytes, ROW, out);
         if let Some(unmasked) = &span.unmasked {
-            let mut hex = String::new();
-            hex_row(span, unmasked, 0, unmasked.len().min(ROW), &mut hex);
-            let _ = writeln!(out, "        {on}{}{off}  unmasked", pad(&hex, 23));
+            let _ = write!(out, "        {on}");
+            hex_row(span, unmasked, 0, first, out);
+            let _ = writeln!(out, "{off}{:spaces$}  unmasked", "");
             self.more_rows(span, unmasked, ROW, out);
         }
         for bits in &span.bits {
-            let mut pattern = String::new();
+            out.push_str("        ");
             for at in 0..8 {
-                if at == 4 {
-                    pattern.push(' ');
-                }
-                let width = bits.range.end - 1 - at.min(bits.range.end - 1);
-                let bit = if bits.value >> width & 1 == 1 { '1' } else { '0' };
-                pattern.push(if bits.range.contains(&at) { bit } else { '.' });
+                out.push_str(if at == 4 { " " } else { "" });
+                let below = (bits.range.end - 1).saturating_sub(at);
+                let bit = if bits.value >> below & 1 == 1 { '1' } else { '0' };
+                out.push(if bits.range.contains(&at) { bit } else { '.' });
             }
-            let value = format!("{:#x}", bits.value);
             let _ = writeln!(
                 out,
-                "        {}  {:<23}  {}  {} ({})",
-                pad(&pattern, 23),
-                bits.field,
-                pad(&value, 20),
-                bits.meaning,
-                bits.section
+                "                {:<23}  {:<#20x}  {} ({})",
+                bits.field, bits.value, bits.meaning, bits.section
             );
         }
         if let Some(wrong) = &span.wrong {
@@ -77,14 +73,17 @@ impl Text {
     }
 
     fn heading(&mut self, source: Source, side: Side, out: &mut String) {
-        let speaks = Some((source.connection, side));
-        if self.speaks == speaks {
+        let is_other = self.speaks.is_none_or(|(before, speaks)| {
+            let is_later = source.time_ms.is_some() && source.time_ms != before.time_ms;
+            speaks != side || before.connection != source.connection || is_later
+        });
+        if !is_other {
             return;
         }
         if self.speaks.is_some() {
             out.push('\n');
         }
-        self.speaks = speaks;
+        self.speaks = Some((source, side));
         if let Some(connection) = source.connection {
             let _ = write!(out, "connection {connection}, ");
         }
@@ -116,13 +115,9 @@ impl Text {
     fn wrong(&self, span: &Span, wrong: &Wrong, out: &mut String) {
         let [on, off] = self.paint(span);
         let carets = "^^ ".repeat(span.bytes.len().min(ROW));
-        let _ = writeln!(
-            out,
-            "        {on}{}{off}  {on}WRONG{off}: {} ({})",
-            pad(carets.trim_end(), 23),
-            wrong.rule,
-            wrong.section
-        );
+        let (rule, section) = (&wrong.rule, wrong.section);
+        let _ =
+            writeln!(out, "        {on}{:<23}{off}  {on}WRONG{off}: {rule} ({section})", carets.trim_end());
     }
 
     fn note(&self, span: &Span, note: &Note, out: &mut String) {
@@ -208,18 +203,9 @@ fn hex_row(span: &Span, bytes: &[u8], start: usize, end: usize, out: &mut String
     }
 }
 
-fn shortened(text: &str, most: usize) -> String {
+fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
     }
-}
-
-/// `text` and spaces behind it, to `width` characters.
-fn pad(text: &str, width: usize) -> String {
-    let missing = width.saturating_sub(text.chars().count());
-    let mut padded = String::with_capacity(text.len() + missing);
-    padded.push_str(text);
-    padded.extend(std::iter::repeat_n(' ', missing));
-    padded
 }

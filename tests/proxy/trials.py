@@ -1,0 +1,393 @@
+"""What one front is put through. Each trial gives a cell of the table: yes, or in a few words how it breaks. That an event is lost is no
+cell: it is an error, wherever it happens."""
+
+import json
+import statistics
+import threading
+import time
+
+from clients import CUT, HOST, TRANSPORTS, EventStream, LongPoll, Poll, WebSocket, Wire, ask, request, whole
+from fronts import ORIGIN, Front, Server, wait_for
+
+SILENCE = 65  # seconds: longer than any time-out that a proxy has by default
+AT_ONCE = 5  # seconds: what has not come by then is held back, and not only late on a busy machine
+LATE = 0.15  # seconds: if even the fastest of many has taken so long, something waits for more (TCP_CORK does, for 0.2 s)
+LINE = (1 << 15) - 1
+BATCH = 32  # lines of LINE and a line end: 1 MiB to the byte
+SECRET = "a-secret-0123456789"
+UNHEARD_OF = ("--heartbeat", "86400", "--ping-interval", "86400")
+
+# The table's rows, and what each is called there.
+ROWS = {
+    **{("at once", kind): f"{kind.name}: an event arrives at once" for kind in TRANSPORTS},
+    **{("silence", kind): f"{kind.name}: {SILENCE} s of silence" for kind in TRANSPORTS},
+    **{("mute", kind): f"{kind.name}: {SILENCE} s of silence, without heartbeats" for kind in (EventStream, WebSocket)},
+    **{("reload", kind): f"{kind.name}: a reload and a restart, nothing lost or doubled" for kind in TRANSPORTS},
+    "old": "35 s after a reload the old process is gone",
+    **{("slow", kind): f"{kind.name}: a slow reader of 6 MiB" for kind in TRANSPORTS},
+    "bodies": "an event of 64 KiB, one in chunks, 1 MiB of many",
+    "refused": "413 before the body is through",
+    "codes": "WebSocket: close codes pass, both ways",
+    **{("end", kind): f"{kind.name}: the server's own end passes" for kind in (LongPoll, EventStream, WebSocket)},
+    **{("leaves", kind): f"{kind.name}: a client that leaves is noticed" for kind in (LongPoll, EventStream, WebSocket)},
+    "origin": "a page may publish where `Host` is its own",
+    "kept": "connections to the server are kept",
+    "token": "no access token in the access log",
+    "requests": "an address has its bound of requests at once",
+    "publishes": "an address has its bound of publishes",
+}
+
+
+class Trials:
+    """All trials of one front."""
+
+    def __init__(self, kind, program, work, certificate):
+        self.kind, self.program, self.work, self.certificate = kind, program, work, certificate
+        self.cells, self.delays, self.errors, self.running = {}, {}, [], []
+
+    def run(self):
+        """Runs them; `cells`, `delays` and `errors` have what was found."""
+        try:
+            self.main, self.mute, self.reloaded = (self.instance(name, *options) for name, options in (("main", ()), ("mute", UNHEARD_OF), ("reloaded", ())))
+            self.together(self.talk, self.be_silent, self.be_mute, self.be_reloaded)
+            self.together(self.bounds)
+            self.together(self.end)
+        except Exception as error:  # noqa: BLE001: whatever it is, the run fails by it
+            self.errors.append(f"{type(error).__name__}: {error}")
+        finally:
+            for what in reversed(self.running):
+                what.stop()
+
+    def together(self, *parts):
+        def guarded(part):
+            try:
+                part()
+            except Exception as error:  # noqa: BLE001: as above
+                line = error.__traceback__
+                while line.tb_next:
+                    line = line.tb_next
+                self.errors.append(f"{part.__name__}, line {line.tb_lineno}: {type(error).__name__}: {error}")
+
+        threads = [threading.Thread(target=guarded, args=[part]) for part in parts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def instance(self, name, *options):
+        work = self.work / name
+        work.mkdir(parents=True)
+        server = Server(self.program, work, *options)
+        self.running.append(server)
+        front = Front(self.kind, server, work, self.certificate)
+        self.running.append(front)
+        front.start()
+        return front
+
+    # What trials share.
+
+    def publish(self, address, topic, data, *fields, wire=None):
+        answer = ask(address, "POST", f"/topics/{topic}", fields, data.encode(), wire=wire)
+        assert answer.status == 201, f"a publish was answered with {answer.status}"
+        said = json.loads(answer.body)
+        return said.get("ids") or said["id"]
+
+    def follower(self, kind, front, topic, **named):
+        """A topic of its own with one event, and one who follows from there on. None if it can't, and its cell is filled."""
+        first = self.publish(front.server.address, topic, "first")
+        follower = kind(front.address, topic, first, **named)
+        follower.opened(AT_ONCE)
+        return follower
+
+    def settle(self, follower, front, expected):
+        """Nothing lost, nothing doubled: what the follower has, and what polls give it that go on with its cursor."""
+        follower.leave()
+        rest = Poll(front.address, follower.topic, follower.cursor)
+        had = [event[:2] for event in follower.events]
+        if expected and (not had or had[-1] != expected[-1]):
+            arrived = rest.until(expected[-1][0], 30)
+            assert arrived, f"{follower.name} on {follower.topic}: the last event is lost; its cursor is {follower.cursor}"
+            rest.leave()
+        had += [event[:2] for event in rest.events]
+        ids = [event for event, _ in had]
+        assert had == expected, f"{follower.name} on {follower.topic}: {len(ids)} events, {len(set(ids))} of them different, for {len(expected)}"
+        assert "gap" not in follower.failures + rest.failures, f"{follower.name} on {follower.topic} was told of a gap"
+
+    def cell(self, row, follower, arrived):
+        """Fills a cell by how it went."""
+        if follower.failures:
+            self.cells[row] = f"no: {follower.failures[0]}"
+        else:
+            self.cells[row] = "yes" if arrived else "no: held back"
+
+    # The trials.
+
+    def talk(self):
+        for kind in TRANSPORTS:
+            self.at_once(kind)
+        self.bodies()
+        self.refused()
+        self.codes()
+        self.origin()
+        self.kept()
+        self.token()
+        for kind in TRANSPORTS:
+            self.slow(kind)
+
+    def at_once(self, kind):
+        front = self.main
+        follower = self.follower(kind, front, f"once-{kind.name.replace(' ', '-')}")
+        wire, expected, delays, arrived = Wire(front.address.connect()), [], [], True
+        for number in range(20):
+            follower.pump(0.01)
+            start, data = time.monotonic(), f"event {number}"
+            expected.append((self.publish(front.address, follower.topic, data), data))
+            arrived = not follower.failures and follower.until(expected[-1][0], AT_ONCE)
+            if not arrived:
+                break
+            delays.append(follower.events[-1][2] - start)
+        wire.close()
+        self.cell(("at once", kind), follower, arrived)
+        if arrived and min(delays) > LATE:
+            self.cells["at once", kind] = "no: each 0.2 s late"
+        self.delays[kind] = (statistics.median(delays), max(delays)) if arrived else None
+        self.settle(follower, front, expected)
+
+    def bodies(self):
+        front = self.main
+        first = self.publish(front.server.address, "bodies", "first")
+        big = "b" * (1 << 16)
+        expected = [(self.publish(front.address, "bodies", big), big)]
+        wire = Wire(front.address.connect())
+        wire.send(f"POST /topics/bodies HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nin ch\r\n4\r\nunks\r\n0\r\n\r\n".encode())
+        answer = whole(wire)
+        assert answer.status == 201, f"a publish in chunks was answered with {answer.status}"
+        expected.append((json.loads(answer.body)["id"], "in chunks"))
+        wire.close()
+        expected += self.batch(front.address, "bodies", 0)
+        self.settle(Poll(front.address, "bodies", first), front, expected)
+        self.cells["bodies"] = "yes"
+
+    def batch(self, address, topic, number):
+        lines = [f"{number}/{line} ".ljust(LINE, "x") for line in range(BATCH)]
+        ids = self.publish(address, topic, "".join(f"{line}\n" for line in lines), ("Content-Type", "application/x-ndjson"))
+        return list(zip(ids, lines, strict=True))
+
+    def refused(self):
+        # Too large for the server, and not for the proxies: it answers and ends while the body is still on its way.
+        try:
+            statuses = {ask(self.main.address, "POST", "/topics/refused", body=b"x" * 900_000).status for _ in range(10)}
+            self.cells["refused"] = "yes" if statuses == {413} else f"no: {sorted(statuses)}"
+        except CUT:
+            self.cells["refused"] = "no: cut"
+
+    def codes(self):
+        codes = []
+        for opcode, payload, closing in ((8, (4321).to_bytes(2, "big"), True), (2, b"binary", False)):
+            follower = self.follower(WebSocket, self.main, "codes")
+            if follower.failures:
+                self.cells["codes"] = f"no: {follower.failures[0]}"
+                return
+            follower.closing = closing
+            follower.send(opcode, payload)
+            end = time.monotonic() + 20
+            while not follower.failures and time.monotonic() < end:
+                follower.pump(0.1)
+            codes += follower.failures
+        self.cells["codes"] = "yes" if codes == ["close 4321", "close 1003"] else f"no: {codes}"
+
+    def origin(self):
+        # The server listens on loopback, so only a name of loopback's can be its own without being named.
+        name = "app.localhost" + (f":{self.main.server.port}" if self.kind == "none" else "")
+        own = ask(self.main.address, "POST", "/topics/origin", [("Origin", f"http://{name}")], b"x", host=name)
+        self.cells["origin"] = "yes" if own.status == 201 else f"no: {own.status}"
+        for origin, status in ((ORIGIN, 201), ("https://foreign.example", 403)):
+            answer = ask(self.main.address, "POST", "/topics/origin", [("Origin", origin)], b"x")
+            assert answer.status == status, f"{origin} was answered with {answer.status}"
+
+    def kept(self):
+        wire = Wire(self.main.address.connect())
+        for _ in range(10):
+            answer = ask(self.main.address, "GET", "/topics/kept", wire=wire)
+            assert answer.status == 200, f"a poll was answered with {answer.status}"
+        wire.close()
+        log, path = self.main.server.log, '"/topics/kept"'
+        # A turn's lines are written behind its answers.
+        wait_for(lambda: log.read_text().count(path) == 10, 20, "ten lines in the server's log")
+        peers = {json.loads(line)["peer"] for line in log.read_text().splitlines() if path in line}
+        self.cells["kept"] = "yes" if len(peers) < 10 else "no: one for each request"
+
+    def token(self):
+        assert ask(self.main.address, "GET", f"/topics/token?access_token={SECRET}").status == 200
+        log = self.main.server.log if self.kind == "none" else self.main.access_log
+        wait_for(lambda: "/topics/token" in log.read_text(), 20, "a line in the access log")
+        self.cells["token"] = "no: it is there" if SECRET in log.read_text() else "yes"
+
+    def slow(self, kind):
+        front = self.main
+        follower = self.follower(kind, front, f"slow-{kind.name.replace(' ', '-')}", receive_buffer=8192)
+        expected = [event for number in range(6) for event in self.batch(front.server.address, follower.topic, number)]
+        if not follower.failures:
+            follower.pump(0)
+            quick = EventStream(front.server.address, follower.topic, expected[0][0])
+            assert quick.until(expected[-1][0], 30), "others wait for a slow reader"
+            quick.leave()
+            time.sleep(2)
+        arrived = not follower.failures and self.reads(follower, expected[-1][0])
+        self.cell(("slow", kind), follower, arrived)
+        self.settle(follower, front, expected)
+
+    def reads(self, follower, last):
+        """Reads until nothing comes any more."""
+        had = -1
+        while had < len(follower.events):
+            had = len(follower.events)
+            if follower.until(last, 2 * AT_ONCE):
+                return True
+        return False
+
+    def be_silent(self):
+        self.silence("silence", self.main, TRANSPORTS)
+
+    def be_mute(self):
+        for kind in (LongPoll, EventStream, WebSocket):
+            self.leaves(kind)
+        self.silence("mute", self.mute, (EventStream, WebSocket))
+
+    def silence(self, row, front, kinds):
+        followers = [self.follower(kind, front, f"silent-{kind.name.replace(' ', '-')}") for kind in kinds]
+        end = time.monotonic() + SILENCE
+        while time.monotonic() < end:
+            for follower in followers:
+                # A short poll's silence is that of its connection.
+                if type(follower) is not Poll and not (follower.failures and follower.failures[0].endswith("for 101")):
+                    follower.pump(0.2)
+            time.sleep(0.2)
+        for follower in followers:
+            event = (self.publish(front.server.address, follower.topic, "at last"), "at last")
+            able = not (follower.failures and follower.failures[0].endswith("for 101"))
+            arrived = able and follower.until(event[0], AT_ONCE)
+            self.cell((row, type(follower)), follower, arrived)
+            self.settle(follower, front, [event])
+
+    def leaves(self, kind):
+        front, server = self.mute, self.mute.server
+        before = server.metric("connections")
+        follower = self.follower(kind, front, f"leaves-{kind.name.replace(' ', '-')}")
+        if follower.failures:
+            self.cells["leaves", kind] = f"no: {follower.failures[0]}"
+            return
+        wait_for(lambda: server.metric("connections") > before, 20, f"{kind.name} to be held")
+        follower.leave()
+        try:
+            wait_for(lambda: server.metric("connections") <= before, 2 * AT_ONCE, "its end")
+            self.cells["leaves", kind] = "yes"
+        except AssertionError:
+            self.cells["leaves", kind] = "no: at its answer" if kind is LongPoll else "no: at the next write"
+
+    def be_reloaded(self):
+        front = self.reloaded
+        first = self.publish(front.server.address, "reload", "first")
+        followers = [kind(front.address, "reload", first) for kind in TRANSPORTS]
+        for follower in followers:
+            follower.opened(AT_ONCE)
+        able = [follower for follower in followers if not (follower.failures and follower.failures[0].endswith("for 101"))]
+        start, expected, old = time.monotonic(), [], None
+        restarted = self.kind == "none"
+
+        def publish():
+            data = f"event {len(expected)}"
+            expected.append((self.publish(front.server.address, "reload", data), data))
+
+        while (now := time.monotonic() - start) < 42:
+            if now > len(expected) / 4:
+                publish()
+            if self.kind != "none" and old is None and now > 2:
+                old = front.reload()
+            if not restarted and now > 38:
+                self.cells["old"] = "no" if any(self.is_there(pid) for pid in old) else "yes"
+                front.stop()
+                publish()
+                front.start()
+                restarted = True
+            for follower in able:
+                follower.pump(0.02)
+        self.cells.setdefault("old", "–")
+        for follower in followers:
+            arrived = follower in able and follower.until(expected[-1][0], AT_ONCE)
+            if follower in able:
+                self.cells["reload", type(follower)] = "yes" if arrived else "no: held back"
+            else:
+                self.cell(("reload", type(follower)), follower, arrived)
+            self.settle(follower, front, expected)
+
+    def is_there(self, pid):
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                return stat.read().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    def bounds(self):
+        front = self.main
+        first = self.publish(front.server.address, "bounds", "first")
+        wires = []
+        for _ in range(110):
+            wire = Wire(front.address.connect())
+            wire.send(request("GET", f"/topics/bounds?since={first}&wait=60"))
+            wires.append(wire)
+        wires[-1].more(1)
+        refused = sum(self.says(wire, b" 429 ") for wire in wires)
+        for wire in wires:
+            wire.close()
+        self.cells["requests"] = "yes" if refused else "no"
+        # All of them in one go, so that how fast they are is the proxy's affair.
+        wire, count = Wire(front.address.connect()), 1500
+        sender = threading.Thread(target=self.sends, args=(wire, request("POST", "/topics/flood", body=b"x") * count))
+        sender.start()
+        statuses = []
+        while len(statuses) < count:
+            try:
+                statuses.append(whole(wire).status)
+            except CUT:
+                break
+        sender.join()
+        wire.close()
+        assert set(statuses) <= {201, 429}, f"a publish was answered with one of {set(statuses)}"
+        self.cells["publishes"] = "yes" if 429 in statuses else "no"
+
+    def sends(self, wire, data):
+        try:
+            wire.send(data)
+        except CUT:
+            pass
+
+    def says(self, wire, status):
+        try:
+            wire.more(0.01)
+        except CUT:
+            pass
+        return status in wire.bytes[:16]
+
+    def end(self):
+        front = self.main
+        followers = [self.follower(kind, front, f"end-{kind.name.replace(' ', '-')}") for kind in (LongPoll, EventStream, WebSocket)]
+        poll, stream, socket = followers
+        for follower in followers:
+            if not follower.failures:
+                follower.pump(0.2)
+        stream.retry = None
+        asked = poll.answer
+        front.server.process.terminate()
+        limit = time.monotonic() + 20
+        while time.monotonic() < limit and not (poll.failures or asked.whole):
+            poll.pump(0.1)
+        self.cells["end", LongPoll] = "yes" if asked.whole and asked.status == 200 else f"no: {poll.failures}"
+        while time.monotonic() < limit and not stream.failures:
+            stream.pump(0.1)
+        right = stream.failures == ["end"] and stream.retry is not None
+        self.cells["end", EventStream] = "yes" if right else f"no: {(stream.failures or ['held back'])[0]}"
+        while time.monotonic() < limit and not socket.failures:
+            socket.pump(0.1)
+        right = socket.failures == ["close 1001"]
+        self.cells["end", WebSocket] = "yes" if right else f"no: {(socket.failures or ['held back'])[0]}"

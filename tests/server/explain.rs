@@ -1,0 +1,112 @@
+//! `barewire explain`: its arguments, what it reads, and its exit status.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+const HELLO: &str = "81 85 37 fa 21 3d 7f 9f 4d 51 58";
+
+fn explain(arguments: &[&str], input: &[u8]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
+    command.arg("explain").args(arguments).env_remove("NO_COLOR");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    // It may end without reading: the arguments may be wrong.
+    let _ = child.stdin.take().expect("stdin is piped").write_all(input);
+    child.wait_with_output().expect("it ends")
+}
+
+fn explained(arguments: &[&str], input: &[u8]) -> String {
+    let output = explain(arguments, input);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn digits_are_taken_in_any_dress() {
+    let expected = explained(&["--hex", HELLO], b"");
+    assert!(expected.contains("Masking-key") && expected.contains("Hello") && !expected.contains('\x1b'));
+    let bytes: Vec<u8> =
+        HELLO.split(' ').map(|byte| u8::from_str_radix(byte, 16).expect("two digits")).collect();
+    let apart: Vec<&str> = ["--hex"].into_iter().chain(HELLO.split(' ')).collect();
+    for (arguments, input) in [
+        (&apart[..], &b""[..]),
+        (&["--hex=8185:37fa:213d", "0x7f,0x9f,0x4d,0x51,0x58"], b""),
+        (&["--hex"], HELLO.to_uppercase().as_bytes()),
+        (&["--hex", "-"], b"81 85 37 fa 21 3d\r\n7f 9f 4d 51 58\n"),
+        (&[], &bytes),
+        (&["-", "--client", "--as", "websocket"], &bytes),
+        (&["--color", "never", "--format=text"], &bytes),
+    ] {
+        assert_eq!(explained(arguments, input), expected, "{arguments:?}");
+    }
+    assert!(explained(&["--color=always"], &bytes).contains("\x1b["));
+}
+
+#[test]
+fn the_first_bytes_tell_what_it_is_unless_an_option_does() {
+    for (arguments, input, first, field) in [
+        (&[][..], &b"GET / HTTP/1.1\r\n"[..], "client → server", "method"),
+        (&[], b"HTTP/1.1 200 OK\r\n", "server → client", "status-code"),
+        (&[], b"data: a\n\n", "server → client", "end-of-line"),
+        (&[], b": a\n\n", "server → client", "comment"),
+        (&[], b"\x81\x01a", "server → client", "Payload Data"),
+        (&["--as=event-stream"], b"foo: a\n", "server → client", "field name"),
+        (&["--server", "--as=websocket"], b"\x81\x01a", "server → client", "Payload Data"),
+    ] {
+        let shown = explained(arguments, input);
+        assert!(shown.starts_with(first) && shown.contains(field), "{arguments:?}: {shown}");
+    }
+}
+
+#[test]
+fn the_exit_status_tells_of_broken_rules_and_of_mistakes() {
+    assert_eq!(explain(&["--hex", "83 00"], b"").status.code(), Some(1));
+    assert_eq!(explain(&["--client"], b"\x81\x00").status.code(), Some(1), "not masked");
+    for (arguments, input, named) in [
+        (&["--nonsense"][..], &b""[..], "--nonsense"),
+        (&["--format", "xml"], b"", "xml"),
+        (&["--as"], b"", "--as"),
+        (&["a", "b"], b"", "one file"),
+        (&["no such file"], b"", "no such file"),
+        (&["--hex", "8"], b"", "8"),
+        (&["--hex"], b"8x", "hexadecimal"),
+        (&[], b"", "nothing to explain"),
+        (&[], b"barewire conversation 1\n1 client 0\n", "line 2"),
+    ] {
+        let output = explain(arguments, input);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let errors = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(errors.contains(named), "{arguments:?}: {errors}");
+    }
+    let help = explained(&["--help"], b"");
+    for option in ["--hex", "--client", "--server", "--as", "--format", "--color", "--all", "--hide-secrets"]
+    {
+        assert!(help.contains(option), "{option}");
+    }
+}
+
+#[test]
+fn a_recording_of_several_connections_is_read_in_its_order() {
+    let recording =
+        b"barewire conversation 1\n\n1 client 0 ms\n  text HEAD / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n\n\
+        2 client 1 ms\n  text GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n\n\
+        1 server 2 ms\n  text HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\n\n\
+        2 server 3 ms end\n  text HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\nhello\n";
+    let shown = explained(&[], recording);
+    let headings: Vec<&str> = shown.lines().filter(|line| line.starts_with("connection")).collect();
+    assert_eq!(
+        headings,
+        [
+            "connection 1, client → server, 0 ms",
+            "connection 2, client → server, 1 ms",
+            "connection 1, server → client, 2 ms",
+            "connection 2, server → client, 3 ms",
+        ]
+    );
+    assert!(
+        shown.contains("response complete: 200, 0 bytes")
+            && shown.contains("response complete: 200, 5 bytes")
+    );
+    let objects = explained(&["--format", "json"], recording);
+    assert!(objects.lines().all(|line| line.starts_with("{\"connection\":") && line.ends_with('}')));
+}

@@ -1,0 +1,259 @@
+//! Recordings, and the forms in which spans are shown.
+
+use barewire::wire::record::{Block, Error, FIRST_LINE, Reader, Writer, is_recording};
+use barewire::wire::render::text::Text;
+use barewire::wire::render::{Source, json, svg};
+use barewire::wire::{Compression, Conversation, Side, Span, Start};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use crate::one_side;
+
+const HELLO: [u8; 11] = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+
+fn written(blocks: &[Block]) -> String {
+    let (mut writer, mut out) = (Writer::new(), String::new());
+    blocks.iter().for_each(|block| writer.block(block, &mut out));
+    out
+}
+
+fn block(side: Side, time_ms: u64, bytes: &[u8]) -> Block {
+    Block { connection: 1, side, time_ms, bytes: bytes.to_vec(), is_end: false }
+}
+
+#[test]
+fn a_recording_is_readable() {
+    let blocks = [
+        block(Side::Client, 0, b"GET / HTTP/1.1\r\nX: a\\b\t\xc3\xa9 \r\n\r\n"),
+        block(Side::Client, 7, &HELLO),
+        block(Side::Server, 7, b"\x81\x02hidata: x \n"),
+        Block { is_end: true, ..block(Side::Server, 9, b"") },
+    ];
+    let text = written(&blocks);
+    let expected = r"barewire conversation 1
+
+1 client 0 ms
+  text GET / HTTP/1.1\r\n
+  text X: a\\b\té \r\n
+  text \r\n
+
+1 client 7 ms
+  hex  81 85 37 fa 21 3d 7f 9f 4d 51 58
+
+1 server 7 ms
+  hex  81 02 68 69 64 61 74 61 3a 20 78 20 0a
+
+1 server 9 ms end
+";
+    assert_eq!(text, expected);
+    let read: Result<Vec<Block>, Error> = Reader::new(text.as_bytes()).collect();
+    assert_eq!(read, Ok(blocks.to_vec()));
+    // As an editor may leave it.
+    let edited = text.replace('\n', "\r\n").replace("1 client 7", "# a remark\r\n1 client 7");
+    let read: Result<Vec<Block>, Error> = Reader::new(edited.as_bytes()).collect();
+    assert_eq!(read, Ok(blocks.to_vec()));
+}
+
+#[test]
+fn a_mistake_in_a_recording_is_told_with_its_line() {
+    for (line, lines) in [
+        (1, "barewire conversation 2\n"),
+        (1, ""),
+        (2, "barewire conversation 1\nclient 1 0 ms\n"),
+        (2, "barewire conversation 1\n1 client 0\n"),
+        (2, "barewire conversation 1\n1 nobody 0 ms\n"),
+        (2, "barewire conversation 1\n1 client 0 ms ended\n"),
+        (2, "barewire conversation 1\n  text a\n"),
+        (3, "barewire conversation 1\n1 client 0 ms\n  word a\n"),
+        (3, "barewire conversation 1\n1 client 0 ms\n  hex 8\n"),
+        (3, "barewire conversation 1\n1 client 0 ms\n  hex 8x\n"),
+        (3, "barewire conversation 1\n1 client 0 ms\n  hex +1\n"),
+        (4, "barewire conversation 1\n1 client 0 ms\n  text a\n  text \\q\n"),
+        (3, "barewire conversation 1\n1 client 0 ms\n  text \\x4\n"),
+        (3, "barewire conversation 1\n1 client 0 ms\n  text a\\\n"),
+    ] {
+        let error = Reader::new(lines.as_bytes()).find_map(Result::err);
+        let error = error.unwrap_or_else(|| panic!("{lines:?} is read"));
+        assert_eq!(error.line, line, "{lines:?}: {error}");
+    }
+    let long = format!("{FIRST_LINE}\n1 client 0 ms\n  text {}\n", "x".repeat(70_000));
+    let mut reader = Reader::new(long.as_bytes());
+    assert!(reader.next().expect("an outcome").is_err_and(|error| error.line == 3));
+    assert!(reader.next().is_none(), "an error is the last");
+    assert!(is_recording(b"barewire conversation 1\r\n") && !is_recording(b"barewire conversation 12\n"));
+}
+
+/// Requests with a secret in each place where one may stand, and what must not be seen of them.
+const SECRETS: &[&str] = &[
+    "GET /a?access_token=SECRET HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer SECRET\r\nCookie: a=SECRET\r\n\r\n",
+    "GET /a?x&access%5ftoken=SECRET&y HTTP/1.1\r\nHost: a\r\nReferer: http://a/?access_token=SECRET\r\n\r\n",
+    "GET  /a?access_token=SECRET\r\nHost: a\r\n\r\n",
+    "GET / HTTP/1.1\r\nAuthorization : Bearer\r\n SECRET\r\n\tSECRET\r\n\tSECRET\r\n\r\n",
+    "GET / HTTP/1.1\r\nAuthorization: Bearer \0SECRET\n\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nCookie: SECRET\r\n SECRET\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\nGET /?access_token=SECRET HTTP/1.1\r\nCookie: SECRET\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: SECRET",
+    "\x16\x03SECRET SECRET",
+];
+
+fn shown_in_all_forms(spans: &[Span]) -> String {
+    let mut out = String::new();
+    let mut text = Text::new(true, true);
+    for span in spans {
+        text.span(Source::default(), span, &mut out);
+        json::span(Source::default(), span, &mut out);
+    }
+    svg::diagram(spans, &mut out);
+    Writer::new().spans(1, 0, spans, &mut out);
+    out + &format!("{spans:?}")
+}
+
+#[test]
+fn no_secret_is_shown_in_any_form() {
+    let hex = |bytes: &[u8], between: &str| {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(between)
+    };
+    let forms = [
+        "SECRET".to_owned(),
+        hex(b"SECR", " "),
+        hex(b"SECRET", ""),
+        format!("{:?}", b"SECRET").replace(['[', ']'], ""),
+    ];
+    for sent in SECRETS {
+        for pieces in [vec![sent.as_bytes()], sent.as_bytes().chunks(1).collect()] {
+            let mut conversation = Conversation::new().hiding_secrets();
+            let mut spans = Vec::new();
+            pieces.iter().for_each(|piece| conversation.feed(Side::Client, piece, &mut spans));
+            conversation.finish(Side::Client, &mut spans);
+            let shown = shown_in_all_forms(&spans);
+            for form in &forms {
+                assert!(!shown.contains(form), "{sent:?}: {form}");
+            }
+            let length: usize = spans.iter().map(|span| span.bytes.len()).sum();
+            assert_eq!(length, sent.len(), "as many bytes as there were");
+        }
+        let open = shown_in_all_forms(&one_side(Start::Http, Side::Client, [sent.as_bytes()]));
+        assert!(open.contains("SECRET") && open.contains(&forms[2]), "{sent:?} is not seen where it may be");
+    }
+}
+
+#[test]
+fn json_says_all_that_a_span_says() {
+    let spans = one_side(Start::WebSocket(Compression::None), Side::Client, [&HELLO[..], b"\x01\x01\""]);
+    let objects: Vec<Value> = spans
+        .iter()
+        .map(|span| {
+            let mut out = String::new();
+            json::span(Source { connection: Some(3), time_ms: Some(9) }, span, &mut out);
+            assert!(!out.contains('\n'));
+            serde_json::from_str(&out).expect("JSON")
+        })
+        .collect();
+    let payload = &objects[3];
+    assert_eq!(
+        (&payload["connection"], &payload["time_ms"], &payload["offset"]),
+        (&3.into(), &9.into(), &6.into())
+    );
+    assert_eq!((&payload["bytes"], &payload["unmasked"]), (&"7f9f4d5158".into(), &"48656c6c6f".into()));
+    assert_eq!(payload["section"], "RFC 6455 §5.6");
+    assert_eq!(payload["url"], "https://www.rfc-editor.org/rfc/rfc6455#section-5.6");
+    assert_eq!(payload["notes"][0]["text"], "Hello");
+    assert_eq!(objects[0]["bits"].as_array().map(Vec::len), Some(5));
+    assert_eq!(objects[5]["wrong"]["section"], "RFC 6455 §5.1");
+    assert_eq!(objects[6]["value"], "\"");
+}
+
+#[test]
+fn the_figure_of_the_documentation_is_what_is_drawn() {
+    let mut diagram = String::new();
+    svg::diagram(&one_side(Start::WebSocket(Compression::NotSeen), Side::Client, [&HELLO[..]]), &mut diagram);
+    // Made by `barewire explain --format svg --hex '81 85 37 fa 21 3d 7f 9f 4d 51 58' > docs/frame.svg`.
+    assert_eq!(diagram, include_str!("../../docs/frame.svg"));
+}
+
+#[test]
+fn text_is_coloured_where_it_is_asked_for_and_shortened_unless_it_is_not() {
+    let bytes = [&[0x82, 0x7d][..], &[0; 125]].concat();
+    let spans = one_side(Start::WebSocket(Compression::None), Side::Server, [&bytes[..]]);
+    let shown = |color, all| {
+        let (mut text, mut out) = (Text::new(color, all), String::new());
+        spans.iter().for_each(|span| text.span(Source::default(), span, &mut out));
+        out
+    };
+    assert!(shown(true, false).contains("\x1b[") && !shown(false, false).contains('\x1b'));
+    assert!(shown(false, false).contains("… 93 more bytes"));
+    assert_eq!(shown(false, true).matches("00 00 00 00 00 00 00 00\n").count() + 2, 125_usize.div_ceil(8));
+}
+
+proptest! {
+    #[test]
+    fn what_is_recorded_is_read_back(
+        blocks in prop::collection::vec(
+            (any::<u64>(), any::<bool>(), any::<u64>(), any::<bool>(), prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..60),
+                "[ -~\\r\\n\\té€😀\\\\]{0,60}".prop_map(String::into_bytes),
+                (any::<u8>(), 0..2000usize).prop_map(|(byte, length)| vec![byte; length]),
+            ]), 1..6),
+    ) {
+        let blocks: Vec<Block> = blocks
+            .into_iter()
+            .map(|(connection, is_client, time_ms, is_end, bytes)| {
+                let side = if is_client { Side::Client } else { Side::Server };
+                Block { connection, side, time_ms, bytes, is_end }
+            })
+            .collect();
+        let text = written(&blocks);
+        prop_assert!(text.lines().all(|line| line.trim_end() == line), "a space at a line's end");
+        let read: Result<Vec<Block>, Error> = Reader::new(text.as_bytes()).collect();
+        prop_assert_eq!(read, Ok(blocks));
+    }
+
+    /// Any lines are read or refused.
+    #[test]
+    fn no_recording_is_too_odd(lines in "([12] (client|server) [0-9]{1,3} ms( end)?\n|  (text|hex ) [0-9a-fx\\\\ ]{0,9}\n|[ -~]{0,9}\n){0,9}") {
+        let text = format!("{FIRST_LINE}\n{lines}");
+        let _ = Reader::new(text.as_bytes()).count();
+    }
+
+    /// Whatever is shown, a diagram is XML and an object is JSON.
+    #[test]
+    fn whatever_is_shown_is_well_formed(bytes in prop::collection::vec(any::<u8>(), 1..80), text in "[ -~\r\n]{1,60}", is_text: bool) {
+        let bytes = if is_text { text.into_bytes() } else { bytes };
+        for start in [Start::Http, Start::EventStream, Start::WebSocket(Compression::NotSeen)] {
+            let spans = one_side(start, Side::Server, [&bytes[..]]);
+            let mut diagram = String::new();
+            svg::diagram(&spans, &mut diagram);
+            assert_is_xml(&diagram);
+            for span in &spans {
+                let mut out = String::new();
+                json::span(Source::default(), span, &mut out);
+                prop_assert!(serde_json::from_str::<Value>(&out).is_ok(), "{}", out);
+            }
+        }
+    }
+}
+
+/// Elements close in the order in which they opened, and text has no characters that XML forbids.
+fn assert_is_xml(document: &str) {
+    let mut open = Vec::new();
+    let mut rest = document;
+    while let Some(start) = rest.find('<') {
+        let text = &rest[..start];
+        let is_allowed = |character: char| character == '\n' || character >= ' ';
+        assert!(text.chars().all(is_allowed) && !text.contains('>'), "{text:?} in {document}");
+        for (at, _) in text.match_indices('&') {
+            let is_known =
+                ["&lt;", "&gt;", "&amp;", "&quot;"].iter().any(|entity| text[at..].starts_with(entity));
+            assert!(is_known, "{:?}", &text[at..]);
+        }
+        let end = rest[start..].find('>').map(|end| start + end).expect("a tag ends");
+        let tag = &rest[start + 1..end];
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "{document}");
+        } else if !tag.ends_with('/') {
+            open.push(tag.split(' ').next().expect("a name"));
+        }
+        rest = &rest[end + 1..];
+    }
+    assert!(open.is_empty() && rest.trim().is_empty(), "{open:?} is open in {document}");
+}
