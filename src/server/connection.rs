@@ -238,6 +238,11 @@ impl<S: ByteStream> Connection<S> {
             .map_or(0, |busy| busy.part.as_ref().map_or(0, Part::bytes) + busy.outbox.shared_memory())
     }
 
+    /// Whether it has had as many requests as it may have.
+    pub(super) fn is_at_its_last(&self, cx: &Context) -> bool {
+        cx.options.requests.is_some_and(|most| self.requests >= most)
+    }
+
     /// Whether more messages have come in this second than may.
     pub(super) fn is_too_fast(&mut self, cx: &Context) -> bool {
         let Some(most) = cx.options.messages_a_second else { return false };

@@ -195,7 +195,7 @@ impl<S: ByteStream> Connection<S> {
     ) {
         // An answer that ends the server's life, or a connection too many, says that it is the last.
         self.requests = self.requests.saturating_add(1);
-        let is_last = cx.options.requests.is_some_and(|most| self.requests >= most);
+        let is_last = self.is_at_its_last(cx);
         terms.persists &= !cx.gauges.draining && self.surplus.is_none() && !is_last;
         if let Ok(Plan::Metrics) = plan {
             cx.gauges.buffered = cx.memory.bytes();
