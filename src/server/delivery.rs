@@ -275,11 +275,7 @@ impl<S: ByteStream> Connection<S> {
     }
 
     fn log_held(&self, held: &Held, status: Status, ticks: u32, cx: &mut Context) {
-        let path = if cx.log.is_on() {
-            format!("/topics/{}", cx.service.hub.topic(held.topic).name())
-        } else {
-            String::new()
-        };
+        let path = cx.path_of(held.topic);
         let line = Line { peer: None, method: "GET", path: &path, status, transport: "long-poll", ticks };
         cx.record(line, || self.stream.peer());
     }

@@ -271,6 +271,19 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
+    /// Refuses a poll that is held, for what the connection holds beside it.
+    pub(super) fn refuse_held(&mut self, refusal: Refusal, cx: &mut Context) {
+        if !matches!(self.state, State::Held { .. }) {
+            return;
+        }
+        self.count_end(Ended::Memory, cx);
+        let State::Held { held, .. } = self.enter(State::Ending, cx) else { return };
+        cx.service.hub.leave(held.topic, self.key.slot, cx.now());
+        let path = cx.path_of(held.topic).into();
+        let label = Label { method: "GET".into(), path, transport: "long-poll" };
+        self.refuse_as(refusal, held.poll.terms, &label, cx);
+    }
+
     /// Refuses what has come in part: on its terms, as far as these are known.
     pub(super) fn refuse_partial(&mut self, partial: Partial, refusal: Refusal, cx: &mut Context) {
         match partial {
