@@ -6,6 +6,7 @@ mod harness;
 mod vectors;
 
 mod beside;
+mod bounds;
 mod choice;
 mod closing;
 #[cfg(feature = "cli")]
