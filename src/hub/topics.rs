@@ -254,8 +254,9 @@ impl Hub {
         let topic = self.topic_mut(key);
         topic.used = now;
         let begins = topic.followers.announce(topic.log.open_segment());
-        let grown = topic.log.append(sequence, name, data, now);
+        let (grown, given_back) = topic.log.append(sequence, name, data, now);
         self.log_weight += grown;
+        self.run_weight -= given_back;
         (sequence, begins)
     }
 
