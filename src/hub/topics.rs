@@ -68,6 +68,16 @@ pub enum Since {
     After(String),
 }
 
+impl Since {
+    /// What it keeps of what the client gave, in bytes of memory.
+    pub fn memory(&self) -> usize {
+        match self {
+            Since::Start | Since::Now => 0,
+            Since::After(id) => id.len(),
+        }
+    }
+}
+
 /// The client can't be given all that it has not seen: what it asked for, and from where it will be served.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Gap {

@@ -297,9 +297,10 @@ impl<S: ByteStream> Connection<S> {
 }
 
 impl PendingBody {
-    /// What has come of it, in bytes of memory.
+    /// What has come of it, and what is kept of its head, in bytes of memory.
     pub fn memory(&self) -> usize {
-        self.content.capacity()
+        let plan = self.plan.as_ref().map_or(0, Plan::memory);
+        self.content.capacity() + plan + self.terms.memory() + self.label.path.len()
     }
 }
 

@@ -111,6 +111,25 @@ const HOLDERS: &[Holder] = &[
         transport: "long-poll",
     },
     Holder {
+        // What a poll has to know of its request, until it is answered.
+        holds: |stage| {
+            let known = format!("\"{}\"", "a".repeat(MUCH));
+            stage.begin(&Request::get("/topics/b?wait=60").field("If-None-Match", known))
+        },
+        end: End::Answer,
+        transport: "long-poll",
+    },
+    Holder {
+        // The same of a body.
+        holds: |stage| {
+            let origin = format!("http://{}.example", "a".repeat(MUCH));
+            let request = Request::new("POST", "/topics/a").field("Content-Length", "1");
+            stage.begin(&request.field("Origin", origin))
+        },
+        end: End::Answer,
+        transport: "http",
+    },
+    Holder {
         // An answer.
         holds: |stage| {
             stage.publish("c", "x".repeat(MUCH));
@@ -140,6 +159,7 @@ fn scene(bound: usize, holder: &Holder) -> (Stage, super::stage::Witness, Visito
     let mut stage = Stage::with(|options| {
         options.buffered_bytes = bound;
         options.head.bytes = 4 * MUCH;
+        options.policy.access.allowed_origins = vec!["*".into()];
         options.policy.event_bytes = 4 * MUCH;
     });
     let witness = stage.witness();
@@ -259,7 +279,7 @@ fn nothing_is_set_aside_for_a_length_that_was_only_declared() {
 /// All that a visitor can hold, in turn.
 fn hold_something(stage: &mut Stage, number: usize) {
     const EACH: usize = 30_000;
-    let visitor = match number % 8 {
+    let visitor = match number % 9 {
         0 | 5 => stage.connect(),
         1 => stage.begin(&Request::new("POST", "/topics/a").field("Content-Length", "60000")),
         2 => stage.handshake("/topics/a"),
@@ -269,12 +289,17 @@ fn hold_something(stage: &mut Stage, number: usize) {
             stage.server.room(visitor, 0);
             visitor
         }
+        8 => {
+            let known = format!("\"{}\"", "a".repeat(EACH));
+            stage.begin(&Request::get("/topics/quiet?wait=60").field("If-None-Match", known));
+            return assert_within(stage);
+        }
         #[cfg(feature = "deflate")]
         _ => stage.web_socket(&deflating("/topics/a")).0,
         #[cfg(not(feature = "deflate"))]
         _ => stage.handshake("/topics/a"),
     };
-    let bytes = match number % 8 {
+    let bytes = match number % 9 {
         0 => Request::get("/health").field("A", "a".repeat(EACH)).bytes(),
         1 => vec![b'x'; EACH],
         2 => partial_message(Opcode::Text, EACH),
