@@ -85,6 +85,10 @@ fn max_per_address() {
     }
     let beyond = connect(&mut stage, "192.0.2.1:5");
     assert!(stage.server.has_ended(beyond) && stage.server.take(beyond).is_empty());
+    let other = connect(&mut stage, "192.0.2.2:2");
+    stage.server.reset(beyond);
+    is_served(&mut stage, other);
+    stage.server.end(other);
     assert_eq!((stage.overloads("address"), stage.ended("http", "overload")), (4 + 1, 4));
     // All others have room, and so has this one when one of its own has gone.
     for address in ["192.0.2.2:1", "[2001:db8:0:1::1]:1"] {
