@@ -1,5 +1,5 @@
 //! The server against its interface, sentence by sentence: real sockets, raw bytes, and every plain request in
-//! three ways (whole, byte by byte, with the next one behind it).
+//! three ways (whole, byte by byte, with the next one behind it). Its bounds and times are played without sockets.
 
 mod harness;
 #[path = "../vectors/mod.rs"]

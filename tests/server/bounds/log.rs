@@ -103,7 +103,7 @@ fn window_events() {
             assert!((window..window + segment).contains(&kept.len()), "{} of {window}", kept.len());
             let oldest = number + 1 - kept.len();
             assert!(
-                oldest % segment == 0
+                oldest.is_multiple_of(segment)
                     && kept[0] == oldest.to_string()
                     && kept.ends_with(&[number.to_string()])
             );

@@ -1,7 +1,9 @@
 //! How large a WebSocket message may be, in how many frames it may come, and what is spent on compressing it.
 
 use super::stage::Stage;
-use crate::harness::{Frame, Opcode, Request, masked_frame};
+#[cfg(feature = "deflate")]
+use crate::harness::Request;
+use crate::harness::{Frame, Opcode, masked_frame};
 
 const N: usize = 1000;
 
