@@ -14,8 +14,20 @@ mod times;
 
 /// Options that bound nothing.
 #[cfg(feature = "cli")]
-const NO_BOUNDS: [&str; 8] =
-    ["listen", "publish-token", "follow-token", "allow-origin", "quiet", "log", "no-compression", "help"];
+const NO_BOUNDS: [&str; 12] = [
+    "listen",
+    "publish-token",
+    "follow-token",
+    "allow-origin",
+    "quiet",
+    "log",
+    "wire",
+    "wire-only",
+    "record",
+    "no-wire",
+    "no-compression",
+    "help",
+];
 
 #[cfg(feature = "cli")]
 #[test]
