@@ -230,10 +230,10 @@ async def main():
     publisher = asyncio.create_task(publishing(run))
     commands = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-    while command := (await commands.readline()).decode().split():
-        if command[0] == "stop":
+    while command := (await commands.readline()).decode().strip():
+        if command == "stop":
             break
-        run.phase = command[1]
+        run.phase = command.removeprefix("phase ")
     run.stopped.set()
     await publisher
     last = run.accepted[-1] if run.accepted else 0
@@ -253,11 +253,15 @@ async def main():
         if task.done():
             task.result()
         task.cancel()
+    # A phase may have parts: `during: this`, `during: that`.
+    whole = {}
+    for phase, delays in run.delays.items():
+        whole.setdefault(phase.split(":")[0], []).extend(delays)
     print(json.dumps({
         "accepted": len(run.accepted), "uncertain": run.uncertain, "refused": run.refused,
         "reconnects": run.reconnects,
         "followers": {follower.transport: follower.outcome() for follower in followers},
-        "delays": {phase: percentiles(delays) for phase, delays in run.delays.items()},
+        "delays": {phase: percentiles(delays) for phase, delays in {**run.delays, **whole}.items()},
     }), flush=True)
 
 

@@ -1,8 +1,11 @@
 """Followers by the thousand, in one process: each follows by a transport, keeps its place, and comes back with it."""
 
 import heapq
+import http.client
+import json
 import re
 import select
+import socket
 import struct
 import threading
 import time
@@ -20,11 +23,11 @@ TAIL = 400
 class Member:
     """One follower."""
 
-    __slots__ = ("number", "transport", "peer", "following", "last", "newest", "holes", "told", "doubled", "gap", "tail",
+    __slots__ = ("number", "topic", "transport", "peer", "following", "last", "newest", "holes", "told", "doubled", "gap", "tail",
                  "ended", "back")
 
-    def __init__(self, number, transport, since):
-        self.number, self.transport, self.last = number, transport, since
+    def __init__(self, number, topic, transport, since):
+        self.number, self.topic, self.transport, self.last = number, topic, transport, since
         self.peer, self.following, self.gap, self.tail = None, False, False, b""
         # The number of its newest event; what it missed between two, without a word and with one.
         self.newest, self.holes, self.told, self.doubled = 0, [], 0, 0
@@ -47,16 +50,16 @@ class Member:
 
 
 class Crowd:
-    """All of them, on one topic whose events are numbered from 1 on."""
+    """All of them, on topics whose events are numbered from 1 on. `kinds`: how many, by topic and transport."""
 
-    def __init__(self, address, topic, kinds, since):
-        self.address, self.topic = address, topic
+    def __init__(self, address, kinds, since):
+        self.address = address
         self.epoll = select.epoll()
         self.members, self.by_fd, self.due = [], {}, []
         self.refused = 0
-        for transport, count in kinds.items():
+        for (topic, transport), count in kinds.items():
             for _ in range(count):
-                self.members.append(Member(len(self.members), transport, since))
+                self.members.append(Member(len(self.members), topic, transport, since))
 
     def come(self, member, at=0.0):
         """It comes, or comes back, at that time of the monotonic clock."""
@@ -94,7 +97,7 @@ class Crowd:
                 if event & (select.EPOLLERR | select.EPOLLHUP) and not event & select.EPOLLIN:
                     raise ConnectionError
                 if event & select.EPOLLOUT:
-                    member.peer.send(wire.follow(member.transport, self.topic, member.last))
+                    member.peer.send(wire.follow(member.transport, member.topic, member.last))
                     self.epoll.modify(fd, select.EPOLLIN)
                     # A held poll says nothing.
                     if member.transport == "long-poll":
@@ -136,6 +139,9 @@ class Crowd:
                 member.event(found[2].decode(), int(found[3]))
             end = found.end()
         member.tail = heard[end:][-TAIL:]
+        if member.transport == "websocket" and b"\x88" in member.tail and member.close_code():
+            member.peer.send(wire.frame(wire.CLOSE, struct.pack(">H", member.close_code())))
+            raise ConnectionError
 
     def _answer(self, member, heard):
         head, whole, body = heard.partition(b"\r\n\r\n")
@@ -155,7 +161,7 @@ class Crowd:
                 member.event(event[2].decode(), int(event[3]))
         member.last = wire.NEXT.search(body)[1].decode()
         if b"Connection: close" not in head:
-            member.peer.send(wire.follow("long-poll", self.topic, member.last))
+            member.peer.send(wire.follow("long-poll", member.topic, member.last))
 
     def until(self, what, condition, seconds):
         """Goes on until the condition holds; how long that took."""
@@ -176,16 +182,19 @@ class Crowd:
     def all_follow(self):
         return not self.due and all(member.following for member in self.members)
 
-    def all_have(self, number):
-        return all(member.newest >= number for member in self.members)
+    def all_have(self, *publishers):
+        """All have the newest event that each publisher had accepted."""
+        newest = {publisher.topic: max(publisher.accepted, default=0) for publisher in publishers}
+        return all(member.newest >= newest[member.topic] for member in self.members)
 
-    def check(self, accepted):
+    def check(self, *publishers):
         """Nothing of what was accepted is missing without a word, and nothing came twice."""
+        accepted = {publisher.topic: set(publisher.accepted) for publisher in publishers}
         lost = doubled = 0
         for member in self.members:
             doubled += member.doubled
             for low, high in member.holes:
-                lost += len(accepted.intersection(range(low + 1, high)))
+                lost += len(accepted[member.topic].intersection(range(low + 1, high)))
         if lost or doubled:
             raise Fault(f"the crowd: {lost} events lost, {doubled} doubled")
 
@@ -196,47 +205,65 @@ class Crowd:
 
 
 class Publisher:
-    """Publishes numbers from 1 on in a thread: over POST, each when the last was answered, `rate` a second."""
+    """Publishes numbers from 1 on in a thread, `rate` a second, each when the last was accepted: over POST, accepted is what is
+    answered with 201; over a WebSocket, what comes back as an event."""
 
-    def __init__(self, address, topic, rate):
+    def __init__(self, address, topic, rate, socketed=False):
         self.address, self.topic, self.rate = address, topic, rate
         self.accepted, self.newest = {}, 0
-        self.stopping = threading.Event()
+        self.one = self._send if socketed else self._post
+        self.stopping, self.connection = threading.Event(), None
         self.thread = threading.Thread(target=self._publish, daemon=True)
         self.thread.start()
 
     def _publish(self):
-        import http.client
-
-        server = None
         while not self.stopping.is_set():
             began = time.monotonic()
             try:
-                if server is None:
-                    server = http.client.HTTPConnection(*self.address, timeout=20)
                 self.newest += 1
-                server.request("POST", f"/topics/{self.topic}", str(self.newest))
-                answer = server.getresponse()
-                answer.read()
-                if answer.status == 201:
+                if self.one(str(self.newest).encode()):
                     self.accepted[self.newest] = time.monotonic()
             except (OSError, http.client.HTTPException):
-                server = None
+                self.connection = None
                 time.sleep(0.05)
             self.stopping.wait(max(0.0, 1 / self.rate - (time.monotonic() - began)))
 
+    def _post(self, number):
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection(*self.address, timeout=20)
+        self.connection.request("POST", f"/topics/{self.topic}", number)
+        answer = self.connection.getresponse()
+        answer.read()
+        return answer.status == 201
+
+    def _send(self, number):
+        if self.connection is None:
+            self.connection = socket.create_connection(self.address, timeout=20)
+            self.connection.sendall(wire.follow("websocket", self.topic))
+            heard = b""
+            while b'"next"' not in heard:
+                heard = self._more(heard)
+        self.connection.sendall(wire.frame(wire.TEXT, number))
+        heard = b""
+        while b'"data":"%s"}' % number not in heard:
+            heard = self._more(heard)
+        return True
+
+    def _more(self, heard):
+        part = self.connection.recv(4096)
+        if not part or CLOSE.search(part):
+            self.connection.close()
+            raise ConnectionError
+        return heard + part
+
     def stop(self):
-        """Ends it; the last number that was accepted."""
+        """Ends it."""
         self.stopping.set()
         self.thread.join(30)
-        return max(self.accepted, default=0)
 
 
 def newest(server, topic):
     """The cursor that a topic stands at: for those who come first."""
-    import http.client
-    import json
-
     asker = http.client.HTTPConnection(*server.address, timeout=20)
     asker.request("GET", f"/topics/{topic}?since=now")
     return json.loads(asker.getresponse().read())["next"]

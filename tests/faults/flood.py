@@ -67,7 +67,7 @@ class Flooder:
     def open(self):
         peer = dial(self.address, self.connections)
         self.connections += 1
-        self.by_fd[peer.fileno()] = [peer, memoryview(self.first or self.more())]
+        self.by_fd[peer.fileno()] = [peer, memoryview(self.first or self.more() or b"")]
         self.epoll.register(peer.fileno(), select.EPOLLOUT | (select.EPOLLIN if self.reads else 0))
 
     def more(self):

@@ -1,5 +1,6 @@
 """Peers by the hundred: connections from several addresses, and exchanges on all of them at once."""
 
+import resource
 import select
 import socket
 import time
@@ -10,6 +11,12 @@ IP_BIND_ADDRESS_NO_PORT = 24
 AN_ADDRESS = 4000
 
 
+def room(wanted, beside=500):
+    """As many connections as wanted, or as the limit of open files has room for."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return min(wanted, max(100, files - beside))
+
+
 def dial(address, number=0, receive=None):
     """Begins a connection, the `number`th of many; `receive` is the size of its receive buffer."""
     peer = socket.socket()
@@ -18,7 +25,7 @@ def dial(address, number=0, receive=None):
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
     if address[0].startswith("127."):
         peer.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-        peer.bind((f"127.0.0.{2 + number // AN_ADDRESS}", 0))
+        peer.bind((f"127.0.0.{2 + number // AN_ADDRESS % 250}", 0))
     peer.connect_ex(address)
     return peer
 
