@@ -70,6 +70,10 @@ class Server:
         """The memory that it has, in bytes."""
         return self._status("VmRSS")
 
+    def reserved(self):
+        """The most address space that it has had, in bytes: what it has set aside, written to or not."""
+        return self._status("VmPeak")
+
     def cpu(self):
         """How long it has worked, in seconds."""
         with open(f"/proc/{self.pid}/stat") as stat:

@@ -30,7 +30,7 @@ def gigabyte(short):
     server = Server("--linger", "1")
     witness = Witness(server)
     witness.before(1 if short else 3)
-    before = server.memory()
+    before, reserved = server.memory(), server.reserved()
     some = b"x" * 1000
     kinds = [
         (upgrade() + wire.frame(wire.TEXT, some, declared=GIB), "close 1009"),
@@ -50,16 +50,16 @@ def gigabyte(short):
     held = Exchange(server.address, [body, message] * (count // 2))
     held.until(lambda: not any(held.left), 30)
     held.until(lambda: False, 0.5)
-    grown = server.peak() - before
+    grown, reserved = server.peak() - before, server.reserved() - reserved
     held.close()
-    if grown > 16 * MIB:
-        raise Fault(f"memory grew by {grown / MIB:.1f} MiB")
+    if grown > 16 * MIB or reserved > 64 * MIB:
+        raise Fault(f"memory grew by {grown / MIB:.1f} MiB, {reserved / MIB:.1f} MiB were set aside")
     witness.phase("after")
     saw = witness.stop()
     return Outcome(
         f"frames of 1 GiB and 2^63−1 bytes declared on a topic and on /echo, `Content-Length` of 1 GiB, chunks of 1 GiB: {count} connections each; "
         f"{count} more that declare 1 and 16 MiB, which may be, and send 1,000 bytes",
-        f"close 1009 and 413, each time; memory grew by {grown / MIB:.1f} MiB", server.peak(), saw,
+        f"close 1009 and 413, each time; memory grew by {grown / MIB:.1f} MiB, the address space by {reserved / MIB:.1f} MiB", server.peak(), saw,
     )
 
 

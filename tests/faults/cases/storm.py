@@ -59,12 +59,21 @@ def most_in_100_ms(times):
 
 def spread(short):
     server, witness, crowd, publisher = gather(short, False)
+    # A burst, so that some of it is still on its way.
+    publisher.rate = 100
+    crowd.run(0.2)
+    before = max(publisher.accepted)
     server.terminate()
+    publisher.rate = 2
     began = time.monotonic()
     crowd.until("the server ends", lambda: server.process.poll() is not None, 20)
     drained = time.monotonic() - began
     if server.awaited(0):
         raise Fault(f"the server ended with {server.process.returncode}")
+    crowd.until("all connections end", lambda: not crowd.by_fd, 20)
+    cut = sum(member.newest < before for member in crowd.members)
+    if cut:
+        raise Fault(f"{cut} followers were ended without all that was accepted before")
     server.again()
     delays = []
     for member in crowd.members:
@@ -77,7 +86,7 @@ def spread(short):
         else:
             if member.close_code() != 1001:
                 raise Fault(f"a WebSocket was closed with {member.close_code()}")
-            # The server tells it nothing: it draws by itself, from what it was told in docs/interface.md or as here.
+            # Nothing tells a WebSocket when to come back: it draws by itself.
             delay = RETRY_MS / 1000 * (1 + random.random())
         crowd.come(member, member.ended + delay)
     back = crowd.until("all are back", crowd.all_follow, 60)
@@ -100,7 +109,7 @@ def spread(short):
     crowd.close()
     return Outcome(
         f"SIGTERM and a start, under {many:,} followers that come back when they were told to",
-        f"gone after {drained:.1f} s; of {len(delays):,} `retry:` between {min(delays):.1f} and {max(delays):.1f} s at most {most} were within 100 ms ({expected:.0f} "
+        f"gone after {drained:.1f} s, all had what was accepted before; of {len(delays):,} `retry:` between {min(delays):.1f} and {max(delays):.1f} s at most {most} were within 100 ms ({expected:.0f} "
         f"would be even); all were back {back:.1f} s later, at most {returned} in 100 ms, each told of the gap",
         server.peak(), saw,
     )
