@@ -5,7 +5,8 @@
 Every 20 ms the publisher sends a number, whether its last one is answered or not; where its connection ends before the
 answer, that number is uncertain, and the next one goes out on a new connection. The followers resume by id when their
 connection ends. Lines on standard input: `phase NAME` begins a part of the run, `stop` ends the publishing; then what each
-follower has seen is compared with what was accepted (201), and the outcome is printed as JSON.
+follower has seen is compared with what was accepted (201), and the outcome is printed as JSON. The first line says that the first
+number was accepted.
 """
 
 import asyncio
@@ -67,6 +68,8 @@ async def publishing(run):
                 status, _, _ = await answer(reader)
                 outcome = waiting.pop(0)
                 if status == 201:
+                    if not run.accepted:
+                        print("under way", flush=True)
                     run.accepted.append(outcome)
                 else:
                     run.refused += 1

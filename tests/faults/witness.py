@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 import time
@@ -30,9 +31,9 @@ class Witness:
 
     def before(self, seconds):
         """Some time in peace, and then the fault begins."""
+        if not select.select([self.process.stdout], [], [], 30)[0] or not self.process.stdout.readline():
+            raise Fault("those who behave well did not begin")
         time.sleep(seconds)
-        if self.process.poll() is not None:
-            raise Fault("those who behave well have ended")
         self.phase("during")
 
     def stop(self):
