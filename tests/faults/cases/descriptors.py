@@ -32,9 +32,9 @@ def case(short):
         raise Fault(f"{served} of 400 were served with 200 descriptors")
     began = server.cpu()
     streams.until(lambda: False, stuck)
-    # The publisher and the followers beside it work as before; beside that nothing may.
+    # The publisher and the followers beside it work as before, which takes two hundredths. One that spins takes all that it is given.
     worked = (server.cpu() - began) / stuck
-    if worked > 0.5:
+    if worked > 0.15:
         raise Fault(f"{100 * worked:.0f} % of a processor while it could accept nobody")
     streams.close()
     again = health(server)

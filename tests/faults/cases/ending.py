@@ -66,11 +66,11 @@ def sigterm(short):
         raise Fault(f"it took {took:.1f} s to end")
     if set(cut) - {"long-poll"}:
         raise Fault(f"{len(cut)} followers were ended without what was accepted before: {set(cut)}")
-    between = f", {len(cut)} polls between two requests were told of the gap" if cut else ""
+    between = f" (not {len(cut)} polls that were between two requests)" if cut else ""
     return Outcome(
         f"SIGTERM under {many} followers (streams, WebSockets, long polls), {accepted} events published by POST and WebSocket",
-        f"gone after {took:.1f} s; {complete} followers had all that was accepted before{between}; {missed} deliveries of what was accepted while it ended were "
-        f"told as a gap; all {many} were told after the start", server.peak(), saw,
+        f"gone after {took:.1f} s; {complete} followers had all that was accepted before{between}; after the start all {many} were told of the gap, {missed} "
+        f"deliveries of accepted events among it", server.peak(), saw,
     )
 
 
@@ -78,6 +78,7 @@ def kill(short):
     many, accepted, took, complete, _, missed, server, saw = ended(short, lambda server: (server.peak(), server.process.kill()))
     return Outcome(
         f"SIGKILL under {many} followers (streams, WebSockets, long polls), {accepted} events published by POST and WebSocket",
-        f"{complete} followers had all that was accepted before; {missed} deliveries were told as a gap; all {many} were told after the start",
+        f"{complete} followers had all that was accepted before; after the start all {many} were told of the gap, {missed} deliveries of accepted "
+        f"events among it",
         server.peak(), saw,
     )
