@@ -24,14 +24,14 @@ class Member:
     """One follower."""
 
     __slots__ = ("number", "topic", "transport", "peer", "following", "last", "newest", "holes", "told", "doubled", "gap", "tail",
-                 "ended", "back")
+                 "ended")
 
     def __init__(self, number, topic, transport, since):
         self.number, self.topic, self.transport, self.last = number, topic, transport, since
         self.peer, self.following, self.gap, self.tail = None, False, False, b""
         # The number of its newest event; what it missed between two, without a word and with one.
         self.newest, self.holes, self.told, self.doubled = 0, [], 0, 0
-        self.ended = self.back = None
+        self.ended = None
 
     def event(self, id, number):
         if number <= self.newest and not self.gap:
@@ -113,7 +113,7 @@ class Crowd:
                 self._ended(member)
 
     def _follows(self, member):
-        member.following, member.back = True, time.monotonic()
+        member.following = True
 
     def _ended(self, member):
         if not member.following:

@@ -2,7 +2,6 @@
 
 import email.utils
 import glob
-import os
 import re
 import socket
 import tempfile
@@ -89,7 +88,6 @@ def set_twice(short, put, env):
         sockets.until(lambda: False, 0.2)
     listening.join(30)
     put("+0")
-    # Whoever does not answer a ping is ended by it; here all were answered by nobody, and the first came after a second.
     if not WAIT - 0.2 <= min(held) or max(held) > WAIT + 5:
         raise Fault(f"polls to be held {WAIT} s were held {min(held):.1f} to {max(held):.1f} s")
     if max(longest) > 6:

@@ -1,7 +1,5 @@
 """File descriptors are used up, and come back."""
 
-import time
-
 import wire
 from outcome import Fault, Outcome
 from peers import Exchange
