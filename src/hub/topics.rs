@@ -283,14 +283,15 @@ impl Hub {
             }
         }
         while self.log_weight > self.limits.window_bytes {
-            // Sequences count over all topics, so the oldest segment of all has the lowest.
+            // Sequences count over all topics. A segment goes whole, so it is as old as the newest event in it: by its oldest
+            // one, a topic that has an event now and then would lose what it got just now to another that is busy.
             let droppable = self.keys().filter(|key| {
                 let topic = self.topic(*key);
                 topic.log.first_segment() < topic.followers.floor()
             });
             let oldest = droppable
-                .filter_map(|key| Some((self.topic(key).log.oldest()?, key)))
-                .min_by_key(|(oldest, _)| *oldest);
+                .filter_map(|key| Some((self.topic(key).log.oldest_segment()?.last_sequence(), key)))
+                .min_by_key(|(newest, _)| *newest);
             let Some((_, oldest)) = oldest else { break };
             if !self.drop_oldest(oldest, &mut dropped) {
                 break;

@@ -60,6 +60,8 @@ pub struct Context {
     /// Connections to be served again without an event: a budget has stopped them, and an edge-triggered poll will
     /// not tell of them again.
     pub ready: Vec<Key>,
+    /// How much of one connection is read in this turn, in bytes.
+    pub share: usize,
     /// Connections to `/echo` that keep a window from one message to the next.
     pub echo_contexts: usize,
     /// What connections hold.
@@ -70,6 +72,10 @@ pub struct Context {
     shared: Vec<SharedAnswer>,
 }
 
+/// How much is read in a turn, in bytes, unless that makes too little for each.
+const READ_A_TURN: usize = 256 * 1024;
+/// As much is read of each connection in any case, in bytes: less would be more calls than work.
+const LEAST_READ: usize = 4 * 1024;
 /// How many answers are remembered in a turn, for held polls that differ in their terms.
 const SHARED: usize = 16;
 
@@ -85,12 +91,19 @@ impl Context {
             out: Vec::new(),
             closed: Vec::new(),
             ready: Vec::new(),
+            share: READ_A_TURN,
             echo_contexts: 0,
             memory: Memory::default(),
             gauges: Gauges::default(),
             jitter: Jitter::new(seed),
             shared: Vec::new(),
         }
+    }
+
+    /// A turn begins in which so many connections may have something to read: they share what one turn reads. A flood on
+    /// some of them makes turns that are full, not turns that are long, and nobody waits for the whole of it.
+    pub fn share_turn(&mut self, connections: usize) {
+        self.share = (READ_A_TURN / connections.max(1)).max(LEAST_READ);
     }
 
     /// The connection is served again next turn. One turn of its own asks for it once, however many budgets stop it.

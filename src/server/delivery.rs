@@ -229,6 +229,9 @@ impl<S: ByteStream> Connection<S> {
         if let State::Ending = self.state {
             self.linger(cx);
         }
+        if cx.gauges.draining && self.following().is_some() {
+            self.go_away(cx);
+        }
     }
 
     /// The socket is full, or it is another's turn.

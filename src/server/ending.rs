@@ -99,6 +99,19 @@ impl<S: ByteStream> Connection<S> {
                 }
             }
             State::Held { .. } => self.release(cx),
+            // The log ends with the server, so first they get what they are owed of it: then they are `drained`.
+            State::Stream(_) | State::Socket(Socket::Topic { .. }) => self.flush(cx),
+            State::Socket(Socket::Echo { .. }) => self.go_away(cx),
+            State::Socket(Socket::Closing) | State::Ending | State::Lingering | State::Closed => {}
+        }
+        if !matches!(self.state, State::Closed) {
+            self.arm(cx);
+        }
+    }
+
+    /// The server is about to end, and this one has all that there is for it: it is told to come again.
+    pub(super) fn go_away(&mut self, cx: &mut Context) {
+        match self.state {
             State::Stream(following) => {
                 self.count_end(Ended::Drain, cx);
                 self.leave(None, State::Ending, cx);
@@ -110,10 +123,7 @@ impl<S: ByteStream> Connection<S> {
                 self.start_close(CloseCode::GOING_AWAY, "the server is about to end", Ended::Drain, cx);
                 self.flush(cx);
             }
-            State::Socket(Socket::Closing) | State::Ending | State::Lingering | State::Closed => {}
-        }
-        if !matches!(self.state, State::Closed) {
-            self.arm(cx);
+            _ => {}
         }
     }
 }

@@ -241,3 +241,33 @@ impl Rehearsal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Rehearsal, Told};
+    use crate::server::Options;
+
+    #[test]
+    fn one_of_many_that_have_something_to_read_is_read_from_as_far_as_its_share() {
+        let mut server = Rehearsal::new(Options::default(), 1);
+        let visitor = server.connect();
+        let (key, pipe) = &server.visitors[visitor.0];
+        let sent = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2000);
+        for (connections, read) in [(64, 4096), (4, 65_536), (1_000_000, 4096)] {
+            pipe.borrow_mut().to_server.clone_from(&sent);
+            server.connections.cx.share_turn(connections);
+            server.connections.serve(*key, Told { readable: true, ..Told::default() });
+            assert_eq!(sent.len() - pipe.borrow().to_server.len(), read);
+            assert_eq!(
+                std::mem::take(&mut server.connections.cx.ready),
+                [*key],
+                "the rest is for the next turn"
+            );
+            // What it has read of a request that goes on is whole again.
+            let rest = std::mem::take(&mut pipe.borrow_mut().to_server);
+            pipe.borrow_mut().to_server = rest[..rest.len() % (sent.len() / 2000)].to_vec();
+            server.connections.serve(*key, Told { readable: true, ..Told::default() });
+            server.connections.cx.ready.clear();
+        }
+    }
+}

@@ -144,7 +144,11 @@ impl<S: ByteStream> Connection<S> {
     fn receive_body(&mut self, mut body: Box<PendingBody>, input: &[u8], cx: &mut Context) -> usize {
         match body.reader.read(input, &mut body.content) {
             Ok((consumed, true)) => {
-                let PendingBody { content, plan, terms, label, .. } = *body;
+                let PendingBody { content, mut plan, terms, label, .. } = *body;
+                if cx.gauges.draining && plan.is_ok() {
+                    // The log ends with the server: nobody would get what was accepted now.
+                    plan = Err(Refusal::overloaded(Overload::Draining, false));
+                }
                 self.answer(plan, &content, terms, &label, cx);
                 consumed
             }

@@ -10,9 +10,6 @@ use crate::transport::metrics::Ended;
 use crate::transport::stream;
 use crate::wire::Side;
 
-/// How often one connection is read from in a turn, each time into the whole buffer.
-const READS_A_TURN: usize = 4;
-
 impl<S: ByteStream> Connection<S> {
     /// The poll has told of it.
     pub fn serve(&mut self, told: Told, buffer: &mut [u8], cx: &mut Context) {
@@ -29,7 +26,7 @@ impl<S: ByteStream> Connection<S> {
 
     /// Goes on where it may: with what waits, then with what the socket has.
     pub fn resume(&mut self, buffer: &mut [u8], cx: &mut Context) {
-        let mut reads = 0;
+        let mut read = 0;
         while self.may_read(cx) {
             if let Some(busy) = self.busy.as_mut().filter(|busy| !busy.waiting.is_empty()) {
                 let mut waiting = std::mem::take(&mut busy.waiting);
@@ -40,12 +37,12 @@ impl<S: ByteStream> Connection<S> {
             if !matches!(self.input, Input::Ready | Input::Ending) {
                 break;
             }
-            if reads == READS_A_TURN {
+            let room = cx.share.saturating_sub(read).min(buffer.len());
+            if room == 0 {
                 cx.owe_turn(self.key);
                 break;
             }
-            reads += 1;
-            self.read(buffer, cx);
+            read += self.read(&mut buffer[..room], cx);
         }
         if self.input == Input::Ended && self.may_read(cx) && matches!(self.state, State::Request) {
             // A half-close: all that came before it has been answered (RFC 9112 §9.6).
@@ -64,7 +61,8 @@ impl<S: ByteStream> Connection<S> {
             && self.outbox_len() < cx.options.outbox_bytes
     }
 
-    fn read(&mut self, buffer: &mut [u8], cx: &mut Context) {
+    /// Reads once, and returns how many bytes came.
+    fn read(&mut self, buffer: &mut [u8], cx: &mut Context) -> usize {
         match self.stream.read(buffer) {
             Ok(0) => {
                 self.input = Input::Ended;
@@ -82,11 +80,13 @@ impl<S: ByteStream> Connection<S> {
                 }
                 self.receive(&mut buffer[..length], cx);
                 self.flush(cx);
+                return length;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.input = Input::Drained,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => self.close(Ended::Broken, cx),
         }
+        0
     }
 
     /// The client has ended its side.

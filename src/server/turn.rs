@@ -51,6 +51,7 @@ impl Server {
         self.connections.begin_turn();
         let ready = std::mem::take(&mut self.connections.cx.ready);
         let events = std::mem::replace(&mut self.events, mio::Events::with_capacity(0));
+        self.connections.cx.share_turn(events.iter().count() + ready.len());
         for event in &events {
             match event.token() {
                 LISTENER => self.accepting = Accepting::Owed,

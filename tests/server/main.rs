@@ -16,6 +16,7 @@ mod compression;
 mod connections;
 mod cursors;
 mod deadlines;
+mod draining;
 mod echo;
 mod events;
 mod explain;

@@ -100,6 +100,24 @@ fn bytes_are_bounded_over_all_topics_and_the_oldest_event_of_all_goes_first() {
 }
 
 #[test]
+fn a_quiet_topic_does_not_lose_its_newest_event_to_a_busy_one() {
+    let mut hub = hub(Limits { window_bytes: 1 << 20, ..Limits::default() });
+    let (quiet, busy) = (open(&mut hub, "quiet"), open(&mut hub, "busy"));
+    let data = "x".repeat(60_000);
+    publish(&mut hub, quiet, "long ago");
+    for _ in 0..20 {
+        publish(&mut hub, quiet, "just now");
+        publish(&mut hub, busy, &data);
+    }
+    // All of its events are in one segment, in front of which the busy one's have to go.
+    assert_eq!(hub.topic(quiet).log.len(), 21);
+    for _ in 0..20 {
+        publish(&mut hub, busy, &data);
+    }
+    assert!(hub.topic(quiet).log.is_empty(), "now it is the oldest of all");
+}
+
+#[test]
 fn nothing_is_dropped_that_a_sweep_has_still_to_hand_out() {
     let mut hub = hub(Limits { window_events: 1, ..Limits::default() });
     let key = open(&mut hub, "t");
