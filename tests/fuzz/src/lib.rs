@@ -1,7 +1,9 @@
 //! What the fuzz targets share: pieces, grammars read a second time, and the memory that a call has asked for.
 
+pub mod answers;
 pub mod grammar;
 pub mod plain_frames;
+pub mod witness;
 
 use peak_alloc::PeakAlloc;
 
