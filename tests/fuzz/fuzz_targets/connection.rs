@@ -7,6 +7,7 @@
 //! - Whatever visitors send and however they end, a witness on each transport (`src/witness.rs`) gets every event once, in order, and the
 //!   same as the others; it is never ended, and what it publishes itself comes back to all.
 //! - All that a visitor is sent can be read: HTTP answers in the order of its requests, event streams, frames.
+//! - Who takes all that is sent, and ends only its own side, gets an answer to every request up to one that is the last.
 //! - What was answered with 201 has been seen by the witnesses, and as it was sent.
 //! - The same play has the same outcome. If all pieces are cut smaller, the witnesses still see the same.
 //! - When all are gone, or have ended and time has passed, or the server was told to end, it holds no connection but event streams of those who
@@ -83,6 +84,8 @@ struct Person {
     /// They have ended their side.
     has_ended: bool,
     is_gone: bool,
+    /// There was a moment at which they did not take all.
+    was_slow: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -94,8 +97,7 @@ struct Outcome {
 }
 
 fn options(flags: u8) -> Options {
-    let mut options = Options::default();
-    options.head = HEAD;
+    let mut options = Options { head: HEAD, ..Options::default() };
     if flags & 1 != 0 {
         options.hub.window_events = 4;
         options.hub.window_bytes = 1 << 14;
@@ -199,6 +201,8 @@ impl Stage<'_> {
             8 => {
                 if let Some(person) = self.person(who) {
                     self.server.room(person, usize::from(count) * usize::from(count));
+                    let person = self.people.iter_mut().find(|other| other.visitor == person);
+                    person.expect("all visitors are people").was_slow = true;
                 }
             }
             9 => {
@@ -271,6 +275,7 @@ impl Stage<'_> {
             received: Vec::new(),
             has_ended: false,
             is_gone: false,
+            was_slow: false,
         });
         Some(visitor)
     }
@@ -288,7 +293,10 @@ impl Stage<'_> {
                 return;
             }
             self.sent += bytes.len();
-            person.sent.extend_from_slice(bytes);
+            // What comes behind the server's end is nothing that it has been asked.
+            if !self.server.has_ended(visitor) {
+                person.sent.extend_from_slice(bytes);
+            }
             for piece in pieces(bytes, self.lengths) {
                 self.server.send(visitor, piece);
             }
@@ -329,6 +337,18 @@ impl Stage<'_> {
                     before = now;
                 }
                 let streams = self.people.iter().filter(|person| self.is_listening(person)).count();
+                for person in self.people.iter().filter(|person| !person.is_gone && !person.was_slow) {
+                    let asked = answers::requests(&person.sent, &HEAD, TOPIC);
+                    let answers = answers::read(&person.received, &asked);
+                    let whole = asked.iter().filter(|asked| asked.is_whole).count();
+                    let is_over = answers.last().is_some_and(|last| last.closes || !last.is_whole);
+                    assert!(
+                        is_over || answers.len() >= whole,
+                        "{} answers to {}",
+                        answers.len(),
+                        person.sent.escape_ascii()
+                    );
+                }
                 let most = self.witnesses.len() + streams;
                 assert!(
                     self.server.connections() <= most,

@@ -100,7 +100,7 @@ enum Reason {
     Limit,
 }
 
-fn refused(error: impl std::error::Error + std::fmt::Debug, status: u16, reason: Reason) -> Ending {
+fn refused(error: impl std::error::Error, status: u16, reason: Reason) -> Ending {
     assert!((400..=599).contains(&status), "{error:?}");
     assert!(error.to_string().contains("RFC"), "{error:?}");
     let name = format!("{error:?}");

@@ -18,6 +18,8 @@ pub struct Asked {
     pub version: Version,
     /// The data that a publish to the topic would make one event of.
     pub publishes: Option<Vec<u8>>,
+    /// All of its body was sent.
+    pub is_whole: bool,
 }
 
 /// The requests in what a visitor has sent, up to what is none.
@@ -29,15 +31,16 @@ pub fn requests(sent: &[u8], limits: &HeadLimits, topic: &str) -> Vec<Asked> {
         let Ok(head) = http::parse(&rest[..end], &mut scratch, limits) else { break };
         let is_publish = head.method == Method::Post && head.target.path() == Some((topic, None));
         let is_lines = head.fields.get("Content-Type").is_some_and(|kind| !kind.starts_with(b"text/"));
-        requests.push(Asked { is_head: head.method == Method::Head, version: head.version, publishes: None });
+        let is_head = head.method == Method::Head;
+        requests.push(Asked { is_head, version: head.version, publishes: None, is_whole: false });
         let Ok(framing) = Framing::of(&head) else { break };
         let limits = BodyLimits { content: u64::MAX, ..BodyLimits::default() };
         let Ok(mut body) = BodyReader::new(framing, limits) else { break };
         let mut content = Vec::new();
         let Ok((taken, true)) = body.read(&rest[end..], &mut content) else { break };
-        if is_publish && !is_lines {
-            requests.last_mut().expect("it was just pushed").publishes = Some(content);
-        }
+        let last = requests.last_mut().expect("it was just pushed");
+        last.is_whole = true;
+        last.publishes = (is_publish && !is_lines).then_some(content);
         rest = &rest[end + taken..];
     }
     requests
@@ -49,6 +52,8 @@ pub struct Answer {
     pub status: u16,
     pub content: Vec<u8>,
     pub is_whole: bool,
+    /// It is the last on its connection.
+    pub closes: bool,
     /// The events in it, if it is a stream of them.
     pub events: Option<Vec<sse::Event>>,
 }
@@ -78,7 +83,13 @@ pub fn read(received: &[u8], asked: &[Asked]) -> Vec<Answer> {
             }
             101 => {
                 frames(head.fields, rest);
-                answers.push(Answer { status: 101, content: Vec::new(), is_whole: true, events: None });
+                answers.push(Answer {
+                    status: 101,
+                    content: Vec::new(),
+                    is_whole: true,
+                    closes: true,
+                    events: None,
+                });
                 return answers;
             }
             status => {
@@ -144,7 +155,8 @@ fn body(
         }
         events
     });
-    (Answer { status, content, is_whole, events }, taken)
+    let closes = fields.has_token("Connection", "close");
+    (Answer { status, content, is_whole, closes, events }, taken)
 }
 
 /// A receiver for the frames behind a 101 with these fields.

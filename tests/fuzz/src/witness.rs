@@ -203,7 +203,7 @@ impl Witness {
             return;
         }
         let Link::Poll(cursor, _) = &mut self.link else { return };
-        let asked = [Asked { is_head: false, version: Version::Http11, publishes: None }];
+        let asked = [Asked { is_head: false, version: Version::Http11, publishes: None, is_whole: true }];
         let answers = answers::read(bytes, &asked);
         let [answer] = &answers[..] else { panic!("{answers:?}") };
         assert!(answer.status == 200 && answer.is_whole, "{answer:?}");
