@@ -58,6 +58,16 @@ fn a_head_beyond_its_limits_is_refused_at_the_same_place_however_it_is_cut() {
     }
 }
 
+#[test]
+fn what_is_no_http_is_refused_for_that_up_to_a_limit() {
+    for (request_line, refused) in [(1, "NotHttp"), (0, "StatusLineTooLong")] {
+        for pieces in cuts(b"H/") {
+            let limits = HeadLimits { bytes: 120, request_line, field_lines: 2 };
+            assert_eq!(head(pieces, &limits).map(|(_, read)| read).as_deref(), Some(refused));
+        }
+    }
+}
+
 const SHREDS: &[&str] = &[
     "HTTP/1.1 101 Switching Protocols\r\n",
     "HTTP/1.0 200 OK\r\n",

@@ -23,7 +23,9 @@ impl ResponseScan {
     /// # Errors
     /// The first mistake in the order of the bytes, so the same one however they are cut.
     pub fn scan(&mut self, buffer: &[u8], limits: &HeadLimits) -> Result<Option<usize>, ResponseError> {
-        if buffer.iter().zip(PROTOCOL).any(|(byte, expected)| byte != expected) {
+        // Not beyond a limit: what is refused there is refused for that, also where all comes at once.
+        let within = limits.bytes.min(limits.request_line.saturating_add(1));
+        if buffer.iter().zip(PROTOCOL).take(within).any(|(byte, expected)| byte != expected) {
             return Err(ResponseError::NotHttp);
         }
         self.0.scan(buffer, limits).map_err(ResponseError::of)
