@@ -242,15 +242,16 @@ impl Watch {
     fn ended(&mut self, number: u64) {
         self.release(number);
         let Some(watching) = self.connections.remove(&number) else { return };
+        let transport = watching.transport.unwrap_or("-");
         let is_shown = watching.conversation.is_some();
         if let Some(mut conversation) = watching.conversation {
             for side in [Side::Client, Side::Server] {
                 conversation.finish(side, &mut self.spans);
             }
-            self.show(number, watching.transport.unwrap_or("-"));
+            self.show(number, transport);
         }
         if is_shown {
-            self.outputs.ended(number, self.now_ms);
+            self.outputs.ended(Passage { connection: number, transport, time_ms: self.now_ms });
         }
     }
 }

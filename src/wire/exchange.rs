@@ -46,10 +46,27 @@ pub(super) enum Switch {
     Opaque(&'static str),
 }
 
+/// What a connection carries at the moment, as far as its bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// Nobody knows yet: nothing has come, or a request whose answer has not.
+    Undecided,
+    /// HTTP, of which no answer goes over to something else.
+    Http,
+    /// An answer that is an event stream.
+    EventStream,
+    /// Frames.
+    WebSocket,
+    /// What the view can't read, in one direction at least, and why.
+    Unknown(&'static str),
+}
+
 /// What both directions share.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     asked: VecDeque<Asked>,
+    /// What the last answer was, or is.
+    pub last: Option<Carries>,
     /// Only one direction is seen.
     pub is_alone: bool,
     /// The answer that the client's direction waits for.
