@@ -149,9 +149,12 @@ impl Conversation {
 
     /// What it carries at the moment.
     pub fn carries(&self) -> Carries {
-        let directions = [&self.client, &self.server];
-        if let Some(why) = directions.iter().find_map(|direction| direction.unreadable()) {
-            return Carries::Unknown(why);
+        // The server's first: it is what says which protocol this is.
+        let directions = [&self.server, &self.client];
+        for direction in directions {
+            if let Some(why) = direction.unreadable() {
+                return Carries::Unknown { side: direction.side, why };
+            }
         }
         if directions.iter().any(|direction| matches!(direction.state, State::Frames(_))) {
             return Carries::WebSocket;

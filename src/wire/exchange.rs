@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::span::Side;
 use crate::protocol::websocket::extension::{Agreement, Offer};
 
 /// How many requests may wait for their answers. Beyond it, answers are read as if no request had been seen.
@@ -57,8 +58,13 @@ pub enum Carries {
     EventStream,
     /// Frames.
     WebSocket,
-    /// What the view can't read, in one direction at least, and why.
-    Unknown(&'static str),
+    /// Bytes that the view can't read.
+    Unknown {
+        /// Whose they are. If they are the client's only, an answer to them may be readable: that it can't be read.
+        side: Side,
+        /// Why not, in a sentence.
+        why: &'static str,
+    },
 }
 
 /// What both directions share.
