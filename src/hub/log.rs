@@ -98,14 +98,17 @@ impl Log {
         self.segments.iter()
     }
 
-    /// Appends an event and returns by how many bytes the log has grown.
-    pub(super) fn append(&mut self, sequence: Sequence, name: &str, data: &str, now: Tick) -> usize {
+    /// Appends an event and returns by how many bytes the log has grown, and by how many its runs have shrunk.
+    pub(super) fn append(&mut self, sequence: Sequence, name: &str, data: &str, now: Tick) -> (usize, usize) {
+        let mut given_back = 0;
         let room = self.segments.back().is_some_and(|open| {
             open.len() < self.segment_events && open.text_bytes() + name.len() + data.len() <= SEGMENT_BYTES
         });
         if !room {
             if let Some(full) = self.segments.back_mut() {
+                let before = full.run_weight();
                 full.close();
+                given_back = before - full.run_weight();
             }
             self.segments.push_back(Segment::new());
         }
@@ -114,7 +117,7 @@ impl Log {
         open.push(sequence, name, data, now);
         self.events += 1;
         self.newest = sequence;
-        open.log_weight() - before
+        (open.log_weight() - before, given_back)
     }
 
     /// Drops the oldest segment, if the number of it is below `floor`.

@@ -68,6 +68,16 @@ pub enum Since {
     After(String),
 }
 
+impl Since {
+    /// What it keeps of what the client gave, in bytes of memory.
+    pub fn memory(&self) -> usize {
+        match self {
+            Since::Start | Since::Now => 0,
+            Since::After(id) => id.len(),
+        }
+    }
+}
+
 /// The client can't be given all that it has not seen: what it asked for, and from where it will be served.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Gap {
@@ -254,8 +264,9 @@ impl Hub {
         let topic = self.topic_mut(key);
         topic.used = now;
         let begins = topic.followers.announce(topic.log.open_segment());
-        let grown = topic.log.append(sequence, name, data, now);
+        let (grown, given_back) = topic.log.append(sequence, name, data, now);
         self.log_weight += grown;
+        self.run_weight -= given_back;
         (sequence, begins)
     }
 

@@ -48,6 +48,10 @@ const _: () = assert!(
     "an idle connection is one slab entry of at most 128 bytes"
 );
 
+/// A held poll that keeps no more of its request than this, in bytes, is reckoned as a connection that is idle: an entity tag
+/// and an origin as clients send them.
+const SMALL_POLL: usize = 64;
+
 /// What the connection is at the moment.
 pub enum State {
     /// HTTP: it awaits a request, or the rest of one.
@@ -225,10 +229,20 @@ impl<S: ByteStream> Connection<S> {
 
     /// Counts what it holds, when something was done with it.
     pub(super) fn settle(&mut self, cx: &Context) {
-        if let Some(busy) = &mut self.busy {
-            let bytes = busy.memory();
-            busy.part.get_or_insert_with(|| cx.memory.part()).set(bytes);
+        let of_poll = match &self.state {
+            State::Held { held, .. } => held.poll.memory(),
+            _ => 0,
+        };
+        if of_poll > SMALL_POLL {
+            self.busy();
         }
+        let Some(busy) = &mut self.busy else { return };
+        if of_poll <= SMALL_POLL && busy.is_idle() && busy.stalled.is_none() {
+            self.busy = None;
+            return;
+        }
+        let bytes = busy.memory() + of_poll;
+        busy.part.get_or_insert_with(|| cx.memory.part()).set(bytes);
     }
 
     /// What it holds, as far as letting go of it would free memory, in bytes.
@@ -236,6 +250,11 @@ impl<S: ByteStream> Connection<S> {
         self.busy
             .as_ref()
             .map_or(0, |busy| busy.part.as_ref().map_or(0, Part::bytes) + busy.outbox.shared_memory())
+    }
+
+    /// Whether it has had as many requests as it may have.
+    pub(super) fn is_at_its_last(&self, cx: &Context) -> bool {
+        cx.options.requests.is_some_and(|most| self.requests >= most)
     }
 
     /// Whether more messages have come in this second than may.

@@ -144,6 +144,14 @@ impl Context {
         self.shared.clear();
     }
 
+    /// The path of a topic, for the log; empty where there is none.
+    pub fn path_of(&self, topic: TopicKey) -> String {
+        match self.log.is_on() {
+            true => format!("/topics/{}", self.service.hub.topic(topic).name()),
+            false => String::new(),
+        }
+    }
+
     /// Counts an answer and logs it. `peer` is asked only if it is wanted.
     pub fn record(&mut self, line: Line<'_>, peer: impl FnOnce() -> Option<std::net::SocketAddr>) {
         self.service.counters.requests += 1;

@@ -261,7 +261,12 @@ impl<S: ByteStream> Connection<S> {
             return;
         }
         if !held.poll.terms.persists {
-            self.end(if cx.gauges.draining { Ended::Drain } else { Ended::Answered }, cx);
+            let ended = match cx.gauges.draining {
+                true => Ended::Drain,
+                false if self.is_at_its_last(cx) => Ended::Requests,
+                false => Ended::Answered,
+            };
+            self.end(ended, cx);
         } else if self.has_input() {
             // It was not listened to while it was held.
             cx.owe_turn(self.key);
@@ -270,11 +275,7 @@ impl<S: ByteStream> Connection<S> {
     }
 
     fn log_held(&self, held: &Held, status: Status, ticks: u32, cx: &mut Context) {
-        let path = if cx.log.is_on() {
-            format!("/topics/{}", cx.service.hub.topic(held.topic).name())
-        } else {
-            String::new()
-        };
+        let path = cx.path_of(held.topic);
         let line = Line { peer: None, method: "GET", path: &path, status, transport: "long-poll", ticks };
         cx.record(line, || self.stream.peer());
     }

@@ -80,7 +80,12 @@ impl<S: ByteStream> Connection<S> {
                 self.start_close(CloseCode::TRY_AGAIN_LATER, Overload::Memory.detail(), Ended::Memory, cx);
                 self.end(Ended::Memory, cx);
             }
+            State::Held { .. } => self.refuse_held(Refusal::overloaded(Overload::Memory, false), cx),
             _ => self.close(Ended::Memory, cx),
+        }
+        if !matches!(self.state, State::Closed) {
+            // It is not its own turn, so nobody else sees to its new deadline.
+            self.arm(cx);
         }
     }
 

@@ -164,8 +164,10 @@ impl Rehearsal {
     pub fn reset(&mut self, visitor: Visitor) {
         let (key, pipe) = &self.visitors[visitor.0];
         pipe.borrow_mut().reset = true;
-        self.connections.broken(*key);
-        self.settle();
+        if !pipe.borrow().closed {
+            self.connections.broken(*key);
+            self.settle();
+        }
     }
 
     /// From now on a visitor takes this many bytes, and then no more until it is told anew.
@@ -219,8 +221,12 @@ impl Rehearsal {
     }
 
     fn tell(&mut self, visitor: Visitor, told: Told) {
-        self.connections.serve(self.visitors[visitor.0].0, told);
-        self.settle();
+        let (key, pipe) = &self.visitors[visitor.0];
+        // One that was let go of as it came has left its key to the next.
+        if !pipe.borrow().closed {
+            self.connections.serve(*key, told);
+            self.settle();
+        }
     }
 
     /// Turns, until there is nothing more to do now.

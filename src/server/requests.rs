@@ -201,7 +201,7 @@ impl<S: ByteStream> Connection<S> {
         // An answer that ends the server's life, or a connection too many, says that it is the last.
         self.stream.carries(label.transport);
         self.requests = self.requests.saturating_add(1);
-        let is_last = cx.options.requests.is_some_and(|most| self.requests >= most);
+        let is_last = self.is_at_its_last(cx);
         terms.persists &= !cx.gauges.draining && self.surplus.is_none() && !is_last;
         if let Ok(Plan::Metrics) = plan {
             cx.gauges.buffered = cx.memory.bytes();
@@ -277,6 +277,19 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
+    /// Refuses a poll that is held, for what the connection holds beside it.
+    pub(super) fn refuse_held(&mut self, refusal: Refusal, cx: &mut Context) {
+        if !matches!(self.state, State::Held { .. }) {
+            return;
+        }
+        self.count_end(Ended::Memory, cx);
+        let State::Held { held, .. } = self.enter(State::Ending, cx) else { return };
+        cx.service.hub.leave(held.topic, self.key.slot, cx.now());
+        let path = cx.path_of(held.topic).into();
+        let label = Label { method: "GET".into(), path, transport: "long-poll" };
+        self.refuse_as(refusal, held.poll.terms, &label, cx);
+    }
+
     /// Refuses what has come in part: on its terms, as far as these are known.
     pub(super) fn refuse_partial(&mut self, partial: Partial, refusal: Refusal, cx: &mut Context) {
         match partial {
@@ -290,9 +303,10 @@ impl<S: ByteStream> Connection<S> {
 }
 
 impl PendingBody {
-    /// What has come of it, in bytes of memory.
+    /// What has come of it, and what is kept of its head, in bytes of memory.
     pub fn memory(&self) -> usize {
-        self.content.capacity()
+        let plan = self.plan.as_ref().map_or(0, Plan::memory);
+        self.content.capacity() + plan + self.terms.memory() + self.label.path.len()
     }
 }
 

@@ -11,6 +11,12 @@ use crate::wire::{Side, Span};
 /// An event of the view is cut where it has this many bytes.
 const EVENT_BYTES: usize = 32 * 1024;
 
+/// How much of one turn is shown to followers, in bytes: a byte that passes can be a hundred in the view, and a flood of small frames
+/// must not become one of large events.
+const MOST_OF_A_TURN: usize = 4 << 20;
+/// Text is written when there is this much of it, in bytes, or at the turn's end.
+const TEXT_BYTES: usize = 256 << 10;
+
 /// Which bytes have passed, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct Passage {
@@ -38,6 +44,10 @@ pub struct Outputs {
     /// Whether somebody follows `/wire`.
     pub followed: bool,
     events: Vec<String>,
+    /// How many bytes the events of this turn have.
+    waiting: usize,
+    /// How many bytes have passed in this turn that followers are not shown.
+    lost: usize,
     shortener: Shortener,
 }
 
@@ -71,10 +81,12 @@ impl Outputs {
         for span in spans {
             self.shortener.span(passage.connection, span, &mut shown);
         }
-        self.hand_on(passage, &shown);
+        let passed = spans.iter().map(|span| span.bytes.len()).sum();
+        self.hand_on(passage, &shown, passed);
     }
 
-    fn hand_on(&mut self, passage: Passage, shown: &[Shown<'_>]) {
+    /// Hands on what is shown of `passed` bytes.
+    fn hand_on(&mut self, passage: Passage, shown: &[Shown<'_>], passed: usize) {
         if let Some((text, _)) = &mut self.terminal {
             for shown in shown {
                 match shown {
@@ -83,8 +95,15 @@ impl Outputs {
                 }
             }
         }
-        if self.followed {
-            self.events.extend(events(passage, shown));
+        if self.followed && self.waiting > MOST_OF_A_TURN {
+            self.lost += passed;
+        } else if self.followed {
+            let events = events(passage, shown);
+            self.waiting += events.iter().map(String::len).sum::<usize>();
+            self.events.extend(events);
+        }
+        if self.text.len().max(self.recorded.len()) > TEXT_BYTES {
+            self.write();
         }
     }
 
@@ -93,7 +112,7 @@ impl Outputs {
         let Passage { connection, time_ms, .. } = passage;
         let left_out: Vec<Shown<'_>> = self.shortener.end(connection).map(Shown::More).collect();
         if !left_out.is_empty() {
-            self.hand_on(passage, &left_out);
+            self.hand_on(passage, &left_out, 0);
         }
         if let Some((writer, _)) = &mut self.record {
             for side in [Side::Client, Side::Server] {
@@ -107,11 +126,22 @@ impl Outputs {
 
     /// Writes what is for a terminal or a file, and hands out what is for followers.
     pub fn hand_out(&mut self, mut publish: impl FnMut(&str)) {
-        hand(&mut self.terminal, &mut self.text, "standard error");
-        hand(&mut self.record, &mut self.recorded, "the recording");
+        self.write();
         for event in self.events.drain(..) {
             publish(&event);
         }
+        self.waiting = 0;
+        let lost = std::mem::take(&mut self.lost);
+        if lost > 0 {
+            publish(&format!(
+                "{{\"connection\":0,\"transport\":\"-\",\"time_ms\":0,\"spans\":[],\"lost\":{lost}}}"
+            ));
+        }
+    }
+
+    fn write(&mut self) {
+        hand(&mut self.terminal, &mut self.text, "standard error");
+        hand(&mut self.record, &mut self.recorded, "the recording");
     }
 }
 
@@ -152,4 +182,35 @@ fn events(passage: Passage, shown: &[Shown<'_>]) -> Vec<String> {
     event.push_str("]}");
     events.push(event);
     events
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_OF_A_TURN, Outputs, Passage};
+    use crate::wire::{Compression, Conversation, Side, Start};
+
+    #[test]
+    fn a_flood_is_told_by_its_length_and_the_next_turn_is_shown_again() {
+        let mut outputs = Outputs { followed: true, ..Outputs::default() };
+        let passage = Passage { connection: 1, transport: "websocket", time_ms: 0 };
+        let mut conversation = Conversation::starting(Start::WebSocket(Compression::None));
+        // Pings without payload, from a server: two bytes, and a hundred times as many in the view.
+        let flood = [0x89, 0x00].repeat(20_000);
+        let mut spans = Vec::new();
+        for _ in 0..2 {
+            let mut shown = 0;
+            for piece in flood.chunks(1000) {
+                spans.clear();
+                conversation.feed(Side::Server, piece, &mut spans);
+                outputs.show(passage, &spans);
+                shown += usize::from(outputs.lost == 0) * piece.len();
+            }
+            let mut events = Vec::new();
+            outputs.hand_out(|event| events.push(event.to_owned()));
+            let lost = format!("\"spans\":[],\"lost\":{}}}", flood.len() - shown);
+            assert!(shown > 0 && events.pop().is_some_and(|last| last.ends_with(&lost)), "{lost}");
+            let told: usize = events.iter().map(String::len).sum();
+            assert!((MOST_OF_A_TURN..2 * MOST_OF_A_TURN).contains(&told), "{told}");
+        }
+    }
 }

@@ -50,6 +50,11 @@ pub fn jittered(base: u32, random: u32) -> u32 {
 }
 
 impl Terms {
+    /// What it keeps of the request, in bytes of memory.
+    pub fn memory(&self) -> usize {
+        self.cors.as_ref().map_or(0, |origin| origin.len())
+    }
+
     /// Begins an answer: the status line and the field lines that all have.
     pub fn head<'o>(&self, out: &'o mut Vec<u8>, status: Status, moment: &Moment<'_>) -> ResponseHead<'o> {
         let mut head = ResponseHead::start(out, status).field("Date", moment.date);

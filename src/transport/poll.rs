@@ -38,6 +38,11 @@ pub struct Held {
 }
 
 impl Poll {
+    /// What it keeps of the request, in bytes of memory.
+    pub fn memory(&self) -> usize {
+        self.terms.memory() + self.if_none_match.as_ref().map_or(0, |line| line.len())
+    }
+
     /// Writes the answer as things stand, and returns its status. `topic` is `None` for one that does not exist.
     pub fn answer(
         &self,

@@ -166,7 +166,19 @@ impl Plan<'_> {
         }
     }
 
-    /// The same, owning what it had borrowed from the request's head.
+    /// What it keeps of the request's head once it is owned, in bytes of memory.
+    pub fn memory(&self) -> usize {
+        match self {
+            Plan::Page(_) | Plan::Health | Plan::Metrics | Plan::Options { .. } | Plan::Echo { .. } => 0,
+            Plan::Poll { topic, since, if_none_match, .. } => {
+                topic.len() + since.memory() + if_none_match.as_ref().map_or(0, |line| line.len())
+            }
+            Plan::Stream { topic, since } | Plan::Socket { topic, since, .. } => topic.len() + since.memory(),
+            Plan::Publish(Publication { topic, event, .. }) => topic.len() + event.len(),
+        }
+    }
+
+    /// The same plan, owning what it had borrowed from the request's head.
     pub fn into_owned(self) -> Plan<'static> {
         let owned = |topic: Cow<'_, str>| Cow::Owned(topic.into_owned());
         match self {

@@ -269,9 +269,6 @@ impl Head {
         if let Err(error) = Framing::of(&head) {
             return Some(rules::of_framing(error));
         }
-        if let Err(error) = head.expects_continue() {
-            return wrong(error);
-        }
         self.judge_opening(&head, field)
     }
 
@@ -284,7 +281,11 @@ impl Head {
                 let versions = fields.get_all("Sec-WebSocket-Version");
                 handshake::check(keys, versions).err().map(rules::of_handshake)
             }
-            None if self.get("upgrade").is_some() && !is_named && !self.start().is_http10 => {
+            None if self.has_token("upgrade", "websocket")
+                && !is_named
+                && self.start().method == b"GET"
+                && !self.start().is_http10 =>
+            {
                 const RULE: &str = "Upgrade is there, and Connection does not name it.";
                 Some(broken(RULE, Section::rfc(9110, "7.8")))
             }

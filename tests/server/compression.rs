@@ -47,7 +47,7 @@ fn deflate(data: &str) -> Vec<u8> {
     out
 }
 
-fn compressed_frame(data: &str) -> Vec<u8> {
+pub fn compressed_frame(data: &str) -> Vec<u8> {
     let mut frame = masked_frame(true, Opcode::Text, &deflate(data));
     frame[0] |= 0x40;
     frame

@@ -1,11 +1,12 @@
 //! The server against its interface, sentence by sentence: real sockets, raw bytes, and every plain request in
-//! three ways (whole, byte by byte, with the next one behind it).
+//! three ways (whole, byte by byte, with the next one behind it). Its bounds and times are played without sockets.
 
 mod harness;
 #[path = "../vectors/mod.rs"]
 mod vectors;
 
 mod beside;
+mod bounds;
 mod choice;
 mod closing;
 #[cfg(feature = "cli")]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use barewire::protocol::sse::{DecodeLimits, Decoder};
-use barewire::protocol::websocket::extension::{Agreement, Offer, accept};
+use barewire::protocol::websocket::extension::Agreement;
 use barewire::protocol::websocket::message::{Event, Limits, Receiver, Role};
 use barewire::wire::{Compression, Content, Kind, Note, Side, Span, Start};
 use proptest::prelude::*;
@@ -146,6 +146,8 @@ fn the_vectors_of_frames_are_told_as_they_are_received() {
 #[cfg(feature = "deflate")]
 #[test]
 fn the_vectors_of_compressed_frames_are_told_as_they_are_received() {
+    use barewire::protocol::websocket::extension::{Offer, accept};
+
     frames_agree(include_str!("../vectors/websocket-deflate.txt"), |vector| {
         let answer = vector.get("agreement").unwrap_or(b"permessage-deflate");
         accept(&Offer::default(), [answer].into_iter()).expect("a right answer")
