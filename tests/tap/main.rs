@@ -2,6 +2,7 @@
 //! shown is what it is.
 
 mod command;
+mod documented;
 mod ends;
 mod passes;
 mod recorded;

@@ -28,6 +28,7 @@ pub struct Tap {
     child: Child,
     errors: BufReader<ChildStderr>,
     lines: Option<Receiver<String>>,
+    text: String,
     pub address: SocketAddr,
 }
 
@@ -52,14 +53,18 @@ impl Tap {
     /// One whose view nobody reads.
     pub fn unread(server: SocketAddr, arguments: &[&str]) -> Tap {
         let to = server.to_string();
-        let mut command = barewire(&[&["tap", "--listen", "127.0.0.1:0", "--to", &to], arguments].concat());
+        Tap::start(barewire(&[&["tap", "--listen", "127.0.0.1:0", "--to", &to], arguments].concat()))
+    }
+
+    /// The one that this command starts.
+    pub fn start(mut command: Command) -> Tap {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut errors = BufReader::new(child.stderr.take().expect("it is piped"));
         let mut line = String::new();
         errors.read_line(&mut line).expect("a first line");
         let address = line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line:?}"));
         let address = address.trim_end().parse().expect("an address and a port");
-        Tap { child, errors, lines: None, address }
+        Tap { child, errors, lines: None, text: String::new(), address }
     }
 
     pub fn connect(&self) -> TcpStream {
@@ -73,6 +78,29 @@ impl Tap {
         let lines = self.lines.as_ref().expect("the view is read");
         let line = lines.recv_timeout(PATIENCE).expect("the view goes on");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// Reads the view as text, up to a line that has this in it.
+    pub fn text_until(&mut self, end: &str) {
+        let output = self.child.stdout.as_mut().expect("nobody else reads it");
+        let mut line = Vec::new();
+        loop {
+            let mut byte = [0];
+            output.read_exact(&mut byte).expect("the view goes on");
+            line.push(byte[0]);
+            if byte == [b'\n'] {
+                let whole = String::from_utf8(std::mem::take(&mut line)).expect("UTF-8");
+                self.text += &whole;
+                if whole.contains(end) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// What was read so.
+    pub fn text(self) -> String {
+        self.text.clone()
     }
 
     /// What is shown up to the end of this connection.

@@ -171,6 +171,13 @@ impl Watching {
             return;
         }
         self.show(sink);
+        if let Some((side, _)) = unknown
+            && let Some((_, first)) = held.iter().find(|(_, span)| span.side == side)
+            && (first.offset, first.kind) == (0, Kind::Opaque)
+        {
+            // It has not broken a rule of HTTP, it is something else from its first byte on.
+            self.unreadable = Some(side);
+        }
         let mut rest = held.into_iter().peekable();
         while let Some((time_ms, first)) = rest.next() {
             let mut spans = vec![first];
