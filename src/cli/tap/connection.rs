@@ -84,10 +84,10 @@ impl Connection {
     pub fn begin(
         number: u64,
         mut client: TcpStream,
-        to: &[SocketAddr],
+        to: Vec<SocketAddr>,
         registry: &Registry,
     ) -> io::Result<Self> {
-        let mut others = to.to_vec().into_iter();
+        let mut others = to.into_iter();
         // A byte that is passed on is not to wait for an acknowledgement, whatever the ends have set.
         let _ = client.set_nodelay(true);
         let registered = registry.register(&mut client, tokens(number)[0], BOTH);

@@ -182,7 +182,7 @@ impl Passing {
                     self.accepted += 1;
                     let number = self.accepted;
                     feed.tell(number, What::Opened(peer));
-                    match Connection::begin(number, client, &self.to, self.poll.registry()) {
+                    match Connection::begin(number, client, self.to.clone(), self.poll.registry()) {
                         Ok(connection) => drop(self.connections.insert(number, connection)),
                         Err(error) => self.refused(number, &error, feed),
                     }
