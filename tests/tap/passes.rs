@@ -1,8 +1,9 @@
 //! What passes: every byte, both ways, whatever it is.
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::thread;
+use std::time::Duration;
 
 use crate::serve_one;
 use crate::tap::{Tap, said};
@@ -21,7 +22,7 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
 }
 
 /// Sends and receives at once, and ends its side when all is sent.
-fn exchange(stream: std::net::TcpStream, sends: Vec<u8>) -> Vec<u8> {
+fn exchange(stream: TcpStream, sends: Vec<u8>) -> Vec<u8> {
     let mut writer = stream.try_clone().expect("a second handle");
     let writing = thread::spawn(move || {
         // In pieces of any size.
@@ -54,6 +55,30 @@ fn random_bytes_pass_both_ways_at_once() {
     let over = shown.last().expect("its end");
     assert_eq!((&over["client"], &over["server"]), (&up.len().into(), &down.len().into()));
     assert_eq!(said(&shown, "unknown"), 1);
+}
+
+#[test]
+fn nothing_is_lost_when_neither_reads_for_a_while() {
+    // More than the system's sockets hold, so that the tap has to keep a piece, and to wait.
+    let (up, down) = (noise(3, 24_000_000), noise(4, 24_000_000));
+    let (sent, sends) = (up.clone(), down.clone());
+    let begin = |mut stream: TcpStream, sends: Vec<u8>| {
+        let mut writer = stream.try_clone().expect("a second handle");
+        let writing = thread::spawn(move || {
+            writer.write_all(&sends).expect("it reads, at last");
+            writer.shutdown(Shutdown::Write).expect("the connection stands");
+        });
+        thread::sleep(Duration::from_millis(500));
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).expect("an end in order");
+        writing.join().expect("it reads all");
+        received
+    };
+    let (server, serving) = serve_one(move |stream| begin(stream, sends));
+    let tap = Tap::to(server, &[]);
+    assert!(begin(tap.connect(), sent) == down, "from the server");
+    assert!(serving.join().expect("a server") == up, "from the client");
+    assert_eq!(said(&tap.shown(1), "reset"), 0);
 }
 
 #[test]
