@@ -113,8 +113,7 @@ fn a_server_that_does_not_listen_is_told_and_the_client_is_closed() {
 }
 
 #[test]
-fn the_next_address_is_tried_when_one_does_not_answer() {
-    // `localhost` is ::1, too, where there is IPv6, and there nobody listens.
+fn a_server_is_found_by_its_hosts_name() {
     let (server, serving) = serve_one(|stream| to_the_end(&stream));
     let to = format!("http://localhost:{}", server.port());
     // The last one counts.

@@ -159,14 +159,11 @@ impl Passing {
         }
     }
 
-    /// What stands in the stop stream; a signal before [`DONE`].
+    /// What stands in the stop stream next. One byte each time, so that the second signal is not taken with the first.
     fn signal(&mut self) -> io::Result<Option<u8>> {
-        let mut bytes = [0; 64];
-        match self.stop.read(&mut bytes) {
-            Ok(length) => {
-                let read = &bytes[..length];
-                Ok(read.iter().find(|byte| **byte != DONE).or(read.first()).copied())
-            }
+        let mut byte = [0];
+        match self.stop.read(&mut byte) {
+            Ok(length) => Ok((length > 0).then_some(byte[0])),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                 Ok(None)
             }
@@ -225,5 +222,38 @@ impl Passing {
         }
         self.connections.remove(&number);
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
+    use super::super::feed::{Behind, feed};
+    use super::Passing;
+
+    #[test]
+    fn the_next_address_is_tried_when_one_does_not_answer() {
+        let nobody =
+            TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it is bound");
+        let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let to = vec![nobody, server.local_addr().expect("it is bound")];
+        let (mut signal, stop) = UnixStream::pair().expect("a pair of sockets");
+        let (feed, _told) = feed(Behind::LeavesOut);
+        let mut passing = Passing::new(([127, 0, 0, 1], 0).into(), to, stop, feed).expect("a free port");
+        let address = passing.local_addr();
+        let running = thread::spawn(move || passing.run());
+        let mut client = TcpStream::connect(address).expect("it listens");
+        client.write_all(b"found").expect("it reads");
+        drop(client);
+        let mut passed = String::new();
+        let (mut stream, _) = server.accept().expect("a connection");
+        stream.read_to_string(&mut passed).expect("an end in order");
+        assert_eq!(passed, "found");
+        signal.write_all(b"X").expect("it runs");
+        running.join().expect("the loop does not panic").expect("the poll has no error");
     }
 }
