@@ -16,10 +16,6 @@ pub trait ByteStream: Read + Write {
 
     /// Who is at the other end, as long as it is known.
     fn peer(&self) -> Option<SocketAddr>;
-
-    /// What the request asks for that the bytes read last belong to, as the log calls it. Only who shows them to somebody wants
-    /// to know.
-    fn carries(&mut self, _transport: &'static str) {}
 }
 
 impl ByteStream for TcpStream {

@@ -3,8 +3,6 @@
 //! An idle one, of whatever transport, is this one entry of at most 128 bytes and owns no heap: whatever is
 //! partial or waits to be written is in [`Busy`], which goes when it is idle again.
 
-use std::os::fd::RawFd;
-
 use mio::net::TcpStream;
 
 use super::byte_stream::ByteStream;
@@ -13,6 +11,7 @@ use super::memory::Part;
 use super::outbox::Outbox;
 use super::requests::PendingBody;
 use super::slab::Key;
+use super::watch::Watching;
 use crate::hub::Tick;
 use crate::protocol::http::HeadScan;
 use crate::protocol::websocket::message::Receiver;
@@ -35,16 +34,17 @@ pub struct Connection<S> {
     pub(super) input: Input,
     /// It is one too many of these, and is told to come again.
     pub(super) surplus: Option<Overload>,
-    /// How many requests have been answered on it.
-    pub(super) requests: u32,
-    /// How many messages have come on it in `second`.
-    messages: u32,
+    /// How many requests have been answered on it; on a WebSocket, which gets no more of these, how many messages have come in
+    /// `second`.
+    pub(super) count: u32,
     second: u32,
+    /// There if somebody may look at what passes.
+    pub(super) watching: Option<Box<Watching>>,
 }
 
 const _: () = assert!(
-    // Where mio checks itself, in a debug build, its stream is longer than the descriptor.
-    size_of::<Connection<TcpStream>>() + size_of::<RawFd>() <= 120 + size_of::<TcpStream>(),
+    // In a debug build mio checks itself, and its stream is longer than the descriptor.
+    cfg!(debug_assertions) || size_of::<Connection<TcpStream>>() <= 120,
     "an idle connection is one slab entry of at most 128 bytes"
 );
 
@@ -192,11 +192,16 @@ pub enum Partial {
 
 impl<S: ByteStream> Connection<S> {
     /// A connection that has just been accepted.
-    pub fn new(stream: S, key: Key, surplus: Option<Overload>, cx: &mut Context) -> Connection<S> {
+    pub fn new(
+        stream: S,
+        key: Key,
+        surplus: Option<Overload>,
+        watching: Option<Box<Watching>>,
+        cx: &mut Context,
+    ) -> Connection<S> {
         let due = cx.now().after(cx.options.head_timeout * Tick::PER_SECOND);
         let scheduled = Tick(u32::MAX);
         let input = Input::Drained;
-        let (requests, messages, second) = (0, 0, 0);
         let mut connection = Connection {
             stream,
             state: State::Request,
@@ -206,9 +211,9 @@ impl<S: ByteStream> Connection<S> {
             scheduled,
             input,
             surplus,
-            requests,
-            messages,
-            second,
+            count: 0,
+            second: 0,
+            watching,
         };
         cx.gauges.connections[Carried::Http as usize] += 1;
         connection.arm(cx);
@@ -254,7 +259,7 @@ impl<S: ByteStream> Connection<S> {
 
     /// Whether it has had as many requests as it may have.
     pub(super) fn is_at_its_last(&self, cx: &Context) -> bool {
-        cx.options.requests.is_some_and(|most| self.requests >= most)
+        cx.options.requests.is_some_and(|most| self.count >= most)
     }
 
     /// Whether more messages have come in this second than may.
@@ -262,10 +267,10 @@ impl<S: ByteStream> Connection<S> {
         let Some(most) = cx.options.messages_a_second else { return false };
         let second = cx.now().0 / Tick::PER_SECOND;
         if self.second != second {
-            (self.second, self.messages) = (second, 0);
+            (self.second, self.count) = (second, 0);
         }
-        self.messages = self.messages.saturating_add(1);
-        self.messages > most
+        self.count = self.count.saturating_add(1);
+        self.count > most
     }
 
     pub(super) fn busy(&mut self) -> &mut Busy {

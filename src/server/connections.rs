@@ -10,6 +10,7 @@ use super::context::Context;
 use super::delivery::SharedRest;
 use super::memory::SharedBytes;
 use super::slab::{Key, Slab};
+use super::watch::{Watch, Watching};
 use crate::hub::Tick;
 use crate::transport::answer::Overload;
 use crate::transport::metrics::Ended;
@@ -24,6 +25,8 @@ const OUT_KEPT: usize = 1 << 20;
 /// All connections, and what they share.
 pub struct Connections<S> {
     slab: Slab<Connection<S>>,
+    /// There if anybody may ever look at what passes.
+    watch: Option<Rc<Watch>>,
     addresses: Addresses,
     pub(super) cx: Context,
     buffer: Box<[u8]>,
@@ -33,10 +36,18 @@ pub struct Connections<S> {
 
 impl<S: ByteStream> Connections<S> {
     /// None yet.
-    pub fn new(cx: Context) -> Connections<S> {
+    pub fn new(cx: Context, watch: Option<Rc<Watch>>) -> Connections<S> {
         let buffer = vec![0; BUFFER].into_boxed_slice();
         let addresses = Addresses::new(cx.options.address_connections);
-        Connections { slab: Slab::new(), addresses, cx, buffer, aged_at: Tick::default(), drain_until: None }
+        Connections {
+            slab: Slab::new(),
+            watch,
+            addresses,
+            cx,
+            buffer,
+            aged_at: Tick::default(),
+            drain_until: None,
+        }
     }
 
     /// How many there are.
@@ -61,8 +72,28 @@ impl<S: ByteStream> Connections<S> {
             }
         };
         self.cx.service.counters.accepted += 1;
-        let connection = Connection::new(stream, key, surplus, &mut self.cx);
+        let watching = self.watch.as_ref().map(|watch| Box::new(Watching::new(watch)));
+        let connection = Connection::new(stream, key, surplus, watching, &mut self.cx);
         self.slab.insert(connection);
+    }
+
+    /// A turn begins.
+    pub fn begin_turn(&self) {
+        if let Some(watch) = &self.watch {
+            watch.begin_turn();
+        }
+    }
+
+    /// What the turn has shown goes to those who look.
+    pub fn hand_out_wire(&mut self) {
+        if let Some(watch) = &self.watch {
+            let cx = &mut self.cx;
+            watch.followed(cx.service.wire_is_followed());
+            if watch.looks() {
+                let now = cx.clock.tick();
+                watch.hand_out(|json| cx.service.show_wire(json, now));
+            }
+        }
     }
 
     /// The poll has told of one.

@@ -14,6 +14,7 @@ use crate::protocol::websocket::close::CloseCode;
 use crate::transport::metrics::Ended;
 use crate::transport::poll::Held;
 use crate::transport::{Following, stream};
+use crate::wire::Side;
 
 /// How much of the log is prepared and handed over in one write.
 const WRITE_BYTES: usize = 256 * 1024;
@@ -165,6 +166,15 @@ impl<S: ByteStream> Connection<S> {
                 Err(_) => return Written::Broken,
             }
         };
+        if let Some(watching) = &mut self.watching {
+            let mut left = written;
+            let taken = slices.iter().map(|slice| {
+                let taken = left.min(slice.len());
+                left -= taken;
+                &slice[..taken]
+            });
+            watching.saw(Side::Server, taken);
+        }
         service.counters.bytes_written += written as u64;
 
         let of_event = written.min(event_left);
@@ -340,6 +350,9 @@ impl<S: ByteStream> Connection<S> {
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 Err(_) => return self.close(Ended::Broken, cx),
+            }
+            if let Some(watching) = &mut self.watching {
+                watching.saw(Side::Server, [&bytes[..written]]);
             }
             cx.service.counters.bytes_written += written as u64;
         }

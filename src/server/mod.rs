@@ -36,9 +36,9 @@ mod wheel;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
 
 use mio::net::{TcpListener, TcpStream, UnixStream};
+use mio::{Events, Interest, Poll, Token};
 
 pub use access_log::LogForm;
 pub use options::{Options, WireEndpoint, WireOptions};
@@ -47,12 +47,18 @@ pub use watch::Choice;
 
 use access_log::AccessLog;
 use clock::Clock;
+use connections::Connections;
 use context::Context;
-use turn::Loop;
-use watch::Watched;
+use turn::Accepting;
 
-use crate::hub::{Epoch, Hub};
+use crate::hub::{Epoch, Hub, Tick};
 use crate::transport::Service;
+
+const LISTENER: Token = turn::special(0);
+const STOP: Token = turn::special(1);
+
+/// How many events one poll may tell of.
+const EVENTS: usize = 1024;
 
 /// A server that listens, and runs with [`Server::run`].
 ///
@@ -78,14 +84,14 @@ use crate::transport::Service;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Server {
-    turning: Turning,
+    poll: Poll,
+    events: Events,
+    listener: Option<TcpListener>,
     address: SocketAddr,
-}
-
-/// The loop over plain sockets, or over sockets that are watched: who may not be looked at pays nothing for it.
-enum Turning {
-    Plain(Loop<TcpStream>),
-    Watched(Loop<Watched<TcpStream>>),
+    accepting: Accepting,
+    accepted_at: Tick,
+    stop: Option<UnixStream>,
+    connections: Connections<TcpStream>,
 }
 
 impl Server {
@@ -104,7 +110,7 @@ impl Server {
     /// what is set on it.
     ///
     /// # Errors
-    /// Those of the operating system: out of descriptors; the file to record to can't be written.
+    /// Those of the operating system: out of descriptors.
     pub fn with_listener(
         listener: std::net::TcpListener,
         options: Options,
@@ -115,48 +121,45 @@ impl Server {
     }
 
     fn on(
-        listener: TcpListener,
+        mut listener: TcpListener,
         mut options: Options,
         stop: Option<std::os::unix::net::UnixStream>,
     ) -> io::Result<Server> {
+        let poll = Poll::new()?;
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let stop = stop.map(|stop| -> io::Result<UnixStream> {
+            stop.set_nonblocking(true)?;
+            let mut stop = UnixStream::from_std(stop);
+            poll.registry().register(&mut stop, STOP, Interest::READABLE)?;
+            Ok(stop)
+        });
+        let stop = stop.transpose()?;
         let address = listener.local_addr()?;
         let is_loopback = address.ip().is_loopback();
         options.policy.access.loopback_only = is_loopback;
         options.policy.access.wire = options.wire.access(is_loopback);
-        let stop =
-            stop.map(|stop| stop.set_nonblocking(true).map(|()| UnixStream::from_std(stop))).transpose()?;
+        let watch = options.wire.watch(is_loopback)?;
 
         // The standard library seeds its hashers from the system; an epoch must differ from others, and is no secret.
         let random = RandomState::new();
         let hub = Hub::new(Epoch::from_random(random.hash_one("epoch")), options.hub.clone());
         let service = Service::new(hub, options.policy.clone());
         let log = AccessLog::new(options.log, Box::new(io::stderr()));
-        let watch = options.wire.watch(is_loopback)?;
         let cx = Context::new(service, options, Clock::start(), log, random.hash_one("jitter"));
-        let turning = match watch {
-            None => Turning::Plain(Loop::new(listener, stop, cx, Box::new(|stream| stream), None)?),
-            Some(watch) => {
-                let watching = Rc::clone(&watch);
-                let wrap = Box::new(move |stream| Watched::new(stream, &watching));
-                Turning::Watched(Loop::new(listener, stop, cx, wrap, Some(watch))?)
-            }
-        };
-        Ok(Server { turning, address })
+        Ok(Server {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            listener: Some(listener),
+            address,
+            accepting: Accepting::Done,
+            accepted_at: Tick::default(),
+            stop,
+            connections: Connections::new(cx, watch),
+        })
     }
 
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
-    }
-
-    /// Runs until it is told to stop and all connections have ended, or their time is over.
-    ///
-    /// # Errors
-    /// Those of the poll itself. What happens on one connection ends that connection only.
-    pub fn run(self) -> io::Result<()> {
-        match self.turning {
-            Turning::Plain(turning) => turning.run(),
-            Turning::Watched(turning) => turning.run(),
-        }
     }
 }

@@ -1,6 +1,5 @@
 //! Every bound and every time of the server, with its default.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -110,7 +109,7 @@ impl WireOptions {
     }
 
     /// The watch, if anybody may ever look.
-    pub(super) fn watch(&self, is_loopback: bool) -> io::Result<Option<Rc<RefCell<Watch>>>> {
+    pub(super) fn watch(&self, is_loopback: bool) -> io::Result<Option<Rc<Watch>>> {
         let mut outputs = Outputs::default();
         if self.print {
             outputs = outputs.print_to(Box::new(io::stderr()), self.color);
@@ -119,7 +118,7 @@ impl WireOptions {
             outputs = outputs.record_to(Box::new(File::create(path)?));
         }
         let may_look = outputs.is_any() || self.access(is_loopback) != WireAccess::Nobody;
-        Ok(may_look.then(|| Rc::new(RefCell::new(Watch::new(self.choice.clone(), outputs)))))
+        Ok(may_look.then(|| Rc::new(Watch::new(self.choice.clone(), outputs))))
     }
 }
 

@@ -131,7 +131,7 @@ impl Rehearsal {
         let service = Service::new(hub, options.policy.clone());
         let log = AccessLog::new(options.log, Box::new(io::sink()));
         let cx = Context::new(service, options, Clock::still(), log, seed);
-        Rehearsal { connections: Connections::new(cx), visitors: Vec::new() }
+        Rehearsal { connections: Connections::new(cx, None), visitors: Vec::new() }
     }
 
     /// Somebody connects, and takes whatever is sent.

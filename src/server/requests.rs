@@ -92,7 +92,9 @@ impl<S: ByteStream> Connection<S> {
             path: head.target.path().map_or("*", |(path, _)| path).into(),
             transport: plan.as_ref().map_or("-", Plan::transport),
         };
-        self.stream.carries(label.transport);
+        if let Some(watching) = &mut self.watching {
+            watching.carries(label.transport);
+        }
         let framing = match framing {
             Ok(framing) => framing,
             Err(error) => {
@@ -199,8 +201,10 @@ impl<S: ByteStream> Connection<S> {
         cx: &mut Context,
     ) {
         // An answer that ends the server's life, or a connection too many, says that it is the last.
-        self.stream.carries(label.transport);
-        self.requests = self.requests.saturating_add(1);
+        if let Some(watching) = &mut self.watching {
+            watching.carries(label.transport);
+        }
+        self.count = self.count.saturating_add(1);
         let is_last = self.is_at_its_last(cx);
         terms.persists &= !cx.gauges.draining && self.surplus.is_none() && !is_last;
         if let Ok(Plan::Metrics) = plan {

@@ -8,6 +8,7 @@ use super::context::Context;
 use crate::hub::Tick;
 use crate::transport::metrics::Ended;
 use crate::transport::stream;
+use crate::wire::Side;
 
 /// How often one connection is read from in a turn, each time into the whole buffer.
 const READS_A_TURN: usize = 4;
@@ -70,6 +71,9 @@ impl<S: ByteStream> Connection<S> {
                 self.ended(cx);
             }
             Ok(length) => {
+                if let Some(watching) = &mut self.watching {
+                    watching.saw(Side::Client, [&buffer[..length]]);
+                }
                 cx.service.counters.bytes_read += length as u64;
                 if length < buffer.len() && self.input == Input::Ready {
                     // A short read has emptied the socket, and the next bytes will be told of (epoll(7), question 9); but

@@ -1,26 +1,15 @@
-//! The loop. Each turn does its work in one order, which is written in [`Loop::turn`].
+//! The loop. Each turn does its work in one order, which is written in [`Server::turn`].
 
-use std::cell::RefCell;
 use std::io::{self, Read};
-use std::rc::Rc;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream, UnixStream};
-use mio::{Events, Interest, Poll, Token};
+use mio::net::TcpStream;
+use mio::{Interest, Token};
 
-use super::byte_stream::ByteStream;
 use super::connection::Told;
-use super::connections::Connections;
-use super::context::Context;
 use super::slab::Key;
-use super::watch::Watch;
+use super::{LISTENER, STOP, Server};
 use crate::hub::Tick;
-
-const LISTENER: Token = special(0);
-const STOP: Token = special(1);
-
-/// How many events one poll may tell of.
-const EVENTS: usize = 1024;
 
 /// How many connections are accepted before other work has its turn.
 const ACCEPTS_A_TURN: usize = 256;
@@ -38,47 +27,7 @@ pub(super) enum Accepting {
     Full,
 }
 
-/// The loop, over sockets as they are, or over something that stands for them.
-pub(super) struct Loop<S> {
-    poll: Poll,
-    events: Events,
-    listener: Option<TcpListener>,
-    accepting: Accepting,
-    accepted_at: Tick,
-    stop: Option<UnixStream>,
-    connections: Connections<S>,
-    /// What becomes of a socket that is accepted.
-    wrap: Box<dyn FnMut(TcpStream) -> S>,
-    watch: Option<Rc<RefCell<Watch>>>,
-}
-
-impl<S: ByteStream> Loop<S> {
-    /// A loop over a socket that listens.
-    pub fn new(
-        mut listener: TcpListener,
-        mut stop: Option<UnixStream>,
-        cx: Context,
-        wrap: Box<dyn FnMut(TcpStream) -> S>,
-        watch: Option<Rc<RefCell<Watch>>>,
-    ) -> io::Result<Loop<S>> {
-        let poll = Poll::new()?;
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        if let Some(stop) = &mut stop {
-            poll.registry().register(stop, STOP, Interest::READABLE)?;
-        }
-        Ok(Loop {
-            poll,
-            events: Events::with_capacity(EVENTS),
-            listener: Some(listener),
-            accepting: Accepting::Done,
-            accepted_at: Tick::default(),
-            stop,
-            connections: Connections::new(cx),
-            wrap,
-            watch,
-        })
-    }
-
+impl Server {
     /// Runs until it is told to stop and all connections have ended, or their time is over.
     ///
     /// # Errors
@@ -99,9 +48,7 @@ impl<S: ByteStream> Loop<S> {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => self.connections.cx.clock.read(),
         }
-        if let Some(watch) = &self.watch {
-            watch.borrow_mut().turn();
-        }
+        self.connections.begin_turn();
         let ready = std::mem::take(&mut self.connections.cx.ready);
         let events = std::mem::replace(&mut self.events, mio::Events::with_capacity(0));
         for event in &events {
@@ -126,20 +73,9 @@ impl<S: ByteStream> Loop<S> {
         if self.connections.free() && self.accepting == Accepting::Full {
             self.accepting = Accepting::Owed;
         }
-        self.hand_out_wire();
+        self.connections.hand_out_wire();
         self.connections.cx.log.flush();
         Ok(())
-    }
-
-    /// What the turn has shown goes to those who look.
-    fn hand_out_wire(&mut self) {
-        if let Some(watch) = &self.watch {
-            let mut watch = watch.borrow_mut();
-            let cx = &mut self.connections.cx;
-            watch.followed(cx.service.wire_is_followed());
-            let now = cx.clock.tick();
-            watch.hand_out(|json| cx.service.show_wire(json, now));
-        }
     }
 
     fn timeout(&mut self) -> Option<Duration> {
@@ -198,7 +134,7 @@ impl<S: ByteStream> Loop<S> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         let token = self.connections.next_key().token();
         if self.poll.registry().register(&mut stream, token, interest).is_ok() {
-            self.connections.add((self.wrap)(stream));
+            self.connections.add(stream);
         }
     }
 

@@ -9,7 +9,7 @@ use super::metrics::{self, Counters, Gauges};
 use super::poll::{Held, Poll};
 use super::publish::publish;
 use super::route::Plan;
-use super::{socket, stream};
+use super::{socket, stream, wire_view};
 use crate::hub::{Dropped, Gap, Hub, Placement, Since, TopicKey};
 use crate::protocol::http::Status;
 use crate::protocol::websocket::extension::Agreement;
@@ -100,6 +100,8 @@ pub struct Service {
     pub dropped: Vec<Dropped>,
     /// A topic that a WebSocket has published to, whose window is to be kept to when that connection's turn is over.
     pub trim_owed: Option<TopicKey>,
+    /// Whether anybody has ever followed the wire view.
+    pub wire_was_followed: bool,
 }
 
 impl Service {
@@ -112,6 +114,7 @@ impl Service {
             sweeps: VecDeque::new(),
             dropped: Vec::new(),
             trim_owed: None,
+            wire_was_followed: false,
         }
     }
 
@@ -204,6 +207,7 @@ impl Service {
             }
             Plan::Stream { topic, since } => {
                 let (key, placement) = self.place(&topic, &since, true, moment)?;
+                self.wire_was_followed |= topic == wire_view::TOPIC;
                 let following = stream::open(
                     &mut self.hub,
                     key,

@@ -50,7 +50,8 @@ pub fn admit(access: WireAccess, tokens: &Access, head: &RequestHead<'_, '_>) ->
 impl Service {
     /// Whether anybody follows the view.
     pub fn wire_is_followed(&self) -> bool {
-        self.hub.find(TOPIC).is_some_and(|key| !self.hub.topic(key).followers.is_empty())
+        self.wire_was_followed
+            && self.hub.find(TOPIC).is_some_and(|key| !self.hub.topic(key).followers.is_empty())
     }
 
     /// Appends what has passed, as JSON, for those who follow the view. It is no event that anybody published, so it counts as none.
