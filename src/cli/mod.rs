@@ -1,9 +1,10 @@
-//! The command: from arguments to a running server, or to an explanation.
+//! The command: from arguments to a running server, to an explanation, or to a tap.
 
 mod explain;
 mod listen;
 mod options;
 mod serve;
+mod tap;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -14,9 +15,11 @@ barewire: real-time from the bare socket up
 
 Usage: barewire [serve] [OPTION]...
        barewire explain [OPTION]... [FILE]
+       barewire tap --to HOST:PORT [OPTION]...
 
   serve    one topic over short polling, long polling, Server-Sent Events and WebSockets
   explain  what each byte is that a client or a server has sent; see barewire explain --help
+  tap      the same of what passes between any client and any server; see barewire tap --help
 
 Without a subcommand it serves. --version says which barewire this is.
 ";
@@ -35,6 +38,10 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some("explain") => {
             arguments.next();
             explain::main(arguments)
+        }
+        Some("tap") => {
+            arguments.next();
+            tap::main(arguments)
         }
         Some("--help" | "-h" | "help") => say(&format!("{USAGE}\n{}", options::help())),
         Some("--version" | "-V") => say(concat!("barewire ", env!("CARGO_PKG_VERSION"), "\n")),

@@ -181,7 +181,7 @@ impl Drop for Watching {
             }
             let mut outputs = self.watch.outputs.borrow_mut();
             outputs.show(self.passage(), &spans);
-            outputs.ended(self.number, self.watch.now_ms.get());
+            outputs.ended(self.passage());
         }
     }
 }

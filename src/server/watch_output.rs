@@ -1,13 +1,12 @@
 //! Where the wire view goes: to a terminal, to a file, and to those who follow `/wire`.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io::Write;
 
 use crate::wire::record::Writer;
+use crate::wire::render::shorten::{Shortener, Shown};
 use crate::wire::render::text::Text;
 use crate::wire::render::{Source, json};
-use crate::wire::{Kind, PIECE, Side, Span};
+use crate::wire::{Side, Span};
 
 /// An event of the view is cut where it has this many bytes.
 const EVENT_BYTES: usize = 32 * 1024;
@@ -35,20 +34,6 @@ impl Passage {
     }
 }
 
-/// A long payload that is being shortened.
-#[derive(Default)]
-struct Long {
-    field: &'static str,
-    skipped: usize,
-    is_data: bool,
-}
-
-/// What is shown of a long payload: its first piece, and how much more there was.
-enum Shown<'s> {
-    Span(&'s Span),
-    More { side: Side, long: Long },
-}
-
 /// All who look.
 #[derive(Default)]
 pub struct Outputs {
@@ -63,7 +48,7 @@ pub struct Outputs {
     waiting: usize,
     /// How many bytes have passed in this turn that followers are not shown.
     lost: usize,
-    long: HashMap<(u64, Side), Long>,
+    shortener: Shortener,
 }
 
 impl Outputs {
@@ -94,26 +79,26 @@ impl Outputs {
         }
         let mut shown = Vec::new();
         for span in spans {
-            let (before, itself) = self.shorten(passage.connection, span);
-            shown.extend(before);
-            shown.extend(itself);
+            self.shortener.span(passage.connection, span, &mut shown);
         }
+        let passed = spans.iter().map(|span| span.bytes.len()).sum();
+        self.hand_on(passage, &shown, passed);
+    }
+
+    /// Hands on what is shown of `passed` bytes.
+    fn hand_on(&mut self, passage: Passage, shown: &[Shown<'_>], passed: usize) {
         if let Some((text, _)) = &mut self.terminal {
-            for shown in &shown {
+            for shown in shown {
                 match shown {
                     Shown::Span(span) => text.span(passage.source(), span, &mut self.text),
-                    // Writing to a String can't fail.
-                    Shown::More { long, .. } => {
-                        let _ =
-                            writeln!(self.text, "        … {} more bytes of {}", long.skipped, long.field);
-                    }
+                    Shown::More(more) => text.more(passage.source(), *more, &mut self.text),
                 }
             }
         }
         if self.followed && self.waiting > MOST_OF_A_TURN {
-            self.lost += spans.iter().map(|span| span.bytes.len()).sum::<usize>();
+            self.lost += passed;
         } else if self.followed {
-            let events = events(passage, &shown);
+            let events = events(passage, shown);
             self.waiting += events.iter().map(String::len).sum::<usize>();
             self.events.extend(events);
         }
@@ -122,28 +107,12 @@ impl Outputs {
         }
     }
 
-    /// What is shown of a span, and before it of a long payload that has ended.
-    fn shorten<'s>(&mut self, connection: u64, span: &'s Span) -> (Option<Shown<'s>>, Option<Shown<'s>>) {
-        let long = self.long.entry((connection, span.side)).or_default();
-        let may_go_on = matches!(span.kind, Kind::Payload | Kind::Opaque);
-        let is_plain = span.notes.is_empty() && span.wrong.is_none();
-        if may_go_on && long.field == span.field && is_plain {
-            long.skipped += span.bytes.len();
-            return (None, None);
-        }
-        let next = match may_go_on && span.bytes.len() == PIECE {
-            true => Long { field: span.field, skipped: 0, is_data: span.is_data() },
-            false => Long::default(),
-        };
-        let last = std::mem::replace(long, next);
-        let more = (last.skipped > 0).then_some(Shown::More { side: span.side, long: last });
-        (more, Some(Shown::Span(span)))
-    }
-
     /// A connection has ended.
-    pub fn ended(&mut self, connection: u64, time_ms: u64) {
-        for side in [Side::Client, Side::Server] {
-            self.long.remove(&(connection, side));
+    pub fn ended(&mut self, passage: Passage) {
+        let Passage { connection, time_ms, .. } = passage;
+        let left_out: Vec<Shown<'_>> = self.shortener.end(connection).map(Shown::More).collect();
+        if !left_out.is_empty() {
+            self.hand_on(passage, &left_out, 0);
         }
         if let Some((writer, _)) = &mut self.record {
             for side in [Side::Client, Side::Server] {
@@ -207,14 +176,7 @@ fn events(passage: Passage, shown: &[Shown<'_>]) -> Vec<String> {
         }
         match shown {
             Shown::Span(span) => json::span(Source::default(), span, &mut event),
-            Shown::More { side, long } => {
-                let Long { field, skipped, is_data } = long;
-                let side = side.name();
-                let _ = write!(
-                    event,
-                    "{{\"side\":\"{side}\",\"more\":{skipped},\"field\":\"{field}\",\"data\":{is_data}}}"
-                );
-            }
+            Shown::More(more) => json::more(Source::default(), *more, &mut event),
         }
     }
     event.push_str("]}");

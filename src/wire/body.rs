@@ -98,6 +98,10 @@ impl Content {
         }
     }
 
+    pub fn is_event_stream(&self) -> bool {
+        matches!(self, Self::EventStream(_))
+    }
+
     /// Cuts content of which `left` bytes come before something else, and says how many it took.
     pub fn advance(&mut self, cutter: &mut Cutter, left: u64, part: Part) -> u64 {
         let start = cutter.offset();

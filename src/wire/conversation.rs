@@ -4,16 +4,20 @@ use super::answer;
 use super::body::{Body, Content, Framing, PIECE};
 use super::cut::{Cutter, Part, Progress};
 use super::event_stream::EventStream;
-use super::exchange::{Asked, Compression, Exchange, Switch};
+use super::exchange::{Asked, Carries, Compression, Exchange, Switch};
 use super::frame::Frames;
 use super::head::Head;
 use super::note::Note;
 use super::secrets;
 use super::section::Section;
 use super::span::{Kind, Side, Span, show};
+use crate::protocol::http::fields::is_token;
 
 /// How many bytes of a client wait for the answer that says what they are. If there are more, the view guesses.
 const MOST_HELD: usize = 64 * 1024;
+
+/// Why a side is not read that does not begin with a start line.
+pub(super) const NO_HTTP: &str = "What does not begin with a start line is not HTTP.";
 
 const OPAQUE: Part = Part::new("octets", Kind::Opaque, Section::rfc(9293, "2.2"), "");
 
@@ -143,6 +147,27 @@ impl Conversation {
         }
     }
 
+    /// What it carries at the moment.
+    pub fn carries(&self) -> Carries {
+        // The server's first: it is what says which protocol this is.
+        let directions = [&self.server, &self.client];
+        for direction in directions {
+            if let Some(why) = direction.unreadable() {
+                return Carries::Unknown { side: direction.side, why };
+            }
+        }
+        if directions.iter().any(|direction| matches!(direction.state, State::Frames(_))) {
+            return Carries::WebSocket;
+        }
+        let answer = self.exchange.last.unwrap_or(Carries::Undecided);
+        match &self.server.state {
+            State::EventStream(_) => Carries::EventStream,
+            State::Body { .. } => answer,
+            _ if self.exchange.next().is_some() || self.client.is_in_a_head() => Carries::Undecided,
+            _ => answer,
+        }
+    }
+
     fn direction(&mut self, side: Side) -> &mut Direction {
         match side {
             Side::Client => &mut self.client,
@@ -200,6 +225,21 @@ impl Direction {
             (Start::Http | Start::EventStream | Start::EventStreamChunks, _) => State::Head(Head::new(side)),
         };
         Self { side, offset: 0, pending: Vec::new(), state, ended: false }
+    }
+
+    /// Why it can't be read; `None` as long as it can. No line has to be whole for that, which in another protocol may never be.
+    fn unreadable(&self) -> Option<&'static str> {
+        match &self.state {
+            State::Opaque { why, .. } => Some(why),
+            State::Head(head) if head.start.is_none() && !may_begin_a_head(self.side, &self.pending) => {
+                Some(NO_HTTP)
+            }
+            _ => None,
+        }
+    }
+
+    fn is_in_a_head(&self) -> bool {
+        matches!(&self.state, State::Head(head) if head.start.is_some() || !self.pending.is_empty())
     }
 
     /// Goes on in the state in which it is, up to the next; false if it needs more bytes for that.
@@ -277,8 +317,10 @@ impl Direction {
             exchange.is_clients_turn = true;
         }
         exchange.answered();
+        let content = Content::of(head);
+        exchange.last = Some(if content.is_event_stream() { Carries::EventStream } else { Carries::Http });
         match switch {
-            Switch::Http => State::Body { body: Body::new(framing, Content::of(head)), note, awaits: None },
+            Switch::Http => State::Body { body: Body::new(framing, content), note, awaits: None },
             other => self.switch(other),
         }
     }
@@ -288,6 +330,19 @@ impl Direction {
             Switch::Http => State::Head(Head::new(self.side)),
             Switch::WebSocket(compression) => State::Frames(Box::new(Frames::new(self.side, compression))),
             Switch::Opaque(why) => State::Opaque { why, done: 0 },
+        }
+    }
+}
+
+/// Whether a head can begin with these bytes: a method's first letter or an empty line (RFC 9112 §2.2), or a version.
+fn may_begin_a_head(side: Side, bytes: &[u8]) -> bool {
+    const VERSION: &[u8] = b"HTTP/";
+    match (side, bytes) {
+        (_, []) => true,
+        (Side::Client, [first, ..]) => matches!(first, b'\r' | b'\n') || is_token(&[*first]),
+        (Side::Server, _) => {
+            let length = bytes.len().min(VERSION.len());
+            bytes[..length] == VERSION[..length]
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::span::Side;
 use crate::protocol::websocket::extension::{Agreement, Offer};
 
 /// How many requests may wait for their answers. Beyond it, answers are read as if no request had been seen.
@@ -46,10 +47,32 @@ pub(super) enum Switch {
     Opaque(&'static str),
 }
 
+/// What a connection carries at the moment, as far as its bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// Nobody knows yet: nothing has come, or a request whose answer has not.
+    Undecided,
+    /// HTTP, of which no answer goes over to something else.
+    Http,
+    /// An answer that is an event stream.
+    EventStream,
+    /// Frames.
+    WebSocket,
+    /// Bytes that the view can't read.
+    Unknown {
+        /// Whose they are. If they are the client's only, an answer to them may be readable: that it can't be read.
+        side: Side,
+        /// Why not, in a sentence.
+        why: &'static str,
+    },
+}
+
 /// What both directions share.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     asked: VecDeque<Asked>,
+    /// What the last answer was, or is.
+    pub last: Option<Carries>,
     /// Only one direction is seen.
     pub is_alone: bool,
     /// The answer that the client's direction waits for.

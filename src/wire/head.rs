@@ -1,6 +1,7 @@
 //! Heads of requests and responses, line by line (RFC 9112 §2 to §6).
 
 use super::answer;
+use super::conversation::NO_HTTP;
 use super::cut::{Cutter, Part, Progress, broken};
 use super::exchange::{Asked, Exchange, Opening};
 use super::field_line;
@@ -133,7 +134,7 @@ impl Head {
                 None if is_empty && self.side == Side::Client => self.empty_line(cutter, line),
                 None => {
                     if !self.start_line(cutter, line) {
-                        return Progress::Lost("What does not begin with a start line is not HTTP.");
+                        return Progress::Lost(NO_HTTP);
                     }
                 }
                 Some(_) => self.field_line(cutter, line, exchange),

@@ -64,7 +64,7 @@ mod start_line;
 
 pub use body::PIECE;
 pub use conversation::{Conversation, Start};
-pub use exchange::Compression;
+pub use exchange::{Carries, Compression};
 pub use message::MOST_OF_A_MESSAGE;
 pub use note::{Content, Note};
 pub use section::{Document, Section, Url};

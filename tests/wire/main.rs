@@ -1,6 +1,7 @@
 //! The wire view: every byte in one span however the bytes are cut, the same as the protocol code says, and named right.
 
 mod agreement;
+mod carries;
 mod http;
 mod named;
 mod saved;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::Source;
+use super::shorten::More;
 use crate::protocol::json::write_string;
 use crate::wire::{Content, Note, Section, Span};
 
@@ -52,6 +53,18 @@ pub fn span(source: Source, span: &Span, out: &mut String) {
     if !span.notes.is_empty() {
         object.list("notes", &span.notes, note);
     }
+    object.end();
+}
+
+/// Appends an object that says how much of a long payload is not shown.
+pub fn more(source: Source, more: More, out: &mut String) {
+    let mut object = Object::begin(out);
+    object.number_if("connection", source.connection);
+    object.number_if("time_ms", source.time_ms);
+    object.string("side", more.side.name());
+    object.number("more", more.bytes);
+    object.string("field", more.field);
+    object.number("data", more.is_data);
     object.end();
 }
 

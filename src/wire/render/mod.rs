@@ -1,6 +1,7 @@
 //! Spans as text, as JSON, and as a diagram. Each writes to a string; nothing here does I/O.
 
 pub mod json;
+pub mod shorten;
 pub mod svg;
 pub mod text;
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::Source;
+use super::shorten::More;
 use crate::wire::{Content, Kind, Note, Side, Span, Wrong, show};
 
 /// Bytes in a row.
@@ -22,12 +23,21 @@ pub struct Text {
     /// How many rows of bytes a span may have.
     rows: usize,
     speaks: Option<(Source, Side)>,
+    /// What was written last, and so whether an empty line belongs before what comes.
+    last: Last,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    Nothing,
+    Spans,
+    Remark,
 }
 
 impl Text {
     /// With `color`, by the escape sequences of ECMA-48; with all bytes of each span, or the first 32.
     pub fn new(color: bool, all_bytes: bool) -> Self {
-        Self { color, rows: if all_bytes { usize::MAX } else { ROWS }, speaks: None }
+        Self { color, rows: if all_bytes { usize::MAX } else { ROWS }, speaks: None, last: Last::Nothing }
     }
 
     /// Appends a span's lines.
@@ -72,6 +82,28 @@ impl Text {
         }
     }
 
+    /// Appends a line that says how much of a long payload is not shown.
+    pub fn more(&mut self, source: Source, more: More, out: &mut String) {
+        self.heading(source, more.side, out);
+        // Writing to a String can't fail.
+        let _ = writeln!(out, "        … {} more bytes of {}", more.bytes, more.field);
+    }
+
+    /// Appends a line that says something of a connection which is in no byte of it.
+    pub fn remark(&mut self, source: Source, remark: &str, out: &mut String) {
+        if self.last == Last::Spans {
+            out.push('\n');
+        }
+        (self.last, self.speaks) = (Last::Remark, None);
+        if let Some(connection) = source.connection {
+            let _ = write!(out, "connection {connection}");
+        }
+        if let Some(time) = source.time_ms {
+            let _ = write!(out, ", {time} ms");
+        }
+        let _ = writeln!(out, ": {remark}");
+    }
+
     fn heading(&mut self, source: Source, side: Side, out: &mut String) {
         let is_other = self.speaks.is_none_or(|(before, speaks)| {
             let is_later = source.time_ms.is_some() && source.time_ms != before.time_ms;
@@ -80,9 +112,10 @@ impl Text {
         if !is_other {
             return;
         }
-        if self.speaks.is_some() {
+        if self.last != Last::Nothing {
             out.push('\n');
         }
+        self.last = Last::Spans;
         self.speaks = Some((source, side));
         if let Some(connection) = source.connection {
             let _ = write!(out, "connection {connection}, ");
