@@ -37,10 +37,13 @@
 mod compression;
 mod connect;
 mod error;
+pub mod follow;
 mod random;
+mod url;
 mod websocket;
 mod wire;
 
 pub use connect::Request;
 pub use error::{ConnectError, Error, Misuse};
+pub use url::{Url, UrlError};
 pub use websocket::{Message, WebSocket};

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "deflate")]
 mod compression;
+mod follow;
 mod independent;
 mod opening;
 mod scripted;
