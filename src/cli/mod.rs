@@ -1,8 +1,10 @@
-//! The command: from arguments to a running server, or to an explanation.
+//! The command: from arguments to a running server, to a client, or to an explanation.
 
 mod explain;
+mod follow;
 mod listen;
 mod options;
+mod publish;
 mod serve;
 
 use std::ffi::OsString;
@@ -13,9 +15,13 @@ const USAGE: &str = "\
 barewire: real-time from the bare socket up
 
 Usage: barewire [serve] [OPTION]...
+       barewire follow [OPTION]... URL
+       barewire publish [OPTION]... URL [DATA]...
        barewire explain [OPTION]... [FILE]
 
   serve    one topic over short polling, long polling, Server-Sent Events and WebSockets
+  follow   follows a topic over any of these; see barewire follow --help
+  publish  publishes to a topic; see barewire publish --help
   explain  what each byte is that a client or a server has sent; see barewire explain --help
 
 Without a subcommand it serves. --version says which barewire this is.
@@ -31,6 +37,14 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some("serve") => {
             arguments.next();
             serve::main(arguments)
+        }
+        Some("follow") => {
+            arguments.next();
+            follow::main(arguments)
+        }
+        Some("publish") => {
+            arguments.next();
+            publish::main(arguments)
         }
         Some("explain") => {
             arguments.next();

@@ -34,16 +34,22 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod back_off;
+mod blocking;
 mod compression;
 mod connect;
 mod error;
 pub mod follow;
+mod publish;
 mod random;
 mod url;
 mod websocket;
 mod wire;
 
+pub use back_off::BackOff;
+pub use blocking::{Follow, FollowError, News, Plan};
 pub use connect::Request;
 pub use error::{ConnectError, Error, Misuse};
+pub use publish::{PublishError, Publisher, publish};
 pub use url::{Url, UrlError};
 pub use websocket::{Message, WebSocket};

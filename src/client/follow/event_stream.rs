@@ -107,6 +107,10 @@ impl EventStream {
         Next::Return { least: capped(self.retry), why: Away::Ended }
     }
 
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Stream { .. })
+    }
+
     /// Whether an answer is awaited, and nothing of it has come.
     pub fn is_unanswered(&self) -> bool {
         matches!(&self.state, State::Head(reader) if !reader.has_begun())

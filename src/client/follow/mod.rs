@@ -18,7 +18,8 @@
 //! 2. `answer` — the head of an answer, and bodies that are wanted whole.
 //! 3. `poll`, `event_stream`, `websocket` — the transports.
 //! 4. `item` — events in JSON.
-//! 5. `room`, `error` — what these stand on.
+//! 5. `post` — publishing.
+//! 6. `room`, `error` — what these stand on.
 //!
 //! ```
 //! use barewire::client::follow::{Follower, Next, Notice, Resource, Room, Since, Via};
@@ -53,6 +54,7 @@ mod error;
 mod event_stream;
 mod item;
 mod poll;
+mod post;
 mod resource;
 mod room;
 mod websocket;
@@ -61,6 +63,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use error::Error;
+pub use post::{Posted, Poster};
 pub use resource::{Limits, Resource};
 pub use room::{Room, Traffic};
 
@@ -266,6 +269,15 @@ impl Follower {
             Transport::Poll(poll, _) => poll.is_unanswered(),
             Transport::EventStream(stream) => stream.is_unanswered(),
             Transport::WebSocket(socket) => socket.is_unanswered(),
+        }
+    }
+
+    /// Whether an event stream or a WebSocket is open: the server has answered as it should, and events may come.
+    pub fn is_streaming(&self) -> bool {
+        match &self.transport {
+            Transport::Poll(..) => false,
+            Transport::EventStream(stream) => stream.is_open(),
+            Transport::WebSocket(socket) => socket.is_open(),
         }
     }
 

@@ -11,14 +11,15 @@ use crate::protocol::sse::DecodeLimits;
 use crate::protocol::websocket::message;
 use crate::protocol::websocket::opening::RequestError;
 
-/// Fields that the followers write themselves, and those that would announce a body, which they have not.
-const OWN_FIELDS: [&str; 9] = [
+/// Fields that are written here, and those that would announce a body of one's own.
+const OWN_FIELDS: [&str; 10] = [
     "Host",
     "Accept",
     "Last-Event-ID",
     "Connection",
     "Upgrade",
     "Content-Length",
+    "Content-Type",
     "Transfer-Encoding",
     "Expect",
     "Cache-Control",
@@ -104,11 +105,42 @@ impl Resource {
         out.extend_from_slice(b"\r\n");
     }
 
+    /// Appends a POST of HTTP/1.1, with its content.
+    pub(super) fn write_post(&self, event: Option<&str>, kind: &str, content: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"POST ");
+        self.write_with(event.map(|event| ("event", event)).into_iter(), out);
+        let length = content.len().to_string();
+        let own = [("Host", &*self.url.authority), ("Content-Type", kind), ("Content-Length", &length)];
+        let others = self.fields.iter().map(|(name, value)| (&**name, &**value));
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        for (name, value) in own.into_iter().chain(others) {
+            for part in [name, ": ", value, "\r\n"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(content.as_bytes());
+    }
+
     /// Appends the URL's target, with what has to stand in its query.
     pub(super) fn write_target(&self, since: &Since, wait: Option<u16>, out: &mut Vec<u8>) {
+        let wait = wait.map(|wait| wait.to_string());
+        let since = match since {
+            Since::Start => Some("start"),
+            Since::Now => Some("now"),
+            Since::Id(id) if since.field().is_none() && !id.is_empty() => Some(&**id),
+            Since::Id(_) => None,
+        };
+        let parameters = [("since", since), ("wait", wait.as_deref())];
+        self.write_with(parameters.into_iter().filter_map(|(name, value)| Some((name, value?))), out);
+    }
+
+    /// Appends the target with more parameters: their values are percent-encoded (RFC 3986 §2.1).
+    fn write_with<'a>(&self, parameters: impl Iterator<Item = (&'a str, &'a str)>, out: &mut Vec<u8>) {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
         out.extend_from_slice(self.url.target.as_bytes());
         let mut separator = if self.url.target.contains('?') { b'&' } else { b'?' };
-        let mut parameter = |name: &str, value: &str| {
+        for (name, value) in parameters {
             out.push(separator);
             separator = b'&';
             out.extend_from_slice(name.as_bytes());
@@ -116,18 +148,9 @@ impl Resource {
             for byte in value.bytes() {
                 match byte {
                     b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(byte),
-                    _ => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+                    _ => out.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
                 }
             }
-        };
-        match since {
-            Since::Start => parameter("since", "start"),
-            Since::Now => parameter("since", "now"),
-            Since::Id(id) if since.field().is_none() && !id.is_empty() => parameter("since", id),
-            Since::Id(_) => {}
-        }
-        if let Some(wait) = wait {
-            parameter("wait", &wait.to_string());
         }
     }
 }

@@ -124,20 +124,23 @@ impl WebSocket {
 
     /// Appends a ping, if the WebSocket is open.
     pub fn ping(&self, room: &mut Room, out: &mut Vec<u8>) -> Result<bool, Error> {
-        let is_open = matches!(self.state, State::Open(_));
-        if is_open {
+        if self.is_open() {
             write_control(Opcode::Ping, b"", room, out)?;
         }
-        Ok(is_open)
+        Ok(self.is_open())
     }
 
     /// Appends a close frame, if the WebSocket is open (§7.1.2).
     pub fn close(&mut self, room: &mut Room, out: &mut Vec<u8>) -> Result<(), Error> {
-        if matches!(self.state, State::Open(_)) {
+        if self.is_open() {
             write_control(Opcode::Close, &close::payload(CloseCode::NORMAL, ""), room, out)?;
         }
         self.state = State::Over;
         Ok(())
+    }
+
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
     }
 
     /// Whether an answer is awaited, and nothing of it has come.
