@@ -1,17 +1,16 @@
 //! One follower that waits: connections, and coming back to a server that was away.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::back_off::BackOff;
 use super::connect::connect_tcp;
-use super::follow::{Error, Follower, Next, Notice, Resource, Room, Since, Traffic, Via};
+use super::follow::{Error, Follower, Next, Resource, Room, Since, Traffic, Via};
+use super::news::{FollowError, News};
 use super::random::Random;
 use super::wire::{Filled, Wire};
-use crate::protocol::sse::Event;
 
 /// How to follow, beside what.
 #[derive(Clone, Debug)]
@@ -42,71 +41,6 @@ impl Default for Plan {
             back_off: BackOff::default(),
             give_up: None,
         }
-    }
-}
-
-/// What a [`Follow`] tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
-    /// An event.
-    Event(Event),
-    /// Not all that came after `since` can be had any more; what follows is all that is kept.
-    Gap {
-        /// What was asked for.
-        since: String,
-        /// The oldest event that is kept; `None` if none is.
-        oldest: Option<String>,
-    },
-    /// The server answers as it should, for the first time or again.
-    Opened(Via),
-    /// There is no connection for now.
-    Away {
-        /// What is in the way.
-        why: String,
-        /// After how long the next attempt begins.
-        back_in: Duration,
-    },
-    /// One transport is not to be had here; the next one is tried.
-    FellBack {
-        /// The one that is given up.
-        from: Via,
-        /// The one that is tried next.
-        to: Via,
-        /// Why.
-        why: Error,
-    },
-}
-
-/// Why a [`Follow`] has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FollowError {
-    /// For good: to ask again would bring the same.
-    Ended(Error),
-    /// [`Plan::give_up`] was over; what was in the way at last.
-    GaveUp(String),
-}
-
-impl fmt::Display for FollowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ended(error) => error.fmt(f),
-            Self::GaveUp(why) => write!(f, "gave up: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for FollowError {}
-
-impl From<Error> for FollowError {
-    fn from(error: Error) -> Self {
-        Self::Ended(error)
-    }
-}
-
-impl From<io::Error> for FollowError {
-    /// Of the system's errors only the want of random bytes ends it: the others pass.
-    fn from(error: io::Error) -> Self {
-        Self::Ended(Error::Random(error.kind()))
     }
 }
 
@@ -289,7 +223,7 @@ impl Follow {
         let news = &mut self.news;
         let next = self.follower.receive(input, &self.resource, &mut self.room, &mut out, &mut |notice| {
             notices += 1;
-            news.extend(owned(notice));
+            news.extend(News::of(notice));
         });
         wire.consume(length);
         // If it can't be written, the next read tells.
@@ -304,7 +238,7 @@ impl Follow {
         let news = &mut self.news;
         let next = self.follower.end(&self.resource, &mut self.room, &mut |notice| {
             notices += 1;
-            news.extend(owned(notice));
+            news.extend(News::of(notice));
         });
         if is_stale && next.is_ok() {
             // The server had ended the connection while nothing was asked (RFC 9112 §9.5): that is no news.
@@ -442,19 +376,4 @@ impl Drop for Follow {
             let _ = wire.write(&out);
         }
     }
-}
-
-/// In bytes of its own; a cursor is kept, and no news.
-fn owned(notice: Notice<'_>) -> Option<News> {
-    Some(match notice {
-        Notice::Event(event) => News::Event(Event {
-            id: event.id.to_owned(),
-            event: event.event.to_owned(),
-            data: event.data.to_owned(),
-        }),
-        Notice::Gap { since, oldest } => {
-            News::Gap { since: since.to_owned(), oldest: oldest.map(str::to_owned) }
-        }
-        Notice::Cursor(_) => return None,
-    })
 }

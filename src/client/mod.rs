@@ -6,7 +6,7 @@
 //! Read in this order:
 //!
 //! 1. `follow` — from requests to events, without sockets.
-//! 2. `blocking` — connections, and coming back to a server that was away; `back_off` — after which wait.
+//! 2. `blocking` — connections, and coming back to a server that was away; `back_off` — after which wait; `news` — what is told.
 //! 3. `publish` — one POST for an event, or for many.
 //! 4. `connect` — a WebSocket: from a URI to an open connection: TCP, the request, the answer.
 //! 5. `websocket` — messages in both directions, and the closing handshake (RFC 6455).
@@ -79,6 +79,7 @@ mod compression;
 mod connect;
 mod error;
 pub mod follow;
+mod news;
 mod publish;
 mod random;
 mod url;
@@ -86,9 +87,10 @@ mod websocket;
 mod wire;
 
 pub use back_off::BackOff;
-pub use blocking::{Follow, FollowError, News, Plan};
+pub use blocking::{Follow, Plan};
 pub use connect::Request;
 pub use error::{ConnectError, Error, Misuse};
+pub use news::{FollowError, News};
 pub use publish::{PublishError, Publisher, publish};
 pub use url::{Url, UrlError};
 pub use websocket::{Message, WebSocket};

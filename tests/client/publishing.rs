@@ -12,6 +12,9 @@ fn publisher(url: &str) -> Publisher {
     Publisher::new(Resource::new(url, None, &[]).expect("a URL"))
 }
 
+/// Whether it is the error that was to come.
+type Judge = fn(&PublishError) -> bool;
+
 const CREATED: &[u8] =
     b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"id\":\"a-1\"}";
 
@@ -57,7 +60,7 @@ fn a_connection_that_has_ended_meanwhile_is_not_used_again() {
 
 #[test]
 fn what_becomes_of_an_event_is_said() {
-    let answers: [(&[u8], fn(&PublishError) -> bool); 6] = [
+    let answers: [(&[u8], Judge); 6] = [
         (b"", |error| matches!(error, PublishError::Unanswered(_))),
         (b"HTTP/1.1 201 Created\r\nContent-Le", |error| matches!(error, PublishError::Unanswered(_))),
         (
