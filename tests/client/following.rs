@@ -236,8 +236,8 @@ fn a_server_that_has_gone_without_a_word_is_found() {
         });
         let mut follow = follow(&url, &[via], Since::Id("a-1".into()), |resource, plan| {
             resource.wait = 0;
-            plan.silence = Duration::from_millis(400);
-            plan.connect_timeout = Duration::from_millis(400);
+            plan.silence = Duration::from_millis(1500);
+            plan.connect_timeout = Duration::from_millis(1500);
         });
         if via != Via::LongPoll {
             assert_eq!(next(&mut follow), Ok(News::Opened(via)));
@@ -258,14 +258,19 @@ fn heartbeats_and_pings_keep_a_silent_stream() {
     let server = Barewire::with("127.0.0.1:0".parse().expect("an address"), |options| {
         (options.heartbeat, options.ping_interval) = (1, 1);
     });
-    for via in [Via::EventStream, Via::WebSocket] {
-        let mut follow =
-            follow(&server.url("t"), &[via], Since::Now, |_, plan| plan.silence = Duration::from_secs(3));
-        assert_eq!(next(&mut follow), Ok(News::Opened(via)));
-        // Longer than the silence that is borne.
-        let until = Instant::now() + Duration::from_secs(5);
-        assert_eq!(follow.next_until(Some(until)), Ok(None), "{via}");
-        assert_eq!(follow.connections(), 1);
+    let followers = [Via::EventStream, Via::WebSocket].map(|via| {
+        let url = server.url("t");
+        thread::spawn(move || {
+            let silence = Duration::from_secs(5);
+            let mut follow = follow(&url, &[via], Since::Now, |_, plan| plan.silence = silence);
+            assert_eq!(next(&mut follow), Ok(News::Opened(via)));
+            let until = Instant::now() + silence + Duration::from_secs(2);
+            assert_eq!(follow.next_until(Some(until)), Ok(None), "{via}");
+            assert_eq!(follow.connections(), 1);
+        })
+    });
+    for follower in followers {
+        follower.join().expect("nothing happens");
     }
 }
 
@@ -301,7 +306,7 @@ fn a_long_poll_that_is_answered_at_once_is_no_busy_loop() {
             requests += 1;
             stream.write_all(answer.as_bytes()).expect("it reads");
         }
-        assert!((2..200).contains(&requests), "{requests} requests");
+        assert!((1..200).contains(&requests), "{requests} requests");
         false
     });
     let mut follow = follow(&url, &[Via::LongPoll], Since::Id("a-1".into()), |_, _| {});

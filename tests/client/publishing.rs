@@ -1,6 +1,8 @@
 //! Publishing over sockets.
 
 use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use barewire::client::follow::{Error, Resource};
@@ -45,15 +47,17 @@ fn one_connection_serves_many_events() {
 
 #[test]
 fn a_connection_that_has_ended_meanwhile_is_not_used_again() {
-    let (url, server) = scripted(|before, stream| {
+    let (tell, told) = mpsc::channel();
+    let (url, server) = scripted(move |before, stream| {
         request(stream);
         stream.write_all(CREATED).unwrap();
+        stream.shutdown(Shutdown::Both).unwrap();
+        tell.send(()).unwrap();
         before < 1
     });
     let mut publisher = publisher(&url);
     publisher.publish("one").expect("published");
-    // Until the end of the first connection has come.
-    std::thread::sleep(Duration::from_millis(200));
+    told.recv().expect("the first connection has ended");
     publisher.publish("two").expect("published, over a new connection");
     server.join().expect("the script is played");
 }
@@ -91,7 +95,7 @@ fn what_becomes_of_an_event_is_said() {
         false
     });
     let mut publisher = publisher(&url);
-    publisher.timeout = Duration::from_millis(300);
+    publisher.timeout = Duration::from_millis(1000);
     assert!(matches!(publisher.publish("x"), Err(PublishError::Unanswered(_))));
     server.join().expect("the script is played");
     assert!(matches!(publish("http://127.0.0.1:1/", "x"), Err(PublishError::Unreachable(_))));
