@@ -38,7 +38,7 @@
 //! hub        topics, logs, ids, cursors           protocol   HTTP, event stream, WebSocket
 //! ```
 //!
-//! Beside them stand [`client`], the other end of a WebSocket, and [`wire`], the view that names each byte of a conversation: on
+//! Beside them stand [`client`], the other end of all four transports, and [`wire`], the view that names each byte of a conversation: on
 //! `protocol`, and nothing else.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

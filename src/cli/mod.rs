@@ -1,8 +1,10 @@
-//! The command: from arguments to a running server, to an explanation, or to a tap.
+//! The command: from arguments to a running server, a client, an explanation, or a tap.
 
 mod explain;
+mod follow;
 mod listen;
 mod options;
+mod publish;
 mod serve;
 mod tap;
 
@@ -14,10 +16,14 @@ const USAGE: &str = "\
 barewire: real-time from the bare socket up
 
 Usage: barewire [serve] [OPTION]...
+       barewire follow [OPTION]... URL
+       barewire publish [OPTION]... URL [DATA]...
        barewire explain [OPTION]... [FILE]
        barewire tap --to HOST:PORT [OPTION]...
 
   serve    one topic over short polling, long polling, Server-Sent Events and WebSockets
+  follow   follows a topic over any of these; see barewire follow --help
+  publish  publishes to a topic; see barewire publish --help
   explain  what each byte is that a client or a server has sent; see barewire explain --help
   tap      the same of what passes between any client and any server; see barewire tap --help
 
@@ -34,6 +40,14 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some("serve") => {
             arguments.next();
             serve::main(arguments)
+        }
+        Some("follow") => {
+            arguments.next();
+            follow::main(arguments)
+        }
+        Some("publish") => {
+            arguments.next();
+            publish::main(arguments)
         }
         Some("explain") => {
             arguments.next();

@@ -85,7 +85,8 @@ impl WebSocket {
         let mut bytes = Vec::new();
         opening.write_request(&key, &mut bytes)?;
 
-        let mut wire = Wire::new(connect_tcp(uri.host, uri.port, until)?, request.write_timeout)?;
+        let mut wire =
+            Wire::new(connect_tcp(uri.host, uri.port, until).map_err(timed_out)?, request.write_timeout)?;
         wire.write(&bytes).map_err(timed_out)?;
         let mut interim = 0;
         loop {
@@ -108,19 +109,20 @@ impl WebSocket {
     }
 }
 
-fn connect_tcp(host: &str, port: u16, until: Instant) -> Result<TcpStream, ConnectError> {
+/// Connects to the first of the host's addresses that answers.
+pub(super) fn connect_tcp(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
     let mut refused = io::Error::from(ErrorKind::AddrNotAvailable);
     for address in (host, port).to_socket_addrs()? {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(ConnectError::TimedOut);
+            return Err(ErrorKind::TimedOut.into());
         }
         match TcpStream::connect_timeout(&address, left) {
             Ok(stream) => return Ok(stream),
             Err(error) => refused = error,
         }
     }
-    Err(timed_out(refused))
+    Err(refused)
 }
 
 /// Waits for a whole head: how long it is.

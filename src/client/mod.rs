@@ -1,12 +1,51 @@
-//! The other end: a WebSocket client that blocks, on the protocol code that the server uses too (RFC 6455).
+//! The other end: clients of all four transports, on the protocol code that the server uses too.
+//!
+//! [`Follow`] follows a topic and waits for what comes, [`Publisher`] publishes, [`WebSocket`] is a WebSocket to anything. They block.
+//! [`follow`] has what lies under the first two: state machines for a loop of one's own.
 //!
 //! Read in this order:
 //!
-//! 1. `connect` — from a URI to an open connection: TCP, the request, the answer.
-//! 2. `websocket` — messages in both directions, and the closing handshake.
-//! 3. `compression` — what the two sides may have agreed on for their messages (RFC 7692).
-//! 4. `random` — where nonces and masking keys come from.
-//! 5. `wire` — the socket, with the bytes that have come and are not yet understood.
+//! 1. `follow` — from requests to events, without sockets.
+//! 2. `blocking` — connections, and coming back to a server that was away; `back_off` — after which wait; `news` — what is told.
+//! 3. `publish` — one POST for an event, or for many.
+//! 4. `connect` — a WebSocket: from a URI to an open connection: TCP, the request, the answer.
+//! 5. `websocket` — messages in both directions, and the closing handshake (RFC 6455).
+//! 6. `compression` — what the two sides may have agreed on for their messages (RFC 7692).
+//! 7. `random` — where nonces and masking keys come from; `url`.
+//! 8. `wire` — the socket, with the bytes that have come and are not yet understood.
+//!
+//! # Follow and publish
+//!
+//! ```
+//! use std::io::Write;
+//! use std::os::unix::net::UnixStream;
+//! use barewire::client::follow::{Resource, Since, Via};
+//! use barewire::client::{Follow, News, Plan, Publisher};
+//! use barewire::server::{Options, Server};
+//!
+//! let (mut stop, stopped) = UnixStream::pair()?;
+//! let options = Options { listen: ([127, 0, 0, 1], 0).into(), ..Options::default() };
+//! let server = Server::bind(options, Some(stopped))?;
+//! let url = format!("http://{}/topics/demo", server.local_addr());
+//! let client = std::thread::spawn(move || {
+//!     let resource = Resource::new(&url, None, &[]).unwrap();
+//!     let mut publisher = Publisher::new(resource.clone());
+//!     let id = publisher.publish("hello").unwrap();
+//!
+//!     let plan = Plan { via: vec![Via::LongPoll], since: Since::Start, ..Plan::default() };
+//!     let mut follow = Follow::new(resource, plan).unwrap();
+//!     assert_eq!(follow.next(), Some(Ok(News::Opened(Via::LongPoll))));
+//!     let Some(Ok(News::Event(event))) = follow.next() else { panic!("an event was to come") };
+//!     assert_eq!((event.id, event.data), (id, "hello".to_owned()));
+//!     drop((follow, publisher));
+//!     stop.write_all(b"!").unwrap();
+//! });
+//! server.run()?;
+//! client.join().expect("all is as it should be");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # A WebSocket
 //!
 //! ```
 //! use std::io::Write;
@@ -34,13 +73,24 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod back_off;
+mod blocking;
 mod compression;
 mod connect;
 mod error;
+pub mod follow;
+mod news;
+mod publish;
 mod random;
+mod url;
 mod websocket;
 mod wire;
 
+pub use back_off::BackOff;
+pub use blocking::{Follow, Plan};
 pub use connect::Request;
 pub use error::{ConnectError, Error, Misuse};
+pub use news::{FollowError, News};
+pub use publish::{PublishError, Publisher, publish};
+pub use url::{Url, UrlError};
 pub use websocket::{Message, WebSocket};

@@ -78,6 +78,15 @@ impl Wire {
         }
     }
 
+    /// Whether the peer has neither sent anything nor ended its side: a connection between two answers that can be used again.
+    pub(super) fn is_quiet(&self) -> bool {
+        let peeked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
+        let is_blocking = self.stream.set_nonblocking(false).is_ok();
+        self.start == self.end
+            && is_blocking
+            && peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }

@@ -1,4 +1,8 @@
-//! JSON strings (RFC 8259 §7), the one piece of JSON that barewire writes.
+//! JSON (RFC 8259): strings, the one piece of it that barewire writes, and a reader for what a client is told.
+
+mod read;
+
+pub use read::{JsonError, MAX_DEPTH, Reader};
 
 /// Appends `text` as a JSON string, in its quotes.
 ///

@@ -7,6 +7,7 @@ mod extension;
 mod heads;
 mod http;
 mod http_response;
+mod json;
 #[cfg(feature = "deflate")]
 mod plain_inflate;
 mod vectors;

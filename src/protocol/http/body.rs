@@ -5,6 +5,7 @@ use std::fmt;
 use super::chunked::ChunkedReader;
 use super::framing::Framing;
 use super::response::Status;
+use super::response_framing::ResponseFraming;
 
 /// What a body may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,10 @@ enum Body {
         left: u64,
     },
     Chunked(ChunkedReader),
+    /// To the connection's end; so many bytes may still come.
+    UntilEnd {
+        left: u64,
+    },
 }
 
 impl BodyReader {
@@ -56,6 +61,17 @@ impl BodyReader {
         Ok(Self { body })
     }
 
+    /// A reader for the body of an answer. One that goes to the connection's end is never done.
+    ///
+    /// # Errors
+    /// As those of [`new`](Self::new).
+    pub fn of_response(framing: ResponseFraming, limits: BodyLimits) -> Result<Self, BodyError> {
+        match framing {
+            ResponseFraming::Framed(framing) => Self::new(framing, limits),
+            ResponseFraming::UntilEnd => Ok(Self { body: Body::UntilEnd { left: limits.content } }),
+        }
+    }
+
     /// Reads from `input` and appends the content that is in it to `content`.
     ///
     /// Returns how many bytes it took and whether the body is done. It takes all of `input` unless
@@ -72,6 +88,10 @@ impl BodyReader {
                 Ok((taken, *left == 0))
             }
             Body::Chunked(chunked) => chunked.read(input, content),
+            Body::UntilEnd { left } => {
+                let taken = take(left, input, content);
+                if taken < input.len() { Err(BodyError::ContentTooLarge) } else { Ok((taken, false)) }
+            }
         }
     }
 }
@@ -177,6 +197,18 @@ mod tests {
         assert_eq!(reader.read(b"", &mut content), Ok((0, false)));
         assert_eq!(reader.read(b"cdeGET /", &mut content), Ok((3, true)));
         assert_eq!(reader.read(b"GET /", &mut content), Ok((0, true)));
+        assert_eq!(content, b"abcde");
+    }
+
+    #[test]
+    fn what_has_no_length_goes_on_until_its_limit() {
+        let limits = BodyLimits { content: 5, ..BodyLimits::default() };
+        let mut reader = BodyReader::of_response(ResponseFraming::UntilEnd, limits).expect("nothing is said");
+        let mut content = Vec::new();
+        assert_eq!(reader.read(b"abc", &mut content), Ok((3, false)));
+        assert_eq!(reader.read(b"de", &mut content), Ok((2, false)));
+        assert_eq!(reader.read(b"", &mut content), Ok((0, false)));
+        assert_eq!(reader.read(b"f", &mut content), Err(BodyError::ContentTooLarge));
         assert_eq!(content, b"abcde");
     }
 

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::fields::parts;
-use super::head::{RequestHead, Version};
+use super::head::{Fields, RequestHead, Version};
 use super::response::Status;
 
 /// How the end of a body is found.
@@ -28,9 +28,13 @@ impl Framing {
     /// One [`FramingError`] for each rule. The connection has to close after the answer: where
     /// the body ends is not known.
     pub fn of(head: &RequestHead<'_, '_>) -> Result<Self, FramingError> {
-        let mut lengths = head.fields.get_all("Content-Length");
-        let mut codings =
-            head.fields.get_all("Transfer-Encoding").flat_map(|line| parts(line, b',')).peekable();
+        Self::of_fields(head.fields, head.version)
+    }
+
+    /// The same from the fields alone: the two that frame a body are the same in both directions.
+    pub(super) fn of_fields(fields: Fields<'_, '_>, version: Version) -> Result<Self, FramingError> {
+        let mut lengths = fields.get_all("Content-Length");
+        let mut codings = fields.get_all("Transfer-Encoding").flat_map(|line| parts(line, b',')).peekable();
         match (lengths.next(), codings.peek()) {
             (None, None) => Ok(Self::None),
             // §6.3 rule 3 lets Transfer-Encoding win; it also calls this a likely attack.
@@ -40,7 +44,7 @@ impl Framing {
             (Some(_), None) if lengths.next().is_some() => Err(FramingError::LengthRepeated),
             (Some(length), None) => read_length(length).map(Self::Length),
             // HTTP/1.0 knows no codings: its framing is faulty (§6.1).
-            (None, Some(_)) if head.version == Version::Http10 => Err(FramingError::CodingInHttp10),
+            (None, Some(_)) if version == Version::Http10 => Err(FramingError::CodingInHttp10),
             (None, Some(_)) => read_codings(codings),
         }
     }

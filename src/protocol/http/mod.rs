@@ -41,7 +41,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A client reads the answer's head in the same two steps: [`ResponseScan`], then [`parse_response`].
+//! A client reads the answer in the same steps: [`ResponseScan`], [`parse_response`], [`ResponseFraming::of`] and
+//! [`BodyReader::of_response`].
 //!
 //! # Three outcomes
 //!
@@ -64,6 +65,7 @@ mod head_error;
 mod problem;
 mod query;
 mod response;
+mod response_framing;
 mod response_head;
 mod scan;
 mod target;
@@ -78,6 +80,7 @@ pub use problem::{PROBLEM_JSON, write_problem};
 pub use query::{BadEncoding, Query, percent_decode_path_segment};
 pub(crate) use response::civil;
 pub use response::{CONTINUE, ResponseHead, Status, write_date};
+pub use response_framing::ResponseFraming;
 pub use response_head::{Response, ResponseError, ResponseScan, parse_response};
 pub use scan::HeadScan;
 pub use target::{Target, host_and_port};

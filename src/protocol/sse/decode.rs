@@ -69,7 +69,35 @@ pub struct Decoder {
     /// The last event ID string of the event source; the buffer above becomes it at a dispatch.
     last_event_id: String,
     retry: Option<u64>,
+    /// The data and the type are those of the last call's event, and no longer needed.
+    is_dispatched: bool,
 }
+
+/// What the end of a block brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BlockEnd {
+    Event,
+    Id,
+}
+
+/// What a block brings, borrowed until the next call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Block<'a> {
+    /// An event, as [`Event`] has it.
+    Event {
+        /// The last event ID at its dispatch; empty if there was none yet.
+        id: &'a str,
+        /// Its type; `message` if it had none.
+        event: &'a str,
+        /// Its data, lines joined with line feeds.
+        data: &'a str,
+    },
+    /// No event, for it had no data; yet from here on this is the last event ID.
+    Id(&'a str),
+}
+
+/// The type of an event that has none (§9.2.6).
+const MESSAGE: &str = "message";
 
 /// What the byte before this one means for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +122,7 @@ impl Decoder {
             id: last_event_id.to_owned(),
             last_event_id: last_event_id.to_owned(),
             retry: None,
+            is_dispatched: false,
         }
     }
 
@@ -114,6 +143,45 @@ impl Decoder {
     /// # Errors
     /// [`DecodeError`], final, if the stream is beyond its limits.
     pub fn read(&mut self, input: &[u8]) -> Result<(usize, Option<Event>), DecodeError> {
+        let mut taken = 0;
+        loop {
+            let (length, end) = self.advance(&input[taken..])?;
+            taken += length;
+            match end {
+                Some(BlockEnd::Event) => break,
+                Some(BlockEnd::Id) => {}
+                None => return Ok((taken, None)),
+            }
+        }
+        let event = mem::take(&mut self.event_type);
+        let event = if event.is_empty() { MESSAGE.to_owned() } else { event };
+        let data = mem::take(&mut self.data);
+        Ok((taken, Some(Event { id: self.last_event_id.clone(), event, data })))
+    }
+
+    /// The same without a copy, and with the blocks that only set the last event ID.
+    ///
+    /// # Errors
+    /// As those of [`read`](Self::read).
+    pub fn read_block(&mut self, input: &[u8]) -> Result<(usize, Option<Block<'_>>), DecodeError> {
+        let (taken, end) = self.advance(input)?;
+        let id = &*self.last_event_id;
+        let block = match end {
+            None => return Ok((taken, None)),
+            Some(BlockEnd::Id) => Block::Id(id),
+            Some(BlockEnd::Event) if self.event_type.is_empty() => {
+                Block::Event { id, event: MESSAGE, data: &self.data }
+            }
+            Some(BlockEnd::Event) => Block::Event { id, event: &self.event_type, data: &self.data },
+        };
+        Ok((taken, Some(block)))
+    }
+
+    fn advance(&mut self, input: &[u8]) -> Result<(usize, Option<BlockEnd>), DecodeError> {
+        if mem::take(&mut self.is_dispatched) {
+            self.data.clear();
+            self.event_type.clear();
+        }
         let mut rest = input;
         while let [first, tail @ ..] = rest {
             if *first == b'\n' && self.line_end == LineEnd::Cr {
@@ -133,24 +201,24 @@ impl Decoder {
                 }
                 return Ok((input.len(), None));
             };
-            let event = self.line()?;
+            let block = self.line()?;
             self.line_end = if rest[end] == b'\r' { LineEnd::Cr } else { LineEnd::Other };
             rest = &rest[end + 1..];
-            if event.is_some() {
-                return Ok((input.len() - rest.len(), event));
+            if block.is_some() {
+                return Ok((input.len() - rest.len(), block));
             }
         }
         Ok((input.len(), None))
     }
 
     /// Processes the line that is complete, and leaves it empty.
-    fn line(&mut self) -> Result<Option<Event>, DecodeError> {
+    fn line(&mut self) -> Result<Option<BlockEnd>, DecodeError> {
         let mut buffer = mem::take(&mut self.line);
         let mut line = &buffer[..];
         if self.line_end == LineEnd::Start {
             line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         }
-        let event = if line.is_empty() {
+        let block = if line.is_empty() {
             self.dispatch()
         } else {
             self.field(line)?;
@@ -159,7 +227,7 @@ impl Decoder {
         // Its room serves the next line.
         buffer.clear();
         self.line = buffer;
-        Ok(event)
+        Ok(block)
     }
 
     /// Processes a field; a comment is one without a name.
@@ -194,17 +262,18 @@ impl Decoder {
     }
 
     /// Dispatches the block that a blank line ends.
-    fn dispatch(&mut self) -> Option<Event> {
-        self.last_event_id.clone_from(&self.id);
-        let event = mem::take(&mut self.event_type);
-        let mut data = mem::take(&mut self.data);
-        // The line feed behind the last line is no part of it. Without one there was no data field.
-        data.pop()?;
-        Some(Event {
-            id: self.last_event_id.clone(),
-            event: if event.is_empty() { "message".to_owned() } else { event },
-            data,
-        })
+    fn dispatch(&mut self) -> Option<BlockEnd> {
+        let is_other = self.last_event_id != self.id;
+        if is_other {
+            self.last_event_id.clone_from(&self.id);
+        }
+        // The line feed behind the last line is no part of the data. Without one there was no data field.
+        if self.data.pop().is_none() {
+            self.event_type.clear();
+            return is_other.then_some(BlockEnd::Id);
+        }
+        self.is_dispatched = true;
+        Some(BlockEnd::Event)
     }
 }
 
@@ -230,6 +299,21 @@ mod tests {
         assert_eq!((decoder.last_event_id(), decoder.retry()), ("", Some(2000)));
         assert_eq!(events(b"\n", &mut decoder), Ok(vec![]));
         assert_eq!(decoder.last_event_id(), "x-1");
+    }
+
+    #[test]
+    fn blocks_are_borrowed_events_and_ids() {
+        let mut decoder = Decoder::new("", DecodeLimits::default());
+        let mut rest = &b"id: 1\n\ndata: a\n\nevent: b\ndata\nid: 2\n\nevent: c\nid: 2\n\ndata: d\n\n"[..];
+        let mut told = Vec::new();
+        while let (taken, Some(block)) = decoder.read_block(rest).unwrap() {
+            told.push(match block {
+                Block::Event { id, event, data } => format!("{id} {event} {data}"),
+                Block::Id(id) => id.to_owned(),
+            });
+            rest = &rest[taken..];
+        }
+        assert_eq!(told, ["1", "1 message a", "2 b ", "2 message d"]);
     }
 
     #[test]

@@ -20,5 +20,5 @@
 mod decode;
 mod encode;
 
-pub use decode::{DecodeError, DecodeLimits, Decoder, Event};
+pub use decode::{Block, DecodeError, DecodeLimits, Decoder, Event};
 pub use encode::{HEARTBEAT, write_event, write_first_block, write_retry};

@@ -1,0 +1,113 @@
+//! Publishing as a state machine: one POST, one answer (RFC 9110 §9.3.3).
+
+use std::time::Duration;
+
+use super::answer::{Head, HeadReader, Media, Whole};
+use super::error::Error;
+use super::resource::Resource;
+use super::{Away, Next};
+use crate::protocol::json::{JsonError, Reader};
+
+/// Publishes: writes a request, and takes the answer, cut anywhere.
+#[derive(Debug, Default)]
+pub struct Poster {
+    state: State,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    Head(HeadReader),
+    Body(Whole),
+    #[default]
+    Answered,
+}
+
+/// What has become of a POST.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// It is published.
+    Ids {
+        /// The ids of its events, in their order.
+        ids: Vec<String>,
+        /// Whether the connection may be used again.
+        reuse: bool,
+    },
+    /// [`Next::Read`], or [`Next::Return`]: it is not published for now, or that is not known.
+    Next(Next),
+}
+
+impl Poster {
+    /// Appends a request that publishes `body`: as one event, or an event for each of its lines. `event` is their name.
+    pub fn ask(
+        &mut self,
+        resource: &Resource,
+        event: Option<&str>,
+        body: &str,
+        is_lines: bool,
+        out: &mut Vec<u8>,
+    ) {
+        let kind = if is_lines { "application/x-ndjson" } else { "text/plain;charset=utf-8" };
+        resource.write_post(event, kind, body, out);
+        self.state = State::Head(HeadReader::default());
+    }
+
+    /// Takes bytes that have come.
+    ///
+    /// # Errors
+    /// [`Error`]: it is not published, and the connection is of no more use.
+    pub fn receive(&mut self, input: &[u8], resource: &Resource) -> Result<Posted, Error> {
+        let mut rest = input;
+        if let State::Head(reader) = &mut self.state {
+            let (taken, head) = reader.read(rest, &resource.limits.head, Head::of)?;
+            rest = &rest[taken..];
+            let Some(head) = head else { return Ok(Posted::Next(Next::Read)) };
+            self.state = State::Body(Whole::new(head, resource.body_limits())?);
+        }
+        let State::Body(whole) = &mut self.state else { return Ok(ENDED) };
+        let head = whole.head;
+        let (taken, content) = whole.read(rest)?;
+        let Some(content) = content else { return Ok(Posted::Next(Next::Read)) };
+        let posted = finish(&head, content, head.persists && taken == rest.len());
+        self.state = State::Answered;
+        posted
+    }
+
+    /// The server has ended its side.
+    ///
+    /// # Errors
+    /// As those of [`receive`](Self::receive).
+    pub fn end(&mut self) -> Result<Posted, Error> {
+        let State::Body(whole) = &self.state else { return Ok(ENDED) };
+        let posted = whole.end().map_or(Ok(ENDED), |content| finish(&whole.head, content, false));
+        self.state = State::Answered;
+        posted
+    }
+}
+
+const ENDED: Posted = Posted::Next(Next::Return { least: Duration::ZERO, why: Away::Ended });
+
+fn finish(head: &Head, content: &[u8], reuse: bool) -> Result<Posted, Error> {
+    match (head.status, head.media) {
+        (201, Media::Json) => {}
+        (201, _) => return Err(Error::ContentType { expected: "application/json" }),
+        _ => return head.verdict(content).map(Posted::Next),
+    }
+    let mut ids = Vec::new();
+    let mut id = String::new();
+    let mut reader = Reader::new(content)?;
+    reader.object(|name, reader| match name {
+        "id" => {
+            reader.string(&mut id)?;
+            ids.push(id.clone());
+            Ok(())
+        }
+        "ids" => reader.array(|reader| -> Result<(), JsonError> {
+            reader.string(&mut id)?;
+            ids.push(id.clone());
+            Ok(())
+        }),
+        _ => reader.skip(),
+    })?;
+    reader.end()?;
+    if ids.is_empty() { Err(Error::Shape) } else { Ok(Posted::Ids { ids, reuse }) }
+}

@@ -1,0 +1,182 @@
+//! What is followed, and how it is asked for: one for all followers of the same.
+
+use std::time::Duration;
+
+use super::Since;
+use super::error::Error;
+use crate::client::url::Url;
+use crate::protocol::http::fields::{is_control, is_token};
+use crate::protocol::http::{BodyLimits, HeadLimits};
+use crate::protocol::sse::DecodeLimits;
+use crate::protocol::websocket::message;
+use crate::protocol::websocket::opening::RequestError;
+
+/// Fields that are written here, and those that would announce a body of one's own.
+const OWN_FIELDS: [&str; 10] = [
+    "Host",
+    "Accept",
+    "Last-Event-ID",
+    "Connection",
+    "Upgrade",
+    "Content-Length",
+    "Content-Type",
+    "Transfer-Encoding",
+    "Expect",
+    "Cache-Control",
+];
+
+/// A topic's URL, and what goes with each request for it.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    pub(super) url: Url,
+    pub(super) fields: Vec<(String, String)>,
+    /// How long a long poll asks to be held, in seconds.
+    pub wait: u16,
+    /// From one short poll to the next, counted from request to request.
+    pub interval: Duration,
+    /// What an answer may cost.
+    pub limits: Limits,
+}
+
+/// What one answer may ask of a follower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Of an answer's head.
+    pub head: HeadLimits,
+    /// Bytes of a poll's answer.
+    pub body: u64,
+    /// Of a line and an event of an event stream.
+    pub stream: DecodeLimits,
+    /// Of a WebSocket message.
+    pub message: message::Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: HeadLimits::default(),
+            body: 8 << 20,
+            stream: DecodeLimits::default(),
+            message: message::Limits { message_bytes: 8 << 20, frames: 1 << 16 },
+        }
+    }
+}
+
+impl Resource {
+    /// What `url` names, asked for with a bearer token (RFC 6750 §2.1) and other fields, if any.
+    ///
+    /// # Errors
+    /// [`Error::Url`], or [`Error::Request`] for a field that may not be sent.
+    pub fn new(url: &str, token: Option<&str>, fields: &[(&str, &str)]) -> Result<Self, Error> {
+        let url = Url::parse(url)?;
+        let bearer = token.map(|token| ("Authorization".to_owned(), format!("Bearer {token}")));
+        let others = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let fields: Vec<_> = bearer.into_iter().chain(others).collect();
+        for (name, value) in &fields {
+            validate(name, value)?;
+        }
+        let (wait, interval) = (30, Duration::from_secs(3));
+        Ok(Self { url, fields, wait, interval, limits: Limits::default() })
+    }
+
+    /// Where to connect.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    pub(super) fn body_limits(&self) -> BodyLimits {
+        BodyLimits { content: self.limits.body, ..BodyLimits::default() }
+    }
+
+    /// Appends a GET of HTTP/1.1. The connection is kept (RFC 9112 §9.3).
+    pub(super) fn write_get(&self, accept: &str, since: &Since, wait: Option<u16>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"GET ");
+        self.write_target(since, wait, out);
+        for part in [" HTTP/1.1\r\nHost: ", &self.url.authority, "\r\nAccept: ", accept, "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        let id = since.field().map(|id| ("Last-Event-ID", id));
+        let fields = self.fields.iter().map(|(name, value)| (&**name, &**value));
+        for (name, value) in id.into_iter().chain(fields) {
+            for part in [name, ": ", value, "\r\n"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Appends a POST of HTTP/1.1, with its content.
+    pub(super) fn write_post(&self, event: Option<&str>, kind: &str, content: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"POST ");
+        self.write_with(event.map(|event| ("event", event)).into_iter(), out);
+        let length = content.len().to_string();
+        let own = [("Host", &*self.url.authority), ("Content-Type", kind), ("Content-Length", &length)];
+        let others = self.fields.iter().map(|(name, value)| (&**name, &**value));
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        for (name, value) in own.into_iter().chain(others) {
+            for part in [name, ": ", value, "\r\n"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(content.as_bytes());
+    }
+
+    /// Appends the URL's target, with what has to stand in its query.
+    pub(super) fn write_target(&self, since: &Since, wait: Option<u16>, out: &mut Vec<u8>) {
+        let wait = wait.map(|wait| wait.to_string());
+        let since = match since {
+            Since::Start => Some("start"),
+            Since::Now => Some("now"),
+            Since::Id(id) if since.field().is_none() && !id.is_empty() => Some(&**id),
+            Since::Id(_) => None,
+        };
+        let parameters = [("since", since), ("wait", wait.as_deref())];
+        self.write_with(parameters.into_iter().filter_map(|(name, value)| Some((name, value?))), out);
+    }
+
+    /// Appends the target with more parameters: their values are percent-encoded (RFC 3986 §2.1).
+    fn write_with<'a>(&self, parameters: impl Iterator<Item = (&'a str, &'a str)>, out: &mut Vec<u8>) {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
+        out.extend_from_slice(self.url.target.as_bytes());
+        let mut separator = if self.url.target.contains('?') { b'&' } else { b'?' };
+        for (name, value) in parameters {
+            out.push(separator);
+            separator = b'&';
+            out.extend_from_slice(name.as_bytes());
+            out.push(b'=');
+            for byte in value.bytes() {
+                match byte {
+                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(byte),
+                    _ => out.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
+                }
+            }
+        }
+    }
+}
+
+fn validate(name: &str, value: &str) -> Result<(), RequestError> {
+    let prefix = name.get(.."Sec-WebSocket-".len()).unwrap_or_default();
+    let is_own = OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
+    if is_own || prefix.eq_ignore_ascii_case("Sec-WebSocket-") {
+        return Err(RequestError::OwnField);
+    }
+    if !is_token(name.as_bytes()) {
+        return Err(RequestError::FieldName);
+    }
+    if value.bytes().any(is_control) {
+        return Err(RequestError::FieldValue);
+    }
+    Ok(())
+}
+
+impl Since {
+    /// The id, if it can be a field's value: without controls, and without whitespace at its ends, which would be lost.
+    pub(super) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Id(id) if id.is_empty() || id.trim() != id || id.bytes().any(is_control) => None,
+            Self::Id(id) => Some(id),
+            Self::Start | Self::Now => None,
+        }
+    }
+}

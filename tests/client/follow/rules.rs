@@ -1,0 +1,281 @@
+//! What answers mean, one by one.
+
+use std::time::Duration;
+
+use barewire::client::follow::{Away, Error, Follower, Next, Resource, Room, Since, Via};
+use barewire::protocol::http::{BodyError, FramingError, ResponseError};
+use barewire::protocol::websocket::close::CloseCode;
+use barewire::protocol::websocket::message::Failure;
+use barewire::protocol::websocket::opening::{OpeningError, RequestError};
+
+use super::answers::{Body, JSON, OPENED, PROBLEM, STREAM, answer, frame, messages};
+use super::{NONCE, Told, play};
+
+const AWAY: [Via; 4] = Via::ALL;
+
+fn request(via: Via, since: Since, resource: &Resource) -> String {
+    let mut out = Vec::new();
+    let mut room = Room::new(|| Ok(NONCE));
+    Follower::new(via, since).ask(resource, &mut room, &mut out).expect("it may be asked");
+    assert_eq!(room.traffic.bytes_up, out.len() as u64);
+    String::from_utf8(out).expect("ASCII")
+}
+
+fn next(via: Via, bytes: &[u8]) -> Result<Next, Error> {
+    play(via, &Since::Now, bytes, &[]).next
+}
+
+#[test]
+fn requests_are_written_as_the_transport_wants_them() {
+    let resource = Resource::new("ws://h:81/topics/t?a=b", Some("secret"), &[("X-Y", "z")]).expect("right");
+    let tail = "Authorization: Bearer secret\r\nX-Y: z\r\n\r\n";
+    let poll = "HTTP/1.1\r\nHost: h:81\r\nAccept: application/json\r\n";
+    let id = Since::Id("e-5".into());
+    assert_eq!(
+        request(Via::ShortPoll, Since::Start, &resource),
+        format!("GET /topics/t?a=b&since=start {poll}{tail}")
+    );
+    assert_eq!(
+        request(Via::ShortPoll, id.clone(), &resource),
+        format!("GET /topics/t?a=b {poll}Last-Event-ID: e-5\r\n{tail}")
+    );
+    assert_eq!(
+        request(Via::LongPoll, id.clone(), &resource),
+        format!("GET /topics/t?a=b&wait=30 {poll}Last-Event-ID: e-5\r\n{tail}")
+    );
+    assert_eq!(
+        request(Via::LongPoll, Since::Now, &resource),
+        format!("GET /topics/t?a=b&since=now {poll}{tail}"),
+        "first it asks where the topic stands"
+    );
+    assert_eq!(
+        request(Via::EventStream, id.clone(), &resource),
+        format!(
+            "GET /topics/t?a=b HTTP/1.1\r\nHost: h:81\r\nAccept: text/event-stream\r\n\
+             Cache-Control: no-store\r\nLast-Event-ID: e-5\r\n{tail}"
+        )
+    );
+    let plain = Resource::new("http://h", None, &[]).expect("right");
+    assert_eq!(
+        request(Via::WebSocket, id, &plain),
+        "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nLast-Event-ID: e-5\r\n\r\n"
+    );
+}
+
+#[test]
+fn an_id_that_no_field_can_hold_goes_into_the_query() {
+    for (id, target) in [("a\r\nb c", "/?since=a%0D%0Ab%20c"), (" a", "/?since=%20a"), ("", "/")] {
+        for via in AWAY {
+            let request = request(via, Since::Id(id.into()), &Resource::new("http://h", None, &[]).unwrap());
+            let wait = match via {
+                Via::LongPoll if target.contains('?') => "&wait=30",
+                Via::LongPoll => "?wait=30",
+                _ => "",
+            };
+            assert!(request.starts_with(&format!("GET {target}{wait} HTTP/1.1\r\n")), "{request}");
+            assert!(!request.contains("Last-Event-ID"), "{request}");
+        }
+    }
+}
+
+#[test]
+fn fields_that_may_not_be_sent_are_refused() {
+    for (name, value, error) in [
+        ("host", "x", RequestError::OwnField),
+        ("Last-Event-ID", "x", RequestError::OwnField),
+        ("Sec-WebSocket-Protocol", "x", RequestError::OwnField),
+        ("a b", "x", RequestError::FieldName),
+        ("a", "x\r\ny: z", RequestError::FieldValue),
+    ] {
+        let refused = Resource::new("http://h", None, &[(name, value)]).expect_err("it may not be sent");
+        assert_eq!(refused, Error::Request(error));
+    }
+    assert!(Resource::new("http://h", Some("a\r\nb: c"), &[]).is_err());
+}
+
+#[test]
+fn a_refusal_is_for_good_and_says_why() {
+    let body = br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"A token is wanted"}"#;
+    for via in AWAY {
+        for framing in [Body::Length, Body::Chunks(7), Body::UntilEnd] {
+            let refused = next(via, &answer(1, "401 Unauthorized", PROBLEM, body, framing));
+            let detail = Some("A token is wanted".into());
+            assert_eq!(refused, Err(Error::Refused { status: 401, detail }), "{via} {framing:?}");
+        }
+        for status in [301, 400, 403, 404, 410, 413, 501] {
+            let refused = next(via, &answer(0, &format!("{status} "), "", b"<html>", Body::Length));
+            assert_eq!(refused, Err(Error::Refused { status, detail: None }), "{via}");
+            assert!(refused.is_err_and(|error| error.is_unsuitable()));
+        }
+    }
+    let text = br#"{"detail":"\u001b[31mred"}"#;
+    let refused = next(Via::EventStream, &answer(0, "403 ", PROBLEM, text, Body::Length));
+    assert_eq!(refused, Err(Error::Refused { status: 403, detail: Some("[31mred".into()) }));
+}
+
+#[test]
+fn what_passes_is_a_reason_to_come_again() {
+    for via in AWAY {
+        for status in [408, 425, 429, 500, 502, 503, 504] {
+            for (field, least) in [("", 0), ("Retry-After: 7\r\n", 7), ("Retry-After: 999999\r\n", 3600)] {
+                let passing = next(via, &answer(0, &format!("{status} "), field, b"later", Body::Chunks(2)));
+                let least = Duration::from_secs(least);
+                assert_eq!(passing, Ok(Next::Return { least, why: Away::Status(status) }), "{via}");
+            }
+        }
+        // The end before, and in, an answer.
+        for bytes in [&b""[..], b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"] {
+            let ended = Ok(Next::Return { least: Duration::ZERO, why: Away::Ended });
+            assert_eq!(next(via, bytes), ended, "{via}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_is_something_else_is_unsuitable() {
+    let html = answer(0, "200 OK", "Content-Type: text/html\r\n", b"<html>", Body::Length);
+    for (via, bytes, error) in [
+        (Via::ShortPoll, &html, Error::ContentType { expected: "application/json" }),
+        (Via::EventStream, &html, Error::ContentType { expected: "text/event-stream" }),
+        (Via::WebSocket, &html, Error::Opening(OpeningError::Status(200))),
+        (Via::LongPoll, &b"SSH-2.0\r\n".to_vec(), Error::Head(ResponseError::NotHttp)),
+        (Via::LongPoll, &answer(20, "200 OK", JSON, b"{}", Body::Length), Error::TooManyInterim),
+        (
+            Via::EventStream,
+            &answer(0, "200 OK", "Content-Length: 1\r\n", b"", Body::Length),
+            Error::Framing(FramingError::LengthRepeated),
+        ),
+        (
+            Via::WebSocket,
+            &OPENED.replace("s3pP", "s3pp").into_bytes(),
+            Error::Opening(OpeningError::OtherAccept),
+        ),
+    ] {
+        assert!(error.is_unsuitable(), "{error}");
+        assert_eq!(next(via, bytes), Err(error), "{via}");
+    }
+}
+
+#[test]
+fn what_breaks_its_own_rules_is_an_error_and_tells_nothing_of_itself() {
+    let event = r#"{"id":"a-1","event":"message","data":"x"}"#;
+    for body in [
+        "{}".to_owned(),
+        "[]".to_owned(),
+        format!(r#"{{"events":[{event},{{"id":"a-2"}}],"next":"a-2"}}"#),
+        format!(r#"{{"events":[{event}]}}"#),
+        format!(r#"{{"events":[{event}],"next":"a-1"}} x"#),
+        format!(r#"{{"events":[{event}],"next":"{}"}}"#, "x".repeat(1025)),
+    ] {
+        let outcome =
+            play(Via::ShortPoll, &Since::Now, &answer(0, "200 OK", JSON, body.as_bytes(), Body::Length), &[]);
+        let error = outcome.next.expect_err(&body);
+        assert!(matches!(error, Error::Json(_) | Error::Shape | Error::IdTooLong), "{body}: {error}");
+        assert!(!error.is_unsuitable());
+        if !matches!(error, Error::IdTooLong) {
+            assert_eq!(outcome.told, [], "{body}");
+        }
+    }
+    let too_large =
+        answer(0, "200 OK", &format!("{JSON}Content-Length: 9000000\r\n\r\n"), b"", Body::UntilEnd);
+    assert_eq!(next(Via::LongPoll, &too_large), Err(Error::Body(BodyError::ContentTooLarge)));
+    let bad_chunk = [&answer(0, "200 OK", STREAM, b"data: a\n\n", Body::Chunks(100))[..]].concat();
+    let bad_chunk = [&bad_chunk[..bad_chunk.len() - 5], b"zz\r\n"].concat();
+    let outcome = play(Via::EventStream, &Since::Now, &bad_chunk, &[]);
+    assert_eq!(outcome.next, Err(Error::Body(BodyError::ChunkSize)));
+    assert_eq!(outcome.told.len(), 1, "what came before it has come");
+}
+
+#[test]
+fn a_close_says_whether_to_come_again() {
+    let closed = |code: u16| {
+        let payload = [&code.to_be_bytes()[..], b"why"].concat();
+        let outcome =
+            play(Via::WebSocket, &Since::Now, &[OPENED.as_bytes(), &frame(8, &payload)].concat(), &[]);
+        assert_eq!(outcome.answered.len(), 2 + 4 + 2, "the close is answered, masked");
+        outcome.next
+    };
+    for code in [1000, 1001, 1011, 1012, 1013, 1014] {
+        let why = Away::Closed(CloseCode(code));
+        assert_eq!(closed(code), Ok(Next::Return { least: Duration::ZERO, why }));
+    }
+    for code in [1002, 1003, 1007, 1008, 1009, 1010, 3000, 4999] {
+        assert_eq!(closed(code), Err(Error::Closed { code: CloseCode(code), reason: "why".into() }));
+    }
+}
+
+#[test]
+fn frames_that_must_not_be_are_answered_with_a_close() {
+    let masked = [OPENED.as_bytes(), b"\x81\x81\0\0\0\0a"].concat();
+    let outcome = play(Via::WebSocket, &Since::Now, &masked, &[]);
+    assert_eq!(outcome.next, Err(Error::Frame(Failure::Masked)));
+    assert_eq!(outcome.answered[0], 0x88);
+    let code = [outcome.answered[6] ^ NONCE[0], outcome.answered[7] ^ NONCE[1]];
+    assert_eq!(u16::from_be_bytes(code), 1002);
+}
+
+#[test]
+fn of_many_pings_the_last_is_answered() {
+    let pings = [OPENED.as_bytes(), &frame(9, b"ab"), &frame(9, b"cd")].concat();
+    let outcome = play(Via::WebSocket, &Since::Now, &pings, &[]);
+    let expected = [&[0x8A, 0x82][..], &NONCE[..4], &[b'c' ^ NONCE[0], b'd' ^ NONCE[1]]].concat();
+    assert_eq!(outcome.answered, expected);
+}
+
+#[test]
+fn an_answer_that_was_cut_at_the_servers_bound_is_no_reason_to_wait() {
+    let data = "x".repeat(128 * 1024);
+    let body = format!(r#"{{"events":[{{"id":"a-1","event":"m","data":"{data}"}}],"next":"a-1"}}"#);
+    let full = next(Via::ShortPoll, &answer(0, "200 OK", JSON, body.as_bytes(), Body::Length));
+    assert_eq!(full, Ok(Next::Ask { after: Duration::ZERO, reuse: true }));
+}
+
+#[test]
+fn a_connection_is_kept_only_if_both_say_so() {
+    let body = br#"{"events":[],"next":"a-1"}"#;
+    let reuse = |fields: &str, behind: &[u8]| {
+        let bytes =
+            [&answer(0, "200 OK", &format!("{JSON}{fields}"), body, Body::Length)[..], behind].concat();
+        match next(Via::LongPoll, &bytes) {
+            Ok(Next::Ask { reuse, .. }) => reuse,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(reuse("", b""));
+    assert!(!reuse("Connection: close\r\n", b""));
+    assert!(!reuse("", b"HTTP/1.1 408 \r\n\r\n"));
+}
+
+#[test]
+fn a_gap_event_that_says_nothing_of_a_gap_is_an_event() {
+    let bytes = answer(0, "200 OK", STREAM, b"event: gap\ndata: mind it\n\n", Body::Chunks(9));
+    let outcome = play(Via::EventStream, &Since::Now, &bytes, &[]);
+    assert_eq!(
+        outcome.told,
+        [Told::Event { id: String::new(), event: "gap".into(), data: "mind it".into() }]
+    );
+}
+
+#[test]
+fn a_follower_is_small() {
+    assert!(size_of::<Follower>() <= 256, "{} bytes", size_of::<Follower>());
+}
+
+#[test]
+fn what_is_counted_is_what_came() {
+    let items = [("a-1".to_owned(), "message".to_owned(), "one".to_owned())];
+    let bytes = messages(&items, "a-0", None);
+    let resource = super::resource();
+    let mut room = Room::new(|| Ok(NONCE));
+    let mut follower = Follower::new(Via::WebSocket, Since::Now);
+    follower.ask(&resource, &mut room, &mut Vec::new()).expect("right");
+    let mut out = Vec::new();
+    let mut input = bytes.clone();
+    let _ = follower.receive(&mut input, &resource, &mut room, &mut out, &mut |_| {});
+    let traffic = room.traffic;
+    assert_eq!(traffic.bytes_down, bytes.len() as u64);
+    let head_and_headers = OPENED.len() + 2 + 2 + (2 + 1) + (2 + 2);
+    assert_eq!(traffic.payload_down, (bytes.len() - head_and_headers) as u64);
+    assert_eq!((traffic.data_down, traffic.payload_up), (3, 0));
+}

@@ -1,0 +1,118 @@
+//! What followers and publishers meet: barewire in a thread of this process, and servers that play a script.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use barewire::client::follow::{Resource, Since, Via};
+use barewire::client::{BackOff, Follow, FollowError, News, Plan};
+use barewire::server::{Options, Server};
+
+/// How long a test waits before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// barewire, on a port of its own. It drains when it is dropped.
+pub struct Barewire {
+    pub address: SocketAddr,
+    stop: UnixStream,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Barewire {
+    pub fn start() -> Self {
+        Self::with((Ipv4Addr::LOCALHOST, 0).into(), |_| {})
+    }
+
+    pub fn with(listen: SocketAddr, set: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options { listen, ..Options::default() };
+        set(&mut options);
+        let (stop, stopped) = UnixStream::pair().expect("two descriptors");
+        let listener = TcpListener::bind(options.listen).expect("a port that is free");
+        let address = listener.local_addr().expect("it listens");
+        let server = thread::spawn(move || {
+            let server = Server::with_listener(listener, options, Some(stopped)).expect("a server");
+            server.run().expect("a poll that works");
+        });
+        Self { address, stop, thread: Some(server) }
+    }
+
+    pub fn url(&self, topic: &str) -> String {
+        format!("http://{}/topics/{topic}", self.address)
+    }
+}
+
+impl Drop for Barewire {
+    fn drop(&mut self) {
+        let _ = (&self.stop).write_all(b"!");
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            if !thread::panicking() {
+                ended.expect("the server ends well");
+            }
+        }
+    }
+}
+
+/// A server that plays `script` on each connection, which is told how many came before, until it says that it is over.
+pub fn scripted(
+    mut script: impl FnMut(usize, &mut TcpStream) -> bool + Send + 'static,
+) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/topics/t", listener.local_addr().expect("it listens"));
+    let thread = thread::spawn(move || {
+        for before in 0.. {
+            let (mut stream, _) = listener.accept().expect("a client");
+            stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+            if !script(before, &mut stream) {
+                break;
+            }
+        }
+    });
+    (url, thread)
+}
+
+/// Reads a request's head; empty if the client has gone.
+pub fn head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).expect("ASCII")
+}
+
+/// Reads a request with its content.
+pub fn request(stream: &mut TcpStream) -> (String, String) {
+    let head = head(stream);
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    let mut content = vec![0; length.map_or(0, |length| length.parse().expect("a length"))];
+    stream.read_exact(&mut content).expect("the content");
+    (head, String::from_utf8(content).expect("UTF-8"))
+}
+
+/// Follows with short waits.
+pub fn follow(url: &str, via: &[Via], since: Since, set: impl FnOnce(&mut Resource, &mut Plan)) -> Follow {
+    let mut resource = Resource::new(url, None, &[]).expect("a URL");
+    resource.interval = Duration::from_millis(50);
+    let back_off = BackOff { first: Duration::from_millis(20), most: Duration::from_millis(100) };
+    let mut plan = Plan { via: via.to_vec(), since, back_off, ..Plan::default() };
+    set(&mut resource, &mut plan);
+    Follow::new(resource, plan).expect("random bytes")
+}
+
+/// Waits for the next news.
+pub fn next(follow: &mut Follow) -> Result<News, FollowError> {
+    let until = Instant::now() + PATIENCE;
+    follow.next_until(Some(until)).map(|news| news.expect("news come in time"))
+}
+
+/// Waits for the next event's data; what else is told before it is passed over.
+pub fn data(follow: &mut Follow) -> String {
+    loop {
+        if let News::Event(event) = next(follow).expect("an event comes") {
+            return event.data;
+        }
+    }
+}
