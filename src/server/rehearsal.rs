@@ -125,7 +125,8 @@ pub struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// A server at its start. With the same `seed` and the same calls all is the same.
+    /// A server at its start. With the same `seed` and the same calls all is the same, but for the memory
+    /// of the process in the metrics.
     pub fn new(options: Options, seed: u64) -> Rehearsal {
         let hub = Hub::new(Epoch::from_random(seed), options.hub.clone());
         let service = Service::new(hub, options.policy.clone());

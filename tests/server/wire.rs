@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use barewire::server::WireEndpoint;
 use serde_json::Value;
 
-use crate::harness::{
-    EventStream, Opcode, Program, Request, Server, WebSocket, eventually, masked_frame, run,
-};
+use crate::harness::{EventStream, Opcode, Request, Server, masked_frame};
+#[cfg(feature = "cli")]
+use crate::harness::{Program, WebSocket, eventually, run};
 
 /// Somebody who looks at the wire.
 struct Viewer {
@@ -214,6 +214,7 @@ fn elsewhere_it_has_to_be_asked_for_and_needs_the_follow_token() {
     Viewer::with(&server, &Request::get("/wire?access_token=t").host("public.example"));
 }
 
+#[cfg(feature = "cli")]
 #[test]
 fn the_command_shows_it_on_standard_error_and_records_it_for_explain() {
     let file = std::env::temp_dir().join(format!("barewire-wire-{}.txt", std::process::id()));
