@@ -22,13 +22,14 @@ macro_rules! files {
 
 const INDEX: File = File { path: "/", kind: "text/html; charset=utf-8", content: include_str!("index.html") };
 
-const STYLE: &[File] = files!("text/css; charset=utf-8": "page.css");
+const STYLE: &[File] = files!("text/css; charset=utf-8": "page.css" "wire.css");
 
 const IMAGES: &[File] = files!("image/svg+xml": "icon.svg");
 
 const SCRIPTS: &[File] = files!("text/javascript; charset=utf-8":
     "page.js" "topic.js" "poll.js" "short-poll.js" "long-poll.js" "sse.js" "event-stream.js" "websocket.js" "retry.js"
-    "lane.js" "lane-view.js" "timeline.js" "ledger.js" "flood.js" "bytes.js" "format.js");
+    "lane.js" "lane-view.js" "timeline.js" "ledger.js" "flood.js" "bytes.js" "format.js"
+    "wire.js" "wire-counts.js" "wire-view.js" "wire-dump.js" "wire-detail.js" "wire-tally.js");
 
 /// The file at a path.
 pub fn find(path: &str) -> Option<&'static File> {

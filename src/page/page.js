@@ -1,10 +1,10 @@
 // Where it begins: one topic, four lanes, a field to publish.
 //
 // Read on in topic.js (the address), then poll.js, short-poll.js, long-poll.js, sse.js and
-// websocket.js (the four transports), retry.js (what they share), and lane.js (what they move).
+// websocket.js (the four transports), retry.js (what they share), and lane.js (what they move); and wire.js for the bytes beneath.
 //
-// Connections: a browser opens at most six to a host over HTTP/1.1. This page uses four of them at most (the short poll's,
-// the long poll's, the stream's, one to publish) and the socket, which is not counted among the six.
+// Connections: a browser opens at most six to a host over HTTP/1.1. This page uses five of them at most (the short poll's,
+// the long poll's, the stream's, the wire's, one to publish) and the socket, which is not counted among the six.
 
 import { Flood } from './flood.js';
 import { bytes } from './format.js';
@@ -16,7 +16,10 @@ import { longPoll } from './long-poll.js';
 import { shortPoll } from './short-poll.js';
 import { serverSentEvents } from './sse.js';
 import { Topic } from './topic.js';
+import { sleep } from './retry.js';
 import { sendOver, webSocket } from './websocket.js';
+import { Wire } from './wire.js';
+import { WireView } from './wire-view.js';
 
 const query = new URLSearchParams(location.search);
 const topic = new Topic(query.get('topic') || 'demo', query.get('access_token'));
@@ -30,12 +33,17 @@ const lanes = {
   websocket: new Lane('WebSocket', webSocket, topic, ledger),
 };
 const all = Object.values(lanes);
+/** How long the lanes wait for the wire, in milliseconds. */
+const PATIENCE = 3000;
 
 /** The one line that is read out: sparingly, what somebody did or must know. */
 const tell = (news) => { byId('status').textContent = news; };
 
 const flood = new Flood(topic, all, tell);
 const views = Object.entries(lanes).map(([id, lane]) => new LaneView(lane, byId(id), flood, tell));
+
+const wire = new Wire(topic);
+const wireView = new WireView(wire, byId('wire'));
 
 for (const place of document.querySelectorAll('[data-topic]')) place.textContent = topic.name;
 
@@ -47,6 +55,8 @@ begin();
 
 /** All four lanes start from the same id, so that all four show the same events. */
 async function begin() {
+  // The wire first, so that the lanes are seen from their first byte; but they don't depend on it.
+  if (byId('wire').open) await Promise.race([wire.settled, sleep(PATIENCE, new AbortController().signal)]);
   for (let pause = 1000; ; pause = Math.min(2 * pause, 15_000)) {
     try {
       const now = await topic.now();
@@ -143,6 +153,7 @@ function drawing() {
     const moving = !calm.matches || now - moved > 1000;
     if (moving) moved = now;
     for (const view of views) view.draw(now, moving);
+    wireView.draw(now);
     write(byId('heartbeats'), String(lanes.sse.counts.heartbeats));
     write(byId('retry'), lanes.sse.retry === null ? '–' : `${(lanes.sse.retry / 1000).toFixed(1)} s`);
     requestAnimationFrame(draw);
