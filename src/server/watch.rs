@@ -90,8 +90,8 @@ pub struct Watching {
     number: u64,
     /// Since which beginning its bytes have been seen.
     begun: u32,
-    /// Some had passed before.
-    missed: bool,
+    /// What it carried when that began, if some had passed before: that, and nothing that it was asked for later, says what stands next.
+    missed: Option<&'static str>,
     /// What it carries, once a request has said so.
     transport: Option<&'static str>,
     conversation: Option<Box<Conversation>>,
@@ -108,7 +108,7 @@ impl Watching {
             watch: Rc::clone(watch),
             number,
             begun: watch.begun.get(),
-            missed: false,
+            missed: None,
             transport: None,
             conversation: None,
             held: Vec::new(),
@@ -127,7 +127,7 @@ impl Watching {
             return;
         }
         if self.begun != self.watch.begun.get() {
-            (self.begun, self.missed) = (self.watch.begun.get(), true);
+            (self.begun, self.missed) = (self.watch.begun.get(), Some(self.transport.unwrap_or("-")));
             (self.conversation, self.held) = (None, Vec::new());
         }
         // A request says only when it is whole what it asks for: perhaps for the view itself.
@@ -152,7 +152,7 @@ impl Watching {
         if transport == ITSELF || !self.watch.choice.takes(self.number, transport) {
             return;
         }
-        let start = if self.missed { start_within(transport) } else { Start::Http };
+        let start = self.missed.map_or(Start::Http, start_within);
         let conversation =
             self.conversation.get_or_insert_with(|| Box::new(Conversation::starting(start).hiding_secrets()));
         let mut spans = Vec::new();

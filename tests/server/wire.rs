@@ -138,6 +138,24 @@ fn what_began_before_anybody_looked_is_named_from_the_next_event_on() {
 }
 
 #[test]
+fn a_connection_that_had_carried_something_else_before_anybody_looked_is_named_from_its_next_request_on() {
+    let server = Server::start();
+    let mut connection = server.connect();
+    connection.send(Request::get("/health").bytes());
+    connection.response();
+    let mut viewer = Viewer::of(&server);
+    let request = Request::event_stream("/topics/a");
+    connection.send(request.bytes());
+    let mut stream = EventStream::open(connection, true);
+    stream.first_block();
+    server.publish("/topics/a", "hello");
+    stream.data();
+    let seen = viewer.until(|spans| named(spans, "field value", "hello"));
+    assert_eq!(viewer.bytes(seen, "client"), request.bytes());
+    assert!(viewer.spans[&seen].iter().all(|span| span.get("wrong").is_none()));
+}
+
+#[test]
 fn the_view_is_not_shown_in_itself() {
     let server = Server::start();
     let mut viewer = Viewer::of(&server);
