@@ -1,7 +1,7 @@
 // What it costs to carry data, counted from the bytes that passed: bytes of data, all other bytes, and events.
 //
-// Data is what the specifications call content: a body, a WebSocket message, the value of an event stream's field. What stands in
-// it, such as the JSON around a poll's events, is data to the wire.
+// Data is what src/wire calls payload: a body, a WebSocket message, the value of an event stream's `data`. The JSON around an event is
+// data to the wire, the ids of an event stream are not.
 
 /**
  * @typedef {object} Count
@@ -14,6 +14,10 @@
 export class WireCounts {
   /** @type {Map<string, Count>} */
   transports = new Map();
+  /** Bytes that passed when too many passed at once to be shown. */
+  unseen = 0;
+  /** More passed, and it is not known how much. */
+  isLess = false;
   /** The body of each connection's answer, as far as it has come. @type {Map<string, { text: string, isWhole: boolean }>} */
   #bodies = new Map();
 

@@ -59,7 +59,7 @@ export class WireView {
     this.panel = panel;
     this.part = Object.fromEntries(
       ['state', 'why', 'bench', 'lanes', 'connections', 'forgotten', 'held', 'pause', 'clear', 'fields', 'kinds', 'detail',
-        'name', 'about', 'tally', 'tally-sum'].map((name) => [name, panel.querySelector(`[data-${name}]`)]),
+        'name', 'about', 'tally', 'tally-sum', 'unseen'].map((name) => [name, panel.querySelector(`[data-${name}]`)]),
     );
     this.help = [...this.part.about.children];
     this.tally = new Tally(this.part.tally, this.part['tally-sum']);
@@ -96,6 +96,7 @@ export class WireView {
     this.#drew = now;
     this.#drawConnections();
     this.tally.draw(wire.counts);
+    write(part.unseen, unseen(wire.counts));
     if (this.#isHeld) this.#drawHeld();
     else this.#drawFields();
   }
@@ -371,6 +372,13 @@ function goTo(key, all, at) {
     default:
       return undefined;
   }
+}
+
+/** What is not in the counts. @param {import('./wire-counts.js').WireCounts} counts */
+function unseen({ unseen: lost, isLess }) {
+  if (!lost && !isLess) return '';
+  const how = [...(lost ? [`${bytes(lost)} that passed too fast for the server to show`] : []), ...(isLess ? ['what passed too fast for this page'] : [])];
+  return `Not counted: ${how.join(', and ')}.`;
 }
 
 /** A tab may have no storage: then nothing is remembered. @param {string} [value] */

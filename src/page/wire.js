@@ -4,6 +4,7 @@
 // into spans. wire-view.js shows it. It knows the four lanes only by name: these are the server's connections, anybody's.
 
 import { EventStreamParser } from './event-stream.js';
+import { bytes } from './format.js';
 import { Refused } from './topic.js';
 import { keepTrying } from './retry.js';
 import { WireCounts } from './wire-counts.js';
@@ -174,12 +175,18 @@ export class Wire {
 
   /** More passed than was taken from the server in time. */
   gap() {
+    this.counts.isLess = true;
     this.#missing('More passed than this page could take. Something is missing here.');
   }
 
-  /** @param {{ connection: number, transport?: string, time_ms: number, spans?: Span[], ended?: true }} passed */
-  passed({ connection: number, transport, time_ms: time, spans = [], ended }) {
+  /** @param {{ connection: number, transport?: string, time_ms: number, spans?: Span[], ended?: true, lost?: number }} passed */
+  passed({ connection: number, transport, time_ms: time, spans = [], ended, lost }) {
     this.changed = true;
+    if (lost) {
+      this.counts.unseen += lost;
+      this.#missing(`${bytes(lost)} passed at once that the server did not show. They are missing here.`);
+      return;
+    }
     const connection = this.#connectionOf(number, ended);
     if (!connection) return;
     if (ended) {

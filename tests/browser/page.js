@@ -5,6 +5,7 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
+import { checkWire } from './wire.js';
 
 const LANES = ['short-poll', 'long-poll', 'sse', 'websocket'];
 const OUT = new URL('out/', import.meta.url).pathname;
@@ -27,18 +28,26 @@ async function serve(listen = '127.0.0.1:0', ...options) {
 }
 
 /**
- * A door to the server that writes down what passes: for each connection what went up, and how much came down.
+ * A door to the server that writes down what passes: for each connection what went up, how much came down, and in which order.
  * @param {string} base the server's address
  */
 async function witness(base) {
   const { hostname, port } = new URL(base);
   const connections = [];
   const door = createServer((client) => {
-    const seen = { up: '', down: 0 };
+    const seen = { up: '', down: 0, order: [] };
     connections.push(seen);
     const server = connect(port, hostname);
-    client.on('data', (data) => { seen.up += data.toString('latin1'); server.write(data); });
-    server.on('data', (data) => { seen.down += data.length; client.write(data); });
+    client.on('data', (data) => {
+      seen.up += data.toString('latin1');
+      seen.order.push(data.toString('latin1'));
+      server.write(data);
+    });
+    server.on('data', (data) => {
+      seen.down += data.length;
+      seen.order.push(data.length);
+      client.write(data);
+    });
     for (const [one, other] of [[client, server], [server, client]]) {
       one.on('error', () => {});
       one.on('close', () => other.destroy());
@@ -224,12 +233,20 @@ try {
         ['button', `Cut ${lane}`], ['button', `Cut until lost ${lane}`],
         ['region', `Events received by ${lane}, newest first`],
       ]),
+      ['radio', 'Server-Sent Events'], ['button', 'Pause the bytes'], ['button', 'Clear the bytes and the counts'],
     ];
+    await fresh.locator('#wire [role=option]').first().waitFor();
+    // Of radio buttons Tab reaches the one that is chosen, of the bytes the field that was the last to be looked at.
     // By role and computed name, as a screen reader finds them; each gets a mark to be known by when it has the focus.
     for (const [index, [role, name]] of names.entries()) {
       await fresh.getByRole(role, { name, exact: true }).evaluate((control, mark) => { control.dataset.check = mark; }, index);
     }
-    equal(await fresh.locator('input, button').count(), names.filter(([role]) => role !== 'region').length, 'controls');
+    equal(await fresh.locator('input:not([type=radio]:not(:checked)), button').count(),
+      names.filter(([role]) => role !== 'region').length, 'controls');
+    for (const [mark, others] of [['summary', '#wire summary'], ['option', '#wire [role=option][tabindex="0"]']]) {
+      await fresh.locator(others).evaluate((control, mark) => { control.dataset.check = mark; }, mark);
+      names.push([mark, others]);
+    }
     const reached = new Set();
     for (let step = 0; step < names.length; step += 1) {
       await fresh.keyboard.press('Tab');
@@ -237,7 +254,7 @@ try {
       if (outline === 'none') throw new Error('the focus cannot be seen');
       reached.add(await fresh.evaluate(() => document.activeElement.dataset.check));
     }
-    equal(names.filter((_, index) => !reached.has(String(index))), [], 'not reached');
+    equal(names.filter(([role], index) => !reached.has(String(index)) && !reached.has(role)), [], 'not reached');
     await fresh.context().close();
   });
 
@@ -331,6 +348,8 @@ try {
     for (const lane of LANES) await fresh.locator(`#${lane}[data-is=reconnecting]`).waitFor();
     const second = await serve(new URL(first.base).host);
     for (const lane of LANES) await fresh.locator(`#${lane} li[data-kind=gap]`).waitFor();
+    await fresh.locator('#wire[data-is=open]').waitFor();
+    await fresh.locator('#wire .missing', { hasText: 'away' }).first().waitFor();
     await publish(fresh, 'after');
     for (const lane of LANES) await shows(fresh, lane, 'after');
     await fresh.context().close();
@@ -370,6 +389,8 @@ try {
     if (!told.extensions.startsWith('permessage-deflate')) throw new Error(`agreed: ${told.extensions}`);
   });
 
+  await checkWire({ check, equal, until, open, serve, witness, publish, shows, cut, browser, base, LANES, OUT });
+
   await check('nothing was logged as an error', async () => equal(page.errors, [], 'errors'));
   await page.context().close();
 
@@ -403,7 +424,7 @@ try {
     await at(29.2);
     await picture.evaluate(() => document.activeElement.blur());
     await picture.mouse.move(0, 0);
-    const height = await picture.locator('.notes').evaluate((notes) => notes.getBoundingClientRect().top + scrollY);
+    const height = await picture.locator('#wire').evaluate((wire) => wire.getBoundingClientRect().top + scrollY);
     await picture.screenshot({ path: `${OUT}readme.png`, fullPage: true, clip: { x: 0, y: 0, width: 1280, height } });
     for (const colorScheme of ['light', 'dark']) {
       await picture.emulateMedia({ colorScheme });
@@ -415,7 +436,10 @@ try {
     }
     await picture.context().close();
   });
-  if (flags.includes('--update')) copyFileSync(`${OUT}readme.png`, new URL('../../docs/page.png', import.meta.url));
+  if (flags.includes('--update')) {
+    copyFileSync(`${OUT}readme.png`, new URL('../../docs/page.png', import.meta.url));
+    copyFileSync(`${OUT}wire.png`, new URL('../../docs/wire-page.png', import.meta.url));
+  }
 } finally {
   await browser.close();
   await server.end();
