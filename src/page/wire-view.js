@@ -190,7 +190,7 @@ export class WireView {
   #drawHeld() {
     const waiting = this.#kept.came - this.#came;
     const why = this.#paused ? 'Paused' : 'Held while you look at a field';
-    write(this.part.held, waiting > 0 ? `${why}; ${count(waiting)} newer passages wait.` : `${why}.`);
+    write(this.part.held, waiting > 0 ? `${why}; ${waiting === 1 ? 'one newer passage waits' : `${count(waiting)} newer passages wait`}.` : `${why}.`);
   }
 
   #drawFields() {
