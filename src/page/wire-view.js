@@ -152,6 +152,7 @@ export class WireView {
     label.querySelector('input').checked = true;
     this.part.fields.setAttribute('aria-label', `The bytes: ${label.querySelector('.title').textContent}, oldest first`);
     this.#drawFields();
+    this.part.fields.scrollTop = this.part.fields.scrollHeight;
   }
 
   get #kept() {

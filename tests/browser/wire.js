@@ -379,7 +379,7 @@ export async function checkWire({ check, equal, until, open, serve, witness, pub
 
   await check('the wire: screenshots', async () => {
     const quiet = await serve();
-    const picture = await open('demo', { deviceScaleFactor: 2 }, quiet.base);
+    const picture = await open('demo', { deviceScaleFactor: 2, viewport: { width: 1280, height: 2200 } }, quiet.base);
     await publish(picture, 'hello, four ways');
     await everywhere('hello, four ways', picture);
     await picture.fill('#send-data', 'said over the socket');
@@ -390,17 +390,16 @@ export async function checkWire({ check, equal, until, open, serve, witness, pub
     await picture.mouse.move(0, 0);
     const box = await picture.locator('#wire').evaluate((wire) => {
       const { top, height } = wire.getBoundingClientRect();
-      return { x: 0, y: top + scrollY, width: innerWidth, height };
+      return { x: 0, y: top, width: innerWidth, height };
     });
-    await picture.screenshot({ path: `${OUT}wire.png`, fullPage: true, clip: box });
+    await picture.screenshot({ path: `${OUT}wire.png`, clip: box });
     for (const colorScheme of ['light', 'dark']) {
       await picture.emulateMedia({ colorScheme });
       for (const width of [1280, 390]) {
-        await picture.setViewportSize({ width, height: 900 });
+        await picture.setViewportSize({ width, height: 2200 });
         await picture.locator('#wire [aria-selected=true]').scrollIntoViewIfNeeded();
         await picture.locator('#wire').screenshot({ path: `${OUT}wire-${colorScheme}-${width}.png` });
       }
-      await picture.setViewportSize({ width: 1280, height: 900 });
     }
     await picture.context().close();
     await quiet.end();
