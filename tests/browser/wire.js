@@ -232,10 +232,14 @@ export async function checkWire({ check, equal, until, open, serve, witness, pub
 
   await check('the wire: a single connection is shown alone, and one that has ended is said to be', async () => {
     await fetch(`${base}/topics/wire`, { method: 'POST', body: 'by itself', headers: { Connection: 'close' } });
-    const newest = page.locator('#wire [data-connections] label', { hasText: 'Publishing' }).first();
-    await page.locator('#wire [data-connections] label[data-is=ended]', { hasText: 'Publishing' }).first().waitFor();
-    equal(/, ended$/.test(await newest.locator('.sub').textContent()), true, 'what is said of it');
-    await newest.locator('input').check();
+    await choose(page, NAMES.publish);
+    await told('message-body: by itself.');
+    const group = await page.locator('#wire .passage', { has: page.locator('[role=option][aria-label^="message-body: by itself."]') }).getAttribute('aria-label');
+    const name = /connection \d+/.exec(group)[0].replace('c', 'C');
+    const entry = page.locator('#wire [data-connections] label', { has: page.getByText(name, { exact: true }) });
+    await entry.and(page.locator('[data-is=ended]')).waitFor();
+    equal(/^Publishing, .*, ended$/.test(await entry.locator('.sub').textContent()), true, 'what is said of it');
+    await entry.locator('input').check();
     await told('message-body: by itself.');
     const heads = await page.locator('#wire .passage').evaluateAll((groups) => groups.map((group) => group.getAttribute('aria-label').split(',')[1]));
     equal(new Set(heads).size, 1, 'connections');
