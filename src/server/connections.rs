@@ -94,6 +94,8 @@ impl<S: ByteStream> Connections<S> {
                 watch.hand_out(|json| cx.service.show_wire(json, now));
             }
         }
+        // What is shown pushes out what was, and whoever stands in that is told before anything else is written to it.
+        self.end_too_slow();
     }
 
     /// The poll has told of one.

@@ -261,3 +261,41 @@ fn the_command_shows_it_on_standard_error_and_records_it_for_explain() {
         assert!(!run(arguments).status.success(), "{arguments:?}");
     }
 }
+
+/// Whether the bytes are whole chunks, up to the last one (RFC 9112 §7.1).
+fn are_whole_chunks(mut rest: &[u8]) -> bool {
+    loop {
+        let Some(line) = rest.windows(2).position(|end| end == b"\r\n") else { return false };
+        let size = str::from_utf8(&rest[..line]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
+        let Some(size) = size.filter(|size| rest.len() >= line + size + 4) else { return false };
+        if &rest[line + 2 + size..line + 4 + size] != b"\r\n" {
+            return false;
+        }
+        rest = &rest[line + 4 + size..];
+        if size == 0 {
+            return rest.is_empty();
+        }
+    }
+}
+
+#[test]
+fn a_viewer_that_reads_too_slowly_is_ended_between_two_events() {
+    let server = Server::start();
+    let mut viewer = server.begin(&Request::get("/wire").host("localhost"));
+    let head = viewer.read_until(|seen| seen.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4));
+    assert!(head.is_some_and(|head| head.starts_with(b"HTTP/1.1 200 OK\r\n")));
+    let mut socket = server.web_socket(&Request::handshake("/echo"));
+    let mut seen = Vec::new();
+    // Tens of megabytes in the view, of which four are kept and the kernel takes a few. It is read all the time, and too slowly.
+    while server.metric("barewire_followers_too_slow_total") == 0 {
+        for _ in 0..100 {
+            socket.connection().send(masked_frame(true, Opcode::Text, b"x"));
+        }
+        for _ in 0..100 {
+            assert_eq!(socket.text(), "x");
+            seen.extend(viewer.take(300).expect("it goes on"));
+        }
+    }
+    seen.extend(viewer.take_rest());
+    assert!(are_whole_chunks(&seen), "the stream is torn");
+}
