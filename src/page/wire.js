@@ -10,7 +10,7 @@ import { keepTrying } from './retry.js';
 import { WireCounts } from './wire-counts.js';
 
 /** Spans kept for a lane, and for a connection. */
-export const SPANS = 300;
+export const SPANS = 500;
 /** Connections kept in the list. */
 const CONNECTIONS = 40;
 /** Bytes kept of a span, and characters of a note. */

@@ -77,10 +77,23 @@ export async function checkWire({ check, equal, until, open, serve, witness, pub
     await from.focus('#data');
   };
 
+  /** A poll's answer has the event. */
+  const polled = async (lane) => {
+    await choose(page, NAMES[lane]);
+    await told('message-body: {"events":[{"id":');
+    const all = await fields(page);
+    const at = all.findLastIndex(({ label }) => /^message-body: \{"events":\[\{.*"data":"seen on the wire"\}\],"next":"[^"]*"\}\. /.test(label));
+    const status = all.slice(0, at).findLast(({ label }) => label.startsWith('status-code: '));
+    equal([all[at].side, status.label.startsWith('status-code: 200.')], ['server', true], lane);
+  };
+
   await check('the wire: one publish, and in each lane the bytes of that event are named', async () => {
     await page.locator('#wire[data-is=open]').waitFor();
+    // The lane of short polls keeps some of them only: the one that is looked for has to be among these when its turn comes.
+    await page.locator('#interval').fill('5000');
     await publish(page, 'seen on the wire');
     await everywhere('seen on the wire');
+    await polled('short-poll');
 
     await choose(page, NAMES.sse);
     await told('field value: seen on the wire.');
@@ -100,14 +113,7 @@ export async function checkWire({ check, equal, until, open, serve, witness, pub
       ['FIN, RSV1-3, opcode: FIN, text', `MASK, Payload len: ${payload.length}`], 'the frame');
     equal(all.slice(at - 2, at + 1).map(({ side }) => side), ['server', 'server', 'server'], 'who sent it');
 
-    for (const lane of ['long-poll', 'short-poll']) {
-      await choose(page, NAMES[lane]);
-      await told('message-body: {"events":[{"id":');
-      all = await fields(page);
-      at = all.findLastIndex(({ label }) => /^message-body: \{"events":\[\{.*"data":"seen on the wire"\}\],"next":"[^"]*"\}\. /.test(label));
-      const status = all.slice(0, at).findLast(({ label }) => label.startsWith('status-code: '));
-      equal([all[at].side, status.label.startsWith('status-code: 200.')], ['server', true], lane);
-    }
+    await polled('long-poll');
 
     await choose(page, NAMES.publish);
     await told('message-body: seen on the wire.');
@@ -219,7 +225,7 @@ export async function checkWire({ check, equal, until, open, serve, witness, pub
     await fetch(`${base}/topics/wire`, { method: 'POST', body: lines, headers: { 'Content-Type': 'application/x-ndjson' } });
     await told('field value: line 399.');
     const shown = await page.locator('#wire [role=option]').count();
-    if (shown > 300) throw new Error(`${shown} fields are shown`);
+    if (shown > 500) throw new Error(`${shown} fields are shown`);
     await page.locator('#wire [data-held]', { hasText: /older ones are no longer here/ }).waitFor();
     await page.locator('#wire [data-clear]').click();
     await until(page, () => document.querySelectorAll('#wire [role=option]').length === 0);
