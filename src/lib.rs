@@ -39,7 +39,7 @@
 //! ```
 //!
 //! Beside them stand [`client`], the other end of all four transports, and [`wire`], the view that names each byte of a conversation: on
-//! `protocol`, and nothing else.
+//! `protocol`, and nothing else. `load`, of the command's own tools, is many clients at once, and what they cost.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -47,6 +47,8 @@
 pub mod cli;
 pub mod client;
 pub mod hub;
+#[cfg(feature = "cli")]
+pub mod load;
 pub mod page;
 pub mod protocol;
 pub mod server;

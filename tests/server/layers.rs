@@ -1,4 +1,4 @@
-//! The layers' direction: `cli -> server -> transport -> {protocol, hub}`; beside them `client -> protocol`,
+//! The layers' direction: `cli -> server -> transport -> {protocol, hub}`; beside them `load -> client -> protocol`,
 //! `wire -> protocol`, and the page, which knows nobody. Whoever breaks it finds here which line does.
 
 use std::collections::HashMap;
@@ -6,15 +6,16 @@ use std::fs;
 use std::path::Path;
 
 /// What each layer may name of the others; itself it may always.
-const MAY_NAME: [(&str, &[&str]); 8] = [
+const MAY_NAME: [(&str, &[&str]); 9] = [
     ("page", &[]),
     ("protocol", &[]),
     ("hub", &[]),
     ("wire", &["protocol"]),
     ("client", &["protocol"]),
+    ("load", &["client", "protocol"]),
     ("transport", &["protocol", "hub", "page"]),
     ("server", &["transport", "protocol", "hub", "page", "wire"]),
-    ("cli", &["server", "transport", "protocol", "hub", "page", "wire", "client"]),
+    ("cli", &["server", "transport", "protocol", "hub", "page", "wire", "client", "load"]),
 ];
 
 /// The source without its comments, line by line as it was.
