@@ -1,9 +1,11 @@
 //! The command: from arguments to a running server, a client, an explanation, or a tap.
 
+mod compare;
 mod explain;
 mod follow;
 mod listen;
 mod options;
+mod own_server;
 mod publish;
 mod serve;
 mod tap;
@@ -18,12 +20,14 @@ barewire: real-time from the bare socket up
 Usage: barewire [serve] [OPTION]...
        barewire follow [OPTION]... URL
        barewire publish [OPTION]... URL [DATA]...
+       barewire compare [OPTION]...
        barewire explain [OPTION]... [FILE]
        barewire tap --to HOST:PORT [OPTION]...
 
   serve    one topic over short polling, long polling, Server-Sent Events and WebSockets
   follow   follows a topic over any of these; see barewire follow --help
   publish  publishes to a topic; see barewire publish --help
+  compare  what each transport costs, measured; see barewire compare --help
   explain  what each byte is that a client or a server has sent; see barewire explain --help
   tap      the same of what passes between any client and any server; see barewire tap --help
 
@@ -48,6 +52,10 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some("publish") => {
             arguments.next();
             publish::main(arguments)
+        }
+        Some("compare") => {
+            arguments.next();
+            compare::main(arguments)
         }
         Some("explain") => {
             arguments.next();

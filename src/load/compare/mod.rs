@@ -9,10 +9,31 @@
 //!   └───▶ arithmetic (Plan alone) ────▶ Figures, predicted ─┘
 //! ```
 //!
-//! Read in this order: `plan`, `outcome`, `arithmetic`.
+//! Read in this order:
+//!
+//! 1. `plan` and `outcome` — what is asked for, and what it comes to.
+//! 2. `arithmetic` — what each transport has to cost.
+//! 3. `leg` — one leg, from the first connection to the last arrival; `crowd` and `feed` — who follows, and who publishes.
+//! 4. `seen` — which events have reached a client.
+//! 5. `figures`, `table`, `json`, `csv` — how it is told.
 
+mod arithmetic;
+mod crowd;
+mod csv;
+mod feed;
+mod figures;
+mod json;
+mod leg;
 mod outcome;
 mod plan;
+mod seen;
+mod table;
 
+pub use arithmetic::Arithmetic;
+pub use csv::csv;
+pub use json::json;
+pub use leg::{CompareError, Progress, measure};
 pub use outcome::{Bytes, Comparison, DelayFigures, Figures, Leg, ServerFigures, difference};
 pub use plan::Plan;
+pub use seen::MIN_SIZE;
+pub use table::table;

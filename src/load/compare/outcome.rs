@@ -109,6 +109,11 @@ impl Figures {
 }
 
 impl Bytes {
+    /// So many times as many.
+    pub fn times(self, factor: f64) -> Self {
+        Self { headers: self.headers * factor, payload: self.payload * factor }
+    }
+
     /// All of them.
     pub fn total(&self) -> f64 {
         self.headers + self.payload

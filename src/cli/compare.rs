@@ -1,0 +1,120 @@
+//! `barewire compare`: what each transport costs, measured.
+
+mod ask;
+mod progress;
+
+use std::hash::{BuildHasher, RandomState};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use std::ffi::OsString;
+
+use signal_hook::consts::SIGINT;
+use signal_hook::flag;
+
+use super::follow::{REFUSED, resource};
+use super::own_server::OwnServer;
+use crate::client::follow::Resource;
+use crate::load::Process;
+use crate::load::compare::{self, Comparison};
+use ask::{Asked, Form};
+use progress::ProgressBar;
+
+pub use ask::HELP;
+
+/// The status of a program that a Ctrl-C has ended, as shells have it: 128 and the signal's number.
+const INTERRUPTED: u8 = 130;
+
+/// Descriptors that are no client's.
+const RESERVE: u64 = 50;
+
+/// Compares, and writes what it came to.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let asked = match ask::parse(arguments) {
+        Ok(Some(asked)) => asked,
+        Ok(None) => return super::say(HELP),
+        Err(what) => {
+            eprintln!("barewire: {what}\nTry barewire compare --help.");
+            return ExitCode::from(super::MISTAKE);
+        }
+    };
+    match run(&asked) {
+        Ok(comparison) => tell(&asked, &comparison),
+        Err(what) => {
+            eprintln!("barewire: {what}");
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+/// Whom the clients of one leg meet.
+struct Target {
+    resource: Resource,
+    server: Option<Process>,
+    /// It serves until this is dropped.
+    _own: Option<OwnServer>,
+}
+
+impl Target {
+    /// A topic that nobody else uses, on the server that was asked for, or else on a fresh one: so no leg's memory is another's.
+    fn new(asked: &Asked, leg: usize, run: u64) -> Result<Self, String> {
+        let own = match &asked.url {
+            Some(_) => None,
+            None => Some(OwnServer::start().map_err(|error| format!("no server of its own: {error}"))?),
+        };
+        let origin = asked.url.as_deref().or(own.as_ref().map(OwnServer::origin)).unwrap_or_default();
+        let url = format!("{}/topics/compare-{run:08x}-{leg}", origin.trim_end_matches('/'));
+        let resource = resource(&url, asked.token.as_deref(), &asked.fields)?;
+        let server = asked.server.or(own.as_ref().map(OwnServer::process));
+        Ok(Self { resource, server, _own: own })
+    }
+}
+
+fn run(asked: &Asked) -> Result<Comparison, String> {
+    let plan = &asked.plan;
+    let needed = plan.clients as u64 + RESERVE;
+    let files = rlimit::increase_nofile_limit(needed).map_err(|error| error.to_string())?;
+    if files < needed {
+        return Err(format!("{} clients need {needed} open files, and {files} are allowed", plan.clients));
+    }
+    let interrupted = Arc::new(AtomicBool::new(false));
+    // The first says that it is enough; the second ends at once.
+    flag::register_conditional_shutdown(SIGINT, INTERRUPTED.into(), Arc::clone(&interrupted))
+        .and_then(|_| flag::register(SIGINT, Arc::clone(&interrupted)))
+        .map_err(|error| error.to_string())?;
+
+    let mut bar = ProgressBar::new(plan, asked.is_quiet);
+    let mut comparison = Comparison { plan: plan.clone(), legs: Vec::new(), is_interrupted: false };
+    let run = RandomState::new().hash_one("run") & 0xffff_ffff;
+    for (number, (via, interval)) in plan.legs().enumerate() {
+        let target = Target::new(asked, number, run)?;
+        let measured =
+            compare::measure(plan, via, interval, &target.resource, target.server, &mut |progress| {
+                bar.show(number, via, progress);
+                !interrupted.load(Ordering::Relaxed)
+            });
+        comparison.legs.extend(measured.map_err(|error| format!("{via}: {error}"))?);
+        if interrupted.load(Ordering::Relaxed) {
+            comparison.is_interrupted = true;
+            break;
+        }
+    }
+    bar.clear();
+    Ok(comparison)
+}
+
+fn tell(asked: &Asked, comparison: &Comparison) -> ExitCode {
+    let told = super::say(&match asked.form {
+        Form::Table => compare::table(comparison),
+        Form::Json => compare::json(comparison),
+        Form::Csv => compare::csv(comparison),
+    });
+    let faulty = comparison.legs.iter().filter(|leg| leg.lost + leg.doubled > 0);
+    let faulty: Vec<_> = faulty.map(|leg| leg.via.to_string()).collect();
+    if !faulty.is_empty() {
+        eprintln!("barewire: events were lost or doubled: {}", faulty.join(", "));
+        return ExitCode::from(REFUSED);
+    }
+    if comparison.is_interrupted { ExitCode::from(INTERRUPTED) } else { told }
+}

@@ -1,0 +1,235 @@
+//! What the arguments of `barewire compare` ask for.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli::follow::{bearer_token, field, text, utf8};
+use crate::client::follow::Via;
+use crate::load::Process;
+use crate::load::compare::{MIN_SIZE, Plan};
+
+/// The help of the subcommand.
+pub const HELP: &str = "\
+Usage: barewire compare [OPTION]...
+
+Clients follow a topic over each transport in turn, with real sockets, while the same events are published to it. Says what
+each has cost, beside what arithmetic says: requests, answers without an event, bytes, the delay from publishing to arrival,
+CPU and memory of the server. Each transport meets a server of its own, started for it, unless --url names another.
+
+  --clients N            clients of each transport [100]
+  --interval TIME,…      from one short poll to the next: 3s, 500ms, 1m; for each of several short polling is measured [3s]
+  --events-per-minute N  how many are published in a minute, evenly [6]
+  --size BYTES           data in each event, from 8 to 65536 [200]
+  --duration TIME        for which each is measured [60s]
+  --transports NAME,…    short-poll, long-poll, sse, websocket [all]
+  --wait SECONDS         for which a long poll asks to be held, from 1 to 60 [30]
+  --url URL              another barewire, as http://127.0.0.1:8080, in place of one of its own
+  --server-pid PID       the process of that, if it is on this machine: its CPU time and memory are measured
+  --token TOKEN          the bearer token to send
+  --header 'N: V'        another field to send; may be given again
+  --format FORM          table, json or csv [table]
+  --report FILE          the same with plots, in one HTML file
+  --quiet                no progress on standard error
+  --help                 this
+
+The result is written on standard output. Ctrl-C ends the measurement, and what was measured so far is written; a second one
+ends at once.
+
+Exit status: 0 all is measured; 1 the server refuses, or can't be reached, or events were lost or came twice; 2 a mistake in
+the arguments; 130 a Ctrl-C has ended it.
+";
+
+/// How the result is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Table,
+    Json,
+    Csv,
+}
+
+/// What the arguments ask for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub plan: Plan,
+    pub url: Option<String>,
+    pub server: Option<Process>,
+    pub token: Option<String>,
+    pub fields: Vec<(String, String)>,
+    pub form: Form,
+    pub report: Option<PathBuf>,
+    pub is_quiet: bool,
+}
+
+/// Reads the arguments; `None` if the help is asked for.
+pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Asked>, String> {
+    use lexopt::prelude::*;
+
+    let mut asked = Asked {
+        plan: Plan::default(),
+        url: None,
+        server: None,
+        token: None,
+        fields: Vec::new(),
+        form: Form::Table,
+        report: None,
+        is_quiet: false,
+    };
+    let mut parser = lexopt::Parser::from_args(arguments);
+    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+        let name = match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Long("quiet") => {
+                asked.is_quiet = true;
+                continue;
+            }
+            Long("report") => {
+                asked.report = Some(parser.value().map_err(|error| error.to_string())?.into());
+                continue;
+            }
+            Long(name) => name.to_owned(),
+            Value(value) => {
+                return Err(format!("{:?}: a server is named with --url", utf8(value, "argument")?));
+            }
+            argument => return Err(argument.unexpected().to_string()),
+        };
+        let option = format!("--{name}");
+        if !TAKES_A_VALUE.contains(&&*name) {
+            return Err(format!("there is no option {option} of barewire compare"));
+        }
+        let value = text(&mut parser, &option)?;
+        set(&mut asked, &name, &value).map_err(|what| format!("{option}: {what}"))?;
+    }
+    if asked.server.is_some() && asked.url.is_none() {
+        return Err("--server-pid is for the server that --url names".into());
+    }
+    Ok(Some(asked))
+}
+
+const TAKES_A_VALUE: [&str; 12] = [
+    "clients",
+    "interval",
+    "events-per-minute",
+    "size",
+    "duration",
+    "transports",
+    "wait",
+    "url",
+    "server-pid",
+    "token",
+    "header",
+    "format",
+];
+
+fn set(asked: &mut Asked, name: &str, value: &str) -> Result<(), String> {
+    let plan = &mut asked.plan;
+    match name {
+        "clients" => plan.clients = whole(value, 1, 1_000_000)?,
+        "interval" => plan.intervals = list(value, |one| time(one, 0.01))?,
+        "events-per-minute" => {
+            let number = value.parse().ok().filter(|number| (0.0..=600_000.0).contains(number));
+            plan.events_per_minute =
+                number.ok_or_else(|| format!("{value:?} is no number from 0 to 600000"))?;
+        }
+        "size" => plan.size = whole(value, MIN_SIZE, 65_536)?,
+        "duration" => plan.duration = time(value, 0.1)?,
+        "transports" => plan.transports = list(value, transport)?,
+        "wait" => plan.wait = whole(value, 1, 60)? as u16, // at most 60
+        "url" => asked.url = Some(value.to_owned()),
+        "server-pid" => asked.server = Some(Process::new(whole(value, 1, u32::MAX as usize)? as u32)),
+        "token" => asked.token = Some(bearer_token(value)?),
+        "header" => asked.fields.push(field(value)?),
+        _ => {
+            asked.form = match value {
+                "table" => Form::Table,
+                "json" => Form::Json,
+                "csv" => Form::Csv,
+                _ => return Err(format!("{value:?} is none of table, json, csv")),
+            };
+        }
+    }
+    Ok(())
+}
+
+fn whole(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("{text:?} is no whole number from {least} to {most}"))
+}
+
+fn list<T: PartialEq>(text: &str, item: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    let items: Vec<T> = text.split(',').map(|one| item(one.trim())).collect::<Result<_, _>>()?;
+    let is_doubled = items.iter().enumerate().any(|(index, one)| items[..index].contains(one));
+    if is_doubled { Err(format!("{text:?} names one twice")) } else { Ok(items) }
+}
+
+fn transport(name: &str) -> Result<Via, String> {
+    Via::named(name).ok_or_else(|| format!("{name:?} is none of short-poll, long-poll, sse, websocket"))
+}
+
+/// A time with its unit, ms, s or m; without one it is in seconds. At most a day.
+fn time(text: &str, least: f64) -> Result<Duration, String> {
+    let unit = text.find(|character: char| character.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let factor = match unit {
+        "ms" => Some(0.001),
+        "s" | "" => Some(1.0),
+        "m" => Some(60.0),
+        _ => None,
+    };
+    let seconds = number.parse().ok().zip(factor).map(|(number, factor): (f64, f64)| number * factor);
+    let seconds = seconds.filter(|seconds| (least..=86_400.0).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("{text:?} is no time from {least} s to a day, as 3s, 500ms or 1m"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(arguments: &[&str]) -> Result<Option<Asked>, String> {
+        parse(arguments.iter().map(Into::into))
+    }
+
+    #[test]
+    fn the_course_is_the_default_and_can_be_written_out() {
+        let plan = asked(&[]).expect("right").expect("not the help").plan;
+        assert_eq!(plan, Plan::default());
+        let long = "--clients 100 --interval 3s --events-per-minute 6 --size 200 --duration 60s \
+                    --transports short-poll,long-poll,sse,websocket --wait 30";
+        let long: Vec<_> = long.split_whitespace().collect();
+        assert_eq!(asked(&long).expect("right").expect("not the help").plan, plan);
+    }
+
+    #[test]
+    fn times_have_units_and_intervals_are_a_list() {
+        let arguments = ["--interval", "500ms, 3,1.5s,2m", "--duration=1m", "--transports", "sse"];
+        let plan = asked(&arguments).expect("right").expect("not the help").plan;
+        let milliseconds: Vec<_> = plan.intervals.iter().map(Duration::as_millis).collect();
+        assert_eq!(milliseconds, [500, 3000, 1500, 120_000]);
+        assert_eq!((plan.duration.as_secs(), plan.transports), (60, vec![Via::EventStream]));
+    }
+
+    #[test]
+    fn mistakes_say_what_is_wrong() {
+        for (arguments, what) in [
+            (&["--clients", "0"][..], "--clients: \"0\" is no whole number from 1"),
+            (&["--interval", "3h"], "--interval: \"3h\" is no time from 0.01 s to a day"),
+            (&["--interval", "NaN"], "--interval: \"NaN\" is no time"),
+            (&["--interval", "3s,3s"], "names one twice"),
+            (&["--interval", ""], "--interval: \"\" is no time"),
+            (&["--events-per-minute", "-1"], "--events-per-minute: \"-1\" is no number"),
+            (&["--size", "7"], "--size: \"7\" is no whole number from 8"),
+            (&["--transports", "carrier-pigeon"], "\"carrier-pigeon\" is none of"),
+            (&["--wait", "61"], "--wait: \"61\" is no whole number from 1 to 60"),
+            (&["--format", "xml"], "--format: \"xml\" is none of"),
+            (&["--server-pid", "1"], "--server-pid is for the server that --url names"),
+            (&["--nonsense", "1"], "there is no option --nonsense"),
+            (&["http://127.0.0.1"], "a server is named with --url"),
+            (&["--clients"], "--clients"),
+        ] {
+            let error = asked(arguments).expect_err("a mistake");
+            assert!(error.contains(what), "{arguments:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What each transport has to cost, by arithmetic alone.
+//!
+//! With `n` clients, `T` seconds from one short poll to the next, `λ` events a minute, `P = 60 / λ` seconds from one event to the next, and
+//! `W` seconds for which a long poll is held:
+//!
+//! | | short poll | long poll | event stream, WebSocket |
+//! | --- | --- | --- | --- |
+//! | requests a minute | `n · 60 / T` | `n · λ · ⌈P / W⌉` | 0, once they are connected |
+//! | of these empty | `n · (60 / T − min(λ, 60 / T))` | `n · λ · (⌈P / W⌉ − 1)` | 0 |
+//! | delay, on average | `T / 2` | 0 | 0 |
+//! | delay, part `q` of them | `q · T` | 0 | 0 |
+//!
+//! In a short poll's beat of `T` an event comes at any moment with the same chance, and waits for the rest of the beat. What the network and
+//! the two programs take is not in it: that is the difference to what is measured.
+//!
+//! The bytes are those of the requests that [`Follower`] writes, and of the answers in `docs/interface.md`.
+
+use std::time::Duration;
+
+use super::{Bytes, DelayFigures, Figures, Plan, seen};
+use crate::client::follow::{Follower, Resource, Room, Since, Via};
+use crate::protocol::json;
+
+/// The head of a poll's answer; in place of `ID` and `LENGTH` stand the cursor and the content's length.
+const POLL_HEAD: &str = "HTTP/1.1 200 OK\r\nDate: Tue, 24 Nov 2026 12:00:00 GMT\r\nVary: Accept, Prefer, Last-Event-ID, Origin\r\n\
+    Cache-Control: private, no-cache\r\nETag: W/\"ID\"\r\nContent-Type: application/json\r\nContent-Length: LENGTH\r\n\r\n";
+
+/// The silence, in seconds, after which barewire sends a comment in an event stream, if it is not told otherwise.
+const HEARTBEAT: f64 = 15.0;
+/// That comment's content, and what a chunk is more than its content: its size, and two line ends.
+const COMMENT: f64 = 3.0;
+const CHUNK: f64 = 5.0;
+/// The silence, in seconds, after which barewire sends a ping to a WebSocket, if it is not told otherwise.
+const PING: f64 = 20.0;
+/// A ping without payload, and the pong to it, which is masked (RFC 6455 §5.2).
+const PING_BYTES: f64 = 2.0;
+const PONG_BYTES: f64 = 6.0;
+/// How long, in seconds, barewire keeps a connection without a request, if it is not told otherwise.
+const IDLE: f64 = 75.0;
+
+/// Arithmetic for the clients of one resource: how long its name is makes requests longer or shorter.
+#[derive(Clone, Debug)]
+pub struct Arithmetic {
+    resource: Resource,
+}
+
+impl Arithmetic {
+    /// For the clients of this.
+    pub fn new(resource: &Resource) -> Self {
+        Self { resource: resource.clone() }
+    }
+
+    /// What a leg has to come to. The bytes are those of [`Plan::duration`].
+    pub fn predict(&self, plan: &Plan, via: Via, interval: Option<Duration>) -> Figures {
+        let clients = plan.clients as f64;
+        let minutes = plan.duration.as_secs_f64() / 60.0;
+        let events = plan.events_per_minute;
+        let sizes = Sizes::of(self.resource.clone(), plan, via);
+        let one = match via {
+            Via::ShortPoll => {
+                // Nothing asks more often than this clock can tell.
+                let beat = interval.unwrap_or(self.resource.interval).as_secs_f64().max(1e-3);
+                let requests = 60.0 / beat;
+                let polls = One { requests, empty: requests - events.min(requests), ..One::default() };
+                let connections = if beat > IDLE { 1.0 + minutes * requests } else { 1.0 };
+                One { connections, delay: uniform(beat), ..sizes.polls(polls, events) }
+            }
+            Via::LongPoll => {
+                let empty = in_vain(events, f64::from(plan.wait.max(1)));
+                sizes.polls(One { requests: events + empty, empty, ..One::default() }, events)
+            }
+            Via::EventStream => {
+                let comments = in_vain(events, HEARTBEAT);
+                One {
+                    down: Bytes {
+                        headers: events * sizes.event_headers + comments * CHUNK,
+                        payload: events * sizes.event + comments * COMMENT,
+                    },
+                    ..One::default()
+                }
+            }
+            Via::WebSocket => {
+                let pings = in_vain(events, PING);
+                One {
+                    up: Bytes { headers: pings * PONG_BYTES, payload: 0.0 },
+                    down: Bytes {
+                        headers: events * sizes.event_headers + pings * PING_BYTES,
+                        payload: events * sizes.event,
+                    },
+                    ..One::default()
+                }
+            }
+        };
+        Figures {
+            requests_per_minute: clients * one.requests,
+            empty_per_minute: clients * one.empty,
+            connections: clients * one.connections,
+            up: one.up.times(clients * minutes),
+            down: one.down.times(clients * minutes),
+            delay: one.delay,
+        }
+    }
+}
+
+/// How often in a minute so many seconds pass without an event, each time counted anew.
+fn in_vain(events_per_minute: f64, seconds: f64) -> f64 {
+    if events_per_minute > 0.0 {
+        events_per_minute * ((60.0 / events_per_minute / seconds).ceil() - 1.0)
+    } else {
+        60.0 / seconds
+    }
+}
+
+/// The quantiles of what is anything from 0 to so many seconds with the same chance.
+fn uniform(seconds: f64) -> DelayFigures {
+    let most = seconds * 1000.0;
+    DelayFigures { mean: most / 2.0, p50: most * 0.5, p95: most * 0.95, p99: most * 0.99, max: most }
+}
+
+/// One client: in a minute, but for its connections.
+#[derive(Clone, Copy, Debug)]
+struct One {
+    requests: f64,
+    empty: f64,
+    connections: f64,
+    up: Bytes,
+    down: Bytes,
+    delay: DelayFigures,
+}
+
+impl Default for One {
+    fn default() -> Self {
+        let (up, down, delay) = Default::default();
+        Self { requests: 0.0, empty: 0.0, connections: 1.0, up, down, delay }
+    }
+}
+
+/// How long requests, answers and events are, in bytes.
+struct Sizes {
+    request: f64,
+    answer_head: f64,
+    /// The content of a poll's answer without an event.
+    empty: f64,
+    /// An event in the transport's encoding, and what stands around it in the transport's framing.
+    event: f64,
+    event_headers: f64,
+}
+
+impl Sizes {
+    fn of(mut resource: Resource, plan: &Plan, via: Via) -> Self {
+        resource.wait = plan.wait;
+        // Ids grow by a digit now and then: the last one counts for all.
+        let count = (plan.events_per_minute * plan.duration.as_secs_f64() / 60.0).max(1.0) as u64;
+        let id = format!("00000000-{count}");
+        let mut request = Vec::new();
+        let mut room = Room::new(|| Ok([0; 16]));
+        // What can't be written is never sent either, and the run says so.
+        let _ = Follower::new(via, Since::Id(id.clone())).ask(&resource, &mut room, &mut request);
+
+        let data = seen::data(0, plan.size);
+        let mut item = format!("{{\"id\":\"{id}\",\"event\":\"message\",\"data\":").into_bytes();
+        json::write_string(&data, &mut item);
+        item.push(b'}');
+        let empty = format!("{{\"events\":[],\"next\":\"{id}\"}}").len();
+        let block = format!("id: {id}\ndata: {data}\n\n").len();
+        let (event, event_headers) = match via {
+            Via::ShortPoll | Via::LongPoll => (item.len(), 0),
+            // The size in hexadecimal digits, and two line ends (RFC 9112 §7.1).
+            Via::EventStream => (block, format!("{block:x}").len() + 4),
+            // RFC 6455 §5.2.
+            Via::WebSocket => (
+                item.len(),
+                if item.len() < 126 {
+                    2
+                } else if item.len() < 65_536 {
+                    4
+                } else {
+                    10
+                },
+            ),
+        };
+        let length = match via {
+            Via::ShortPoll => empty,
+            _ => empty + event,
+        };
+        let answer_head = POLL_HEAD.replace("ID", &id).replace("LENGTH", &length.to_string()).len();
+        let [request, answer_head, empty, event, event_headers] =
+            [request.len(), answer_head, empty, event, event_headers].map(|length| length as f64);
+        Self { request, answer_head, empty, event, event_headers }
+    }
+
+    /// The bytes of so many polls, with so many events among their answers.
+    fn polls(&self, one: One, events: f64) -> One {
+        let headers = one.requests * self.answer_head;
+        One {
+            up: Bytes { headers: one.requests * self.request, payload: 0.0 },
+            down: Bytes { headers, payload: one.requests * self.empty + events * self.event },
+            ..one
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn predict(plan: &Plan, via: Via, seconds: u64) -> Figures {
+        let resource = Resource::new("http://127.0.0.1:8080/topics/demo", None, &[]).expect("a URL");
+        Arithmetic::new(&resource).predict(plan, via, Some(Duration::from_secs(seconds)))
+    }
+
+    #[test]
+    fn the_sentence_of_the_course() {
+        let figures = predict(&Plan::default(), Via::ShortPoll, 3);
+        assert_eq!(figures.requests_per_minute, 2000.0);
+        assert_eq!(figures.empty_per_minute, 1400.0);
+        assert_eq!(figures.empty_percent(), 70.0);
+        assert_eq!((figures.delay.mean, figures.delay.p95, figures.delay.max), (1500.0, 2850.0, 3000.0));
+    }
+
+    #[test]
+    fn half_the_interval_is_twice_the_requests_and_half_the_delay() {
+        let [short, long] = [2, 4].map(|seconds| predict(&Plan::default(), Via::ShortPoll, seconds));
+        assert_eq!(short.requests_per_minute, 2.0 * long.requests_per_minute);
+        assert_eq!(short.up.total(), 2.0 * long.up.total());
+        assert_eq!(2.0 * short.delay.p50, long.delay.p50);
+    }
+
+    #[test]
+    fn a_poll_that_is_slower_than_the_events_is_never_empty() {
+        let plan = Plan { events_per_minute: 60.0, ..Plan::default() };
+        let figures = predict(&plan, Via::ShortPoll, 3);
+        assert_eq!((figures.requests_per_minute, figures.empty_per_minute), (2000.0, 0.0));
+    }
+
+    #[test]
+    fn a_long_poll_is_asked_again_after_each_event_and_each_time_it_was_held_in_vain() {
+        for (events_per_minute, wait, requests, empty) in
+            [(6.0, 30, 600.0, 0.0), (1.0, 30, 200.0, 100.0), (1.0, 25, 300.0, 200.0), (0.0, 30, 200.0, 200.0)]
+        {
+            let plan = Plan { events_per_minute, wait, ..Plan::default() };
+            let figures = predict(&plan, Via::LongPoll, 0);
+            let found = (figures.requests_per_minute, figures.empty_per_minute);
+            assert_eq!(found, (requests, empty), "{events_per_minute} events a minute, held for {wait} s");
+            assert_eq!(figures.delay, DelayFigures::default());
+        }
+    }
+
+    #[test]
+    fn streams_cost_their_events_and_what_keeps_them_alive() {
+        let busy = Plan { events_per_minute: 6.0, size: 200, ..Plan::default() };
+        let stream = predict(&busy, Via::EventStream, 0);
+        // 100 clients, 6 events: "id: 00000000-6\ndata: …\n\n" in a chunk "DE\r\n…\r\n".
+        assert_eq!(stream.down, Bytes { headers: 600.0 * 6.0, payload: 600.0 * (15.0 + 207.0 + 1.0) });
+        assert_eq!(stream.up, Bytes::default());
+        let silent = Plan { events_per_minute: 0.0, ..Plan::default() };
+        let socket = predict(&silent, Via::WebSocket, 0);
+        assert_eq!(socket.up.total(), 100.0 * 3.0 * 6.0); // each 20 seconds
+        assert_eq!(socket.requests_per_minute, 0.0);
+    }
+}

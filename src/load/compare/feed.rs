@@ -1,0 +1,204 @@
+//! The stream of events: when each is due, and its publishing.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+use super::CompareError;
+use super::seen;
+use crate::client::follow::{Posted, Poster, Resource};
+
+/// When events are due: evenly, the first after half the time from one to the next, and all of them before the end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Schedule {
+    start: Instant,
+    period: Duration,
+    count: u64,
+}
+
+impl Schedule {
+    pub fn new(start: Instant, events_per_minute: f64, duration: Duration) -> Self {
+        if events_per_minute <= 0.0 {
+            return Self { start, period: duration, count: 0 };
+        }
+        let period = 60.0 / events_per_minute;
+        // The last one that is due before the end.
+        let count = (duration.as_secs_f64() / period + 0.5).ceil() as u64 - 1;
+        Self { start, period: Duration::from_secs_f64(period), count }
+    }
+
+    /// When the event with this number is due, if there is one.
+    pub fn due(&self, number: u64) -> Option<Instant> {
+        (number < self.count).then(|| self.start + self.period.mul_f64(number as f64 + 0.5))
+    }
+}
+
+/// Publishes the events over a connection of its own, one after another.
+#[derive(Debug)]
+pub(super) struct Feed {
+    address: SocketAddr,
+    token: Token,
+    resource: Resource,
+    size: usize,
+    schedule: Schedule,
+    stream: Option<TcpStream>,
+    poster: Poster,
+    /// What of the request is not written yet.
+    unsent: VecDeque<u8>,
+    /// Whether an answer is owed.
+    is_waiting: bool,
+    /// When each event was published: the moment before its first byte was handed to the socket.
+    published: Vec<Instant>,
+}
+
+impl Feed {
+    pub fn new(
+        address: SocketAddr,
+        token: Token,
+        resource: Resource,
+        size: usize,
+        schedule: Schedule,
+    ) -> Self {
+        Self {
+            address,
+            token,
+            resource,
+            size,
+            schedule,
+            stream: None,
+            poster: Poster::default(),
+            unsent: VecDeque::new(),
+            is_waiting: false,
+            published: Vec::new(),
+        }
+    }
+
+    /// When there is something to do without the poll's telling; `None` if there is not, or no more.
+    pub fn due(&self) -> Option<Instant> {
+        if self.is_waiting { None } else { self.schedule.due(self.published()) }
+    }
+
+    /// Publishes no more.
+    pub fn stop(&mut self) {
+        self.schedule.count = self.published();
+    }
+
+    /// How many events are published, or under way.
+    pub fn published(&self) -> u64 {
+        self.published.len() as u64
+    }
+
+    /// When the event with this number was published.
+    pub fn published_at(&self, number: u64) -> Option<Instant> {
+        self.published.get(usize::try_from(number).ok()?).copied()
+    }
+
+    /// Publishes the event that is due, if there is one.
+    pub fn turn(&mut self, now: Instant, registry: &Registry) -> Result<(), CompareError> {
+        if self.due().is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        // A server that has ended the connection between two events has said so by now.
+        self.receive()?;
+        let data = seen::data(self.published(), self.size);
+        let mut request = Vec::new();
+        self.poster.ask(&self.resource, None, &data, false, &mut request);
+        self.unsent.extend(request);
+        self.is_waiting = true;
+        self.published.push(Instant::now());
+        if self.stream.is_none() {
+            let mut stream = TcpStream::connect(self.address)?;
+            stream.set_nodelay(true)?;
+            registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
+            self.stream = Some(stream);
+            return Ok(()); // it is written when the poll says that it is connected
+        }
+        self.write()
+    }
+
+    /// The poll has told of the connection.
+    pub fn ready(&mut self) -> Result<(), CompareError> {
+        self.write()?;
+        self.receive()
+    }
+
+    fn write(&mut self) -> Result<(), CompareError> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        while !self.unsent.is_empty() {
+            match stream.write(self.unsent.as_slices().0) {
+                Ok(written) => drop(self.unsent.drain(..written)),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                    break;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Result<(), CompareError> {
+        let mut buffer = [0; 4096];
+        while let Some(stream) = &mut self.stream {
+            let posted = match stream.read(&mut buffer) {
+                Ok(0) => {
+                    self.stream = None;
+                    if !self.is_waiting {
+                        return Ok(());
+                    }
+                    self.poster.end()
+                }
+                Ok(length) => self.poster.receive(&buffer[..length], &self.resource),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) if !self.is_waiting => {
+                    self.stream = None;
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            };
+            match posted? {
+                Posted::Ids { reuse, .. } => {
+                    self.is_waiting = false;
+                    if !reuse {
+                        self.stream = None;
+                    }
+                }
+                Posted::Next(crate::client::follow::Next::Read) => {}
+                // To publish it again might publish it twice, and a comparison with a hole in it is none.
+                Posted::Next(_) => return Err(io::Error::from(ErrorKind::ConnectionAborted).into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_due_evenly_and_before_the_end() {
+        let start = Instant::now();
+        for (per_minute, seconds, expected) in [
+            (6.0, 60, &[5, 15, 25, 35, 45, 55][..]),
+            (6.0, 30, &[5, 15, 25]),
+            (6.0, 26, &[5, 15, 25]),
+            (6.0, 25, &[5, 15]), // one that is due at the end is not before it
+            (6.0, 5, &[]),
+            (60.0 / 14.0, 20, &[7]),
+            (0.0, 60, &[]),
+        ] {
+            let schedule = Schedule::new(start, per_minute, Duration::from_secs(seconds));
+            let due: Vec<_> = (0..).map_while(|number| schedule.due(number)).collect();
+            let due: Vec<_> = due.iter().map(|due| (*due - start).as_secs_f64().round() as u64).collect();
+            assert_eq!(due, expected, "{per_minute} a minute, for {seconds} s");
+        }
+    }
+}
