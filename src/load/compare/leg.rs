@@ -114,7 +114,7 @@ pub fn measure(
     }
 
     let start = Instant::now();
-    let schedule = Schedule::new(start, plan.events_per_minute, plan.duration);
+    let schedule = Schedule::new(start, plan);
     let mut feed = Feed::new(address, FEED, resource.clone(), plan.size, schedule);
     let before = Reading::of(&crowd, server);
     let mut is_whole = true;
@@ -136,7 +136,7 @@ pub fn measure(
     }
     let published = feed.published();
     let (lost, doubled) = crowd.end(published);
-    let ran = Plan { duration: measured_for, ..plan.clone() };
+    let ran = Plan { duration: plan.duration.min(measured_for), ..plan.clone() };
     Ok(Some(Leg {
         via,
         interval,

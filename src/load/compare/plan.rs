@@ -39,6 +39,14 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// How many events are published in each leg: those that are due before its end, the first of them after half the time from one to the
+    /// next.
+    pub fn events(&self) -> u64 {
+        let periods = self.events_per_minute * self.duration.as_secs_f64() / 60.0;
+        // One that is due at the end itself is not before it.
+        (periods + 0.5).ceil() as u64 - 1
+    }
+
     /// The legs: each transport, short polling with each of its intervals.
     pub fn legs(&self) -> impl Iterator<Item = (Via, Option<Duration>)> {
         self.transports.iter().flat_map(|via| {
@@ -54,6 +62,16 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_are_those_that_are_due_before_the_end() {
+        for (events_per_minute, seconds, events) in
+            [(6.0, 60, 6), (6.0, 26, 3), (6.0, 25, 2), (6.0, 5, 0), (6.0, 6, 1), (0.0, 60, 0), (0.4, 60, 0)]
+        {
+            let plan = Plan { events_per_minute, duration: Duration::from_secs(seconds), ..Plan::default() };
+            assert_eq!(plan.events(), events, "{events_per_minute} a minute, for {seconds} s");
+        }
+    }
 
     #[test]
     fn short_polling_has_a_leg_for_each_interval() {

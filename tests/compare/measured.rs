@@ -1,0 +1,211 @@
+//! What is measured, and how it is told.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use super::{command, errors, json, number, run, text};
+
+/// Three seconds, of which each transport has its part: 4 events to 10 clients.
+const SHORT: [&str; 8] =
+    ["--clients", "10", "--duration", "2s", "--events-per-minute", "120", "--interval", "100ms,200ms"];
+
+const LEGS: [(&str, Option<f64>); 5] = [
+    ("short-poll", Some(0.1)),
+    ("short-poll", Some(0.2)),
+    ("long-poll", None),
+    ("sse", None),
+    ("websocket", None),
+];
+
+#[test]
+fn every_event_reaches_every_client_once_over_each_transport() {
+    let comparison = json(&SHORT);
+    assert_eq!(comparison["interrupted"], false);
+    let legs = comparison["legs"].as_array().expect("a list");
+    let named: Vec<_> = legs
+        .iter()
+        .map(|leg| (leg["transport"].as_str().expect("a name"), leg["interval_seconds"].as_f64()))
+        .collect();
+    assert_eq!(named, LEGS);
+    for leg in legs {
+        assert_eq!(number(leg, "events_published"), 4.0, "{leg}");
+        assert_eq!(number(leg, "events_arrived"), 40.0, "{leg}");
+        assert_eq!((number(leg, "lost"), number(leg, "doubled")), (0.0, 0.0), "{leg}");
+        assert_eq!((number(leg, "connections"), number(leg, "reconnects")), (10.0, 0.0), "{leg}");
+        let delays = ["p50", "p95", "p99", "max"].map(|name| number(leg, &format!("delay_ms.{name}")));
+        assert!(delays[0] > 0.0 && delays.is_sorted(), "{leg}");
+        for part in ["bytes_up", "bytes_down"] {
+            let parts = ["headers", "payload"].map(|kind| number(leg, &format!("{part}_{kind}")));
+            assert_eq!(number(leg, part), parts[0] + parts[1], "{leg}");
+        }
+        if cfg!(target_os = "linux") {
+            assert!(
+                number(leg, "server_cpu_seconds") > 0.0 && number(leg, "server_memory_bytes") > 0.0,
+                "{leg}"
+            );
+        }
+    }
+}
+
+#[test]
+fn bytes_are_those_of_the_arithmetic() {
+    let arguments =
+        ["--clients", "3", "--duration", "2s", "--events-per-minute", "120", "--interval", "50ms"];
+    let comparison = json(&arguments);
+    for leg in comparison["legs"].as_array().expect("a list") {
+        let both = |name: &str| (number(leg, name), number(leg, &format!("predicted.{name}")));
+        let minutes = number(leg, "seconds") / 60.0;
+        match leg["transport"].as_str().expect("a name") {
+            "short-poll" | "long-poll" => {
+                // As many as there are requests, which may be fewer on a slow machine; and each as long as it should be.
+                let (requests, expected) = both("requests_per_minute");
+                let (up, expected_up) = both("bytes_up_headers");
+                assert_ratio(up / (requests * minutes), expected_up / (expected * minutes), leg);
+                // At both ends of the measurement an answer may be under way for each client.
+                let (down, expected_down) = both("bytes_down_headers");
+                let answers = down / (expected_down / (expected * minutes));
+                assert!((answers - requests * minutes).abs() <= 3.5, "{answers} answers: {leg}");
+            }
+            _ => {
+                for name in ["bytes_up", "bytes_down_headers", "bytes_down_payload"] {
+                    let (measured, expected) = both(name);
+                    assert!((measured - expected).abs() < 0.5, "{name}: {leg}");
+                }
+            }
+        }
+    }
+}
+
+/// Within 0.2 %: the arithmetic knows the time to no more places than it is told in.
+fn assert_ratio(measured: f64, expected: f64, leg: &Value) {
+    assert!((measured / expected - 1.0).abs() < 0.002, "{measured} in place of {expected}: {leg}");
+}
+
+#[test]
+fn csv_has_a_line_for_each_leg_and_the_names_of_json() {
+    let output = run(&[&SHORT[..], &["--format", "csv", "--transports", "sse,websocket"]].concat());
+    assert!(output.status.success(), "{}", errors(&output));
+    let lines: Vec<Vec<&str>> =
+        text(&output).split_terminator("\r\n").map(|line| line.split(',').collect()).collect();
+    let [names, stream, socket] = &lines[..] else { panic!("{lines:?}") };
+    assert!(names.len() == stream.len() && names.len() == socket.len(), "{lines:?}");
+    let value = |line: &[&str], name: &str| {
+        let at = names.iter().position(|other| *other == name).unwrap_or_else(|| panic!("no column {name}"));
+        line[at].to_owned()
+    };
+    assert_eq!((value(stream, "transport"), value(socket, "transport")), ("sse".into(), "websocket".into()));
+    for (name, expected) in [
+        ("interval_seconds", ""),
+        ("events_arrived", "40"),
+        ("lost", "0"),
+        ("doubled", "0"),
+        ("requests_per_minute", "0"),
+        ("bytes_up_predicted", "0"),
+        ("bytes_up_difference_percent", ""),
+        ("delay_ms_p50_predicted", "0"),
+    ] {
+        assert_eq!(value(stream, name), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_table_names_each_transport_and_each_figure() {
+    let output = run(&SHORT);
+    let table = text(&output);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert!(
+        table.starts_with("10 clients, 120 events a minute of 200 bytes, 2 s for each transport\n"),
+        "{table}"
+    );
+    let has_row =
+        |cells: &[&str]| table.lines().any(|line| line.split_whitespace().collect::<Vec<_>>() == cells);
+    assert!(has_row(&["short-poll", "short-poll", "long-poll", "sse", "websocket"]), "{table}");
+    assert!(has_row(&["each", "0.1", "s", "each", "0.2", "s"]), "{table}");
+    assert!(has_row(&["events", "arrived", "40", "40", "40", "40", "40"]), "{table}");
+    assert!(has_row(&["connections", "opened", "10", "10", "10", "10", "10"]), "{table}");
+    assert!(table.contains("\nempty answers a minute ") && table.contains("\ndelay in ms, p99 "), "{table}");
+}
+
+/// Another barewire. It is killed when this is dropped.
+struct Other {
+    child: Child,
+    url: String,
+}
+
+impl Other {
+    fn start() -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
+        command.args(["--listen", "127.0.0.1:0", "--quiet"]).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        let mut line = String::new();
+        let output = child.stdout.take().expect("it is piped");
+        BufReader::new(output).read_line(&mut line).expect("a first line");
+        let url = line.trim().strip_prefix("listening on ").expect("a URL").to_owned();
+        Self { child, url }
+    }
+
+    /// Sends another process a signal, by its name without SIG.
+    fn signal(child: &Child, name: &str) {
+        let kill = format!("kill -s {name} {}", child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
+        assert!(status.success(), "{kill}");
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn another_barewire_can_be_named_and_its_process_measured() {
+    let other = Other::start();
+    let id = other.child.id().to_string();
+    let target = ["--url", &other.url, "--transports", "sse"];
+    let unknown = json(&[&SHORT[..], &target].concat());
+    assert_eq!(unknown["legs"][0]["server_cpu_seconds"], Value::Null);
+    assert_eq!(number(&unknown["legs"][0], "events_arrived"), 40.0);
+    let known = json(&[&SHORT[..], &target, &["--server-pid", &id]].concat());
+    if cfg!(target_os = "linux") {
+        assert!(number(&known["legs"][0], "server_cpu_seconds") > 0.0);
+    }
+}
+
+#[test]
+fn a_signal_ends_it_and_what_was_measured_is_told() {
+    let other = Other::start();
+    let arguments = ["--url", &other.url, "--duration", "1000s", "--interval", "100ms", "--format", "json"];
+    let child = command(&arguments).stdout(Stdio::piped()).spawn().expect("it starts");
+    // It is measuring once an event has been published: the first one is due after 5 seconds.
+    follow_the_metrics(&other.url, |metrics| {
+        let published =
+            metrics.lines().find_map(|line| line.strip_prefix("barewire_events_published_total "));
+        published.is_some_and(|count| count.parse::<f64>().expect("a number") > 0.0)
+    });
+    Other::signal(&child, "INT");
+    let output = child.wait_with_output().expect("it is a child");
+    assert_eq!(output.status.code(), Some(130));
+    let comparison: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(comparison["interrupted"], true);
+    let legs = comparison["legs"].as_array().expect("a list");
+    assert_eq!(legs.len(), 1);
+    assert!(number(&legs[0], "seconds") < 1000.0 && number(&legs[0], "requests_per_minute") > 0.0);
+    assert_eq!((number(&legs[0], "lost"), number(&legs[0], "doubled")), (0.0, 0.0));
+}
+
+/// Asks for the metrics until they are as they should be.
+fn follow_the_metrics(url: &str, are_right: impl Fn(&str) -> bool) {
+    for _ in 0..6000 {
+        let answer = ureq::get(format!("{url}/metrics")).call().expect("metrics");
+        let metrics = answer.into_body().read_to_string().expect("UTF-8");
+        if are_right(&metrics) {
+            return;
+        }
+        std::thread::yield_now();
+    }
+    panic!("the metrics are not as they should be");
+}
