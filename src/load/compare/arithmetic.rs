@@ -35,7 +35,8 @@ const HEARTBEAT: f64 = 15.0;
 /// That comment's content, and what a chunk is more than its content: its size, and two line ends.
 const COMMENT: f64 = 3.0;
 const CHUNK: f64 = 5.0;
-/// The silence, in seconds, after which barewire sends a ping to a WebSocket, if it is not told otherwise.
+/// The silence of a client, in seconds, after which barewire sends a ping to a WebSocket, if it is not told otherwise. Clients that only follow
+/// are silent, but for their pongs.
 const PING: f64 = 20.0;
 /// A ping without payload, and the pong to it, which is masked (RFC 6455 §5.2).
 const PING_BYTES: f64 = 2.0;
@@ -86,7 +87,7 @@ impl Arithmetic {
                 }
             }
             Via::WebSocket => {
-                let pings = in_vain(plan, PING);
+                let pings = full(plan, PING);
                 One {
                     up: Bytes { headers: pings * PONG_BYTES, payload: 0.0 },
                     down: Bytes {
@@ -111,7 +112,13 @@ impl Arithmetic {
 /// How often in a minute so many seconds pass without an event, each time counted anew.
 fn in_vain(plan: &Plan, seconds: f64) -> f64 {
     let events = plan.events_per_minute;
-    if events > 0.0 { events * ((60.0 / events / seconds).ceil() - 1.0) } else { 60.0 / seconds }
+    if events > 0.0 { events * ((60.0 / events / seconds).ceil() - 1.0) } else { full(plan, seconds) }
+}
+
+/// How often in a minute so many seconds are full, if those are not counted that go on beyond the end.
+fn full(plan: &Plan, seconds: f64) -> f64 {
+    let duration = plan.duration.as_secs_f64();
+    (duration / seconds).floor() * 60.0 / duration
 }
 
 /// The quantiles of what is anything from 0 to so many seconds with the same chance.
@@ -257,8 +264,13 @@ mod tests {
         assert_eq!(stream.down, Bytes { headers: 600.0 * 6.0, payload: 600.0 * (15.0 + 207.0 + 1.0) });
         assert_eq!(stream.up, Bytes::default());
         let silent = Plan { events_per_minute: 0.0, ..Plan::default() };
+        let comments = predict(&silent, Via::EventStream, 0);
+        assert_eq!(comments.down, Bytes { headers: 400.0 * 5.0, payload: 400.0 * 3.0 }); // each 15 seconds
+        for plan in [&busy, &silent] {
+            let socket = predict(plan, Via::WebSocket, 0);
+            assert_eq!(socket.up.total(), 100.0 * 3.0 * 6.0); // each 20 seconds
+        }
         let socket = predict(&silent, Via::WebSocket, 0);
-        assert_eq!(socket.up.total(), 100.0 * 3.0 * 6.0); // each 20 seconds
         assert_eq!(socket.requests_per_minute, 0.0);
     }
 }
