@@ -9,10 +9,14 @@
 //!   └───▶ arithmetic (Plan alone) ────▶ Figures, predicted ─┘
 //! ```
 //!
-//! Read in this order: `plan`, `outcome`, `arithmetic`.
+//! Read in this order: `plan`, `outcome`, `arithmetic`, `predict`, `report`; `numbers` is how the last two write them.
 
+mod numbers;
 mod outcome;
 mod plan;
+pub mod predict;
+mod report;
 
 pub use outcome::{Bytes, Comparison, DelayFigures, Figures, Leg, ServerFigures, difference};
 pub use plan::Plan;
+pub use report::report;
