@@ -88,14 +88,9 @@ pub fn ratio(value: Option<f64>) -> String {
     }
 }
 
-/// As `count`, for the ends of an axis: `20 million` takes less room than its zeros.
+/// As `count`, for an axis: `20 M` for 20 million takes less room than its zeros.
 pub fn short(value: f64) -> String {
-    match value.abs() {
-        1e9.. => format!("{}\u{a0}bn", count(value / 1e9)),
-        1e6.. => format!("{}\u{a0}m", count(value / 1e6)),
-        1e4.. => format!("{}\u{a0}k", count(value / 1e3)),
-        _ => count(value),
-    }
+    if value.abs() >= 1e6 { format!("{}\u{a0}M", count(value / 1e6)) } else { count(value) }
 }
 
 /// With at most so many decimals, zeros at their end left out, thousands apart.
@@ -142,7 +137,7 @@ mod tests {
         ] {
             assert_eq!(count(value), text, "{value}");
         }
-        for (value, text) in [(10.0, "10"), (10_000.0, "10 k"), (2.5e6, "2.5 m"), (1e9, "1 bn")] {
+        for (value, text) in [(10.0, "10"), (100_000.0, "100,000"), (2.5e6, "2.5 M"), (1e9, "1,000 M")] {
             assert_eq!(short(value).replace('\u{a0}', " "), text, "{value}");
         }
     }

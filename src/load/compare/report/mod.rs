@@ -93,8 +93,7 @@ fn picture(heading: &str, plot: &str, beside: &str, table: &str) -> String {
 }
 
 fn figures(comparison: &Comparison) -> String {
-    let text = "Large is what was measured; beneath it stand what arithmetic says, and how far the measured figure is from that.";
-    section("Measured beside calculated", &format!("{}{}", element("p", text), tables::figures(comparison)))
+    section("Measured beside calculated", &tables::figures(comparison))
 }
 
 /// The shapes of the transports that were measured.

@@ -30,21 +30,25 @@ fn is_known(leg: &Leg, is_delay: bool) -> bool {
     !is_delay || leg.arrived > 0
 }
 
+/// Of the table of all figures.
+pub(super) const CAPTION: &str = "What was measured; beneath it, smaller, what arithmetic says, and how far the measured figure is from that";
+
 /// Each figure as it was measured, beneath it what arithmetic says, and the difference.
 pub(super) fn figures(comparison: &Comparison) -> String {
     type Row = (&'static str, fn(&Figures) -> f64, fn(f64) -> String, bool);
+    const SHARE: &str = "the same, of all requests";
     const GROUPS: [&[Row]; 3] = [
         &[
             ("requests a minute", |f| f.requests_per_minute, count, false),
             ("answered with nothing", |f| f.empty_per_minute, count, false),
-            ("the same, of all requests", |f| f.empty_percent(), percent, false),
+            (SHARE, |f| f.empty_percent(), percent, false),
             ("connections opened", |f| f.connections, count, false),
         ],
         &[
-            ("up: headers", |f| f.up.headers, bytes, false),
-            ("up: payload", |f| f.up.payload, bytes, false),
-            ("down: headers", |f| f.down.headers, bytes, false),
-            ("down: payload", |f| f.down.payload, bytes, false),
+            ("bytes up: headers", |f| f.up.headers, bytes, false),
+            ("bytes up: payload", |f| f.up.payload, bytes, false),
+            ("bytes down: headers", |f| f.down.headers, bytes, false),
+            ("bytes down: payload", |f| f.down.payload, bytes, false),
         ],
         &[
             ("delay: mean", |f| f.delay.mean, delay, true),
@@ -54,10 +58,7 @@ pub(super) fn figures(comparison: &Comparison) -> String {
             ("the longest", |f| f.delay.max, delay, true),
         ],
     ];
-    let mut table = Table::new(
-        "Measured, and beneath it calculated",
-        columns("all clients together", legs_of(comparison)),
-    );
+    let mut table = Table::new(CAPTION, columns("all clients together", legs_of(comparison)));
     for group in GROUPS {
         table.group();
         for (label, part, text, is_delay) in group {
@@ -66,7 +67,8 @@ pub(super) fn figures(comparison: &Comparison) -> String {
                     return NOT_KNOWN.to_owned();
                 }
                 let (measured, predicted) = (part(&leg.measured), part(&leg.predicted));
-                let away = compare::difference(measured, predicted);
+                // Of percents there is no percentage.
+                let away = compare::difference(measured, predicted).filter(|_| *label != SHARE);
                 let away = away.map(|away| format!(" <i>{}</i>", difference(Some(away)))).unwrap_or_default();
                 format!(
                     "<b>{}</b><small><span class=\"unseen\">calculated </span>{}{away}</small>",
@@ -175,7 +177,11 @@ pub(super) fn prediction(prediction: &Prediction) -> String {
             constants.row(&format!("{}{interval}", name(leg.via)), cells);
         }
     }
-    format!("{}<div class=\"constants\">\n{}</div>\n", table.end(), constants.end())
+    format!(
+        "{}<details class=\"constants\">\n<summary>The constants, and where they are from</summary>\n{}</details>\n",
+        table.end(),
+        constants.end()
+    )
 }
 
 /// The delay of each leg over its requests.

@@ -4,6 +4,7 @@ use super::super::numbers::{bytes, count, delay, percent, ratio};
 use super::super::predict::predict;
 use super::super::{Comparison, Figures, Plan};
 use super::fixture::{comparison, curve, of};
+use super::tables::CAPTION;
 use super::{report, words};
 use crate::client::follow::Via;
 
@@ -117,7 +118,7 @@ fn the_check_finds_what_is_not_well_formed() {
 fn each_figure_is_in_the_table_measured_and_calculated() {
     let comparison = comparison();
     let html = checked(&comparison);
-    let table = html.split("Measured, and beneath it calculated</caption>").nth(1).expect("the table");
+    let table = html.split(&format!("{CAPTION}</caption>")).nth(1).expect("the table");
     let table = table.split("</table>").next().expect("its end");
     for leg in &comparison.legs {
         for (figures, before) in [(&leg.measured, "<b>"), (&leg.predicted, "calculated </span>")] {

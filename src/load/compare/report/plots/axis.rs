@@ -69,7 +69,7 @@ impl Axis {
         self.zero.map(|[_, end]| end)
     }
 
-    /// What is written at it: powers of ten, and what lies between them where these are few.
+    /// What is written at it: powers of ten, and behind them what lies between them where these are few.
     pub(super) fn ticks(&self) -> Vec<f64> {
         let between = |factors: &[f64]| -> Vec<f64> {
             let decades = self.low.floor() as i32..=self.high.ceil() as i32;
@@ -79,7 +79,7 @@ impl Axis {
         };
         let decades = between(&[1.0]);
         match decades.len() {
-            0..=2 => between(&[1.0, 2.0, 5.0]),
+            0..=2 => [decades, between(&[5.0]), between(&[2.0])].concat(),
             3..=9 => decades,
             many => decades.into_iter().step_by(many.div_ceil(9)).collect(),
         }

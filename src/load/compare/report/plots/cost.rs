@@ -8,7 +8,7 @@ use super::super::super::{Comparison, Leg};
 use super::super::words::{brief, leg_name, name};
 use super::axis::{Axis, number, time};
 use super::labels::Labels;
-use super::{Anchor, Canvas, Frame, Mark};
+use super::{Anchor, Canvas, Frame, Mark, width_of};
 use crate::client::follow::Via;
 
 /// Intervals, in seconds, that are told beside the curve where there is room.
@@ -39,6 +39,8 @@ fn curve(comparison: &Comparison, calculate: &Curve<'_>) -> Vec<Calculated> {
     let mut seconds: Vec<f64> =
         between.chain(TOLD.into_iter().filter(|told| (shortest..=longest).contains(told))).collect();
     seconds.sort_by(f64::total_cmp);
+    // The ends may be told ones, but for their last digit.
+    seconds.dedup_by(|one, other| (*one / *other - 1.0).abs() < 1e-6);
     seconds
         .into_iter()
         .filter_map(|seconds| Duration::try_from_secs_f64(seconds).ok())
@@ -132,6 +134,9 @@ fn draw(frame: Frame, legs: &[&Leg], curve: &[Calculated]) -> Canvas {
         };
         labels.put(&mut canvas, "label", *at, &label, true);
     }
+    if let Some((_, at)) = places.get(places.len() / 4) {
+        labels.put(&mut canvas, "soft", *at, "short polling, calculated", false);
+    }
     for (interval, at) in places.iter().filter(|(interval, _)| TOLD.contains(&interval.as_secs_f64())) {
         let is_free = marks.iter().all(|(_, [x, y])| (x - at[0]).hypot(y - at[1]) > 22.0);
         if is_free {
@@ -156,10 +161,17 @@ pub(super) fn ground(
             canvas.text("tick", [left - 8.0, at + 4.0], Anchor::End, &text_y(tick));
         }
     }
+    let mut taken: Vec<[f64; 2]> = Vec::new();
     for tick in x.ticks() {
         if let Some(at) = x.at(tick) {
             canvas.line("grid", [at, top, at, bottom]);
-            canvas.text("tick", [at, bottom + 17.0], Anchor::Middle, &text_x(tick));
+            let text = text_x(tick);
+            let half = width_of(&text) / 2.0 + 4.0;
+            let place = [at - half, at + half];
+            if taken.iter().all(|taken| place[1] <= taken[0] || taken[1] <= place[0]) {
+                canvas.text("tick", [at, bottom + 17.0], Anchor::Middle, &text);
+                taken.push(place);
+            }
         }
     }
     // Between zero and the scale the axis is broken.

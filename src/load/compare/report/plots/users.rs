@@ -77,7 +77,8 @@ fn draw(frame: Frame, lines: &[Line<'_>], clients: f64) -> Canvas {
 
     // Those that need none would hide each other.
     let zero = |at: usize| {
-        nothing.iter().position(|other| *other == at).and_then(|index| y.zero_at(index, nothing.len()))
+        let index = nothing.iter().rev().position(|other| *other == at)?;
+        y.zero_at(index, nothing.len())
     };
     let mut ends = Vec::new();
     for (at, line) in lines.iter().enumerate() {
@@ -103,10 +104,9 @@ fn draw(frame: Frame, lines: &[Line<'_>], clients: f64) -> Canvas {
     apart(&mut heights, LINE, [top, bottom - 4.0]);
     for ((leg, [x, y]), height) in ends.iter().zip(heights) {
         let label = match leg.interval {
-            Some(interval) => frame.choose(
-                format!("polling every {}", duration(interval)),
-                format!("every {}", duration(interval)),
-            ),
+            Some(interval) => {
+                frame.choose(format!("Polling every {}", duration(interval)), duration(interval))
+            }
             None => frame.choose(name(leg.via), brief(leg.via)).to_owned(),
         };
         canvas.line("leader", [*x, *y, right + 14.0, height]);
