@@ -21,7 +21,7 @@ pub fn count(value: f64) -> String {
     }
 }
 
-/// `412 B`, `3.1 kB`, `2.4 MB`: of 1,000, not of 1,024.
+/// `412 B`, `3.1 kB`, `2.43 MB`: of 1,000, not of 1,024.
 pub fn bytes(value: f64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
     if !value.is_finite() {
@@ -32,7 +32,12 @@ pub fn bytes(value: f64) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    let digits = if unit == 0 || value.abs() >= 99.95 { 0 } else { 1 };
+    let digits = match (unit, value.abs()) {
+        (0, _) | (_, 99.95..) => 0,
+        // What the memory has grown by is often less than a tenth of a megabyte.
+        (2.., 0.0..9.995) => 2,
+        _ => 1,
+    };
     format!("{}\u{a0}{}", decimals(value, digits), UNITS[unit])
 }
 
@@ -77,12 +82,16 @@ pub fn difference(percent_of: Option<f64>) -> String {
     }
 }
 
-/// How many times: `×2`, `×0.51`.
+/// How many times: `×2.00`, `×0.503`.
 pub fn ratio(value: Option<f64>) -> String {
     match value {
         Some(value) if value.is_finite() => {
-            let digits = if value.abs() < 0.1 { 4 } else { 2 };
-            format!("×{}", decimals(value, digits))
+            let digits = match value.abs() {
+                0.0..0.1 => 4,
+                0.1..1.0 => 3,
+                _ => 2,
+            };
+            format!("×{value:.digits$}")
         }
         _ => "–".to_owned(),
     }
@@ -145,9 +154,14 @@ mod tests {
     #[test]
     fn units_fit() {
         let plain = |text: String| text.replace('\u{a0}', " ");
-        for (value, text) in
-            [(0.0, "0 B"), (412.4, "412 B"), (999.97, "1 kB"), (3120.0, "3.1 kB"), (2.44e9, "2.4 GB")]
-        {
+        for (value, text) in [
+            (0.0, "0 B"),
+            (412.4, "412 B"),
+            (999.97, "1 kB"),
+            (3120.0, "3.1 kB"),
+            (2.44e9, "2.44 GB"),
+            (2.44e7, "24.4 MB"),
+        ] {
             assert_eq!(plain(bytes(value)), text, "{value}");
         }
         for (ms, text) in [
@@ -169,7 +183,7 @@ mod tests {
         {
             assert_eq!(plain(difference(value)), text, "{value:?}");
         }
-        assert_eq!(ratio(Some(2.0)), "×2");
+        assert_eq!(ratio(Some(2.0)), "×2.00");
         assert_eq!(ratio(Some(1.0 / 60.0)), "×0.0167");
     }
 }

@@ -191,7 +191,7 @@ impl PredictedLeg {
             ("connections", count(self.connections)),
             ("bytes up a minute", bytes(self.bytes_up_per_minute)),
             ("bytes down a minute", bytes(self.bytes_down_per_minute)),
-            ("delay, half within", delay(self.delay_ms_p50)),
+            ("own delay, half within", delay(self.delay_ms_p50)),
             (
                 "one event to all, on one core",
                 if self.via == Via::ShortPoll {

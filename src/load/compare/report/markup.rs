@@ -57,7 +57,7 @@ impl Table {
         let caption = escaped(&self.caption);
         format!(
             "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{caption}\">\n\
-             <table>\n<caption>{caption}</caption>\n<thead><tr>{}</tr></thead>\n{}</tbody>\n</table>\n</div>\n",
+             <table>\n<caption><span>{caption}</span></caption>\n<thead><tr>{}</tr></thead>\n{}</tbody>\n</table>\n</div>\n",
             self.head, self.body
         )
     }

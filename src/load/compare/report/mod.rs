@@ -33,25 +33,24 @@ const STYLE: &str = include_str!("report.css");
 /// any, have a section each.
 pub fn report(comparison: &Comparison, curve: &Curve<'_>, predictions: &[Prediction]) -> String {
     let found = words::found(comparison);
-    let mut body = head(comparison, &found);
+    let mut main = String::new();
     if !comparison.legs.is_empty() {
-        body.push_str("<main>\n");
-        body.push_str(&figures(comparison));
-        body.push_str(&cost(comparison, curve));
-        body.push_str(&weight(comparison));
-        body.push_str(&users(comparison, curve));
-        body.push_str(&doubling(comparison));
+        main.push_str(&figures(comparison));
+        main.push_str(&cost(comparison, curve));
+        main.push_str(&weight(comparison));
+        main.push_str(&users(comparison, curve));
+        main.push_str(&doubling(comparison));
         for prediction in predictions {
-            body.push_str(&calculated(prediction));
+            main.push_str(&calculated(prediction));
         }
-        body.push_str(&method(comparison));
-        body.push_str("</main>\n");
+        main.push_str(&method(comparison));
     }
+    let head = head(comparison, &found);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}\
+         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{head}{main}</main>\n\
          <footer>\n<p>Written by barewire {}. Nothing on this page comes from elsewhere.</p>\n</footer>\n</body>\n</html>\n",
         escaped(&title(&comparison.plan)),
         env!("CARGO_PKG_VERSION")
@@ -191,7 +190,7 @@ fn doubling(comparison: &Comparison) -> String {
 fn calculated(prediction: &Prediction) -> String {
     let heading = format!("{} users: calculated, not measured", count(prediction.users as f64));
     let text = format!(
-        "{} users and {} events a minute, each of {}. No machine here has held them: this is arithmetic, with what one request, one \
+        "{} users and {} events a minute, each of {}. This is arithmetic, with what one request, one \
          delivery and one client cost the server in this run. It leaves out the kernel’s memory and the network; the delay is the \
          transport’s own, without queues. More than one core is more than one barewire process, for each has one thread.",
         count(prediction.users as f64),

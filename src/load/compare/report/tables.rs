@@ -108,7 +108,7 @@ pub(super) fn doubling(comparison: &Comparison) -> Option<String> {
         };
         let cells =
             ratio(Some(pair.requests)).into_iter().chain(ratio(pair.delay)).chain([verdict.to_owned()]);
-        table.row(&format!("{one} → {other}"), cells);
+        table.row(&format!("{one}\u{a0}→\u{a0}{other}"), cells);
     }
     Some(table.end())
 }
@@ -124,11 +124,10 @@ pub(super) fn measurement(comparison: &Comparison) -> String {
         ("came twice", |leg| Some(count(leg.doubled as f64))),
         ("connections opened anew", |leg| Some(count(leg.returns as f64))),
     ];
-    const COST: [Row; 4] = [
+    const COST: [Row; 3] = [
         ("server: CPU time", |leg| leg.server.map(|server| cpu(server.cpu, leg))),
-        ("server: memory, at the end", |leg| leg.server.map(|server| bytes(server.memory as f64))),
         ("server: memory, before", |leg| leg.server.map(|server| bytes(server.memory_before as f64))),
-        ("clients: CPU time, one thread", |leg| leg.client_cpu.map(|spent| cpu(spent, leg))),
+        ("server: memory, at the end", |leg| leg.server.map(|server| bytes(server.memory as f64))),
     ];
     let mut table = Table::new("What happened, and what it cost", columns("each leg", legs_of(comparison)));
     for group in [&EVENTS[..], &COST[..]] {
@@ -145,11 +144,16 @@ pub(super) fn measurement(comparison: &Comparison) -> String {
         None => NOT_KNOWN.to_owned(),
     });
     table.row("server: memory a client", each);
+    let spent = comparison
+        .legs
+        .iter()
+        .map(|leg| leg.client_cpu.map_or(NOT_KNOWN.to_owned(), |spent| cpu(spent, leg)));
+    table.row("clients: CPU time, one thread", spent);
     table.end()
 }
 
 fn cpu(spent: Duration, leg: &Leg) -> String {
-    format!("{}<small>{} of a core</small>", duration(spent), percent(share(spent.as_secs_f64(), leg)))
+    format!("{}<small>{}\u{a0}% of a core</small>", duration(spent), count(share(spent.as_secs_f64(), leg)))
 }
 
 /// What so many users would cost, and with which constants that was calculated.

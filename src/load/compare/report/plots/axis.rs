@@ -91,6 +91,16 @@ pub(super) fn number(value: f64) -> String {
     if value < 0.01 { value.to_string() } else { numbers::short(value) }
 }
 
+/// The same where there is little room: `100k`, `1M`.
+pub(super) fn brief_number(value: f64) -> String {
+    match value {
+        1e9.. => format!("{}bn", numbers::count(value / 1e9)),
+        1e6.. => format!("{}M", numbers::count(value / 1e6)),
+        1e3.. => format!("{}k", numbers::count(value / 1e3)),
+        _ => number(value),
+    }
+}
+
 /// A tick's text on an axis of milliseconds.
 pub(super) fn time(ms: f64) -> String {
     if ms < 0.01 { format!("{}\u{a0}µs", ms * 1000.0) } else { numbers::delay(ms) }

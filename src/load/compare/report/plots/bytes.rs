@@ -65,7 +65,17 @@ fn draw(frame: Frame, bars: &[(&Leg, [f64; 3])], size: f64) -> Canvas {
     }
 
     let at = left + length(size);
-    canvas.line("size", [at, top - 6.0, at, canvas.height - 6.0]);
+    match frame {
+        Frame::Wide => canvas.line("size", [at, top - 6.0, at, canvas.height - 6.0]),
+        // It would go through the names.
+        Frame::Narrow => {
+            canvas.line("size", [at, top - 9.0, at, top + 5.0]);
+            for index in 0..bars.len() {
+                let y = top + row * index as f64 + 26.0;
+                canvas.line("size", [at, y - 3.0, at, y + BAR + 3.0]);
+            }
+        }
+    }
     let text = format!("the event’s own {}", numbers::bytes(size));
     canvas.text("axis", [at.max(left), 18.0], Anchor::Start, &text);
     canvas

@@ -90,7 +90,8 @@ fn draw(frame: Frame, legs: &[&Leg], curve: &[Calculated]) -> Canvas {
     );
     let y = Axis::over(
         legs.iter().map(|leg| leg.measured.delay.p50).chain(curve.iter().map(|point| point.delay)),
-        [bottom, top],
+        // Beneath the lowest mark there is room for its label.
+        [bottom - 14.0, top],
         30.0,
     );
     ground(&mut canvas, &x, &y, [left, top, right, bottom], [number, time]);
@@ -166,7 +167,7 @@ pub(super) fn ground(
         if let Some(at) = x.at(tick) {
             canvas.line("grid", [at, top, at, bottom]);
             let text = text_x(tick);
-            let half = width_of(&text) / 2.0 + 4.0;
+            let half = width_of(&text) / 2.0 + 2.0;
             let place = [at - half, at + half];
             if taken.iter().all(|taken| place[1] <= taken[0] || taken[1] <= place[0]) {
                 canvas.text("tick", [at, bottom + 17.0], Anchor::Middle, &text);

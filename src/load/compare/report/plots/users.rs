@@ -4,7 +4,7 @@ use super::super::super::numbers::{count, duration};
 use super::super::super::predict::Curve;
 use super::super::super::{Comparison, Leg, Plan};
 use super::super::words::{brief, leg_name, name};
-use super::axis::{Axis, number};
+use super::axis::{Axis, brief_number, number};
 use super::cost::ground;
 use super::labels::apart;
 use super::{Anchor, Canvas, Frame, LINE, Mark};
@@ -55,8 +55,8 @@ pub(in super::super) fn users(comparison: &Comparison, calculate: &Curve<'_>) ->
 
 fn draw(frame: Frame, lines: &[Line<'_>], clients: f64) -> Canvas {
     let mut canvas = Canvas::new(frame, frame.choose(400.0, 380.0));
-    let left = 54.0;
-    let right = frame.width() - frame.choose(172.0, 84.0);
+    let left = frame.choose(54.0, 42.0);
+    let right = frame.width() - frame.choose(172.0, 90.0);
     let (top, bottom) = (30.0, canvas.height - 44.0);
     let measured = |line: &Line<'_>| line.leg.measured.requests_per_minute;
     let nothing: Vec<_> =
@@ -71,7 +71,7 @@ fn draw(frame: Frame, lines: &[Line<'_>], clients: f64) -> Canvas {
         [bottom, top],
         18.0 * nothing.len().max(1) as f64,
     );
-    ground(&mut canvas, &x, &y, [left, top, right, bottom], [number, number]);
+    ground(&mut canvas, &x, &y, [left, top, right, bottom], [frame.choose(number, brief_number); 2]);
     canvas.text("axis", [0.0, 14.0], Anchor::Start, "↑ requests a minute");
     canvas.text("axis", [right, canvas.height - 6.0], Anchor::End, "users →");
 
