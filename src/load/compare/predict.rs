@@ -285,7 +285,7 @@ pub fn table(prediction: &Prediction) -> String {
 
 /// Appends the prediction as one JSON object, without line ends in it. What is not known is `null`.
 ///
-/// Its members are `is_calculated` (always `true`), `users`, `events_per_minute`, `size`, and `transports`, a list of objects with
+/// `docs/prediction.md` has its names: `is_calculated` (always `true`), `users`, `events_per_minute`, `size`, and `transports`, a list of objects with
 /// `transport`, `interval_seconds` (`null` but for short polling), `requests_per_minute`, `empty_per_minute`, `connections`,
 /// `bytes_up_per_minute`, `bytes_down_per_minute`, `delay_ms` with `p50`, `fan_out_ms`, `server_cores`, `server_processes`,
 /// `server_memory_bytes`, and `constants`: `cpu_seconds`, `memory_per_client`, `memory_before`, `bytes_up_factor` and `bytes_down_factor`,
@@ -506,5 +506,39 @@ mod tests {
         let cpu = &legs[4]["constants"]["cpu_seconds"];
         assert!(cpu["value"].as_f64().expect("a number") > 0.0);
         assert!(cpu["origin"].as_str().expect("a text").starts_with("measured in this run"));
+    }
+
+    /// All names of members in a value.
+    fn names(value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(members) => {
+                for (name, value) in members {
+                    found.push(name.clone());
+                    names(value, found);
+                }
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| names(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn each_name_of_the_json_is_documented_and_each_documented_name_is_there() {
+        let mut out = Vec::new();
+        write_json(&predict(&comparison(), 1_000_000, 6.0, &curve), &mut out);
+        let mut written = Vec::new();
+        names(&serde_json::from_slice(&out).expect("JSON"), &mut written);
+        // Of the constants and of the delay; these stand in a row's text.
+        written.retain(|name| !["value", "origin", "p50"].contains(&name.as_str()));
+        written.sort_unstable();
+        written.dedup();
+        let page = include_str!("../../../docs/prediction.md");
+        let mut documented: Vec<_> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        documented.sort_unstable();
+        assert_eq!(written, documented);
     }
 }
