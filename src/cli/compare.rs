@@ -3,22 +3,24 @@
 mod ask;
 mod progress;
 
+use std::ffi::OsString;
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use std::ffi::OsString;
+use std::time::Duration;
 
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 
 use super::follow::{REFUSED, resource};
 use super::own_server::OwnServer;
-use crate::client::follow::Resource;
+use crate::client::follow::{Resource, Via};
 use crate::load::Process;
-use crate::load::compare::{self, Comparison};
-use ask::{Asked, Form};
+use crate::load::compare::predict::{self, Prediction, predict};
+use crate::load::compare::{self, Arithmetic, Comparison, Figures, Plan};
+use ask::{Asked, Form, Users};
 use progress::ProgressBar;
 
 pub use ask::HELP;
@@ -40,7 +42,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     match run(&asked) {
-        Ok(comparison) => tell(&asked, &comparison),
+        Ok(compared) => tell(&asked, &compared),
         Err(what) => {
             eprintln!("barewire: {what}");
             ExitCode::from(REFUSED)
@@ -71,7 +73,13 @@ impl Target {
     }
 }
 
-fn run(asked: &Asked) -> Result<Comparison, String> {
+/// What it came to, and the arithmetic for clients of such a topic.
+struct Compared {
+    comparison: Comparison,
+    arithmetic: Arithmetic,
+}
+
+fn run(asked: &Asked) -> Result<Compared, String> {
     let plan = &asked.plan;
     let needed = plan.clients as u64 + RESERVE;
     let files = rlimit::increase_nofile_limit(needed).map_err(|error| error.to_string())?;
@@ -86,9 +94,11 @@ fn run(asked: &Asked) -> Result<Comparison, String> {
 
     let mut bar = ProgressBar::new(plan, asked.is_quiet);
     let mut comparison = Comparison { plan: plan.clone(), legs: Vec::new(), is_interrupted: false };
+    let mut arithmetic = None;
     let run = RandomState::new().hash_one("run") & 0xffff_ffff;
     for (number, (via, interval)) in plan.legs().enumerate() {
         let target = Target::new(asked, number, run)?;
+        arithmetic.get_or_insert_with(|| Arithmetic::new(&target.resource));
         let measured =
             compare::measure(plan, via, interval, &target.resource, target.server, &mut |progress| {
                 bar.show(number, via, progress);
@@ -101,15 +111,34 @@ fn run(asked: &Asked) -> Result<Comparison, String> {
         }
     }
     bar.clear();
-    Ok(comparison)
+    let arithmetic = arithmetic.ok_or("no transport was named")?;
+    Ok(Compared { comparison, arithmetic })
 }
 
-fn tell(asked: &Asked, comparison: &Comparison) -> ExitCode {
-    let told = super::say(&match asked.form {
-        Form::Table => compare::table(comparison),
-        Form::Json => compare::json(comparison),
+fn tell(asked: &Asked, compared: &Compared) -> ExitCode {
+    let Compared { comparison, arithmetic } = compared;
+    let curve = |plan: &Plan, via: Via, interval: Option<Duration>| -> Figures {
+        arithmetic.predict(plan, via, interval)
+    };
+    let predicted = |users: &Users| {
+        let events = users.events_per_minute.unwrap_or(asked.plan.events_per_minute);
+        predict(comparison, users.count, events, &curve)
+    };
+    let predictions: Vec<Prediction> = asked.predict.iter().map(predicted).collect();
+    let mut told = super::say(&match asked.form {
+        Form::Table => {
+            let tables: String = predictions.iter().map(|one| format!("\n{}", predict::table(one))).collect();
+            compare::table(comparison) + &tables
+        }
+        Form::Json => compare::json(comparison, &predictions),
         Form::Csv => compare::csv(comparison),
     });
+    if let Some(path) = &asked.report
+        && let Err(error) = fs::write(path, compare::report(comparison, &curve, &predictions))
+    {
+        eprintln!("barewire: {}: {error}", path.display());
+        told = ExitCode::from(REFUSED);
+    }
     let faulty = comparison.legs.iter().filter(|leg| leg.lost + leg.doubled > 0);
     let faulty: Vec<_> = faulty.map(|leg| leg.via.to_string()).collect();
     if !faulty.is_empty() {

@@ -30,6 +30,8 @@ CPU and memory of the server. Each transport meets a server of its own, started 
   --header 'N: V'        another field to send; may be given again
   --format FORM          table, json or csv [table]
   --report FILE          the same with plots, in one HTML file
+  --predict USERS        what so many users would cost, calculated from what is measured; USERS@EVENTS is at so many events a
+                         minute; may be given again; told in the table, in JSON and in the report
   --quiet                no progress on standard error
   --help                 this
 
@@ -48,6 +50,14 @@ pub(super) enum Form {
     Csv,
 }
 
+/// For whom a prediction is made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Users {
+    pub count: u64,
+    /// As many as are measured with, if none are named.
+    pub events_per_minute: Option<f64>,
+}
+
 /// What the arguments ask for.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -58,6 +68,7 @@ pub(super) struct Asked {
     pub fields: Vec<(String, String)>,
     pub form: Form,
     pub report: Option<PathBuf>,
+    pub predict: Vec<Users>,
     pub is_quiet: bool,
 }
 
@@ -73,6 +84,7 @@ pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<
         fields: Vec::new(),
         form: Form::Table,
         report: None,
+        predict: Vec::new(),
         is_quiet: false,
     };
     let mut parser = lexopt::Parser::from_args(arguments);
@@ -103,10 +115,13 @@ pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<
     if asked.server.is_some() && asked.url.is_none() {
         return Err("--server-pid is for the server that --url names".into());
     }
+    if !asked.predict.is_empty() && asked.form == Form::Csv && asked.report.is_none() {
+        return Err("--predict is not told in CSV: ask for a table, JSON or a report".into());
+    }
     Ok(Some(asked))
 }
 
-const TAKES_A_VALUE: [&str; 12] = [
+const TAKES_A_VALUE: [&str; 13] = [
     "clients",
     "interval",
     "events-per-minute",
@@ -119,6 +134,7 @@ const TAKES_A_VALUE: [&str; 12] = [
     "token",
     "header",
     "format",
+    "predict",
 ];
 
 fn set(asked: &mut Asked, name: &str, value: &str) -> Result<(), String> {
@@ -126,11 +142,7 @@ fn set(asked: &mut Asked, name: &str, value: &str) -> Result<(), String> {
     match name {
         "clients" => plan.clients = whole(value, 1, 1_000_000)?,
         "interval" => plan.intervals = list(value, |one| time(one, 0.01))?,
-        "events-per-minute" => {
-            let number = value.parse().ok().filter(|number| (0.0..=600_000.0).contains(number));
-            plan.events_per_minute =
-                number.ok_or_else(|| format!("{value:?} is no number from 0 to 600000"))?;
-        }
+        "events-per-minute" => plan.events_per_minute = rate(value)?,
         "size" => plan.size = whole(value, MIN_SIZE, 65_536)?,
         "duration" => plan.duration = time(value, 0.1)?,
         "transports" => plan.transports = list(value, transport)?,
@@ -138,6 +150,12 @@ fn set(asked: &mut Asked, name: &str, value: &str) -> Result<(), String> {
         "url" => asked.url = Some(value.to_owned()),
         "server-pid" => asked.server = Some(Process::new(whole(value, 1, u32::MAX as usize)? as u32)),
         "token" => asked.token = Some(bearer_token(value)?),
+        "predict" => {
+            let (count, events) =
+                value.split_once('@').map_or((value, None), |(count, events)| (count, Some(events)));
+            let count = whole(count, 1, 1_000_000_000_000)? as u64;
+            asked.predict.push(Users { count, events_per_minute: events.map(rate).transpose()? });
+        }
         "header" => asked.fields.push(field(value)?),
         _ => {
             asked.form = match value {
@@ -149,6 +167,11 @@ fn set(asked: &mut Asked, name: &str, value: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=600_000.0).contains(number));
+    number.ok_or_else(|| format!("{text:?} is no number from 0 to 600000"))
 }
 
 fn whole(text: &str, least: usize, most: usize) -> Result<usize, String> {
@@ -221,6 +244,9 @@ mod tests {
             (&["--events-per-minute", "-1"], "--events-per-minute: \"-1\" is no number"),
             (&["--size", "7"], "--size: \"7\" is no whole number from 8"),
             (&["--transports", "carrier-pigeon"], "\"carrier-pigeon\" is none of"),
+            (&["--predict", "many"], "--predict: \"many\" is no whole number"),
+            (&["--predict", "10@often"], "--predict: \"often\" is no number"),
+            (&["--predict", "10", "--format", "csv"], "--predict is not told in CSV"),
             (&["--wait", "61"], "--wait: \"61\" is no whole number from 1 to 60"),
             (&["--format", "xml"], "--format: \"xml\" is none of"),
             (&["--server-pid", "1"], "--server-pid is for the server that --url names"),

@@ -10,6 +10,8 @@
 //! | delay, on average | `T / 2` | 0 | 0 |
 //! | delay, part `q` of them | `q · T` | 0 | 0 |
 //!
+//! Events that a client asks for only after the end are not in the figures of short polling (`left_over`).
+//!
 //! In a short poll's beat of `T` an event comes at any moment with the same chance, and waits for the rest of the beat. What the network and
 //! the two programs take is not in it: that is the difference to what is measured.
 //!
@@ -68,6 +70,7 @@ impl Arithmetic {
                 // Nothing asks more often than this clock can tell.
                 let beat = interval.unwrap_or(self.resource.interval).as_secs_f64().max(1e-3);
                 let requests = 60.0 / beat;
+                let events = events - left_over(plan, beat) / minutes;
                 let polls = One { requests, empty: requests - events.min(requests), ..One::default() };
                 let connections = if beat > IDLE { 1.0 + minutes * requests } else { 1.0 };
                 One { connections, delay: uniform(beat), ..sizes.polls(polls, events) }
@@ -119,6 +122,19 @@ fn in_vain(plan: &Plan, seconds: f64) -> f64 {
 fn full(plan: &Plan, seconds: f64) -> f64 {
     let duration = plan.duration.as_secs_f64();
     (duration / seconds).floor() * 60.0 / duration
+}
+
+/// How many of its events a client asks for only after the end, where it asks each `beat` seconds: the later it is published, the less of
+/// a beat is left for it. It is a sum over those of which less than a beat is left, each with the part of a beat that it lacks.
+fn left_over(plan: &Plan, beat: f64) -> f64 {
+    let events = plan.events() as f64;
+    if events == 0.0 {
+        return 0.0;
+    }
+    let period = 60.0 / plan.events_per_minute;
+    let last = plan.duration.as_secs_f64() - period * (events - 0.5); // what is left for the last one
+    let late = ((beat - last) / period).ceil().clamp(0.0, events);
+    late - (late * last + period * late * (late - 1.0) / 2.0) / beat
 }
 
 /// The quantiles of what is anything from 0 to so many seconds with the same chance.
@@ -226,6 +242,21 @@ mod tests {
         assert_eq!(figures.empty_per_minute, 1400.0);
         assert_eq!(figures.empty_percent(), 70.0);
         assert_eq!((figures.delay.mean, figures.delay.p95, figures.delay.max), (1500.0, 2850.0, 3000.0));
+    }
+
+    #[test]
+    fn what_a_client_asks_for_only_after_the_end_is_not_counted() {
+        let plan = Plan { events_per_minute: 6.0, ..Plan::default() };
+        // The last event has 5 seconds, the one before 15.
+        for (beat, left) in [(3.0, 0.0), (5.0, 0.0), (6.0, 1.0 / 6.0), (10.0, 0.5), (20.0, 0.75 + 0.25)] {
+            assert!((left_over(&plan, beat) - left).abs() < 1e-9, "{beat}: {}", left_over(&plan, beat));
+        }
+        // A sum over each of them.
+        let plan = Plan { events_per_minute: 600.0, duration: Duration::from_secs(7), ..Plan::default() };
+        let left = (0..70).map(|number| 7.0 - (f64::from(number) + 0.5) * 0.1);
+        let lacks: f64 = left.map(|left| 1.0 - (left / 2.5).min(1.0)).sum();
+        assert!((left_over(&plan, 2.5) - lacks).abs() < 1e-9, "{lacks}: {}", left_over(&plan, 2.5));
+        assert_eq!(left_over(&Plan { events_per_minute: 0.0, ..plan }, 3.0), 0.0);
     }
 
     #[test]

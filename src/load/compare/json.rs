@@ -1,16 +1,19 @@
 //! A comparison in JSON. The names are kept: `docs/compare.md` has them all.
 
 use super::figures::{COUNTS, FIGURES, number};
+use super::predict::{self, Prediction};
 use super::{Comparison, Figures, Leg, Plan, difference};
 use crate::client::follow::Via;
 
-/// A comparison as one JSON object (RFC 8259), with a line's end.
-pub fn json(comparison: &Comparison) -> String {
+/// A comparison as one JSON object (RFC 8259), with a line's end, and what was predicted from it.
+pub fn json(comparison: &Comparison, predictions: &[Prediction]) -> String {
+    let predictions: Vec<_> = predictions.iter().map(prediction_json).collect();
     let legs: Vec<_> = comparison.legs.iter().map(|leg| leg_json(&comparison.plan, leg)).collect();
     let members = [
         ("plan", plan_json(&comparison.plan)),
         ("interrupted", comparison.is_interrupted.to_string()),
         ("legs", format!("[{}]", legs.join(","))),
+        ("predictions", format!("[{}]", predictions.join(","))),
     ];
     object(members) + "\n"
 }
@@ -32,6 +35,12 @@ fn plan_json(plan: &Plan) -> String {
         ("duration_seconds", number(plan.duration.as_secs_f64())),
         ("wait_seconds", plan.wait.to_string()),
     ])
+}
+
+fn prediction_json(prediction: &Prediction) -> String {
+    let mut out = Vec::new();
+    predict::write_json(prediction, &mut out);
+    String::from_utf8(out).expect("JSON is UTF-8")
 }
 
 /// Its name needs no escape.

@@ -16,6 +16,8 @@
 //! 3. `leg` — one leg, from the first connection to the last arrival; `crowd` and `feed` — who follows, and who publishes.
 //! 4. `seen` — which events have reached a client.
 //! 5. `figures`, `table`, `json`, `csv` — how it is told.
+//! 6. [`predict`] — what a number of users would cost that no machine here holds.
+//! 7. `report` — all of it as one page, with plots; `numbers` — how the last two write figures.
 
 mod arithmetic;
 mod crowd;
@@ -24,8 +26,11 @@ mod feed;
 mod figures;
 mod json;
 mod leg;
+mod numbers;
 mod outcome;
 mod plan;
+pub mod predict;
+mod report;
 mod seen;
 mod table;
 
@@ -35,5 +40,6 @@ pub use json::json;
 pub use leg::{CompareError, Progress, measure};
 pub use outcome::{Bytes, Comparison, DelayFigures, Figures, Leg, ServerFigures, difference};
 pub use plan::Plan;
+pub use report::report;
 pub use seen::MIN_SIZE;
 pub use table::table;

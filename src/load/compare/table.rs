@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::figures::{COUNTS, FIGURES};
+use super::numbers::{self, NOT_KNOWN, count};
 use super::{Comparison, Leg, difference};
 
 /// The narrowest column.
@@ -13,7 +14,7 @@ pub fn table(comparison: &Comparison) -> String {
     let plan = &comparison.plan;
     let mut out = format!(
         "{} clients, {} events a minute of {} bytes, {} s for each transport{}\n\n",
-        grouped(plan.clients as f64, 0),
+        count(plan.clients as f64),
         plan.events_per_minute,
         plan.size,
         plan.duration.as_secs_f64(),
@@ -29,21 +30,20 @@ pub fn table(comparison: &Comparison) -> String {
     for figure in &FIGURES {
         let measured = |leg: &Leg| (figure.of)(&leg.measured);
         let predicted = |leg: &Leg| (figure.of)(&leg.predicted);
-        row(figure.label, legs.iter().map(|leg| plain(measured(leg))), &mut out);
+        row(figure.label, legs.iter().map(|leg| count(measured(leg))), &mut out);
         if legs.iter().all(|leg| predicted(leg) == 0.0 && measured(leg) == 0.0) {
             continue;
         }
-        row("  by arithmetic", legs.iter().map(|leg| plain(predicted(leg))), &mut out);
+        row("  by arithmetic", legs.iter().map(|leg| count(predicted(leg))), &mut out);
         let apart = |leg: &Leg| difference(measured(leg), predicted(leg));
-        let percent = |leg: &Leg| apart(leg).map_or("-".into(), |percent| format!("{percent:+.1} %"));
-        row("  difference", legs.iter().map(percent), &mut out);
+        row("  difference", legs.iter().map(|leg| numbers::difference(apart(leg))), &mut out);
     }
     out.push('\n');
-    for count in &COUNTS {
-        let value = |leg: &Leg| (count.of)(leg).map_or("not known".into(), plain);
-        row(count.label, legs.iter().map(value), &mut out);
+    for measured in &COUNTS {
+        let value = |leg: &Leg| (measured.of)(leg).map_or(NOT_KNOWN.to_owned(), count);
+        row(measured.label, legs.iter().map(value), &mut out);
     }
-    out
+    out.replace('\u{a0}', " ")
 }
 
 fn row(label: &str, cells: impl Iterator<Item = String>, out: &mut String) {
@@ -55,49 +55,4 @@ fn row(label: &str, cells: impl Iterator<Item = String>, out: &mut String) {
     }
     out.truncate(start + out[start..].trim_end().len());
     out.push('\n');
-}
-
-/// A number with as many places as say something.
-fn plain(value: f64) -> String {
-    let places = if value == value.trunc() || value >= 10_000.0 {
-        0
-    } else if value >= 100.0 {
-        1
-    } else {
-        3
-    };
-    grouped(value, places)
-}
-
-/// A number with a comma between its thousands.
-fn grouped(value: f64, places: usize) -> String {
-    let text = format!("{value:.places$}");
-    let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
-    let mut out = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out + fraction
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain;
-
-    #[test]
-    fn numbers_have_commas_and_as_many_places_as_say_something() {
-        for (value, text) in [
-            (0.0, "0"),
-            (0.4567, "0.457"),
-            (99.5, "99.500"),
-            (100.0, "100"),
-            (1234.56, "1,234.6"),
-            (1_234_567.8, "1,234,568"),
-        ] {
-            assert_eq!(plain(value), text);
-        }
-    }
 }
