@@ -6,6 +6,7 @@
 //!   the system calls, and its memory in user space.
 //! - What an idle client costs in CPU time (heartbeats, deadlines) is not known apart: it is in the time of requests and deliveries.
 //!   Where little was sent, that makes them look dearer than they are.
+//! - That an event in a poll's answer costs less than the poll: both count the same, so the constant is that of the mix in the leg.
 //! - That a loop which has much to do does more in one turn: a constant of few clients is too high for many.
 //! - The limit of one thread. What needs more than one core is more than one barewire process, and how these come by the same events
 //!   is not in the figures.
@@ -21,6 +22,10 @@ use crate::protocol::json::write_string;
 /// The arithmetic, as a curve over plans and intervals: what it says of this plan, for a transport with this interval.
 pub type Curve<'a> = dyn Fn(&Plan, Via, Option<Duration>) -> Figures + 'a;
 
+/// Bytes that a server's memory has to grow by in a leg for the clients to be what it grew by: the log, what it keeps encoded, and what the
+/// allocator gives back of the leg before move it by some hundred kilobytes either way.
+pub const LEAST_GROWTH: u64 = 512 << 10;
+
 /// A measured number, and where it is from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Constant {
@@ -35,7 +40,8 @@ pub struct Constant {
 pub struct Constants {
     /// Seconds of the server's CPU time for a request or a delivery.
     pub cpu_seconds: Option<Constant>,
-    /// Bytes of the server's memory in user space for a client, at the end of the leg.
+    /// Bytes of the server's memory in user space for a client, at the end of the leg; not known where it grew by less than
+    /// [`LEAST_GROWTH`].
     pub memory_per_client: Option<Constant>,
     /// Bytes of its memory before the first client came.
     pub memory_before: Option<Constant>,
@@ -109,15 +115,16 @@ impl Constants {
             value: server.memory_before as f64,
             origin: "measured in this run: the server before the first client came".to_owned(),
         });
-        let memory_per_client = leg.server.filter(|_| clients > 0).map(|server| Constant {
-            value: server.memory.saturating_sub(server.memory_before) as f64 / clients as f64,
-            origin: format!(
-                "measured in this run: {} before, {} with {} clients",
-                bytes(server.memory_before as f64),
-                bytes(server.memory as f64),
-                count(clients as f64)
-            ),
-        });
+        let memory_per_client =
+            leg.server.zip(memory_per_client(leg, clients)).map(|(server, value)| Constant {
+                value,
+                origin: format!(
+                    "measured in this run: {} before, {} with {} clients",
+                    bytes(server.memory_before as f64),
+                    bytes(server.memory as f64),
+                    count(clients as f64)
+                ),
+            });
         let factor = |measured: f64, predicted: f64, direction| {
             if measured > 0.0 && predicted > 0.0 {
                 let (measured_text, predicted_text) = (bytes(measured), bytes(predicted));
@@ -139,6 +146,29 @@ impl Constants {
             up: factor(leg.measured.up.total(), calculated.up.total(), "up"),
             down: factor(leg.measured.down.total(), calculated.down.total(), "down"),
         }
+    }
+}
+
+/// What the server's memory has grown by for each client; none where that can't be told.
+pub(super) fn memory_per_client(leg: &Leg, clients: usize) -> Option<f64> {
+    let growth = leg.server.map(|server| server.memory.saturating_sub(server.memory_before));
+    growth
+        .filter(|growth| clients > 0 && *growth >= LEAST_GROWTH)
+        .map(|growth| growth as f64 / clients as f64)
+}
+
+impl Prediction {
+    /// Where memory was measured and still is not known: why, in a sentence.
+    pub fn memory_note(&self) -> Option<String> {
+        let is_too_little = |leg: &PredictedLeg| {
+            leg.constants.memory_before.is_some() && leg.constants.memory_per_client.is_none()
+        };
+        self.legs.iter().any(is_too_little).then(|| {
+            format!(
+                "Memory is not known where the server grew by less than {} in this run: with more clients it is.",
+                bytes(LEAST_GROWTH as f64)
+            )
+        })
     }
 }
 
@@ -273,6 +303,9 @@ pub fn table(prediction: &Prediction) -> String {
             "\nWhat fills more than one core is more than one barewire process: each has one thread.\n",
         );
     }
+    if let Some(note) = prediction.memory_note() {
+        out.push_str(&format!("\n{note}\n"));
+    }
     out.push_str("\nCalculated with\n");
     for (leg, name) in prediction.legs.iter().zip(&names) {
         out.push_str(&format!("  {name}\n"));
@@ -373,8 +406,13 @@ fn plain_number(value: Option<f64>, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::fixture::{comparison, curve};
+    use super::super::report::fixture::{curve, of};
     use super::*;
+
+    /// So many clients that what they cost in memory can be told.
+    fn comparison() -> Comparison {
+        of(Plan { clients: 5000, intervals: [1, 3, 6].map(Duration::from_secs).to_vec(), ..Plan::default() })
+    }
 
     /// One leg of the fixture's prediction.
     fn leg(users: u64, events_per_minute: f64, via: Via) -> PredictedLeg {
@@ -459,6 +497,22 @@ mod tests {
         assert_eq!((leg.cores, leg.memory, leg.fan_out_ms, leg.processes()), (None, None, None, None));
         let text = table(&prediction);
         assert!(text.contains("not known") && !text.contains("more than one barewire process"), "{text}");
+    }
+
+    #[test]
+    fn memory_that_grew_by_too_little_says_nothing_of_clients() {
+        let mut comparison = comparison();
+        let server = comparison.legs[0].server.as_mut().expect("measured");
+        server.memory = server.memory_before + LEAST_GROWTH - 1;
+        let server = comparison.legs[1].server.as_mut().expect("measured");
+        server.memory = server.memory_before - 4096;
+        let prediction = predict(&comparison, 1_000_000, 6.0, &curve);
+        let memory: Vec<_> = prediction.legs.iter().map(|leg| leg.memory.is_some()).collect();
+        assert_eq!(memory, [false, false, true, true, true, true]);
+        let text = table(&prediction);
+        assert!(text.contains("less than 524 kB in this run"), "{text}");
+        comparison.legs.drain(..2);
+        assert_eq!(predict(&comparison, 1_000_000, 6.0, &curve).memory_note(), None);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The tables: a column for each leg.
 
 use super::super::numbers::{self, NOT_KNOWN, bytes, count, delay, difference, duration, percent};
-use super::super::predict::{Curve, Prediction};
+use super::super::predict::{Curve, Prediction, memory_per_client};
 use super::super::{self as compare, Comparison, Figures, Leg, Plan};
-use super::markup::{Table, escaped};
+use super::markup::{Table, element, escaped};
 use super::plots::{self, Mark, USERS};
 use super::words::{TOLERANCE, leg_name, name, pairs, share};
 use crate::client::follow::Via;
@@ -137,10 +137,9 @@ pub(super) fn measurement(comparison: &Comparison) -> String {
             table.row(&escaped(label), cells);
         }
     }
-    let clients = comparison.plan.clients.max(1) as f64;
-    let each = comparison.legs.iter().map(|leg| match leg.server {
-        // The allocator may have given back something of the leg before.
-        Some(server) => bytes(server.memory.saturating_sub(server.memory_before) as f64 / clients),
+    let each = comparison.legs.iter().map(|leg| match memory_per_client(leg, comparison.plan.clients) {
+        Some(each) => bytes(each),
+        None if leg.server.is_some() => "too little to tell".to_owned(),
         None => NOT_KNOWN.to_owned(),
     });
     table.row("server: memory a client", each);
@@ -181,8 +180,9 @@ pub(super) fn prediction(prediction: &Prediction) -> String {
             constants.row(&format!("{}{interval}", name(leg.via)), cells);
         }
     }
+    let note = prediction.memory_note().map(|note| element("p", &note)).unwrap_or_default();
     format!(
-        "{}<details class=\"constants\">\n<summary>The constants, and where they are from</summary>\n{}</details>\n",
+        "{}{note}<details class=\"constants\">\n<summary>The constants, and where they are from</summary>\n{}</details>\n",
         table.end(),
         constants.end()
     )

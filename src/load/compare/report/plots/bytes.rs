@@ -72,7 +72,7 @@ fn draw(frame: Frame, bars: &[(&Leg, [f64; 3])], size: f64) -> Canvas {
             canvas.line("size", [at, top - 9.0, at, top + 5.0]);
             for index in 0..bars.len() {
                 let y = top + row * index as f64 + 26.0;
-                canvas.line("size", [at, y - 3.0, at, y + BAR + 3.0]);
+                canvas.line("size", [at, y, at, y + BAR + 4.0]);
             }
         }
     }
