@@ -107,6 +107,9 @@ for (const width of WIDTHS) {
     check(`${where}: letters in pictures are large enough, and none lies on another`, await letters(page, SMALLEST));
     check(`${where}: each picture has a name, and its figures in a table`, await nameless(page));
     await page.screenshot({ path: `${folder}/report-${width}-${colorScheme}.png`, fullPage: true });
+    // The top of it, as docs/compare.md shows it.
+    const height = width < 500 ? 1500 : 1400;
+    await page.screenshot({ path: `${folder}/report-top-${width}-${colorScheme}.png`, clip: { x: 0, y: 0, width, height }, fullPage: true });
     // What is folded up is looked at too.
     await page.evaluate(() => { for (const details of document.querySelectorAll('details')) details.open = true; });
     check(`${where}: it fits its width, unfolded`, await overflowing(page));

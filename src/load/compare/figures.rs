@@ -1,6 +1,6 @@
 //! The figures by their names, once for the table, JSON and CSV. `docs/compare.md` says what each is.
 
-use super::{Figures, Leg};
+use super::{Figures, Leg, numbers};
 
 /// One figure that is both measured and calculated.
 pub(super) struct Figure {
@@ -42,26 +42,36 @@ pub(super) struct Count {
     pub label: &'static str,
     /// `None` if it could not be measured.
     pub of: fn(&Leg) -> Option<f64>,
+    /// As the table has it.
+    pub text: fn(f64) -> String,
 }
 
 const fn count(name: &'static str, label: &'static str, of: fn(&Leg) -> Option<f64>) -> Count {
-    Count { name, label, of }
+    Count { name, label, of, text: numbers::count }
+}
+
+const fn seconds(name: &'static str, label: &'static str, of: fn(&Leg) -> Option<f64>) -> Count {
+    Count { name, label, of, text: |seconds| numbers::delay(seconds * 1000.0) }
+}
+
+const fn bytes(name: &'static str, label: &'static str, of: fn(&Leg) -> Option<f64>) -> Count {
+    Count { name, label, of, text: numbers::bytes }
 }
 
 /// What is measured only.
 pub(super) const COUNTS: [Count; 10] = [
-    count("seconds", "measured for, in s", |leg| Some(leg.measured_for.as_secs_f64())),
+    seconds("seconds", "measured for", |leg| Some(leg.measured_for.as_secs_f64())),
     count("events_published", "events published", |leg| Some(leg.published as f64)),
     count("events_arrived", "events arrived", |leg| Some(leg.arrived as f64)),
     count("lost", "events lost", |leg| Some(leg.lost as f64)),
     count("doubled", "events doubled", |leg| Some(leg.doubled as f64)),
     count("reconnects", "connections broken", |leg| Some(leg.returns as f64)),
-    count("server_cpu_seconds", "server CPU, in s", |leg| Some(leg.server?.cpu.as_secs_f64())),
-    count("server_memory_bytes", "server memory, bytes", |leg| Some(leg.server?.memory as f64)),
-    count("server_memory_before_bytes", "before the first client", |leg| {
+    seconds("server_cpu_seconds", "server CPU time", |leg| Some(leg.server?.cpu.as_secs_f64())),
+    bytes("server_memory_bytes", "server memory", |leg| Some(leg.server?.memory as f64)),
+    bytes("server_memory_before_bytes", "before the first client", |leg| {
         Some(leg.server?.memory_before as f64)
     }),
-    count("client_cpu_seconds", "clients' CPU, in s", |leg| Some(leg.client_cpu?.as_secs_f64())),
+    seconds("client_cpu_seconds", "clients' CPU time", |leg| Some(leg.client_cpu?.as_secs_f64())),
 ];
 
 /// A number as JSON and CSV have it: with at most three places, of which none is a 0 at the end.

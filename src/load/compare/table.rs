@@ -40,7 +40,7 @@ pub fn table(comparison: &Comparison) -> String {
     }
     out.push('\n');
     for measured in &COUNTS {
-        let value = |leg: &Leg| (measured.of)(leg).map_or(NOT_KNOWN.to_owned(), count);
+        let value = |leg: &Leg| (measured.of)(leg).map_or(NOT_KNOWN.to_owned(), measured.text);
         row(measured.label, legs.iter().map(value), &mut out);
     }
     out.replace('\u{a0}', " ")
