@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::{command, errors, json, number, run, text};
 
-/// Three seconds, of which each transport has its part: 4 events to 10 clients.
+/// A second for each leg: 4 events to 10 clients.
 const SHORT: [&str; 8] =
-    ["--clients", "10", "--duration", "2s", "--events-per-minute", "120", "--interval", "100ms,200ms"];
+    ["--clients", "10", "--duration", "1s", "--events-per-minute", "240", "--interval", "100ms,200ms"];
 
 const LEGS: [(&str, Option<f64>); 5] = [
     ("short-poll", Some(0.1)),
@@ -116,7 +116,7 @@ fn the_table_names_each_transport_and_each_figure() {
     let table = text(&output);
     assert!(output.status.success(), "{}", errors(&output));
     assert!(
-        table.starts_with("10 clients, 120 events a minute of 200 bytes, 2 s for each transport\n"),
+        table.starts_with("10 clients, 240 events a minute of 200 bytes, 1 s for each transport\n"),
         "{table}"
     );
     let has_row =
@@ -178,9 +178,20 @@ fn another_barewire_can_be_named_and_its_process_measured() {
 #[test]
 fn a_signal_ends_it_and_what_was_measured_is_told() {
     let other = Other::start();
-    let arguments = ["--url", &other.url, "--duration", "1000s", "--interval", "100ms", "--format", "json"];
+    let arguments = [
+        "--url",
+        &other.url,
+        "--duration",
+        "1000s",
+        "--interval",
+        "100ms",
+        "--format",
+        "json",
+        "--events-per-minute",
+        "60",
+    ];
     let child = command(&arguments).stdout(Stdio::piped()).spawn().expect("it starts");
-    // It is measuring once an event has been published: the first one is due after 5 seconds.
+    // It is measuring once an event has been published.
     follow_the_metrics(&other.url, |metrics| {
         let published =
             metrics.lines().find_map(|line| line.strip_prefix("barewire_events_published_total "));
