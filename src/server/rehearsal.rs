@@ -14,6 +14,7 @@ use super::connections::Connections;
 use super::context::Context;
 use super::options::Options;
 use super::slab::Key;
+use super::watch::Watch;
 use crate::hub::{Epoch, Hub};
 use crate::transport::Service;
 
@@ -128,11 +129,23 @@ impl Rehearsal {
     /// A server at its start. With the same `seed` and the same calls all is the same, but for the memory
     /// of the process in the metrics.
     pub fn new(options: Options, seed: u64) -> Rehearsal {
+        Rehearsal::with_watch(options, seed, None)
+    }
+
+    /// The same with the wire view, as on a server that listens on loopback. The times in the view are real ones.
+    #[cfg(test)]
+    fn watched(mut options: Options, seed: u64) -> Rehearsal {
+        options.policy.access.wire = options.wire.access(true);
+        let watch = options.wire.watch(true).expect("it writes to no file");
+        Rehearsal::with_watch(options, seed, watch)
+    }
+
+    fn with_watch(options: Options, seed: u64, watch: Option<Rc<Watch>>) -> Rehearsal {
         let hub = Hub::new(Epoch::from_random(seed), options.hub.clone());
         let service = Service::new(hub, options.policy.clone());
         let log = AccessLog::new(options.log, Box::new(io::sink()));
         let cx = Context::new(service, options, Clock::still(), log, seed);
-        Rehearsal { connections: Connections::new(cx, None), visitors: Vec::new() }
+        Rehearsal { connections: Connections::new(cx, watch), visitors: Vec::new() }
     }
 
     /// Somebody connects, and takes whatever is sent.
@@ -236,6 +249,7 @@ impl Rehearsal {
             let ready = std::mem::take(&mut self.connections.cx.ready);
             self.connections.turn(ready);
             self.connections.free();
+            self.connections.hand_out_wire();
             if !self.connections.has_work() {
                 break;
             }
@@ -246,7 +260,40 @@ impl Rehearsal {
 #[cfg(test)]
 mod tests {
     use super::{Rehearsal, Told};
+    use crate::protocol::http::{BodyLimits, BodyReader, Framing};
     use crate::server::Options;
+
+    /// A viewer of the wire that has taken a part of an event, when a flood pushes that event out of what is kept: it gets the event's
+    /// rest, and the stream's end.
+    #[test]
+    fn a_viewer_that_stands_in_an_event_which_is_pushed_out_gets_its_rest_and_the_end() {
+        for room in [1, 100, 300] {
+            let mut server = Rehearsal::watched(Options::default(), 1);
+            let viewer = server.connect();
+            server.send(viewer, b"GET /wire HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            let other = server.connect();
+            server.send(
+                other,
+                b"GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            );
+            let mut seen = server.take(viewer);
+            server.room(viewer, room);
+            // Pings without payload: six bytes, and a hundred times as many in the view, of which 4 MiB are kept.
+            let flood = b"\x89\x80\0\0\0\0".repeat(8000);
+            server.send(other, &flood[..6]);
+            server.send(other, &flood);
+            server.room(viewer, usize::MAX);
+            seen.extend(server.take(viewer));
+            let head = seen.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
+            let mut body =
+                BodyReader::new(Framing::Chunked, BodyLimits { content: u64::MAX, ..BodyLimits::default() })
+                    .expect("no length that is too long");
+            let read = body.read(&seen[head..], &mut Vec::new());
+            assert_eq!(read.ok(), Some((seen.len() - head, true)), "with room for {room} bytes");
+            assert!(server.has_ended(viewer));
+        }
+    }
 
     #[test]
     fn one_of_many_that_have_something_to_read_is_read_from_as_far_as_its_share() {

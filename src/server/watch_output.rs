@@ -14,6 +14,8 @@ const EVENT_BYTES: usize = 32 * 1024;
 /// How much of one turn is shown to followers, in bytes: a byte that passes can be a hundred in the view, and a flood of small frames
 /// must not become one of large events.
 const MOST_OF_A_TURN: usize = 4 << 20;
+/// Of one read, so many spans are shown before it is looked at how much that was.
+const SPANS_AT_ONCE: usize = 1024;
 /// Text is written when there is this much of it, in bytes, or at the turn's end.
 const TEXT_BYTES: usize = 256 << 10;
 
@@ -77,12 +79,15 @@ impl Outputs {
         if let Some((writer, _)) = &mut self.record {
             writer.spans(passage.connection, passage.time_ms, spans, &mut self.recorded);
         }
-        let mut shown = Vec::new();
-        for span in spans {
-            self.shortener.span(passage.connection, span, &mut shown);
+        // In pieces: one read of small frames can be many times what a turn shows.
+        for spans in spans.chunks(SPANS_AT_ONCE) {
+            let mut shown = Vec::new();
+            for span in spans {
+                self.shortener.span(passage.connection, span, &mut shown);
+            }
+            let passed = spans.iter().map(|span| span.bytes.len()).sum();
+            self.hand_on(passage, &shown, passed);
         }
-        let passed = spans.iter().map(|span| span.bytes.len()).sum();
-        self.hand_on(passage, &shown, passed);
     }
 
     /// Hands on what is shown of `passed` bytes.
@@ -212,5 +217,18 @@ mod tests {
             let told: usize = events.iter().map(String::len).sum();
             assert!((MOST_OF_A_TURN..2 * MOST_OF_A_TURN).contains(&told), "{told}");
         }
+    }
+
+    #[test]
+    fn one_read_is_shown_as_far_as_a_turn_may_be() {
+        let mut outputs = Outputs { followed: true, ..Outputs::default() };
+        let passage = Passage { connection: 1, transport: "websocket", time_ms: 0 };
+        let mut conversation = Conversation::starting(Start::WebSocket(Compression::None));
+        let mut spans = Vec::new();
+        conversation.feed(Side::Server, &[0x89, 0x00].repeat(40_000), &mut spans);
+        outputs.show(passage, &spans);
+        let mut told = 0;
+        outputs.hand_out(|event| told += event.len());
+        assert!((MOST_OF_A_TURN..MOST_OF_A_TURN * 3 / 2).contains(&told), "{told}");
     }
 }
