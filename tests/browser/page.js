@@ -250,14 +250,16 @@ try {
     const others = ['#wire summary', '#wire [role=option]'];
     names.push(...others.map((control) => [control]));
     const reached = new Set();
-    for (let step = 0; step < names.length; step += 1) {
+    const missing = () => names.filter(([role], index) => !reached.has(String(index)) && !reached.has(role));
+    // The field that Tab would reach may be gone in that moment, for the bytes move on: so there is a second round.
+    for (let step = 0; step < 2 * names.length && missing().length > 0; step += 1) {
       await fresh.keyboard.press('Tab');
       const outline = await fresh.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
       if (outline === 'none') throw new Error('the focus cannot be seen');
       reached.add(await fresh.evaluate((others) =>
         others.find((control) => document.activeElement.matches(control)) ?? document.activeElement.dataset.check, others));
     }
-    equal(names.filter(([role], index) => !reached.has(String(index)) && !reached.has(role)), [], 'not reached');
+    equal(missing(), [], 'not reached');
     await fresh.context().close();
   });
 
