@@ -1,0 +1,4 @@
+mod asking;
+mod marker;
+mod schedule;
+mod talk;
