@@ -136,7 +136,8 @@ fn encoded(cursor: &str) -> String {
     let mut out = String::with_capacity(cursor.len());
     for byte in cursor.bytes() {
         match byte {
-            b'&' | b'=' | b'+' | b'#' | b'%' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => {
+            b'&' | b'=' | b'+' | b'#' | b'%' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|'
+            | b'}' => {
                 out += &format!("%{byte:02X}");
             }
             byte if byte.is_ascii_graphic() => out.push(char::from(byte)),

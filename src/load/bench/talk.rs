@@ -187,8 +187,7 @@ impl Talk {
             }
             State::Handshake { key, reader } => {
                 // What the answer is held against was said in the request, but for the key nothing of it matters here.
-                let asked =
-                    Opening { host: "-", target: "/", subprotocols: &[], fields: &[], offer: None };
+                let asked = Opening { host: "-", target: "/", subprotocols: &[], fields: &[], offer: None };
                 let judge = |answer: &Response<'_, '_>| Ok(asked.check(key, answer).map(|_| ())?);
                 let (taken, judged) = reader.read(input, &HeadLimits::default(), judge)?;
                 if judged.is_some() {
