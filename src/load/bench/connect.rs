@@ -83,7 +83,7 @@ pub fn run(plan: &Plan, site: &Site, progress: &mut Progress<'_>) -> Result<Run,
         run: Run::default(),
     };
     progress(Stage::WarmingUp);
-    let end = plan.warm_up + plan.duration;
+    let mut end = plan.warm_up + plan.duration;
     let mut metering: Option<(Meter, (u64, u64))> = None;
     let mut is_over = false;
     loop {
@@ -91,10 +91,12 @@ pub fn run(plan: &Plan, site: &Site, progress: &mut Progress<'_>) -> Result<Run,
         if metering.is_none() && now >= plan.warm_up {
             progress(Stage::Measuring);
             metering = Some((Meter::start(&site.processes), crowd.traffic));
-            load.window = Some((now, now + plan.duration));
+            let start = epoch.elapsed();
+            (load.window, end) = (Some((start, Duration::MAX)), start + plan.duration);
         }
         if let Some((meter, traffic)) = metering.as_ref().filter(|_| !is_over && now >= end) {
             load.run.cost = meter.stop(&site.processes);
+            load.window = None;
             load.run.bytes_up = crowd.traffic.0 - traffic.0;
             load.run.bytes_down = crowd.traffic.1 - traffic.1;
             is_over = true;

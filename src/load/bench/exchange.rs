@@ -216,11 +216,12 @@ pub fn run(plan: &Plan, target: &Target, progress: &mut Progress<'_>) -> Result<
                 progress(Stage::Measuring);
                 let meter = Meter::start(target.processes());
                 let start = epoch.elapsed();
-                load.window = Some((start, start + plan.duration));
+                load.window = Some((start, Duration::MAX));
                 phase = Phase::Measuring { meter, traffic: crowd.traffic, until: start + plan.duration };
             }
             Phase::Measuring { meter, traffic, until } if now >= *until => {
                 load.run.cost = meter.stop(target.processes());
+                load.window = load.window.map(|(start, _)| (start, now));
                 load.run.bytes_up = crowd.traffic.0 - traffic.0;
                 load.run.bytes_down = crowd.traffic.1 - traffic.1;
                 load.is_draining = true;
