@@ -149,7 +149,7 @@ fn bench(asked: &Asked) -> Result<Report, Failed> {
     let ceiling = if is_beside { Some(Child::ceiling(kind)?) } else { None };
 
     let before = site.as_ref().filter(|_| plan.workload == Workload::Idle).map(Before::now);
-    let site = site.map(Target::Server);
+    let site = site.map(|site| Target::Server(Box::new(site)));
     let mut report = Report::new(asked, site.as_ref());
     let mut progress = Progress::new(asked.runs);
     // Of another bench at the same server, events have other numbers.
