@@ -108,6 +108,8 @@ impl Load for Exchanges {
     fn heard(&mut self, who: usize, heard: Heard<'_>, line: &mut Line, now: Instant) {
         match heard {
             Heard::Opened => self.gathering.ready += 1,
+            // Some servers greet.
+            Heard::Message(_) if self.epoch.is_none() => {}
             Heard::Message(data) => {
                 if let Question::Frame(payload) = &self.question {
                     self.run.wrong += u64::from(payload != data);
@@ -199,9 +201,8 @@ pub fn run(plan: &Plan, target: &Target, progress: &mut Progress<'_>) -> Result<
 
     let epoch = Instant::now();
     load.epoch = Some(epoch);
-    let mut schedule = plan.rate.map(Schedule::new);
-    let mut next = 0;
-    if schedule.is_none() {
+    let mut pace = plan.rate.map(|rate| Pace { schedule: Schedule::new(rate), epoch, next: 0 });
+    if pace.is_none() {
         for who in 0..plan.connections {
             (0..plan.in_flight).for_each(|_| load.lanes[who].due(epoch.elapsed()));
             ask(&mut crowd, &mut load, who);
@@ -247,24 +248,15 @@ pub fn run(plan: &Plan, target: &Target, progress: &mut Progress<'_>) -> Result<
             let talk = talk(plan, target, who, &mut load.keys)?;
             crowd.open(who, target.address(), talk)?;
         }
-        let mut wake = match &phase {
+        let wake = match &phase {
             Phase::WarmUp => plan.warm_up,
             Phase::Measuring { until, .. } | Phase::Draining { until } => *until,
         };
-        if let Some(schedule) = schedule.as_mut().filter(|_| !load.is_draining) {
-            while let Some(due) = schedule.take(epoch.elapsed()) {
-                load.lanes[next].due(due);
-                ask(&mut crowd, &mut load, next);
-                next = (next + 1) % plan.connections;
-            }
-            let due = schedule.next();
-            wake = wake.min(if due.saturating_sub(epoch.elapsed()) < SPIN {
-                Duration::ZERO
-            } else {
-                due - SPIN
-            });
-        }
-        crowd.turn(epoch + wake, &mut load)?;
+        let next_due = match &mut pace {
+            Some(pace) if !load.is_draining => pace.send_due(&mut crowd, &mut load),
+            _ => Duration::MAX,
+        };
+        crowd.turn(epoch + wake.min(next_due), &mut load)?;
     }
     for lane in &mut load.lanes {
         load.run.lost += lane.give_up() as u64;
@@ -285,6 +277,26 @@ enum Phase {
     Draining {
         until: Duration,
     },
+}
+
+/// A schedule, over all connections in turn.
+struct Pace {
+    schedule: Schedule,
+    epoch: Instant,
+    /// Whose turn it is.
+    next: usize,
+}
+
+impl Pace {
+    /// Has all that is due sent, or wait at its connection; when to come again.
+    fn send_due(&mut self, crowd: &mut Crowd, load: &mut Exchanges) -> Duration {
+        while let Some(due) = self.schedule.take(self.epoch.elapsed()) {
+            load.lanes[self.next].due(due);
+            ask(crowd, load, self.next);
+            self.next = (self.next + 1) % load.lanes.len();
+        }
+        self.schedule.next().saturating_sub(SPIN)
+    }
 }
 
 /// Has a connection send what waits there, if it is open.

@@ -25,6 +25,8 @@ struct FanOut<'t> {
     gathering: Gathering,
     is_gathered: bool,
     followers: Vec<Follower>,
+    /// The number of the first event of this run.
+    first: u64,
     /// The number of the next event.
     next: u64,
     /// The first one of this burst, and when it was published.
@@ -62,7 +64,7 @@ impl FanOut<'_> {
     /// Event `number` has reached follower `who`.
     fn arrived(&mut self, who: usize, number: u64, now: Instant) {
         let Some(follower) = self.followers.get_mut(who) else { return };
-        if number >= self.next {
+        if !(self.first..self.next).contains(&number) {
             return; // it is of another run
         }
         let expected = follower.next.unwrap_or(number);
@@ -212,6 +214,7 @@ pub fn run(plan: &Plan, target: &Target, first: u64, progress: &mut Progress<'_>
         gathering: Gathering::default(),
         is_gathered: false,
         followers: vec![follower; plan.connections],
+        first,
         next: first,
         burst: (first, Instant::now()),
         pending: 0,
