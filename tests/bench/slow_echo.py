@@ -1,0 +1,37 @@
+"""A WebSocket that gives back what it gets, slowly: so it is the limit, whichever client there is. Writes the time, and how many messages it has
+given back by then, a line four times a second."""
+
+import asyncio
+import hashlib
+import time
+
+try:
+    from websockets.asyncio.server import serve
+except ImportError:
+    from websockets.server import serve
+
+WORK = b"." * 200_000
+count = 0
+
+
+async def echo(websocket):
+    global count
+    try:
+        async for message in websocket:
+            await websocket.send(message)
+            hashlib.sha256(WORK).digest()
+            count += 1
+    except Exception:
+        pass  # a client that is gone
+
+
+async def main():
+    async with serve(echo, "127.0.0.1", 0, compression=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        print(f"listening on http://127.0.0.1:{port}", flush=True)
+        while True:
+            await asyncio.sleep(0.25)
+            print(time.monotonic(), count, time.process_time(), flush=True)
+
+
+asyncio.run(main())
