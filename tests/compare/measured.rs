@@ -1,11 +1,9 @@
 //! What is measured, and how it is told.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-
 use serde_json::Value;
 
-use super::{command, errors, json, number, run, text};
+use super::other::Other;
+use super::{errors, json, number, run, text};
 
 /// A second for each leg: 4 events to 10 clients.
 const SHORT: [&str; 8] =
@@ -128,43 +126,10 @@ fn the_table_names_each_transport_and_each_figure() {
     assert!(table.contains("\nempty answers a minute ") && table.contains("\ndelay in ms, p99 "), "{table}");
 }
 
-/// Another barewire. It is killed when this is dropped.
-struct Other {
-    child: Child,
-    url: String,
-}
-
-impl Other {
-    fn start() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
-        command.args(["--listen", "127.0.0.1:0", "--quiet"]).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("it starts");
-        let mut line = String::new();
-        let output = child.stdout.take().expect("it is piped");
-        BufReader::new(output).read_line(&mut line).expect("a first line");
-        let url = line.trim().strip_prefix("listening on ").expect("a URL").to_owned();
-        Self { child, url }
-    }
-
-    /// Sends another process a signal, by its name without SIG.
-    fn signal(child: &Child, name: &str) {
-        let kill = format!("kill -s {name} {}", child.id());
-        let status = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
-        assert!(status.success(), "{kill}");
-    }
-}
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn another_barewire_can_be_named_and_its_process_measured() {
-    let other = Other::start();
-    let id = other.child.id().to_string();
+    let other = Other::start(&[]);
+    let id = other.id().to_string();
     let target = ["--url", &other.url, "--transports", "sse"];
     let unknown = json(&[&SHORT[..], &target].concat());
     assert_eq!(unknown["legs"][0]["server_cpu_seconds"], Value::Null);
@@ -173,50 +138,4 @@ fn another_barewire_can_be_named_and_its_process_measured() {
     if cfg!(target_os = "linux") {
         assert!(number(&known["legs"][0], "server_cpu_seconds") > 0.0);
     }
-}
-
-#[test]
-fn a_signal_ends_it_and_what_was_measured_is_told() {
-    let other = Other::start();
-    let arguments = [
-        "--url",
-        &other.url,
-        "--duration",
-        "1000s",
-        "--interval",
-        "100ms",
-        "--format",
-        "json",
-        "--events-per-minute",
-        "60",
-    ];
-    let child = command(&arguments).stdout(Stdio::piped()).spawn().expect("it starts");
-    // It is measuring once an event has been published.
-    follow_the_metrics(&other.url, |metrics| {
-        let published =
-            metrics.lines().find_map(|line| line.strip_prefix("barewire_events_published_total "));
-        published.is_some_and(|count| count.parse::<f64>().expect("a number") > 0.0)
-    });
-    Other::signal(&child, "INT");
-    let output = child.wait_with_output().expect("it is a child");
-    assert_eq!(output.status.code(), Some(130));
-    let comparison: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(comparison["interrupted"], true);
-    let legs = comparison["legs"].as_array().expect("a list");
-    assert_eq!(legs.len(), 1);
-    assert!(number(&legs[0], "seconds") < 1000.0 && number(&legs[0], "requests_per_minute") > 0.0);
-    assert_eq!((number(&legs[0], "lost"), number(&legs[0], "doubled")), (0.0, 0.0));
-}
-
-/// Asks for the metrics until they are as they should be.
-fn follow_the_metrics(url: &str, are_right: impl Fn(&str) -> bool) {
-    for _ in 0..6000 {
-        let answer = ureq::get(format!("{url}/metrics")).call().expect("metrics");
-        let metrics = answer.into_body().read_to_string().expect("UTF-8");
-        if are_right(&metrics) {
-            return;
-        }
-        std::thread::yield_now();
-    }
-    panic!("the metrics are not as they should be");
 }
