@@ -42,6 +42,10 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     match run(&asked) {
+        Ok(Compared { failure: Some(what), comparison, .. }) if comparison.legs.is_empty() => {
+            eprintln!("barewire: {what}");
+            ExitCode::from(REFUSED)
+        }
         Ok(compared) => tell(&asked, &compared),
         Err(what) => {
             eprintln!("barewire: {what}");
@@ -77,6 +81,8 @@ impl Target {
 struct Compared {
     comparison: Comparison,
     arithmetic: Arithmetic,
+    /// Why it has ended with a leg that is not among those of the comparison.
+    failure: Option<String>,
 }
 
 fn run(asked: &Asked) -> Result<Compared, String> {
@@ -94,7 +100,7 @@ fn run(asked: &Asked) -> Result<Compared, String> {
 
     let mut bar = ProgressBar::new(plan, asked.is_quiet);
     let mut comparison = Comparison { plan: plan.clone(), legs: Vec::new(), is_interrupted: false };
-    let mut arithmetic = None;
+    let (mut arithmetic, mut failure) = (None, None);
     let run = RandomState::new().hash_one("run") & 0xffff_ffff;
     for (number, (via, interval)) in plan.legs().enumerate() {
         let target = Target::new(asked, number, run)?;
@@ -104,19 +110,22 @@ fn run(asked: &Asked) -> Result<Compared, String> {
                 bar.show(number, via, progress);
                 !interrupted.load(Ordering::Relaxed)
             });
-        comparison.legs.extend(measured.map_err(|error| format!("{via}: {error}"))?);
-        if interrupted.load(Ordering::Relaxed) {
+        bar.clear();
+        match measured {
+            Ok(leg) => comparison.legs.extend(leg),
+            Err(error) => failure = Some(format!("{via}: {error}")),
+        }
+        if failure.is_some() || interrupted.load(Ordering::Relaxed) {
             comparison.is_interrupted = true;
             break;
         }
     }
-    bar.clear();
     let arithmetic = arithmetic.ok_or("no transport was named")?;
-    Ok(Compared { comparison, arithmetic })
+    Ok(Compared { comparison, arithmetic, failure })
 }
 
 fn tell(asked: &Asked, compared: &Compared) -> ExitCode {
-    let Compared { comparison, arithmetic } = compared;
+    let Compared { comparison, arithmetic, failure } = compared;
     let curve = |plan: &Plan, via: Via, interval: Option<Duration>| -> Figures {
         arithmetic.predict(plan, via, interval)
     };
@@ -143,6 +152,10 @@ fn tell(asked: &Asked, compared: &Compared) -> ExitCode {
     let faulty: Vec<_> = faulty.map(|leg| leg.via.to_string()).collect();
     if !faulty.is_empty() {
         eprintln!("barewire: events were lost or doubled: {}", faulty.join(", "));
+        return ExitCode::from(REFUSED);
+    }
+    if let Some(what) = failure {
+        eprintln!("barewire: {what}");
         return ExitCode::from(REFUSED);
     }
     if comparison.is_interrupted { ExitCode::from(INTERRUPTED) } else { told }

@@ -1,7 +1,8 @@
 //! The stream of events: when each is due, and its publishing.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::fmt::Display;
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use mio::{Interest, Registry, Token};
 
 use super::seen;
 use super::{CompareError, Plan};
-use crate::client::follow::{Posted, Poster, Resource};
+use crate::client::follow::{Next, Posted, Poster, Resource};
 
 /// When events are due: evenly, the first after half the time from one to the next, and all of them before the end.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +131,7 @@ impl Feed {
                     break;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(in_vain(error)),
             }
         }
         Ok(())
@@ -156,22 +157,26 @@ impl Feed {
                     self.stream = None;
                     return Ok(());
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(in_vain(error)),
             };
-            match posted? {
+            match posted.map_err(in_vain)? {
                 Posted::Ids { reuse, .. } => {
                     self.is_waiting = false;
                     if !reuse {
                         self.stream = None;
                     }
                 }
-                Posted::Next(crate::client::follow::Next::Read) => {}
                 // To publish it again might publish it twice, and a comparison with a hole in it is none.
-                Posted::Next(_) => return Err(io::Error::from(ErrorKind::ConnectionAborted).into()),
+                Posted::Next(Next::Return { why, .. }) => return Err(in_vain(why)),
+                Posted::Next(Next::Read | Next::Ask { .. }) => {}
             }
         }
         Ok(())
     }
+}
+
+fn in_vain(why: impl Display) -> CompareError {
+    CompareError::Publishing(why.to_string())
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use crate::client::follow::Via;
 pub struct Comparison {
     /// What was asked for.
     pub plan: Plan,
-    /// The legs that were measured; fewer than asked for, and the last one shorter, if it was interrupted.
+    /// The legs that were measured; fewer than asked for, or the last one shorter, if it was interrupted.
     pub legs: Vec<Leg>,
-    /// Whether it was interrupted.
+    /// Whether it was ended before all legs were whole: by a Ctrl-C, or by a leg that failed.
     pub is_interrupted: bool,
 }
 
