@@ -129,9 +129,12 @@ fn tell(asked: &Asked, compared: &Compared) -> ExitCode {
     let curve = |plan: &Plan, via: Via, interval: Option<Duration>| -> Figures {
         arithmetic.predict(plan, via, interval)
     };
+    let steadily = |plan: &Plan, via: Via, interval: Option<Duration>| -> Figures {
+        arithmetic.steadily(plan, via, interval)
+    };
     let predicted = |users: &Users| {
         let events = users.events_per_minute.unwrap_or(asked.plan.events_per_minute);
-        predict(comparison, users.count, events, &curve)
+        predict(comparison, users.count, events, &curve, &steadily)
     };
     let predictions: Vec<Prediction> = asked.predict.iter().map(predicted).collect();
     let mut told = super::say(&match asked.form {

@@ -119,7 +119,7 @@ fn a_server_that_is_not_there_or_refuses_is_an_error() {
         errors(&output)
     );
     let output = run(&["--url", "https://127.0.0.1"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(errors(&output).contains("TLS"), "{}", errors(&output));
 }
 

@@ -139,3 +139,17 @@ fn another_barewire_can_be_named_and_its_process_measured() {
         assert!(number(&known["legs"][0], "server_cpu_seconds") > 0.0);
     }
 }
+
+#[test]
+fn a_prediction_is_of_what_goes_on_not_of_a_leg() {
+    // No leg of a fifth of a second holds an event each two minutes.
+    let comparison = json(&[&SHORT[..], &["--duration", "200ms", "--predict", "1000@0.5"]].concat());
+    let transports = comparison["predictions"][0]["transports"].as_array().expect("a list");
+    // Held 30 s, an event each 120: four requests for each event.
+    assert_eq!(number(&transports[2], "requests_per_minute"), 2000.0);
+    assert_eq!(number(&transports[2], "empty_per_minute"), 1500.0);
+    for leg in transports {
+        // 500 events are delivered, each of more than 200 bytes.
+        assert!(number(leg, "bytes_down_per_minute") > 100_000.0, "{leg}");
+    }
+}

@@ -84,7 +84,9 @@ impl Arithmetic {
                 let answered = span.polled(beat, span.period) / minutes;
                 let events = span.polled(beat, f64::INFINITY) / minutes;
                 let polls = One { requests, empty: (requests - answered).max(0.0), ..One::default() };
-                let connections = if beat > IDLE { 1.0 + minutes * requests } else { 1.0 };
+                // Of what goes on for ever no count is of use, but how many there are at once.
+                let connections =
+                    if beat > IDLE && span.ends.is_some() { 1.0 + minutes * requests } else { 1.0 };
                 One { connections, delay: uniform(beat), ..sizes.polls(polls, events) }
             }
             Via::LongPoll => {
@@ -354,6 +356,12 @@ mod tests {
             let found = steadily(events_per_minute, Via::ShortPoll, seconds);
             assert_eq!(found, (requests, empty), "{events_per_minute} a minute, each {seconds} s");
         }
+        let slow = Arithmetic::new(&resource).steadily(
+            &Plan::default(),
+            Via::ShortPoll,
+            Some(Duration::from_secs(120)),
+        );
+        assert_eq!(slow.connections, 100.0); // at once, though each poll is on another one
         // An event each 120 s, each held 30 s: three in vain.
         assert_eq!(steadily(0.5, Via::LongPoll, 0), (200.0, 150.0));
         assert_eq!(steadily(0.0, Via::LongPoll, 0), (200.0, 200.0));

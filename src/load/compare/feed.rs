@@ -23,8 +23,9 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub fn new(start: Instant, plan: &Plan) -> Self {
-        let period = if plan.events_per_minute > 0.0 { 60.0 / plan.events_per_minute } else { 0.0 };
-        Self { start, period: Duration::from_secs_f64(period), count: plan.events() }
+        // Where there are no events, or hardly any, it may be beyond what a Duration holds.
+        let period = Duration::try_from_secs_f64(60.0 / plan.events_per_minute).unwrap_or(Duration::MAX);
+        Self { start, period, count: plan.events() }
     }
 
     /// When the event with this number is due, if there is one.
@@ -191,6 +192,7 @@ mod tests {
             (6.0, 26, &[5, 15, 25]),
             (60.0 / 14.0, 20, &[7]),
             (0.0, 60, &[]),
+            (1e-300, 60, &[]),
         ] {
             let duration = Duration::from_secs(seconds);
             let schedule = Schedule::new(start, &Plan { events_per_minute, duration, ..Plan::default() });
