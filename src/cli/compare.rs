@@ -4,8 +4,9 @@ mod ask;
 mod progress;
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +42,13 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(super::MISTAKE);
         }
     };
+    // A minute or more is a long time for a path that was mistyped. What is in the file stays until there is something better.
+    let opened =
+        asked.report.as_ref().map(|path| (path, OpenOptions::new().append(true).create(true).open(path)));
+    if let Some((path, Err(error))) = opened {
+        eprintln!("barewire: {}: {error}", path.display());
+        return ExitCode::from(REFUSED);
+    }
     match run(&asked) {
         Ok(Compared { failure: Some(what), comparison, .. }) if comparison.legs.is_empty() => {
             eprintln!("barewire: {what}");
@@ -137,29 +145,39 @@ fn tell(asked: &Asked, compared: &Compared) -> ExitCode {
         predict(comparison, users.count, events, &curve, &steadily)
     };
     let predictions: Vec<Prediction> = asked.predict.iter().map(predicted).collect();
-    let mut told = super::say(&match asked.form {
+    let text = match asked.form {
         Form::Table => {
             let tables: String = predictions.iter().map(|one| format!("\n{}", predict::table(one))).collect();
             compare::table(comparison) + &tables
         }
         Form::Json => compare::json(comparison, &predictions),
         Form::Csv => compare::csv(comparison),
-    });
+    };
+    let mut wrong = Vec::new();
+    match io::stdout().write_all(text.as_bytes()) {
+        // Who has read enough has closed it.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            wrong.push(format!("standard output: {error}"))
+        }
+        _ => {}
+    }
     if let Some(path) = &asked.report
         && let Err(error) = fs::write(path, compare::report(comparison, &curve, &predictions))
     {
-        eprintln!("barewire: {}: {error}", path.display());
-        told = ExitCode::from(REFUSED);
+        wrong.push(format!("{}: {error}", path.display()));
     }
     let faulty = comparison.legs.iter().filter(|leg| leg.lost + leg.doubled > 0);
     let faulty: Vec<_> = faulty.map(|leg| leg.via.to_string()).collect();
     if !faulty.is_empty() {
-        eprintln!("barewire: events were lost or doubled: {}", faulty.join(", "));
-        return ExitCode::from(REFUSED);
+        wrong.push(format!("events were lost or doubled: {}", faulty.join(", ")));
     }
-    if let Some(what) = failure {
+    wrong.extend(failure.clone());
+    for what in &wrong {
         eprintln!("barewire: {what}");
-        return ExitCode::from(REFUSED);
     }
-    if comparison.is_interrupted { ExitCode::from(INTERRUPTED) } else { told }
+    match (wrong.is_empty(), comparison.is_interrupted) {
+        (false, _) => ExitCode::from(REFUSED),
+        (true, true) => ExitCode::from(INTERRUPTED),
+        (true, false) => ExitCode::SUCCESS,
+    }
 }

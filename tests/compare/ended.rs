@@ -15,6 +15,12 @@ fn signal(child: &Child, name: &str) {
     assert!(status.success(), "{kill}");
 }
 
+/// Whether an event was published.
+fn has_events(metrics: &str) -> bool {
+    let published = metrics.lines().find_map(|line| line.strip_prefix("barewire_events_published_total "));
+    published.is_some_and(|count| count.parse::<f64>().expect("a number") > 0.0)
+}
+
 #[test]
 fn a_signal_ends_it_and_what_was_measured_is_told() {
     let other = Other::start(&[]);
@@ -32,11 +38,7 @@ fn a_signal_ends_it_and_what_was_measured_is_told() {
     ];
     let child = command(&arguments).stdout(Stdio::piped()).spawn().expect("it starts");
     // It is measuring once an event has been published.
-    follow_the_metrics(&other.url, |metrics| {
-        let published =
-            metrics.lines().find_map(|line| line.strip_prefix("barewire_events_published_total "));
-        published.is_some_and(|count| count.parse::<f64>().expect("a number") > 0.0)
-    });
+    follow_the_metrics(&other.url, has_events);
     signal(&child, "INT");
     let output = child.wait_with_output().expect("it is a child");
     assert_eq!(output.status.code(), Some(130));
@@ -46,6 +48,24 @@ fn a_signal_ends_it_and_what_was_measured_is_told() {
     assert_eq!(legs.len(), 1);
     assert!(number(&legs[0], "seconds") < 1000.0 && number(&legs[0], "requests_per_minute") > 0.0);
     assert_eq!((number(&legs[0], "lost"), number(&legs[0], "doubled")), (0.0, 0.0));
+}
+
+#[test]
+fn polls_that_are_hours_away_are_not_waited_for_after_a_signal() {
+    let other = Other::start(&[]);
+    // One client comes at once, and follows; its next poll, which would bring the event, is an hour away.
+    let hour = ["--transports", "short-poll", "--clients", "1", "--interval", "60m", "--duration", "1000s"];
+    let more = ["--events-per-minute", "60", "--format", "json", "--url", &other.url];
+    let child = command(&[&hour[..], &more].concat()).stdout(Stdio::piped()).spawn().expect("it starts");
+    follow_the_metrics(&other.url, has_events);
+    signal(&child, "INT");
+    let output = child.wait_with_output().expect("it is a child");
+    assert_eq!(output.status.code(), Some(130));
+    let comparison: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let leg = &comparison["legs"][0];
+    assert!(number(leg, "events_published") > 0.0, "{leg}");
+    // They are not lost: nobody has waited for them.
+    assert_eq!((number(leg, "events_arrived"), number(leg, "lost")), (0.0, 0.0), "{leg}");
 }
 
 /// The children of a process, as Linux knows them.

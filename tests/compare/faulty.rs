@@ -8,7 +8,7 @@ use std::thread;
 use serde_json::Value;
 
 use super::other::Other;
-use super::{errors, json, number, run};
+use super::{command, errors, json, number, run};
 
 /// A server of event streams that sends each event as often as `times` says of its number, which counts from 0. It serves until the test
 /// ends.
@@ -224,4 +224,29 @@ fn a_farewell_between_two_polls_is_no_reason_to_ask_twice() {
     // 5 of each client, and at both ends one more may fall into the time.
     let requests = number(leg, "requests_per_minute") * number(leg, "seconds") / 60.0;
     assert!(requests > 0.0 && requests < 12.5, "{leg}");
+}
+
+#[test]
+fn a_result_that_can_t_be_written_is_an_error_and_one_that_nobody_reads_is_none() {
+    let short = ["--transports", "sse", "--clients", "1", "--duration", "100ms"];
+    let nowhere = run(&["--report", "/no/such/directory/report.html", "--duration", "1000s"]);
+    assert_eq!(nowhere.status.code(), Some(1));
+    assert!(
+        errors(&nowhere).starts_with("barewire: /no/such/directory/report.html: "),
+        "{}",
+        errors(&nowhere)
+    );
+
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let closed = command(&short).stdout(writer).status().expect("it starts");
+    assert_eq!(closed.code(), Some(0));
+
+    if let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") {
+        let output = command(&short).stdout(full).output().expect("it starts");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(errors(&output).starts_with("barewire: standard output: "), "{}", errors(&output));
+    } else {
+        eprintln!("skipped: this system has no /dev/full");
+    }
 }

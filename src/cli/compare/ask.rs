@@ -38,8 +38,8 @@ CPU and memory of the server. Each transport meets a server of its own, started 
 The result is written on standard output. Ctrl-C ends the measurement, and what was measured so far is written; a second one
 ends at once.
 
-Exit status: 0 all is measured; 1 the server refuses, or can't be reached, or events were lost or came twice; 2 a mistake in
-the arguments; 130 a Ctrl-C has ended it.
+Exit status: 0 all is measured; 1 the server refuses, or can't be reached, or events were lost or came twice, or the result
+can't be written; 2 a mistake in the arguments; 130 a Ctrl-C has ended it.
 ";
 
 /// How the result is written.

@@ -40,6 +40,8 @@ pub enum Progress {
     Gathering(usize),
     /// It has been measured for so long, with so many requests.
     Measuring(Duration, u64),
+    /// It is measured; what is under way arrives.
+    Draining,
 }
 
 /// Why a comparison ends without a result.
@@ -153,13 +155,19 @@ pub fn measure(
     feed.stop();
 
     // What is published goes on to arrive, though it is not counted what that costs.
-    let patience = resource.interval + LAST_ARRIVAL;
-    while !crowd.is_through(feed.published()) && after.at.elapsed() < patience {
-        let until = Instant::now() + LOOK;
-        turn(&mut poll, &mut events, &mut crowd, Some(&mut feed), until)?;
-    }
     let published = feed.published();
-    let (lost, doubled) = crowd.end(published);
+    while !crowd.is_through(published) {
+        // Whoever wants to see it now does not wait for polls whose interval may be an hour.
+        let patience = if is_whole { resource.interval } else { Duration::ZERO } + LAST_ARRIVAL;
+        if after.at.elapsed() >= patience {
+            break;
+        }
+        turn(&mut poll, &mut events, &mut crowd, Some(&mut feed), Instant::now() + LOOK)?;
+        is_whole &= goes_on(Progress::Draining);
+    }
+    // What was not waited for is not lost: only what its client has passed over is.
+    let is_waited_for = after.at.elapsed() >= resource.interval + LAST_ARRIVAL;
+    let (lost, doubled) = crowd.end(if is_waited_for { published } else { 0 });
     let ran = Plan { duration: plan.duration.min(measured_for), ..plan.clone() };
     Ok(Some(Leg {
         via,
