@@ -146,6 +146,7 @@ fn tell(asked: &Asked, compared: &Compared) -> ExitCode {
     };
     let predictions: Vec<Prediction> = asked.predict.iter().map(predicted).collect();
     let text = match asked.form {
+        Form::Table if comparison.legs.is_empty() => "Nothing was measured.\n".to_owned(),
         Form::Table => {
             let tables: String = predictions.iter().map(|one| format!("\n{}", predict::table(one))).collect();
             compare::table(comparison) + &tables
@@ -153,6 +154,15 @@ fn tell(asked: &Asked, compared: &Compared) -> ExitCode {
         Form::Json => compare::json(comparison, &predictions),
         Form::Csv => compare::csv(comparison),
     };
+    for leg in &comparison.legs {
+        let missing = leg.unpublished(&comparison.plan);
+        if missing > 0 {
+            let (via, published) = (leg.via, leg.published);
+            eprintln!(
+                "barewire: {via}: {missing} events are missing beside the {published} published: each waits for the answer to the one before"
+            );
+        }
+    }
     let mut wrong = Vec::new();
     match io::stdout().write_all(text.as_bytes()) {
         // Who has read enough has closed it.

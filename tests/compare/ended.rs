@@ -68,6 +68,19 @@ fn polls_that_are_hours_away_are_not_waited_for_after_a_signal() {
     assert_eq!((number(leg, "events_arrived"), number(leg, "lost")), (0.0, 0.0), "{leg}");
 }
 
+#[test]
+fn what_has_not_begun_is_told_as_nothing() {
+    let other = Other::start(&[]);
+    // The second client comes half an hour after the first.
+    let arguments =
+        ["--transports", "short-poll", "--clients", "2", "--interval", "60m", "--url", &other.url];
+    let child = command(&arguments).stdout(Stdio::piped()).spawn().expect("it starts");
+    follow_the_metrics(&other.url, |metrics| metrics.contains("\nbarewire_polls_total 1\n"));
+    signal(&child, "INT");
+    let output = child.wait_with_output().expect("it is a child");
+    assert_eq!((output.status.code(), &*output.stdout), (Some(130), &b"Nothing was measured.\n"[..]));
+}
+
 /// The children of a process, as Linux knows them.
 fn children(id: u32) -> Vec<u32> {
     let text = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();

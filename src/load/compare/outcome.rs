@@ -97,6 +97,18 @@ pub struct ServerFigures {
     pub memory_before: u64,
 }
 
+impl Leg {
+    /// Events that were due while it was measured and were not published, for the server had not yet answered the one before. One that was
+    /// due at the very end is none of them.
+    pub fn unpublished(&self, plan: &Plan) -> u64 {
+        let ran = Plan { duration: plan.duration.min(self.measured_for), ..plan.clone() };
+        match ran.events().saturating_sub(self.published) {
+            1 if self.published > 0 => 0,
+            missing => missing,
+        }
+    }
+}
+
 impl Figures {
     /// Answers without an event among all requests, in percent; 0 without requests.
     pub fn empty_percent(&self) -> f64 {
