@@ -274,3 +274,55 @@ fn a_result_that_can_t_be_written_is_an_error_and_one_that_nobody_reads_is_none(
         eprintln!("skipped: this system has no /dev/full");
     }
 }
+
+#[test]
+fn connections_that_end_between_two_requests_are_no_news() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it listens"));
+    // One client, whose polls bring what was published. Each connection of its two is answered once; then it is ended: that of the polls
+    // when the next one has come, that of the events by a farewell, when the next poll comes.
+    thread::spawn(move || {
+        let (mut events, mut count) = (Vec::new(), 0);
+        let mut publisher: Option<TcpStream> = None;
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a client");
+            let Some(head) = request(&stream) else { continue };
+            if let Some(mut publisher) = publisher.take() {
+                let _ = publisher.write_all(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+            }
+            let answer = if head.starts_with("GET ") {
+                let body = format!("{{\"events\":[{}],\"next\":\"{count}\"}}", events.join(","));
+                events.clear();
+                format!(
+                    "200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                )
+            } else {
+                let item =
+                    format!("{{\"id\":\"{}\",\"event\":\"message\",\"data\":\"{count:08}\"}}", count + 1);
+                events.push(item);
+                count += 1;
+                let body = format!("{{\"id\":\"{count}\"}}");
+                format!(
+                    "201 Created\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                )
+            };
+            stream.write_all(format!("HTTP/1.1 {answer}").as_bytes()).expect("it is sent");
+            if head.starts_with("GET ") {
+                thread::spawn(move || {
+                    request(&stream);
+                });
+            } else {
+                publisher = Some(stream);
+            }
+        }
+    });
+    let arguments =
+        ["--transports", "short-poll", "--clients", "1", "--duration", "1s", "--interval", "100ms"];
+    let more = ["--events-per-minute", "240", "--size", "8", "--url", &url];
+    let leg = &json(&[&arguments[..], &more].concat())["legs"][0];
+    assert_eq!((number(leg, "events_published"), number(leg, "events_arrived")), (4.0, 4.0), "{leg}");
+    assert_eq!((number(leg, "lost"), number(leg, "doubled")), (0.0, 0.0), "{leg}");
+    assert_eq!(number(leg, "reconnects"), 0.0, "{leg}");
+}

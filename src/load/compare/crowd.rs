@@ -55,6 +55,8 @@ struct Member {
     is_unsent: bool,
     /// Whether nothing was written on its connection yet.
     is_new: bool,
+    /// Whether its connection has brought an answer before: its end is no news then, for the server may have ended it before this request.
+    is_proven: bool,
     /// When it was to ask the last time. Counted from here, and not from when it could, its polls keep their beat, as `setInterval` does.
     asked: Instant,
     /// Whether an answer is owed, or a stream is open.
@@ -114,6 +116,7 @@ impl Crowd {
             unsent: Vec::new(),
             is_unsent: false,
             is_new: false,
+            is_proven: false,
             asked: start,
             is_waiting: false,
             vain: 0,
@@ -211,7 +214,8 @@ impl Crowd {
         if member.stream.is_none() {
             let mut stream = TcpStream::connect(self.address)?;
             registry.register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
-            (member.stream, member.is_new) = (Some(stream), true);
+            member.stream = Some(stream);
+            (member.is_new, member.is_proven) = (true, false);
             return Ok(()); // it is written when the poll says that it is connected
         }
         self.write(index);
@@ -282,6 +286,12 @@ impl Crowd {
                     member.stream = None;
                     return Ok(());
                 }
+                // It has crossed the request on its way: that is asked again at once, on another (RFC 9112 §9.5).
+                Ok(_) | Err(_) if member.is_proven && member.follower.is_unanswered() => {
+                    member.stream = None;
+                    member.unsent.clear();
+                    return self.ask(index, registry);
+                }
                 ended => {
                     broken = broken.or(ended.err());
                     member.follower.end(resource, room, &mut tell)?
@@ -295,7 +305,7 @@ impl Crowd {
                     false
                 }
                 Next::Ask { after, reuse } => {
-                    (member.vain, member.is_waiting) = (0, false);
+                    (member.vain, member.is_waiting, member.is_proven) = (0, false, true);
                     if self.via == Via::ShortPoll {
                         follows(member, &mut self.following);
                     }

@@ -34,6 +34,12 @@ impl Schedule {
     }
 }
 
+/// So long before an event is due its connection is made ready: what that takes is no event's delay.
+const LEAD: Duration = Duration::from_secs(1);
+
+/// A connection that was silent for so long may be one that the server is about to end, and a POST must not meet that.
+const STALE: Duration = Duration::from_secs(5);
+
 /// Publishes the events over a connection of its own, one after another.
 #[derive(Debug)]
 pub(super) struct Feed {
@@ -48,6 +54,10 @@ pub(super) struct Feed {
     unsent: VecDeque<u8>,
     /// Whether an answer is owed.
     is_waiting: bool,
+    /// Whether the connection was made ready for the next event.
+    is_ready: bool,
+    /// When the last answer came.
+    answered: Option<Instant>,
     /// When each event was published: the moment before its first byte was handed to the socket.
     published: Vec<Instant>,
 }
@@ -70,13 +80,19 @@ impl Feed {
             poster: Poster::default(),
             unsent: VecDeque::new(),
             is_waiting: false,
+            is_ready: false,
+            answered: None,
             published: Vec::new(),
         }
     }
 
     /// When there is something to do without the poll's telling; `None` if there is not, or no more.
     pub fn due(&self) -> Option<Instant> {
-        if self.is_waiting { None } else { self.schedule.due(self.published()) }
+        if self.is_waiting {
+            return None;
+        }
+        let due = self.schedule.due(self.published())?;
+        Some(if self.is_ready { due } else { due.checked_sub(LEAD).unwrap_or(due) })
     }
 
     /// Publishes no more.
@@ -99,22 +115,34 @@ impl Feed {
         if self.due().is_none_or(|due| due > now) {
             return Ok(());
         }
+        if !self.is_ready {
+            self.is_ready = true;
+            self.receive()?;
+            if self.stream.is_none() || self.answered.is_some_and(|answered| now - answered > STALE) {
+                self.connect(registry)?;
+            }
+            return self.turn(now, registry);
+        }
         // A server that has ended the connection between two events has said so by now.
         self.receive()?;
         let data = seen::data(self.published(), self.size);
         let mut request = Vec::new();
         self.poster.ask(&self.resource, None, &data, false, &mut request);
         self.unsent.extend(request);
-        self.is_waiting = true;
+        (self.is_waiting, self.is_ready) = (true, false);
         self.published.push(Instant::now());
         if self.stream.is_none() {
-            let mut stream = TcpStream::connect(self.address)?;
-            stream.set_nodelay(true)?;
-            registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
-            self.stream = Some(stream);
-            return Ok(()); // it is written when the poll says that it is connected
+            return self.connect(registry); // it is written when the poll says that it is connected
         }
         self.write()
+    }
+
+    fn connect(&mut self, registry: &Registry) -> Result<(), CompareError> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_nodelay(true)?;
+        registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
+        self.stream = Some(stream);
+        Ok(())
     }
 
     /// The poll has told of the connection.
@@ -142,11 +170,13 @@ impl Feed {
         let mut buffer = [0; 4096];
         while let Some(stream) = &mut self.stream {
             let posted = match stream.read(&mut buffer) {
+                // Between two events: an end, a farewell, or nobody there.
+                Ok(_) if !self.is_waiting => {
+                    self.stream = None;
+                    return Ok(());
+                }
                 Ok(0) => {
                     self.stream = None;
-                    if !self.is_waiting {
-                        return Ok(());
-                    }
                     self.poster.end()
                 }
                 Ok(length) => self.poster.receive(&buffer[..length], &self.resource),
@@ -163,6 +193,7 @@ impl Feed {
             match posted.map_err(in_vain)? {
                 Posted::Ids { reuse, .. } => {
                     self.is_waiting = false;
+                    self.answered = Some(Instant::now());
                     if !reuse {
                         self.stream = None;
                     }
