@@ -52,7 +52,7 @@ pub struct Figures {
     pub requests_per_minute: f64,
     /// Of these, those that were answered without an event.
     pub empty_per_minute: f64,
-    /// Connections opened, from the beginning.
+    /// Connections opened, from the first client on to the end of the measurement.
     pub connections: f64,
     /// From clients to server, while it was measured.
     pub up: Bytes,
