@@ -142,6 +142,16 @@ fn another_barewire_can_be_named_and_its_process_measured() {
 }
 
 #[test]
+fn one_client_is_one_client() {
+    let output = run(&["--clients", "1", "--duration", "100ms", "--transports", "websocket"]);
+    assert!(
+        text(&output).starts_with("1 client, 6 events a minute of 200 bytes, 0.1 s "),
+        "{}",
+        text(&output)
+    );
+}
+
+#[test]
 fn a_prediction_is_of_what_goes_on_not_of_a_leg() {
     // No leg of a fifth of a second holds an event each two minutes.
     let comparison = json(&[&SHORT[..], &["--duration", "200ms", "--predict", "1000@0.5"]].concat());
