@@ -4,8 +4,9 @@ mod ask;
 mod progress;
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +42,18 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(super::MISTAKE);
         }
     };
+    // A minute or more is a long time for a path that was mistyped. What is in the file stays until there is something better.
+    let opened =
+        asked.report.as_ref().map(|path| (path, OpenOptions::new().append(true).create(true).open(path)));
+    if let Some((path, Err(error))) = opened {
+        eprintln!("barewire: {}: {error}", path.display());
+        return ExitCode::from(REFUSED);
+    }
     match run(&asked) {
+        Ok(Compared { failure: Some(what), comparison, .. }) if comparison.legs.is_empty() => {
+            eprintln!("barewire: {what}");
+            ExitCode::from(REFUSED)
+        }
         Ok(compared) => tell(&asked, &compared),
         Err(what) => {
             eprintln!("barewire: {what}");
@@ -77,6 +89,8 @@ impl Target {
 struct Compared {
     comparison: Comparison,
     arithmetic: Arithmetic,
+    /// Why it has ended with a leg that is not among those of the comparison.
+    failure: Option<String>,
 }
 
 fn run(asked: &Asked) -> Result<Compared, String> {
@@ -94,7 +108,7 @@ fn run(asked: &Asked) -> Result<Compared, String> {
 
     let mut bar = ProgressBar::new(plan, asked.is_quiet);
     let mut comparison = Comparison { plan: plan.clone(), legs: Vec::new(), is_interrupted: false };
-    let mut arithmetic = None;
+    let (mut arithmetic, mut failure) = (None, None);
     let run = RandomState::new().hash_one("run") & 0xffff_ffff;
     for (number, (via, interval)) in plan.legs().enumerate() {
         let target = Target::new(asked, number, run)?;
@@ -104,46 +118,76 @@ fn run(asked: &Asked) -> Result<Compared, String> {
                 bar.show(number, via, progress);
                 !interrupted.load(Ordering::Relaxed)
             });
-        comparison.legs.extend(measured.map_err(|error| format!("{via}: {error}"))?);
-        if interrupted.load(Ordering::Relaxed) {
+        bar.clear();
+        match measured {
+            Ok(leg) => comparison.legs.extend(leg),
+            Err(error) => failure = Some(format!("{via}: {error}")),
+        }
+        if failure.is_some() || interrupted.load(Ordering::Relaxed) {
             comparison.is_interrupted = true;
             break;
         }
     }
-    bar.clear();
     let arithmetic = arithmetic.ok_or("no transport was named")?;
-    Ok(Compared { comparison, arithmetic })
+    Ok(Compared { comparison, arithmetic, failure })
 }
 
 fn tell(asked: &Asked, compared: &Compared) -> ExitCode {
-    let Compared { comparison, arithmetic } = compared;
+    let Compared { comparison, arithmetic, failure } = compared;
     let curve = |plan: &Plan, via: Via, interval: Option<Duration>| -> Figures {
         arithmetic.predict(plan, via, interval)
     };
+    let steadily = |plan: &Plan, via: Via, interval: Option<Duration>| -> Figures {
+        arithmetic.steadily(plan, via, interval)
+    };
     let predicted = |users: &Users| {
         let events = users.events_per_minute.unwrap_or(asked.plan.events_per_minute);
-        predict(comparison, users.count, events, &curve)
+        predict(comparison, users.count, events, &curve, &steadily)
     };
     let predictions: Vec<Prediction> = asked.predict.iter().map(predicted).collect();
-    let mut told = super::say(&match asked.form {
+    let text = match asked.form {
+        Form::Table if comparison.legs.is_empty() => "Nothing was measured.\n".to_owned(),
         Form::Table => {
             let tables: String = predictions.iter().map(|one| format!("\n{}", predict::table(one))).collect();
             compare::table(comparison) + &tables
         }
         Form::Json => compare::json(comparison, &predictions),
         Form::Csv => compare::csv(comparison),
-    });
+    };
+    for leg in &comparison.legs {
+        let missing = leg.unpublished(&comparison.plan);
+        if missing > 0 {
+            let (via, published) = (leg.via, leg.published);
+            eprintln!(
+                "barewire: {via}: {missing} events are missing beside the {published} published: each waits for the answer to the one before"
+            );
+        }
+    }
+    let mut wrong = Vec::new();
+    match io::stdout().write_all(text.as_bytes()) {
+        // Who has read enough has closed it.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            wrong.push(format!("standard output: {error}"))
+        }
+        _ => {}
+    }
     if let Some(path) = &asked.report
         && let Err(error) = fs::write(path, compare::report(comparison, &curve, &predictions))
     {
-        eprintln!("barewire: {}: {error}", path.display());
-        told = ExitCode::from(REFUSED);
+        wrong.push(format!("{}: {error}", path.display()));
     }
     let faulty = comparison.legs.iter().filter(|leg| leg.lost + leg.doubled > 0);
     let faulty: Vec<_> = faulty.map(|leg| leg.via.to_string()).collect();
     if !faulty.is_empty() {
-        eprintln!("barewire: events were lost or doubled: {}", faulty.join(", "));
-        return ExitCode::from(REFUSED);
+        wrong.push(format!("events were lost or doubled: {}", faulty.join(", ")));
     }
-    if comparison.is_interrupted { ExitCode::from(INTERRUPTED) } else { told }
+    wrong.extend(failure.clone());
+    for what in &wrong {
+        eprintln!("barewire: {what}");
+    }
+    match (wrong.is_empty(), comparison.is_interrupted) {
+        (false, _) => ExitCode::from(REFUSED),
+        (true, true) => ExitCode::from(INTERRUPTED),
+        (true, false) => ExitCode::SUCCESS,
+    }
 }

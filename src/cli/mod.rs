@@ -72,6 +72,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             arguments.next();
             bench::main(arguments)
         }
+        Some(own_server::SUBCOMMAND) => own_server::main(),
         Some("--help" | "-h" | "help") => say(&format!("{USAGE}\n{}", options::help())),
         Some("--version" | "-V") => say(concat!("barewire ", env!("CARGO_PKG_VERSION"), "\n")),
         Some(word) if !word.starts_with('-') => mistake(&format!("there is no subcommand {word:?}")),

@@ -22,8 +22,28 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Asked::Help) => return super::say(&options::help()),
         Err(what) => return super::mistake(&what),
     };
+    match signals() {
+        Ok(stop) => until(options, stop),
+        Err(error) => {
+            eprintln!("barewire: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Where a byte comes for each signal that asks to end.
+fn signals() -> io::Result<UnixStream> {
+    let (told, stop) = UnixStream::pair()?;
+    for signal in [SIGTERM, SIGINT] {
+        pipe::register(signal, told.try_clone()?)?;
+    }
+    Ok(stop)
+}
+
+/// Serves until `stop` tells, with a byte or its end.
+pub(super) fn until(options: Options, stop: UnixStream) -> ExitCode {
     let listen = options.listen;
-    match serve(options) {
+    match serve(options, stop) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("barewire: {listen}: {error}");
@@ -32,11 +52,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn serve(options: Options) -> io::Result<()> {
-    let (told, stop) = UnixStream::pair()?;
-    for signal in [SIGTERM, SIGINT] {
-        pipe::register(signal, told.try_clone()?)?;
-    }
+fn serve(options: Options, stop: UnixStream) -> io::Result<()> {
     // The write timeout goes first wherever the client's machine answers at all.
     let listener = listen(options.listen, options.write_timeout.saturating_mul(2))?;
     let server = Server::with_listener(listener, options, Some(stop))?;

@@ -110,7 +110,7 @@ impl WebSocket {
 }
 
 /// Connects to the first of the host's addresses that answers.
-pub(super) fn connect_tcp(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
+pub(crate) fn connect_tcp(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
     let mut refused = io::Error::from(ErrorKind::AddrNotAvailable);
     for address in (host, port).to_socket_addrs()? {
         let left = until.saturating_duration_since(Instant::now());

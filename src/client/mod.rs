@@ -76,7 +76,7 @@
 mod back_off;
 mod blocking;
 mod compression;
-mod connect;
+pub(crate) mod connect;
 mod error;
 pub mod follow;
 mod news;

@@ -49,7 +49,9 @@ impl Delays {
 
     /// The mean; zero if there are none.
     pub fn mean(&self) -> Duration {
-        self.sum.checked_div(u32::try_from(self.count()).unwrap_or(u32::MAX)).unwrap_or_default()
+        // A day of many clients is more than a u32 of them.
+        let nanoseconds = self.sum.as_nanos().checked_div(self.count().into()).unwrap_or_default();
+        Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 
     /// Adds those of another.
@@ -80,6 +82,16 @@ mod tests {
             assert!((found / milliseconds - 1.0).abs() < 0.002, "{part}: {found} ms");
         }
         assert_eq!(delays.mean(), Duration::from_micros(500_500));
+    }
+
+    #[test]
+    fn more_than_a_u32_of_them_have_a_mean() {
+        let mut delays = Delays::default();
+        delays.record(Duration::from_millis(8));
+        for _ in 0..33 {
+            delays.add(&delays.clone()); // 2^33 of them
+        }
+        assert_eq!((delays.count(), delays.mean()), (1 << 33, Duration::from_millis(8)));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 #![cfg(feature = "cli")]
 
 mod documented;
+mod ended;
 mod faulty;
 mod measured;
+mod other;
 
 use std::process::{Command, Output, Stdio};
 

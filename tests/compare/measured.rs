@@ -1,11 +1,9 @@
 //! What is measured, and how it is told.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-
 use serde_json::Value;
 
-use super::{command, errors, json, number, run, text};
+use super::other::Other;
+use super::{errors, json, number, run, text};
 
 /// A second for each leg: 4 events to 10 clients.
 const SHORT: [&str; 8] =
@@ -56,16 +54,17 @@ fn bytes_are_those_of_the_arithmetic() {
     let comparison = json(&arguments);
     for leg in comparison["legs"].as_array().expect("a list") {
         let both = |name: &str| (number(leg, name), number(leg, &format!("predicted.{name}")));
-        let minutes = number(leg, "seconds") / 60.0;
+        // A machine with much to do measures a little longer; the arithmetic is that of the 2 seconds.
+        let (minutes, planned) = (number(leg, "seconds") / 60.0, 2.0 / 60.0);
         match leg["transport"].as_str().expect("a name") {
             "short-poll" | "long-poll" => {
                 // As many as there are requests, which may be fewer on a slow machine; and each as long as it should be.
                 let (requests, expected) = both("requests_per_minute");
                 let (up, expected_up) = both("bytes_up_headers");
-                assert_ratio(up / (requests * minutes), expected_up / (expected * minutes), leg);
+                assert_ratio(up / (requests * minutes), expected_up / (expected * planned), leg);
                 // At both ends of the measurement an answer may be under way for each client.
                 let (down, expected_down) = both("bytes_down_headers");
-                let answers = down / (expected_down / (expected * minutes));
+                let answers = down / (expected_down / (expected * planned));
                 assert!((answers - requests * minutes).abs() <= 3.5, "{answers} answers: {leg}");
             }
             _ => {
@@ -128,43 +127,10 @@ fn the_table_names_each_transport_and_each_figure() {
     assert!(table.contains("\nempty answers a minute ") && table.contains("\ndelay in ms, p99 "), "{table}");
 }
 
-/// Another barewire. It is killed when this is dropped.
-struct Other {
-    child: Child,
-    url: String,
-}
-
-impl Other {
-    fn start() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
-        command.args(["--listen", "127.0.0.1:0", "--quiet"]).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("it starts");
-        let mut line = String::new();
-        let output = child.stdout.take().expect("it is piped");
-        BufReader::new(output).read_line(&mut line).expect("a first line");
-        let url = line.trim().strip_prefix("listening on ").expect("a URL").to_owned();
-        Self { child, url }
-    }
-
-    /// Sends another process a signal, by its name without SIG.
-    fn signal(child: &Child, name: &str) {
-        let kill = format!("kill -s {name} {}", child.id());
-        let status = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
-        assert!(status.success(), "{kill}");
-    }
-}
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn another_barewire_can_be_named_and_its_process_measured() {
-    let other = Other::start();
-    let id = other.child.id().to_string();
+    let other = Other::start(&[]);
+    let id = other.id().to_string();
     let target = ["--url", &other.url, "--transports", "sse"];
     let unknown = json(&[&SHORT[..], &target].concat());
     assert_eq!(unknown["legs"][0]["server_cpu_seconds"], Value::Null);
@@ -176,47 +142,25 @@ fn another_barewire_can_be_named_and_its_process_measured() {
 }
 
 #[test]
-fn a_signal_ends_it_and_what_was_measured_is_told() {
-    let other = Other::start();
-    let arguments = [
-        "--url",
-        &other.url,
-        "--duration",
-        "1000s",
-        "--interval",
-        "100ms",
-        "--format",
-        "json",
-        "--events-per-minute",
-        "60",
-    ];
-    let child = command(&arguments).stdout(Stdio::piped()).spawn().expect("it starts");
-    // It is measuring once an event has been published.
-    follow_the_metrics(&other.url, |metrics| {
-        let published =
-            metrics.lines().find_map(|line| line.strip_prefix("barewire_events_published_total "));
-        published.is_some_and(|count| count.parse::<f64>().expect("a number") > 0.0)
-    });
-    Other::signal(&child, "INT");
-    let output = child.wait_with_output().expect("it is a child");
-    assert_eq!(output.status.code(), Some(130));
-    let comparison: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(comparison["interrupted"], true);
-    let legs = comparison["legs"].as_array().expect("a list");
-    assert_eq!(legs.len(), 1);
-    assert!(number(&legs[0], "seconds") < 1000.0 && number(&legs[0], "requests_per_minute") > 0.0);
-    assert_eq!((number(&legs[0], "lost"), number(&legs[0], "doubled")), (0.0, 0.0));
+fn one_client_is_one_client() {
+    let output = run(&["--clients", "1", "--duration", "100ms", "--transports", "websocket"]);
+    assert!(
+        text(&output).starts_with("1 client, 6 events a minute of 200 bytes, 0.1 s "),
+        "{}",
+        text(&output)
+    );
 }
 
-/// Asks for the metrics until they are as they should be.
-fn follow_the_metrics(url: &str, are_right: impl Fn(&str) -> bool) {
-    for _ in 0..6000 {
-        let answer = ureq::get(format!("{url}/metrics")).call().expect("metrics");
-        let metrics = answer.into_body().read_to_string().expect("UTF-8");
-        if are_right(&metrics) {
-            return;
-        }
-        std::thread::yield_now();
+#[test]
+fn a_prediction_is_of_what_goes_on_not_of_a_leg() {
+    // No leg of a fifth of a second holds an event each two minutes.
+    let comparison = json(&[&SHORT[..], &["--duration", "200ms", "--predict", "1000@0.5"]].concat());
+    let transports = comparison["predictions"][0]["transports"].as_array().expect("a list");
+    // Held 30 s, an event each 120: four requests for each event.
+    assert_eq!(number(&transports[2], "requests_per_minute"), 2000.0);
+    assert_eq!(number(&transports[2], "empty_per_minute"), 1500.0);
+    for leg in transports {
+        // 500 events are delivered, each of more than 200 bytes.
+        assert!(number(leg, "bytes_down_per_minute") > 100_000.0, "{leg}");
     }
-    panic!("the metrics are not as they should be");
 }

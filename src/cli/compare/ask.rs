@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::follow::{bearer_token, field, text, utf8};
+use crate::cli::follow::{bearer_token, field, resource, text, utf8};
 use crate::client::follow::Via;
 use crate::load::Process;
-use crate::load::compare::{MIN_SIZE, Plan};
+use crate::load::compare::{MIN_SIZE, MOST_EVENTS, Plan};
 
 /// The help of the subcommand.
 pub const HELP: &str = "\
@@ -38,8 +38,8 @@ CPU and memory of the server. Each transport meets a server of its own, started 
 The result is written on standard output. Ctrl-C ends the measurement, and what was measured so far is written; a second one
 ends at once.
 
-Exit status: 0 all is measured; 1 the server refuses, or can't be reached, or events were lost or came twice; 2 a mistake in
-the arguments; 130 a Ctrl-C has ended it.
+Exit status: 0 all is measured; 1 the server refuses, or can't be reached, or events were lost or came twice, or the result
+can't be written; 2 a mistake in the arguments; 130 a Ctrl-C has ended it.
 ";
 
 /// How the result is written.
@@ -118,6 +118,23 @@ pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<
     if !asked.predict.is_empty() && asked.form == Form::Csv && asked.report.is_none() {
         return Err("--predict is not told in CSV: ask for a table, JSON or a report".into());
     }
+    let plan = &asked.plan;
+    if plan.events() > MOST_EVENTS {
+        return Err(format!(
+            "{} events are more than the {MOST_EVENTS} that can be told apart: less of --duration or --events-per-minute",
+            plan.events()
+        ));
+    }
+    let origin = asked.url.as_deref().unwrap_or("http://127.0.0.1");
+    if origin.contains(['?', '#']) {
+        return Err(format!(
+            "--url: {origin:?} has more than an origin and a path: the topic comes behind it"
+        ));
+    }
+    resource(origin, asked.token.as_deref(), &asked.fields)?;
+    if let Some(server) = asked.server {
+        server.cpu_time().map_err(|error| format!("--server-pid: process {}: {error}", server.id()))?;
+    }
     Ok(Some(asked))
 }
 
@@ -169,9 +186,10 @@ fn set(asked: &mut Asked, name: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Fewer than one in a day are none that could be measured.
 fn rate(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number| (0.0..=600_000.0).contains(number));
-    number.ok_or_else(|| format!("{text:?} is no number from 0 to 600000"))
+    let number = text.parse().ok().filter(|number| *number == 0.0 || (0.001..=600_000.0).contains(number));
+    number.map(f64::abs).ok_or_else(|| format!("{text:?} is no number from 0.001 to 600000, nor 0"))
 }
 
 fn whole(text: &str, least: usize, most: usize) -> Result<usize, String> {
@@ -242,6 +260,15 @@ mod tests {
             (&["--interval", "3s,3s"], "names one twice"),
             (&["--interval", ""], "--interval: \"\" is no time"),
             (&["--events-per-minute", "-1"], "--events-per-minute: \"-1\" is no number"),
+            (&["--events-per-minute", "1e-300"], "--events-per-minute: \"1e-300\" is no number"),
+            (&["--events-per-minute", "600000", "--duration", "1440m"], "864000000 events are more than"),
+            (&["--url", "ftp://127.0.0.1"], "neither with http:// nor with ws://"),
+            (&["--url", "http://127.0.0.1?topic"], "has more than an origin and a path"),
+            (&["--header", "Host: a"], "one that the handshake itself writes"),
+            (
+                &["--url", "http://127.0.0.1", "--server-pid", "4294967295"],
+                "--server-pid: process 4294967295: ",
+            ),
             (&["--size", "7"], "--size: \"7\" is no whole number from 8"),
             (&["--transports", "carrier-pigeon"], "\"carrier-pigeon\" is none of"),
             (&["--predict", "many"], "--predict: \"many\" is no whole number"),

@@ -10,7 +10,9 @@
 //! | delay, on average | `T / 2` | 0 | 0 |
 //! | delay, part `q` of them | `q · T` | 0 | 0 |
 //!
-//! Events that a client asks for only after the end are not in the figures of short polling (`left_over`).
+//! These are for as long as one likes. A leg is short: the time before its first event and the time behind its last are less than `P`, and
+//! what goes on beyond the end is not in its figures. So each event and each silence of a leg is counted by itself ([`Span`]); where the
+//! question is what goes on for ever ([`Arithmetic::steadily`]), each has its full time.
 //!
 //! In a short poll's beat of `T` an event comes at any moment with the same chance, and waits for the rest of the beat. What the network and
 //! the two programs take is not in it: that is the difference to what is measured.
@@ -60,27 +62,39 @@ impl Arithmetic {
 
     /// What a leg has to come to. The bytes are those of [`Plan::duration`].
     pub fn predict(&self, plan: &Plan, via: Via, interval: Option<Duration>) -> Figures {
+        self.over(Span::leg(plan), plan, via, interval)
+    }
+
+    /// The same of what has no beginning and no end.
+    pub fn steadily(&self, plan: &Plan, via: Via, interval: Option<Duration>) -> Figures {
+        self.over(Span::steady(plan), plan, via, interval)
+    }
+
+    fn over(&self, span: Span, plan: &Plan, via: Via, interval: Option<Duration>) -> Figures {
         let clients = plan.clients as f64;
         let minutes = plan.duration.as_secs_f64() / 60.0;
-        // Of the last minute only a part may be in it, and so not all of its events.
-        let events = plan.events() as f64 / minutes;
+        let events = span.events / minutes;
         let sizes = Sizes::of(self.resource.clone(), plan, via);
         let one = match via {
             Via::ShortPoll => {
                 // Nothing asks more often than this clock can tell.
                 let beat = interval.unwrap_or(self.resource.interval).as_secs_f64().max(1e-3);
                 let requests = 60.0 / beat;
-                let events = events - left_over(plan, beat) / minutes;
-                let polls = One { requests, empty: requests - events.min(requests), ..One::default() };
-                let connections = if beat > IDLE { 1.0 + minutes * requests } else { 1.0 };
+                // A poll has something where an event came since the last one; each event is one poll's, if the leg lasts so long.
+                let answered = span.polled(beat, span.period) / minutes;
+                let events = span.polled(beat, f64::INFINITY) / minutes;
+                let polls = One { requests, empty: (requests - answered).max(0.0), ..One::default() };
+                // Of what goes on for ever no count is of use, but how many there are at once.
+                let connections =
+                    if beat > IDLE && span.ends.is_some() { 1.0 + minutes * requests } else { 1.0 };
                 One { connections, delay: uniform(beat), ..sizes.polls(polls, events) }
             }
             Via::LongPoll => {
-                let empty = in_vain(plan, f64::from(plan.wait.max(1)));
+                let empty = span.silences(f64::from(plan.wait.max(1))) / minutes;
                 sizes.polls(One { requests: events + empty, empty, ..One::default() }, events)
             }
             Via::EventStream => {
-                let comments = in_vain(plan, HEARTBEAT);
+                let comments = span.silences(HEARTBEAT) / minutes;
                 One {
                     down: Bytes {
                         headers: events * sizes.event_headers + comments * CHUNK,
@@ -90,7 +104,7 @@ impl Arithmetic {
                 }
             }
             Via::WebSocket => {
-                let pings = full(plan, PING);
+                let pings = (span.duration / PING).floor() / minutes;
                 One {
                     up: Bytes { headers: pings * PONG_BYTES, payload: 0.0 },
                     down: Bytes {
@@ -112,29 +126,65 @@ impl Arithmetic {
     }
 }
 
-/// How often in a minute so many seconds pass without an event, each time counted anew.
-fn in_vain(plan: &Plan, seconds: f64) -> f64 {
-    let events = plan.events_per_minute;
-    if events > 0.0 { events * ((60.0 / events / seconds).ceil() - 1.0) } else { full(plan, seconds) }
+/// The time that is calculated for, and its events; all in seconds.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    duration: f64,
+    events: f64,
+    /// From one event to the next; endless if there are none.
+    period: f64,
+    /// What is before the first event, and what behind the last one; both `None` in what goes on for ever.
+    ends: Option<(f64, f64)>,
 }
 
-/// How often in a minute so many seconds are full, if those are not counted that go on beyond the end.
-fn full(plan: &Plan, seconds: f64) -> f64 {
-    let duration = plan.duration.as_secs_f64();
-    (duration / seconds).floor() * 60.0 / duration
-}
-
-/// How many of its events a client asks for only after the end, where it asks each `beat` seconds: the later it is published, the less of
-/// a beat is left for it. It is a sum over those of which less than a beat is left, each with the part of a beat that it lacks.
-fn left_over(plan: &Plan, beat: f64) -> f64 {
-    let events = plan.events() as f64;
-    if events == 0.0 {
-        return 0.0;
+impl Span {
+    /// A leg. Its first event comes after half a period.
+    fn leg(plan: &Plan) -> Self {
+        let duration = plan.duration.as_secs_f64();
+        let (events, period) = (plan.events() as f64, period(plan));
+        let first = if events > 0.0 { period / 2.0 } else { duration };
+        let last = if events > 0.0 { duration - period * (events - 0.5) } else { 0.0 };
+        Self { duration, events, period, ends: Some((first, last)) }
     }
-    let period = 60.0 / plan.events_per_minute;
-    let last = plan.duration.as_secs_f64() - period * (events - 0.5); // what is left for the last one
-    let late = ((beat - last) / period).ceil().clamp(0.0, events);
-    late - (late * last + period * late * (late - 1.0) / 2.0) / beat
+
+    /// As much of what goes on for ever.
+    fn steady(plan: &Plan) -> Self {
+        let duration = plan.duration.as_secs_f64();
+        Self { duration, events: plan.events_per_minute * duration / 60.0, period: period(plan), ends: None }
+    }
+
+    /// How many times something passes `seconds` that begins anew with each event, and each time that they have passed. An event that comes
+    /// at the same moment comes first; but what begins with the leg has begun a little before it.
+    fn silences(&self, seconds: f64) -> f64 {
+        let between = |period: f64| (period / seconds).ceil() - 1.0;
+        match self.ends {
+            Some((first, last)) if self.events > 0.0 => {
+                (first / seconds).floor()
+                    + (self.events - 1.0) * between(self.period)
+                    + between(last).max(0.0)
+            }
+            Some((first, _)) => (first / seconds).floor(),
+            None if self.events > 0.0 => self.events * between(self.period),
+            None => self.duration / seconds,
+        }
+    }
+
+    /// How many polls of a client that asks each `beat` are the first, for at most `most` seconds, behind some event: each event's share is
+    /// the part of a beat that the leg still lasts behind it.
+    fn polled(&self, beat: f64, most: f64) -> f64 {
+        let most = most.min(beat);
+        let Some((_, last)) = self.ends else { return self.events * most / beat };
+        if self.events == 0.0 {
+            return 0.0;
+        }
+        // Those behind which less is left than `most`: `last`, `last + period`, and so on.
+        let late = ((most - last) / self.period).ceil().clamp(0.0, self.events);
+        ((self.events - late) * most + late * last + self.period * late * (late - 1.0) / 2.0) / beat
+    }
+}
+
+fn period(plan: &Plan) -> f64 {
+    60.0 / plan.events_per_minute
 }
 
 /// The quantiles of what is anything from 0 to so many seconds with the same chance.
@@ -244,19 +294,77 @@ mod tests {
         assert_eq!((figures.delay.mean, figures.delay.p95, figures.delay.max), (1500.0, 2850.0, 3000.0));
     }
 
+    fn leg(events_per_minute: f64, seconds: u64) -> Span {
+        Span::leg(&Plan { events_per_minute, duration: Duration::from_secs(seconds), ..Plan::default() })
+    }
+
     #[test]
     fn what_a_client_asks_for_only_after_the_end_is_not_counted() {
-        let plan = Plan { events_per_minute: 6.0, ..Plan::default() };
         // The last event has 5 seconds, the one before 15.
         for (beat, left) in [(3.0, 0.0), (5.0, 0.0), (6.0, 1.0 / 6.0), (10.0, 0.5), (20.0, 0.75 + 0.25)] {
-            assert!((left_over(&plan, beat) - left).abs() < 1e-9, "{beat}: {}", left_over(&plan, beat));
+            let polled = leg(6.0, 60).polled(beat, f64::INFINITY);
+            assert!((6.0 - polled - left).abs() < 1e-9, "{beat}: {polled}");
         }
         // A sum over each of them.
-        let plan = Plan { events_per_minute: 600.0, duration: Duration::from_secs(7), ..Plan::default() };
         let left = (0..70).map(|number| 7.0 - (f64::from(number) + 0.5) * 0.1);
-        let lacks: f64 = left.map(|left| 1.0 - (left / 2.5).min(1.0)).sum();
-        assert!((left_over(&plan, 2.5) - lacks).abs() < 1e-9, "{lacks}: {}", left_over(&plan, 2.5));
-        assert_eq!(left_over(&Plan { events_per_minute: 0.0, ..plan }, 3.0), 0.0);
+        let sum: f64 = left.map(|left| (left / 2.5).min(1.0)).sum();
+        let polled = leg(600.0, 7).polled(2.5, f64::INFINITY);
+        assert!((polled - sum).abs() < 1e-9, "{sum}: {polled}");
+        assert_eq!(leg(0.0, 7).polled(3.0, f64::INFINITY), 0.0);
+    }
+
+    #[test]
+    fn polls_before_the_first_event_are_empty() {
+        // 60 events a minute, the first after half a second: a sixth of a beat of 3 seconds.
+        let plan = Plan { events_per_minute: 60.0, duration: Duration::from_secs(10), ..Plan::default() };
+        assert!((predict(&plan, Via::ShortPoll, 3).empty_per_minute - 100.0).abs() < 1e-9);
+        // More events than that change nothing: what counts is when the first one came.
+        let polled = leg(240.0, 10).polled(1.0, 0.25);
+        assert!((polled - (10.0 - 0.125)).abs() < 1e-9, "{polled}");
+    }
+
+    #[test]
+    fn each_silence_of_a_leg_counts_by_itself() {
+        for (events_per_minute, duration, seconds, silences) in [
+            (6.0, 60, 30.0, 0.0),  // 5, then five times 10, then 5
+            (12.0, 20, 2.0, 8.0),  // 2.5: 1; three times 5: 2 each; 2.5: 1
+            (2.0, 40, 15.0, 2.0),  // 15, begun before: 1; 25: 1
+            (2.0, 20, 2.0, 9.0),   // 15: 7; 5: 2
+            (1.0, 60, 30.0, 1.0),  // 30, begun before: 1; 30, begun a little after the event: beyond the end
+            (0.0, 40, 15.0, 2.0),  // none
+            (60.0, 10, 15.0, 0.0), // none is so long
+        ] {
+            let found = leg(events_per_minute, duration).silences(seconds);
+            assert_eq!(found, silences, "{events_per_minute} a minute for {duration} s, each {seconds} s");
+        }
+    }
+
+    #[test]
+    fn what_goes_on_for_ever_is_what_the_formulas_say_whatever_a_leg_would_hold() {
+        let resource = Resource::new("http://127.0.0.1:8080/topics/demo", None, &[]).expect("a URL");
+        let steadily = |events_per_minute, via, seconds| {
+            let plan = Plan { events_per_minute, ..Plan::default() };
+            let figures = Arithmetic::new(&resource).steadily(&plan, via, Some(Duration::from_secs(seconds)));
+            (figures.requests_per_minute, figures.empty_per_minute)
+        };
+        for (events_per_minute, seconds, requests, empty) in [
+            (6.0, 3, 2000.0, 1400.0),
+            (0.5, 3, 2000.0, 1950.0),
+            (60.0, 3, 2000.0, 0.0),
+            (0.5, 120, 50.0, 0.0),
+        ] {
+            let found = steadily(events_per_minute, Via::ShortPoll, seconds);
+            assert_eq!(found, (requests, empty), "{events_per_minute} a minute, each {seconds} s");
+        }
+        let slow = Arithmetic::new(&resource).steadily(
+            &Plan::default(),
+            Via::ShortPoll,
+            Some(Duration::from_secs(120)),
+        );
+        assert_eq!(slow.connections, 100.0); // at once, though each poll is on another one
+        // An event each 120 s, each held 30 s: three in vain.
+        assert_eq!(steadily(0.5, Via::LongPoll, 0), (200.0, 150.0));
+        assert_eq!(steadily(0.0, Via::LongPoll, 0), (200.0, 200.0));
     }
 
     #[test]
@@ -268,10 +376,12 @@ mod tests {
     }
 
     #[test]
-    fn a_poll_that_is_slower_than_the_events_is_never_empty() {
+    fn a_poll_that_is_slower_than_the_events_is_never_empty_once_they_have_begun() {
         let plan = Plan { events_per_minute: 60.0, ..Plan::default() };
         let figures = predict(&plan, Via::ShortPoll, 3);
-        assert_eq!((figures.requests_per_minute, figures.empty_per_minute), (2000.0, 0.0));
+        // Half a second before the first, of 3 from poll to poll: a sixth of the clients.
+        assert_eq!(figures.requests_per_minute, 2000.0);
+        assert!((figures.empty_per_minute - 100.0 / 6.0).abs() < 1e-9, "{figures:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::net::SocketAddr;
 use std::ops::Sub;
 use std::time::{Duration, Instant};
@@ -33,9 +34,13 @@ pub(super) struct Crowd {
     asking: BinaryHeap<Reverse<(Instant, usize)>>,
     /// How many of them follow already: what is published now reaches them.
     following: usize,
+    /// Requests of which a byte was written: not those for which there was no connection.
+    requests: u64,
     bytes: (u64, u64),
     connections: u64,
     returns: u64,
+    /// Why the last connection broke, or was refused.
+    trouble: Option<String>,
     delays: Delays,
     buffer: Box<[u8]>,
 }
@@ -46,6 +51,12 @@ struct Member {
     stream: Option<TcpStream>,
     /// What of its request is not written yet.
     unsent: Vec<u8>,
+    /// Whether nothing of its request is written yet.
+    is_unsent: bool,
+    /// Whether nothing was written on its connection yet.
+    is_new: bool,
+    /// Whether its connection has brought an answer before: its end is no news then, for the server may have ended it before this request.
+    is_proven: bool,
     /// When it was to ask the last time. Counted from here, and not from when it could, its polls keep their beat, as `setInterval` does.
     asked: Instant,
     /// Whether an answer is owed, or a stream is open.
@@ -65,6 +76,10 @@ pub(super) struct Counts {
     pub bytes_down: u64,
     pub payload_up: u64,
     pub payload_down: u64,
+    /// Connections opened so far. They count from the first client on, so of two counts this is the later's.
+    pub connections: u64,
+    /// Connections that broke, or were refused, so far.
+    pub returns: u64,
 }
 
 impl Sub for Counts {
@@ -78,6 +93,8 @@ impl Sub for Counts {
             bytes_down: self.bytes_down - earlier.bytes_down,
             payload_up: self.payload_up - earlier.payload_up,
             payload_down: self.payload_down - earlier.payload_down,
+            connections: self.connections,
+            returns: self.returns,
         }
     }
 }
@@ -97,6 +114,9 @@ impl Crowd {
             follower: Follower::new(via, Since::Now),
             stream: None,
             unsent: Vec::new(),
+            is_unsent: false,
+            is_new: false,
+            is_proven: false,
             asked: start,
             is_waiting: false,
             vain: 0,
@@ -112,9 +132,11 @@ impl Crowd {
             members: (0..clients).map(member).collect(),
             asking: (0..clients).map(|member| Reverse((comes(member), member))).collect(),
             following: 0,
+            requests: 0,
             bytes: (0, 0),
             connections: 0,
             returns: 0,
+            trouble: None,
             delays: Delays::default(),
             buffer: vec![0; BUFFER].into(),
         })
@@ -133,23 +155,20 @@ impl Crowd {
     pub fn counts(&self) -> Counts {
         let traffic = self.room.traffic;
         Counts {
-            requests: traffic.requests,
+            requests: self.requests,
             empty: traffic.empty,
             bytes_up: self.bytes.0,
             bytes_down: self.bytes.1,
             payload_up: traffic.payload_up,
             payload_down: traffic.payload_down,
+            connections: self.connections,
+            returns: self.returns,
         }
     }
 
-    /// Connections opened so far.
-    pub fn connections(&self) -> u64 {
-        self.connections
-    }
-
-    /// Connections that broke, or were refused, so far.
-    pub fn returns(&self) -> u64 {
-        self.returns
+    /// Why the last connection broke, or was refused; `None` if none did.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
     /// From an event's publishing to its arrival, of all that have arrived.
@@ -191,32 +210,41 @@ impl Crowd {
             follows(member, &mut self.following);
         }
         member.follower.ask(&self.resource, &mut self.room, &mut member.unsent)?;
-        member.is_waiting = true;
+        (member.is_waiting, member.is_unsent) = (true, true);
         if member.stream.is_none() {
             let mut stream = TcpStream::connect(self.address)?;
             registry.register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
             member.stream = Some(stream);
-            self.connections += 1;
+            (member.is_new, member.is_proven) = (true, false);
             return Ok(()); // it is written when the poll says that it is connected
         }
         self.write(index);
         Ok(())
     }
 
-    fn write(&mut self, index: usize) {
+    /// Writes as much as the socket takes. The error is what has broken it; reading then tells its end.
+    fn write(&mut self, index: usize) -> Option<io::Error> {
         let member = &mut self.members[index];
-        let Some(stream) = &mut member.stream else { return };
-        let mut written = 0;
+        let stream = member.stream.as_mut()?;
+        let (mut written, mut broken) = (0, None);
         while written < member.unsent.len() {
             match stream.write(&member.unsent[written..]) {
                 Ok(length) => written += length,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Not now; or it is broken, as reading will tell.
-                Err(_) => break,
+                Err(error) => {
+                    let is_early = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected);
+                    broken = Some(error).filter(|_| !is_early);
+                    break;
+                }
             }
+        }
+        if written > 0 {
+            self.requests += u64::from(mem::take(&mut member.is_unsent));
+            self.connections += u64::from(mem::take(&mut member.is_new));
         }
         self.bytes.0 += written as u64;
         member.unsent.drain(..written);
+        broken
     }
 
     /// The poll has told of this member's connection. `published_at` is when the event with a number was published.
@@ -226,7 +254,7 @@ impl Crowd {
         registry: &Registry,
         published_at: &dyn Fn(u64) -> Option<Instant>,
     ) -> Result<(), CompareError> {
-        self.write(index);
+        let mut broken = self.write(index);
         loop {
             let member = &mut self.members[index];
             let Some(stream) = &mut member.stream else { return Ok(()) };
@@ -258,7 +286,16 @@ impl Crowd {
                     member.stream = None;
                     return Ok(());
                 }
-                Ok(_) | Err(_) => member.follower.end(resource, room, &mut tell)?,
+                // It has crossed the request on its way: that is asked again at once, on another (RFC 9112 §9.5).
+                Ok(_) | Err(_) if member.is_proven && member.follower.is_unanswered() => {
+                    member.stream = None;
+                    member.unsent.clear();
+                    return self.ask(index, registry);
+                }
+                ended => {
+                    broken = broken.or(ended.err());
+                    member.follower.end(resource, room, &mut tell)?
+                }
             };
             let is_over = match next {
                 Next::Read => {
@@ -268,7 +305,7 @@ impl Crowd {
                     false
                 }
                 Next::Ask { after, reuse } => {
-                    (member.vain, member.is_waiting) = (0, false);
+                    (member.vain, member.is_waiting, member.is_proven) = (0, false, true);
                     if self.via == Via::ShortPoll {
                         follows(member, &mut self.following);
                     }
@@ -284,10 +321,16 @@ impl Crowd {
                     }
                     !reuse
                 }
-                Next::Return { least, .. } => {
+                // A farewell between two polls is none either: the next one is already due.
+                Next::Return { .. } if !member.is_waiting => {
                     member.stream = None;
+                    true
+                }
+                Next::Return { least, why } => {
+                    (member.stream, member.is_unsent) = (None, false);
                     member.unsent.clear();
                     self.returns += 1;
+                    self.trouble = Some(broken.take().map_or(why.to_string(), |error| error.to_string()));
                     let wait = FIRST_RETURN.saturating_mul(1 << member.vain.min(16)).min(LAST_RETURN);
                     member.vain += 1;
                     self.asking.push(Reverse((now + least.max(wait), index)));

@@ -1,7 +1,8 @@
 //! The stream of events: when each is due, and its publishing.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::fmt::Display;
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use mio::{Interest, Registry, Token};
 
 use super::seen;
 use super::{CompareError, Plan};
-use crate::client::follow::{Posted, Poster, Resource};
+use crate::client::follow::{Next, Posted, Poster, Resource};
 
 /// When events are due: evenly, the first after half the time from one to the next, and all of them before the end.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +23,9 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub fn new(start: Instant, plan: &Plan) -> Self {
-        let period = if plan.events_per_minute > 0.0 { 60.0 / plan.events_per_minute } else { 0.0 };
-        Self { start, period: Duration::from_secs_f64(period), count: plan.events() }
+        // Where there are no events, or hardly any, it may be beyond what a Duration holds.
+        let period = Duration::try_from_secs_f64(60.0 / plan.events_per_minute).unwrap_or(Duration::MAX);
+        Self { start, period, count: plan.events() }
     }
 
     /// When the event with this number is due, if there is one.
@@ -31,6 +33,12 @@ impl Schedule {
         (number < self.count).then(|| self.start + self.period.mul_f64(number as f64 + 0.5))
     }
 }
+
+/// So long before an event is due its connection is made ready: what that takes is no event's delay.
+const LEAD: Duration = Duration::from_secs(1);
+
+/// A connection that was silent for so long may be one that the server is about to end, and a POST must not meet that.
+const STALE: Duration = Duration::from_secs(5);
 
 /// Publishes the events over a connection of its own, one after another.
 #[derive(Debug)]
@@ -46,6 +54,10 @@ pub(super) struct Feed {
     unsent: VecDeque<u8>,
     /// Whether an answer is owed.
     is_waiting: bool,
+    /// Whether the connection was made ready for the next event.
+    is_ready: bool,
+    /// When the last answer came.
+    answered: Option<Instant>,
     /// When each event was published: the moment before its first byte was handed to the socket.
     published: Vec<Instant>,
 }
@@ -68,13 +80,19 @@ impl Feed {
             poster: Poster::default(),
             unsent: VecDeque::new(),
             is_waiting: false,
+            is_ready: false,
+            answered: None,
             published: Vec::new(),
         }
     }
 
     /// When there is something to do without the poll's telling; `None` if there is not, or no more.
     pub fn due(&self) -> Option<Instant> {
-        if self.is_waiting { None } else { self.schedule.due(self.published()) }
+        if self.is_waiting {
+            return None;
+        }
+        let due = self.schedule.due(self.published())?;
+        Some(if self.is_ready { due } else { due.checked_sub(LEAD).unwrap_or(due) })
     }
 
     /// Publishes no more.
@@ -97,22 +115,34 @@ impl Feed {
         if self.due().is_none_or(|due| due > now) {
             return Ok(());
         }
+        if !self.is_ready {
+            self.is_ready = true;
+            self.receive()?;
+            if self.stream.is_none() || self.answered.is_some_and(|answered| now - answered > STALE) {
+                self.connect(registry)?;
+            }
+            return self.turn(now, registry);
+        }
         // A server that has ended the connection between two events has said so by now.
         self.receive()?;
         let data = seen::data(self.published(), self.size);
         let mut request = Vec::new();
         self.poster.ask(&self.resource, None, &data, false, &mut request);
         self.unsent.extend(request);
-        self.is_waiting = true;
+        (self.is_waiting, self.is_ready) = (true, false);
         self.published.push(Instant::now());
         if self.stream.is_none() {
-            let mut stream = TcpStream::connect(self.address)?;
-            stream.set_nodelay(true)?;
-            registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
-            self.stream = Some(stream);
-            return Ok(()); // it is written when the poll says that it is connected
+            return self.connect(registry); // it is written when the poll says that it is connected
         }
         self.write()
+    }
+
+    fn connect(&mut self, registry: &Registry) -> Result<(), CompareError> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_nodelay(true)?;
+        registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
+        self.stream = Some(stream);
+        Ok(())
     }
 
     /// The poll has told of the connection.
@@ -130,7 +160,7 @@ impl Feed {
                     break;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(in_vain(error)),
             }
         }
         Ok(())
@@ -140,11 +170,13 @@ impl Feed {
         let mut buffer = [0; 4096];
         while let Some(stream) = &mut self.stream {
             let posted = match stream.read(&mut buffer) {
+                // Between two events: an end, a farewell, or nobody there.
+                Ok(_) if !self.is_waiting => {
+                    self.stream = None;
+                    return Ok(());
+                }
                 Ok(0) => {
                     self.stream = None;
-                    if !self.is_waiting {
-                        return Ok(());
-                    }
                     self.poster.end()
                 }
                 Ok(length) => self.poster.receive(&buffer[..length], &self.resource),
@@ -156,22 +188,27 @@ impl Feed {
                     self.stream = None;
                     return Ok(());
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(in_vain(error)),
             };
-            match posted? {
+            match posted.map_err(in_vain)? {
                 Posted::Ids { reuse, .. } => {
                     self.is_waiting = false;
+                    self.answered = Some(Instant::now());
                     if !reuse {
                         self.stream = None;
                     }
                 }
-                Posted::Next(crate::client::follow::Next::Read) => {}
                 // To publish it again might publish it twice, and a comparison with a hole in it is none.
-                Posted::Next(_) => return Err(io::Error::from(ErrorKind::ConnectionAborted).into()),
+                Posted::Next(Next::Return { why, .. }) => return Err(in_vain(why)),
+                Posted::Next(Next::Read | Next::Ask { .. }) => {}
             }
         }
         Ok(())
     }
+}
+
+fn in_vain(why: impl Display) -> CompareError {
+    CompareError::Publishing(why.to_string())
 }
 
 #[cfg(test)]
@@ -186,6 +223,7 @@ mod tests {
             (6.0, 26, &[5, 15, 25]),
             (60.0 / 14.0, 20, &[7]),
             (0.0, 60, &[]),
+            (1e-300, 60, &[]),
         ] {
             let duration = Duration::from_secs(seconds);
             let schedule = Schedule::new(start, &Plan { events_per_minute, duration, ..Plan::default() });

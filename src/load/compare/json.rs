@@ -30,7 +30,7 @@ fn plan_json(plan: &Plan) -> String {
         ("clients", plan.clients.to_string()),
         ("transports", format!("[{}]", transports.join(","))),
         ("intervals_seconds", format!("[{}]", intervals.join(","))),
-        ("events_per_minute", number(plan.events_per_minute)),
+        ("events_per_minute", plan.events_per_minute.to_string()),
         ("size", plan.size.to_string()),
         ("duration_seconds", number(plan.duration.as_secs_f64())),
         ("wait_seconds", plan.wait.to_string()),

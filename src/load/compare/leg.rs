@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
@@ -11,6 +11,7 @@ use super::arithmetic::Arithmetic;
 use super::crowd::{Counts, Crowd};
 use super::feed::{Feed, Schedule};
 use super::{Bytes, DelayFigures, Figures, Leg, Plan, ServerFigures};
+use crate::client::connect::connect_tcp;
 use crate::client::follow::{Error, Resource, Via};
 use crate::load::{Delays, Process};
 
@@ -19,6 +20,9 @@ const FEED: Token = Token(usize::MAX - 1);
 
 /// How many clients come in a second, where they are not spread over an interval.
 const ARRIVALS: f64 = 4000.0;
+
+/// For a first connection.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// For all clients to follow, once the last of them has come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,6 +40,8 @@ pub enum Progress {
     Gathering(usize),
     /// It has been measured for so long, with so many requests.
     Measuring(Duration, u64),
+    /// It is measured; what is under way arrives.
+    Draining,
 }
 
 /// Why a comparison ends without a result.
@@ -45,8 +51,24 @@ pub enum CompareError {
     Io(io::Error),
     /// The server refuses, or answers what can't be read.
     Client(Error),
-    /// Only so many of the clients came to follow in time.
-    Gathering(usize),
+    /// Nothing answers where the server should be.
+    Unreachable {
+        /// Host and port, as the URL has them.
+        authority: String,
+        /// The operating system's, of the last address that the host has.
+        error: io::Error,
+    },
+    /// Not all of the clients came to follow in time.
+    Gathering {
+        /// How many did.
+        following: usize,
+        /// How many should have.
+        clients: usize,
+        /// What came between the last one and the server, if that is known.
+        why: Option<String>,
+    },
+    /// An event could not be published, and this is why.
+    Publishing(String),
 }
 
 impl fmt::Display for CompareError {
@@ -54,12 +76,15 @@ impl fmt::Display for CompareError {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Client(error) => error.fmt(f),
-            Self::Gathering(clients) => {
+            Self::Unreachable { authority, error } => write!(f, "no connection to {authority}: {error}"),
+            Self::Gathering { following, clients, why } => {
+                let why = why.as_deref().unwrap_or("no answer");
                 write!(
                     f,
-                    "only {clients} of the clients came to follow: is the server's bound on connections lower?"
+                    "only {following} of {clients} clients came to follow ({why}): is the server's bound on connections lower?"
                 )
             }
+            Self::Publishing(why) => write!(f, "an event could not be published: {why}"),
         }
     }
 }
@@ -94,7 +119,7 @@ pub fn measure(
     let mut resource = resource.clone();
     resource.wait = plan.wait;
     resource.interval = interval.unwrap_or_default();
-    let address = resolve(&resource)?;
+    let address = reach(&resource)?;
     let memory_before = server.and_then(|server| server.memory().ok());
 
     let mut poll = Poll::new()?;
@@ -105,7 +130,8 @@ pub fn measure(
     while crowd.following() < plan.clients {
         let now = Instant::now();
         if now > began + spread + PATIENCE {
-            return Err(CompareError::Gathering(crowd.following()));
+            let why = crowd.trouble().map(str::to_owned);
+            return Err(CompareError::Gathering { following: crowd.following(), clients: plan.clients, why });
         }
         if !goes_on(Progress::Gathering(crowd.following())) {
             return Ok(None);
@@ -129,13 +155,19 @@ pub fn measure(
     feed.stop();
 
     // What is published goes on to arrive, though it is not counted what that costs.
-    let patience = resource.interval + LAST_ARRIVAL;
-    while !crowd.is_through(feed.published()) && after.at.elapsed() < patience {
-        let until = Instant::now() + LOOK;
-        turn(&mut poll, &mut events, &mut crowd, Some(&mut feed), until)?;
-    }
     let published = feed.published();
-    let (lost, doubled) = crowd.end(published);
+    while !crowd.is_through(published) {
+        // Whoever wants to see it now does not wait for polls whose interval may be an hour.
+        let patience = if is_whole { resource.interval } else { Duration::ZERO } + LAST_ARRIVAL;
+        if after.at.elapsed() >= patience {
+            break;
+        }
+        turn(&mut poll, &mut events, &mut crowd, Some(&mut feed), Instant::now() + LOOK)?;
+        is_whole &= goes_on(Progress::Draining);
+    }
+    // What was not waited for is not lost: only what its client has passed over is.
+    let is_waited_for = after.at.elapsed() >= resource.interval + LAST_ARRIVAL;
+    let (lost, doubled) = crowd.end(if is_waited_for { published } else { 0 });
     let ran = Plan { duration: plan.duration.min(measured_for), ..plan.clone() };
     Ok(Some(Leg {
         via,
@@ -145,7 +177,7 @@ pub fn measure(
         arrived: crowd.delays().count(),
         lost,
         doubled,
-        returns: crowd.returns(),
+        returns: after.counts.returns,
         measured: figures(&crowd, after.counts - before.counts, measured_for),
         predicted: Arithmetic::new(&resource).predict(&ran, via, interval),
         server: server_figures(&before, &after, memory_before),
@@ -193,7 +225,7 @@ fn figures(crowd: &Crowd, counts: Counts, measured_for: Duration) -> Figures {
     Figures {
         requests_per_minute: counts.requests as f64 / minutes,
         empty_per_minute: counts.empty as f64 / minutes,
-        connections: crowd.connections() as f64,
+        connections: counts.connections as f64,
         up: bytes(counts.bytes_up, counts.payload_up),
         down: bytes(counts.bytes_down, counts.payload_down),
         delay: delay_figures(crowd.delays()),
@@ -211,10 +243,12 @@ fn delay_figures(delays: &Delays) -> DelayFigures {
     }
 }
 
-fn resolve(resource: &Resource) -> io::Result<SocketAddr> {
+/// The first of the host's addresses that answers: `localhost` may be two, and the server on one of them.
+fn reach(resource: &Resource) -> Result<SocketAddr, CompareError> {
     let url = resource.url();
-    let mut addresses = (&*url.host, url.port).to_socket_addrs()?;
-    addresses.next().ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the host has no address"))
+    connect_tcp(&url.host, url.port, Instant::now() + CONNECT)
+        .and_then(|stream| stream.peer_addr())
+        .map_err(|error| CompareError::Unreachable { authority: url.authority.clone(), error })
 }
 
 /// Waits for the poll, at most until `until`, and does what is to be done.

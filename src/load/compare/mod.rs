@@ -41,5 +41,5 @@ pub use leg::{CompareError, Progress, measure};
 pub use outcome::{Bytes, Comparison, DelayFigures, Figures, Leg, ServerFigures, difference};
 pub use plan::Plan;
 pub use report::report;
-pub use seen::MIN_SIZE;
+pub use seen::{MIN_SIZE, MOST_EVENTS};
 pub use table::table;

@@ -10,9 +10,9 @@ use crate::client::follow::Via;
 pub struct Comparison {
     /// What was asked for.
     pub plan: Plan,
-    /// The legs that were measured; fewer than asked for, and the last one shorter, if it was interrupted.
+    /// The legs that were measured; fewer than asked for, or the last one shorter, if it was interrupted.
     pub legs: Vec<Leg>,
-    /// Whether it was interrupted.
+    /// Whether it was ended before all legs were whole: by a Ctrl-C, or by a leg that failed.
     pub is_interrupted: bool,
 }
 
@@ -52,7 +52,7 @@ pub struct Figures {
     pub requests_per_minute: f64,
     /// Of these, those that were answered without an event.
     pub empty_per_minute: f64,
-    /// Connections opened, from the beginning.
+    /// Connections opened, from the first client on to the end of the measurement.
     pub connections: f64,
     /// From clients to server, while it was measured.
     pub up: Bytes,
@@ -95,6 +95,18 @@ pub struct ServerFigures {
     pub memory: u64,
     /// The same before the first client came.
     pub memory_before: u64,
+}
+
+impl Leg {
+    /// Events that were due while it was measured and were not published, for the server had not yet answered the one before. One that was
+    /// due at the very end is none of them.
+    pub fn unpublished(&self, plan: &Plan) -> u64 {
+        let ran = Plan { duration: plan.duration.min(self.measured_for), ..plan.clone() };
+        match ran.events().saturating_sub(self.published) {
+            1 if self.published > 0 => 0,
+            missing => missing,
+        }
+    }
 }
 
 impl Figures {

@@ -172,14 +172,21 @@ impl Prediction {
     }
 }
 
-/// What so many users and events would cost, by the arithmetic and the constants of what was measured.
-pub fn predict(comparison: &Comparison, users: u64, events_per_minute: f64, curve: &Curve<'_>) -> Prediction {
+/// What so many users and events would cost, by the arithmetic and the constants of what was measured: `curve` is that of a leg, to hold
+/// the measured ones against, and `steadily` that of what goes on for ever.
+pub fn predict(
+    comparison: &Comparison,
+    users: u64,
+    events_per_minute: f64,
+    curve: &Curve<'_>,
+    steadily: &Curve<'_>,
+) -> Prediction {
     let clients = usize::try_from(users).unwrap_or(usize::MAX);
     let plan = Plan { clients, events_per_minute, ..comparison.plan.clone() };
     let minutes = plan.duration.as_secs_f64() / 60.0;
     let per_minute = |bytes: f64| if minutes > 0.0 { bytes / minutes } else { 0.0 };
     let legs = comparison.legs.iter().map(|leg| {
-        let figures = curve(&plan, leg.via, leg.interval);
+        let figures = steadily(&plan, leg.via, leg.interval);
         let constants = Constants::of(leg, &comparison.plan, curve);
         let deliveries_per_minute = users as f64 * events_per_minute;
         let cpu_seconds = constants.cpu_seconds.as_ref().map(|constant| constant.value);
@@ -416,7 +423,7 @@ mod tests {
 
     /// One leg of the fixture's prediction.
     fn leg(users: u64, events_per_minute: f64, via: Via) -> PredictedLeg {
-        let prediction = predict(&comparison(), users, events_per_minute, &curve);
+        let prediction = predict(&comparison(), users, events_per_minute, &curve, &curve);
         prediction.legs.into_iter().rfind(|leg| leg.via == via).expect("a leg of each transport")
     }
 
@@ -454,7 +461,7 @@ mod tests {
     fn what_was_measured_is_what_the_same_plan_is_predicted_to_cost() {
         let comparison = comparison();
         let plan = &comparison.plan;
-        let prediction = predict(&comparison, plan.clients as u64, plan.events_per_minute, &curve);
+        let prediction = predict(&comparison, plan.clients as u64, plan.events_per_minute, &curve, &curve);
         for (leg, predicted) in comparison.legs.iter().zip(&prediction.legs) {
             let server = leg.server.expect("measured");
             let cores = server.cpu.as_secs_f64() / leg.measured_for.as_secs_f64();
@@ -492,7 +499,7 @@ mod tests {
         for leg in &mut comparison.legs {
             leg.server = None;
         }
-        let prediction = predict(&comparison, 1_000_000, 6.0, &curve);
+        let prediction = predict(&comparison, 1_000_000, 6.0, &curve, &curve);
         let leg = &prediction.legs[4];
         assert_eq!((leg.cores, leg.memory, leg.fan_out_ms, leg.processes()), (None, None, None, None));
         let text = table(&prediction);
@@ -506,18 +513,18 @@ mod tests {
         server.memory = server.memory_before + LEAST_GROWTH - 1;
         let server = comparison.legs[1].server.as_mut().expect("measured");
         server.memory = server.memory_before - 4096;
-        let prediction = predict(&comparison, 1_000_000, 6.0, &curve);
+        let prediction = predict(&comparison, 1_000_000, 6.0, &curve, &curve);
         let memory: Vec<_> = prediction.legs.iter().map(|leg| leg.memory.is_some()).collect();
         assert_eq!(memory, [false, false, true, true, true, true]);
         let text = table(&prediction);
         assert!(text.contains("less than 524 kB in this run"), "{text}");
         comparison.legs.drain(..2);
-        assert_eq!(predict(&comparison, 1_000_000, 6.0, &curve).memory_note(), None);
+        assert_eq!(predict(&comparison, 1_000_000, 6.0, &curve, &curve).memory_note(), None);
     }
 
     #[test]
     fn the_table_says_that_it_is_calculated_and_with_what() {
-        let text = table(&predict(&comparison(), 1_000_000, 6.0, &curve));
+        let text = table(&predict(&comparison(), 1_000_000, 6.0, &curve, &curve));
         assert!(
             text.starts_with("Calculated, not measured: 1,000,000 users, 6 events of 200 B a minute\n"),
             "{text}"
@@ -541,7 +548,7 @@ mod tests {
     fn json_has_a_number_or_null_for_each_name() {
         let mut comparison = comparison();
         comparison.legs[0].server = None;
-        let mut prediction = predict(&comparison, 1_000_000, 6.0, &curve);
+        let mut prediction = predict(&comparison, 1_000_000, 6.0, &curve, &curve);
         prediction.legs[1].delay_ms_p50 = f64::INFINITY;
         let mut out = Vec::new();
         write_json(&prediction, &mut out);
@@ -579,7 +586,7 @@ mod tests {
     #[test]
     fn each_name_of_the_json_is_documented_and_each_documented_name_is_there() {
         let mut out = Vec::new();
-        write_json(&predict(&comparison(), 1_000_000, 6.0, &curve), &mut out);
+        write_json(&predict(&comparison(), 1_000_000, 6.0, &curve, &curve), &mut out);
         let mut written = Vec::new();
         names(&serde_json::from_slice(&out).expect("JSON"), &mut written);
         // Of the constants and of the delay; these stand in a row's text.

@@ -3,6 +3,9 @@
 /// The shortest data of an event: its number, in eight digits.
 pub const MIN_SIZE: usize = 8;
 
+/// The most events that a leg can tell apart: so many numbers have as many digits as [`MIN_SIZE`].
+pub const MOST_EVENTS: u64 = 100_000_000;
+
 /// The data of the event with this number, counted from 0, in `size` bytes, at least [`MIN_SIZE`]. Its number stands first; the rest is
 /// text that stays one line, and needs no escape in JSON.
 pub(super) fn data(number: u64, size: usize) -> String {

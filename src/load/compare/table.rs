@@ -13,8 +13,9 @@ const WIDTH: usize = 13;
 pub fn table(comparison: &Comparison) -> String {
     let plan = &comparison.plan;
     let mut out = format!(
-        "{} clients, {} events a minute of {} bytes, {} s for each transport{}\n\n",
+        "{} client{}, {} events a minute of {} bytes, {} s for each transport{}\n\n",
         count(plan.clients as f64),
+        if plan.clients == 1 { "" } else { "s" },
         plan.events_per_minute,
         plan.size,
         plan.duration.as_secs_f64(),

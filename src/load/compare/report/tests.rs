@@ -84,7 +84,7 @@ fn text(text: &str) -> Result<(), String> {
 
 /// The report of it, held to what each report has to be.
 fn checked(comparison: &Comparison) -> String {
-    let predictions = [predict(comparison, 1_000_000, comparison.plan.events_per_minute, &curve)];
+    let predictions = [predict(comparison, 1_000_000, comparison.plan.events_per_minute, &curve, &curve)];
     let html = report(comparison, &curve, &predictions);
     well_formed(&html).unwrap_or_else(|what| panic!("{what}"));
     for outside in ["<script", "http://", "https://", "src=", "href=", "url(", "@import"] {
@@ -263,7 +263,7 @@ fn clients_that_are_the_limit_are_told_of() {
 #[test]
 fn text_is_escaped() {
     let comparison = comparison();
-    let mut prediction = predict(&comparison, 1000, 6.0, &curve);
+    let mut prediction = predict(&comparison, 1000, 6.0, &curve, &curve);
     prediction.legs[0].constants.up.origin = "<b>\"R&D\"</b>".to_owned();
     let html = report(&comparison, &curve, &[prediction]);
     well_formed(&html).unwrap_or_else(|what| panic!("{what}"));
