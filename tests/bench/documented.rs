@@ -1,8 +1,10 @@
 //! What `docs/bench.md` says of the command is what it does.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -60,14 +62,34 @@ fn each_name_in_the_json_is_in_the_document() {
 
 #[test]
 fn the_bare_program_is_one_to_talk_to_by_hand() {
-    // As the document types it, but on a free port.
-    assert!(DOCUMENT.contains("barewire bench ceiling-program fan-out 127.0.0.1:9000"));
+    // As the document types it, but on a free port, and with a socket for each `nc`.
+    let typed =
+        DOCUMENT.split_once("```console\n").expect("a transcript").1.split_once("```").expect("its end").0;
+    let expected = "\
+$ barewire bench ceiling-program fan-out 127.0.0.1:9000 &
+listening on 127.0.0.1:9000
+$ (printf F; sleep 5) | nc 127.0.0.1 9000 &
+$ printf 'Phello\\n' | nc -q 1 127.0.0.1 9000
+hello
+";
+    assert_eq!(typed, expected, "docs/bench.md and this test are not the same");
     let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
     command.args(["bench", "ceiling-program", "fan-out", "127.0.0.1:0"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line).expect("a line");
-    assert!(line.starts_with("listening on 127.0.0.1:"), "{line:?}");
+    let address = line.trim_end().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}"));
+    let connect = |first: &[u8]| {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a deadline");
+        stream.write_all(first).expect("it reads");
+        stream
+    };
+    let follower = connect(b"F");
+    let _publisher = connect(b"Phello\n");
+    let mut heard = String::new();
+    BufReader::new(follower).read_line(&mut heard).expect("a line comes");
+    assert_eq!(heard, "hello\n");
     // It ends with the one who has started it.
     drop(child.stdin.take());
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
