@@ -1,0 +1,53 @@
+"""`barewire bench`, one run at a time, and what it found."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+
+from servers import Failed
+
+# Beyond the time that is measured: to connect, and to end.
+PATIENCE = 120
+
+
+@dataclass
+class Figures:
+    """What one run came to: work for a second of the server's CPU time, or bytes of memory for each follower."""
+
+    value: float
+    raw: dict
+
+
+class Bench:
+    def __init__(self, program, duration, warm_up):
+        self.program = program
+        self.seconds = duration + warm_up
+        self.common = ["--runs", "1", "--duration", f"{duration:g}", "--warm-up", f"{warm_up:g}", "--json"]
+
+    def ceiling(self, row):
+        """The bare program, under the load that the servers have."""
+        options = list(row.options) if row.ceiling == row.workload else ["--connections", "50", "--in-flight", "1", "--size", "64"]
+        return self.run(row, ["ceiling", row.ceiling, *options])
+
+    def server(self, row, server, address, pids):
+        cursor = server.newest(address) if row.workload == "requests" else "{cursor}"
+        where = [word.replace("{address}", address).replace("{cursor}", cursor) for word in server.where(row)]
+        via = ["--via", row.via] if row.via else []
+        ids = [word for pid in pids for word in ("--server-pid", str(pid))]
+        return self.run(row, [row.workload, *via, *row.options, *where, *ids])
+
+    def run(self, row, arguments):
+        command = [self.program, "bench", *arguments, *self.common]
+        try:
+            done = subprocess.run(
+                [str(part) for part in command], capture_output=True, text=True, timeout=self.seconds + PATIENCE
+            )
+        except subprocess.TimeoutExpired:
+            raise Failed(f"no end after {self.seconds + PATIENCE:g} s") from None
+        if done.returncode != 0:
+            raise Failed(f"status {done.returncode}: {' '.join(done.stderr.split())}")
+        return read(row, json.loads(done.stdout))
+
+
+def read(row, found):
+    return Figures(found["v"], found)

@@ -1,0 +1,111 @@
+"""The figures, and the Markdown that shows them."""
+
+import os
+import platform
+import re
+from pathlib import Path
+from statistics import median
+
+# Variants stand in brackets.
+NOTHING = "–"
+
+
+class Table:
+    def __init__(self, rows, columns, arguments, command):
+        self.rows, self.columns, self.arguments, self.command = rows, columns, arguments, command
+        # (benchmark, server or None, is it the variant): the figures of each round.
+        self.figures = {}
+        self.failed = set()
+        self.problems = []
+
+    def add(self, row, server, is_variant, figures):
+        self.figures.setdefault((row.name, server and server.name, is_variant), []).append(figures)
+
+    def fail(self, row, server, problem):
+        # Without the ceiling there is no ratio for anybody.
+        for column in [server] if server else self.columns:
+            self.failed.add((row.name, column.name))
+        self.problems.append(problem)
+
+    def values(self, row, server, is_variant):
+        """What stands in a cell, of each round: ratios, or bytes."""
+        found = self.figures.get((row.name, server.name, is_variant), [])
+        if not row.ceiling:
+            return [figures.value for figures in found]
+        # Nothing has failed here, so that the rounds are the same.
+        return [figures.value / ceiling.value for figures, ceiling in zip(found, self.figures[row.name, None, False], strict=True)]
+
+    def cell(self, row, server, show):
+        if row.name in server.cannot:
+            return NOTHING
+        if (row.name, server.name) in self.failed:
+            return "failed"
+        text = show(self.values(row, server, False))
+        if row.name in server.variants:
+            text += f" ({show(self.values(row, server, True))})"
+        return text
+
+    def latest(self, row):
+        """A round's figures, for whoever waits."""
+        return ", ".join(f"{server.name} {self.cell(row, server, lambda values: number(row, values[-1]))}" for server in self.columns)
+
+    def markdown(self, date):
+        measured = [row for row in self.rows if row.ceiling]
+        idle = [row for row in self.rows if not row.ceiling]
+        parts = [f"{date.day} {date:%B %Y}, on {machine()}, by `{self.command}`."]
+        if self.arguments.quick:
+            parts.insert(0, "**From a quick run, in which nothing is measured for long: these are no figures to rely on.**")
+        parts.append(
+            f"{self.arguments.rounds} round{'s'[: self.arguments.rounds > 1]} of {self.arguments.duration:g} s for each figure, after "
+            f"{self.arguments.warm_up:g} s under load."
+        )
+        if measured:
+            parts.append("Work for a second of the server's CPU time, over the bare program's in the same round; the median of the rounds:")
+            parts.append(self.grid(measured, lambda row: lambda values: number(row, median(values))))
+        if idle:
+            parts.append("Bytes of memory in user space, the median of the rounds:")
+            parts.append(self.grid(idle, lambda row: lambda values: number(row, median(values))))
+        if self.arguments.rounds > 1:
+            parts.append("The lowest and the highest of the rounds:")
+            parts.append(self.grid(self.rows, lambda row: lambda values: f"{number(row, min(values))} to {number(row, max(values))}"))
+        parts.append("\n".join(self.notes()))
+        return "\n\n".join(parts) + "\n"
+
+    def grid(self, rows, show):
+        head = ["", *(server.name for server in self.columns)]
+        lines = [head, ["---"] * len(head)]
+        lines += [[row.title, *(self.cell(row, server, show(row)) for server in self.columns)] for row in rows]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines).replace("|  |", "| |")
+
+    def notes(self):
+        """Versions, what the brackets are, and why there is nothing."""
+        names = {row.name for row in self.rows}
+        for server in self.columns:
+            text = f"- {server.name} {server.version()}."
+            if names & set(server.variants):
+                text += f" In brackets: {server.variant}."
+            for why in dict.fromkeys(server.cannot[name] for name in server.cannot if name in names):
+                text += f" {NOTHING} {why}."
+            yield text
+
+    def raw(self):
+        return {
+            "command": self.command,
+            "runs": [
+                {"benchmark": row, "server": server, "variant": is_variant, "rounds": [figures.raw for figures in found]}
+                for (row, server, is_variant), found in self.figures.items()
+            ],
+        }
+
+
+def number(row, value):
+    return f"{value:.2f}" if row.ceiling else f"{value:,.0f}"
+
+
+def machine():
+    """In words."""
+    model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    kibibytes = re.search(r"^MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(), re.M)
+    system = re.match(r"[0-9]+\.[0-9]+", platform.release())
+    name = model[1].strip() if model else platform.machine()
+    return f"{os.cpu_count()} cores ({name}), {round(int(kibibytes[1]) / (1 << 20))} GiB of memory, Linux {system[0]}"
