@@ -19,11 +19,11 @@ class Benchmark:
     options: tuple
 
 
-def all_of(followers, burst_followers):
+def all_of(followers, burst_followers, idle_followers):
     """The rows, in the table's order."""
     echo = ("--connections", "50", "--size", "64")
-    many = ("--connections", str(followers))
-    fan_out = (*many, "--size", "120", "--burst", "1")
+    idle = ("--connections", str(idle_followers))
+    fan_out = ("--connections", str(followers), "--size", "120", "--burst", "1")
     burst = ("--connections", str(burst_followers), "--size", "120", "--burst", str(BURST))
     one = f"fan-out to {followers:,}, one event at a time"
     return [
@@ -34,7 +34,7 @@ def all_of(followers, burst_followers):
         Benchmark("long-poll", f"{one}, long poll", "fan-out", "long-poll", "fan-out", fan_out),
         Benchmark("burst", f"bursts of {BURST} events to {burst_followers:,}, WebSocket", "fan-out", "websocket", "fan-out", burst),
         Benchmark("requests", "short poll, nothing new", "requests", None, "echo", ("--connections", "50")),
-        Benchmark("idle-websocket", f"each of {followers:,} idle followers, WebSocket", "idle", "websocket", None, many),
-        Benchmark("idle-sse", f"each of {followers:,} idle followers, SSE", "idle", "sse", None, many),
-        Benchmark("idle-long-poll", f"each of {followers:,} idle followers, long poll", "idle", "long-poll", None, many),
+        Benchmark("idle-websocket", f"each of {idle_followers:,} idle followers, WebSocket", "idle", "websocket", None, idle),
+        Benchmark("idle-sse", f"each of {idle_followers:,} idle followers, SSE", "idle", "sse", None, idle),
+        Benchmark("idle-long-poll", f"each of {idle_followers:,} idle followers, long poll", "idle", "long-poll", None, idle),
     ]

@@ -25,7 +25,7 @@ TABLE = re.compile(r"(?<=<!-- table -->\n).*?(?=<!-- end of the table -->)", re.
 
 def main():
     target, arguments = Path(sys.argv[1]), parsed(sys.argv[2:])
-    rows = benchmarks.all_of(arguments.followers, arguments.burst_followers)
+    rows = benchmarks.all_of(arguments.followers, arguments.burst_followers, arguments.idle_followers)
     columns = servers.ALL
     rows, columns = chosen(arguments.only, rows, columns)
     programs = {
@@ -52,7 +52,7 @@ def main():
     print(text)
     kept = target / "peers" / "results.json"
     kept.write_text(json.dumps(table.raw(), indent=1) + "\n")
-    tell(f"each figure of the load generator is in {os.path.relpath(kept)}; {time.monotonic() - began:.0f} s")
+    tell(f"each figure of the load generator is in {kept}; {time.monotonic() - began:.0f} s")
     problems = table.problems
     if arguments.update and not problems:
         page = PAGE.read_text()
@@ -69,11 +69,12 @@ def parsed(words):
     parser.add_argument("--rounds", type=int, help="how often all is measured [5]")
     parser.add_argument("--duration", type=float, help="how long each is measured in a round, in seconds [3]")
     parser.add_argument("--warm-up", type=float, help="how long each is under load before that, in seconds [1]")
-    parser.add_argument("--followers", type=int, help="of the fan-out and of the idle ones [2000]")
+    parser.add_argument("--followers", type=int, help="of the fan-out [2000]")
+    parser.add_argument("--idle-followers", type=int, help="of those that wait [10000]: many, for what a server has once counts too")
     parser.add_argument("--update", action="store_true", help="write the table into docs/performance.md")
     arguments = parser.parse_args(words)
-    defaults = {"rounds": 1, "duration": 0.5, "warm_up": 0.2, "followers": 200} if arguments.quick else {}
-    for name, value in ({"rounds": 5, "duration": 3, "warm_up": 1, "followers": 2000} | defaults).items():
+    defaults = {"rounds": 1, "duration": 0.5, "warm_up": 0.2, "followers": 200, "idle_followers": 500} if arguments.quick else {}
+    for name, value in ({"rounds": 5, "duration": 3, "warm_up": 1, "followers": 2000, "idle_followers": 10_000} | defaults).items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
         if getattr(arguments, name) <= 0:
@@ -97,7 +98,7 @@ def chosen(names, rows, columns):
 
 def check_files(arguments):
     """Each follower is an open file, here and there."""
-    files, needed = os.sysconf("SC_OPEN_MAX"), max(arguments.followers, arguments.burst_followers) + 300
+    files, needed = os.sysconf("SC_OPEN_MAX"), max(arguments.followers, arguments.burst_followers, arguments.idle_followers) + 300
     if files < needed:
         sys.exit(f"tests/peers/run: the limit of open files is {files}, and {needed} are needed")
 

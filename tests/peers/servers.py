@@ -38,7 +38,13 @@ def tied(by=signal.SIGKILL):
 
 
 def said(*command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True)
+    """What a command prints, on either output: nginx tells its version on the other."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    except FileNotFoundError as error:
+        raise Failed(f"there is no {command[0]}") from error
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(str(word) for word in command)}: status {done.returncode}: {' '.join(done.stdout.split())}")
     return done.stdout.strip()
 
 
@@ -94,7 +100,7 @@ class Server:
     def newest(self, address):
         """Publishes an event, and returns the cursor behind it: what a client that polls has most of the time."""
         url = TOPIC.replace("{address}", address)
-        subprocess.run(["curl", "-sS", "--fail", "-o", "/dev/null", "-d", "first", url], check=True)
+        said("curl", "-sS", "--fail", "-d", "first", url)
         return json.loads(said("curl", "-sS", "--fail", url))["next"]
 
 
@@ -120,7 +126,7 @@ class Barewire(Server):
 
     def version(self):
         version = said(self.programs["barewire"], "--version").removeprefix("barewire ")
-        with contextlib.suppress(subprocess.CalledProcessError, FileNotFoundError):
+        with contextlib.suppress(Failed):  # A copy without its history.
             return f"{version}, commit {said('git', '-C', str(ROOT), 'rev-parse', '--short', 'HEAD')}"
         return version
 

@@ -85,7 +85,7 @@ class Table:
             if names & set(server.variants):
                 text += f" In brackets: {server.variant}."
             for why in dict.fromkeys(server.cannot[name] for name in server.cannot if name in names):
-                text += f" {NOTHING} {why}."
+                text += f" {NOTHING}: {why}."
             yield text
 
     def raw(self):
