@@ -8,6 +8,8 @@ from servers import Failed
 
 # Beyond the time that is measured: to connect, and to end.
 PATIENCE = 120
+# A short poll is held against an echo: one read, one write.
+ECHO = ("--in-flight", "1", "--size", "64")
 
 
 @dataclass
@@ -26,8 +28,9 @@ class Bench:
 
     def ceiling(self, row):
         """The bare program, under the load that the servers have."""
-        options = list(row.options) if row.ceiling == row.workload else ["--connections", "50", "--in-flight", "1", "--size", "64"]
-        return self.run(row, ["ceiling", row.ceiling, *options])
+        via = ["--via", row.via] if row.via else []
+        echo = ECHO if row.ceiling != row.workload else []
+        return self.run(row, ["ceiling", row.ceiling, *via, *row.options, *echo])
 
     def server(self, row, server, address, pids):
         cursor = server.newest(address) if row.workload == "requests" else "{cursor}"
@@ -44,10 +47,12 @@ class Bench:
             )
         except subprocess.TimeoutExpired:
             raise Failed(f"no end after {self.seconds + PATIENCE:g} s") from None
+        found = json.loads(done.stdout) if done.stdout else {"notes": []}
         if done.returncode != 0:
-            raise Failed(f"status {done.returncode}: {' '.join(done.stderr.split())}")
-        return read(row, json.loads(done.stdout))
-
-
-def read(row, found):
-    return Figures(found["v"], found)
+            wrong = [note for note in found["notes"] if note.startswith("WRONG")]
+            raise Failed(f"status {done.returncode}: {'; '.join([*wrong, *done.stderr.splitlines()])}")
+        name = "per_server_cpu_second" if row.ceiling else "user_bytes_each"
+        value = found["runs"][0][name]
+        if value is None:
+            raise Failed(f"{name} is not known")
+        return Figures(value, found)

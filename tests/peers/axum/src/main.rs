@@ -145,30 +145,26 @@ async fn follow(
     poll(&topic, &asked).await.into_response()
 }
 
+/// Writes in a task of its own, as axum's chat example does, so that nothing is read when an event comes.
 async fn over_web_socket(topic: Arc<Topic>, socket: WebSocket) {
     let mut events = topic.events.subscribe();
     let (mut to, mut from) = socket.split();
-    loop {
-        tokio::select! {
-            event = events.recv() => {
-                let Ok(event) = event else { return };
-                if to.feed(Message::Text(event.data)).await.is_err() {
-                    return;
-                }
-                while topic.batch && let Ok(event) = events.try_recv() {
-                    if to.feed(Message::Text(event.data)).await.is_err() {
-                        return;
-                    }
-                }
-                if to.flush().await.is_err() {
-                    return;
-                }
+    let mut writes = tokio::spawn(async move {
+        while let Ok(event) = events.recv().await {
+            to.feed(Message::Text(event.data)).await?;
+            while topic.batch
+                && let Ok(event) = events.try_recv()
+            {
+                to.feed(Message::Text(event.data)).await?;
             }
-            message = from.next() => match message {
-                Some(Ok(_)) => {}
-                _ => return,
-            },
+            to.flush().await?;
         }
+        Ok::<_, axum::Error>(())
+    });
+    let reads = async { while let Some(Ok(_)) = from.next().await {} };
+    tokio::select! {
+        _ = &mut writes => {}
+        () = reads => writes.abort(),
     }
 }
 

@@ -86,25 +86,28 @@ impl Peer {
         Ok(())
     }
 
+    /// Writes in a task of its own, so that nothing is read when an event comes.
     async fn follow(self, socket: Socket) -> Result<(), Error> {
         let mut events = self.events.subscribe();
         let (mut to, mut from) = socket.split();
-        loop {
-            tokio::select! {
-                event = events.recv() => {
-                    let Ok(event) = event else { return Ok(()) };
+        let mut writes = tokio::spawn(async move {
+            while let Ok(event) = events.recv().await {
+                to.feed(Message::Text(event)).await?;
+                while self.batch
+                    && let Ok(event) = events.try_recv()
+                {
                     to.feed(Message::Text(event)).await?;
-                    while self.batch && let Ok(event) = events.try_recv() {
-                        to.feed(Message::Text(event)).await?;
-                    }
-                    to.flush().await?;
                 }
-                message = from.next() => match message {
-                    Some(message) => drop(message?),
-                    None => return Ok(()),
-                },
+                to.flush().await?;
             }
+            Ok::<_, Error>(())
+        });
+        let reads = async { while let Some(Ok(_)) = from.next().await {} };
+        tokio::select! {
+            _ = &mut writes => {}
+            () = reads => writes.abort(),
         }
+        Ok(())
     }
 }
 
