@@ -104,16 +104,21 @@ def check_files(arguments):
 
 
 def measure(bench, row, columns, table):
-    """One round of a row: the bare program, then each server, with what its users may choose otherwise."""
-    if row.ceiling:
-        with kept(table, row, None):
-            table.add(row, None, False, bench.ceiling(row))
+    """One round of a row: the bare program, each server, with what its users may choose otherwise, and the bare program again."""
+    bare(bench, row, table)
     for server in columns:
         if row.name in server.cannot:
             continue
         for is_variant in (False, True)[: 1 + (row.name in server.variants)]:
             with kept(table, row, server), server.running(server.variants[row.name] if is_variant else ()) as (address, pids):
                 table.add(row, server, is_variant, bench.server(row, server, address, pids))
+    bare(bench, row, table)
+
+
+def bare(bench, row, table):
+    if row.ceiling:
+        with kept(table, row, None):
+            table.add(row, None, False, bench.ceiling(row))
 
 
 @contextlib.contextmanager

@@ -127,7 +127,7 @@ class Barewire(Server):
     def version(self):
         version = said(self.programs["barewire"], "--version").removeprefix("barewire ")
         with contextlib.suppress(Failed):  # A copy without its history.
-            return f"{version}, commit {said('git', '-C', str(ROOT), 'rev-parse', '--short', 'HEAD')}"
+            return f"{version}, commit {said('git', '-C', ROOT, 'describe', '--always', '--dirty', '--exclude', '*')}"
         return version
 
     def command(self):

@@ -4,7 +4,7 @@ import os
 import platform
 import re
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 # Variants stand in brackets.
 NOTHING = "–"
@@ -23,8 +23,9 @@ class Table:
 
     def fail(self, row, server, problem):
         # Without the ceiling there is no ratio for anybody.
-        for column in [server] if server else self.columns:
-            self.failed.add((row.name, column.name))
+        self.failed |= {(row.name, column.name) for column in self.columns if server in (None, column)}
+        if not server:
+            self.failed.add((row.name, None))
         self.problems.append(problem)
 
     def values(self, row, server, is_variant):
@@ -32,8 +33,18 @@ class Table:
         found = self.figures.get((row.name, server.name, is_variant), [])
         if not row.ceiling:
             return [figures.value for figures in found]
-        # Nothing has failed here, so that the rounds are the same.
-        return [figures.value / ceiling.value for figures, ceiling in zip(found, self.figures[row.name, None, False], strict=True)]
+        # Nothing has failed here, so that there is one of each round.
+        return [figures.value / ceiling for figures, ceiling in zip(found, self.ceilings(row))]
+
+    def ceilings(self, row):
+        """The bare program's figure for each round: it runs before the servers and after them. While they run, it is what it was before."""
+        found = [figures.value for figures in self.figures[row.name, None, False]]
+        return [mean(found[at : at + 2]) for at in range(0, len(found), 2)]
+
+    def restlessness(self, row):
+        """How far the bare program's figures are from their median, at most: that is what the machine's other work did."""
+        found = [figures.value for figures in self.figures[row.name, None, False]]
+        return max(abs(value / median(found) - 1) for value in found)
 
     def cell(self, row, server, show):
         if row.name in server.cannot:
@@ -68,6 +79,9 @@ class Table:
         if self.arguments.rounds > 1:
             parts.append("The lowest and the highest of the rounds:")
             parts.append(self.grid(self.rows, lambda row: lambda values: f"{number(row, min(values))} to {number(row, max(values))}"))
+        restless = max((self.restlessness(row) for row in measured if (row.name, None) not in self.failed), default=0)
+        if measured:
+            parts.append(f"The bare program's own figures were up to {restless:.0%} from their median: so much did the machine's other work change.")
         parts.append("\n".join(self.notes()))
         return "\n\n".join(parts) + "\n"
 
