@@ -1,5 +1,6 @@
 //! The command: from arguments to a running server, a client, an explanation, or a tap.
 
+mod bench;
 mod explain;
 mod follow;
 mod listen;
@@ -20,12 +21,14 @@ Usage: barewire [serve] [OPTION]...
        barewire publish [OPTION]... URL [DATA]...
        barewire explain [OPTION]... [FILE]
        barewire tap --to HOST:PORT [OPTION]...
+       barewire bench WORKLOAD [OPTION]...
 
   serve    one topic over short polling, long polling, Server-Sent Events and WebSockets
   follow   follows a topic over any of these; see barewire follow --help
   publish  publishes to a topic; see barewire publish --help
   explain  what each byte is that a client or a server has sent; see barewire explain --help
   tap      the same of what passes between any client and any server; see barewire tap --help
+  bench    puts load on any server of these, and says what it makes of it; see barewire bench --help
 
 Without a subcommand it serves. --version says which barewire this is.
 ";
@@ -56,6 +59,10 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some("tap") => {
             arguments.next();
             tap::main(arguments)
+        }
+        Some("bench") => {
+            arguments.next();
+            bench::main(arguments)
         }
         Some("--help" | "-h" | "help") => say(&format!("{USAGE}\n{}", options::help())),
         Some("--version" | "-V") => say(concat!("barewire ", env!("CARGO_PKG_VERSION"), "\n")),

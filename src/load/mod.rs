@@ -6,6 +6,7 @@
 //! 2. `delays` — many durations, and their quantiles.
 //! 3. [`compare`] — the four transports under the same stream of events, measured beside what arithmetic says.
 
+pub mod bench;
 pub mod compare;
 mod delays;
 mod process;

@@ -18,7 +18,7 @@ const MAX_RETRY: Duration = Duration::from_secs(3600);
 
 /// What is of use in an answer's head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(crate) struct Head {
     pub status: u16,
     pub media: Media,
     pub framing: ResponseFraming,
@@ -30,7 +30,7 @@ pub(super) struct Head {
 
 /// The media types that mean something here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Media {
+pub(crate) enum Media {
     Json,
     EventStream,
     Problem,
@@ -106,7 +106,7 @@ fn problem(content: &[u8]) -> Option<Box<str>> {
 
 /// Reads a head that is cut anywhere, and passes over interim answers.
 #[derive(Debug, Default)]
-pub(super) struct HeadReader {
+pub(crate) struct HeadReader {
     /// What has come of it, if that was not all at once.
     kept: Vec<u8>,
     scan: ResponseScan,
@@ -159,7 +159,7 @@ impl HeadReader {
 
 /// A body that is wanted whole.
 #[derive(Debug)]
-pub(super) struct Whole {
+pub(crate) struct Whole {
     pub head: Head,
     reader: BodyReader,
     content: Vec<u8>,

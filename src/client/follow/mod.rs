@@ -62,6 +62,8 @@ mod websocket;
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "cli")]
+pub(crate) use answer::{Head, HeadReader, Whole};
 pub use error::Error;
 pub use post::{Posted, Poster};
 pub use resource::{Limits, Resource};

@@ -146,6 +146,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Takes the next value, whatever it is: its text, as it stands.
+    ///
+    /// # Errors
+    /// [`JsonError`] if it is none.
+    pub fn raw(&mut self) -> Result<&'a str, JsonError> {
+        self.peek()?;
+        let start = self.at;
+        self.skip()?;
+        Ok(&self.text[start..self.at])
+    }
+
     /// Behind the last value nothing but whitespace stands.
     ///
     /// # Errors

@@ -1,0 +1,208 @@
+//! Each workload at a barewire that the command starts.
+
+use serde_json::Value;
+
+use crate::{bench, number, right};
+
+/// What every run has counted, whatever it was: nothing lost, and each figure that follows from others does.
+fn assert_consistent(found: &Value) {
+    let run = &found["runs"][0];
+    assert_eq!(run["sent"], run["answered"], "{run:#}");
+    for count in ["lost", "unsent", "doubled", "wrong", "reconnects"] {
+        assert_eq!(run[count], 0, "{count}: {run:#}");
+    }
+    assert_eq!(run["errors"], serde_json::json!({}));
+    let (done, seconds) = (number(&run["done"]), number(&run["seconds"]));
+    assert!(done > 0.0 && seconds >= 0.3, "{run:#}");
+    assert!((number(&run["per_second"]) * seconds / done - 1.0).abs() < 0.001, "{run:#}");
+    assert!(done <= number(&run["answered"]), "{run:#}");
+    if cfg!(target_os = "linux") {
+        let cpu = number(&run["server_cpu_seconds"]);
+        assert!(number(&run["client_cpu_seconds"]) > 0.0);
+        assert_eq!(found["server_pids"].as_array().map(Vec::len), Some(1));
+        if cpu > 0.0 {
+            assert!((number(&run["per_server_cpu_second"]) * cpu / done - 1.0).abs() < 0.01, "{run:#}");
+            assert!((number(&run["server_cpu_percent"]) * seconds / cpu / 100.0 - 1.0).abs() < 0.01);
+        }
+    }
+    // One run is its own median.
+    let per_second = &found["summary"]["per_second"];
+    for middle in ["median", "min", "max"] {
+        assert_eq!(per_second[middle], run["per_second"]);
+    }
+    assert!(number(&run["bytes_up"]) + number(&run["bytes_down"]) > 0.0 || found["workload"] == "idle");
+}
+
+fn assert_latencies(run: &Value) {
+    let latency = &run["latency_ms"];
+    let quantiles = ["p50", "p90", "p99", "p99_9", "max"].map(|name| number(&latency[name]));
+    assert!(quantiles.is_sorted() && quantiles[0] > 0.0, "{latency}");
+    assert!(number(&latency["mean"]) <= quantiles[4]);
+}
+
+#[test]
+fn echo() {
+    for in_flight in ["1", "5"] {
+        let found = right(&["echo", "--connections", "7", "--in-flight", in_flight, "--size", "200"]);
+        assert_consistent(&found);
+        assert_latencies(&found["runs"][0]);
+        assert_eq!(
+            (&found["loop"], &found["unit"], &found["via"]),
+            (&"closed".into(), &"messages".into(), &Value::Null)
+        );
+        // A frame of 200 bytes has a header of 4, and from a client a key of 4. At the edges of the time some are cut.
+        let (run, edge) =
+            (&found["runs"][0], 208.0 * 2.0 * 7.0 * in_flight.parse::<f64>().expect("a number"));
+        let done = number(&run["done"]);
+        assert!((number(&run["bytes_down"]) - 204.0 * done).abs() <= edge, "{run:#}");
+        assert!((number(&run["bytes_up"]) - 208.0 * done).abs() <= edge, "{run:#}");
+    }
+}
+
+#[test]
+fn a_schedule_is_an_open_loop() {
+    let found = right(&["echo", "--connections", "3", "--rate", "100"]);
+    assert_consistent(&found);
+    assert_latencies(&found["runs"][0]);
+    assert_eq!((&found["loop"], &found["rate"]), (&"open".into(), &100.into()));
+    // 0.4 s at 100 a second, and the first at once.
+    let sent = number(&found["runs"][0]["sent"]);
+    assert!((40.0..=42.0).contains(&sent), "{sent} were sent");
+}
+
+#[test]
+fn requests() {
+    let found = right(&["requests", "--connections", "5"]);
+    assert_consistent(&found);
+    assert_latencies(&found["runs"][0]);
+    assert_eq!(found["unit"], "requests");
+    assert_consistent(&right(&["requests", "--connections", "5", "--rate", "50"]));
+}
+
+#[test]
+fn fan_out() {
+    for (via, burst) in
+        [("websocket", 1), ("websocket", 20), ("sse", 1), ("sse", 20), ("long-poll", 1), ("long-poll", 20)]
+    {
+        let burst = burst.to_string();
+        let found =
+            right(&["fan-out", "--connections", "30", "--via", via, "--burst", &burst, "--size", "40"]);
+        assert_consistent(&found);
+        let run = &found["runs"][0];
+        assert_latencies(run);
+        assert_eq!(found["via"], via);
+        assert_eq!(number(&run["done"]), 30.0 * number(&run["events"]), "{via}, {burst}: {run:#}");
+        assert_eq!(number(&run["events"]) % burst.parse::<f64>().expect("a number"), 0.0);
+        assert_eq!(run["sent"], run["answered"]);
+        assert!(number(&run["bytes_down"]) >= 40.0 * number(&run["done"]), "{run:#}");
+    }
+}
+
+#[test]
+fn idle() {
+    for via in ["websocket", "sse", "long-poll"] {
+        let found = right(&["idle", "--connections", "40", "--via", via]);
+        assert_consistent(&found);
+        let run = &found["runs"][0];
+        assert_eq!(run["done"], 40);
+        if cfg!(target_os = "linux") {
+            // With so few it may be less than a page, or that of another test.
+            assert!(run["user_bytes_each"].is_number() && run["kernel_bytes_each"].is_number(), "{run:#}");
+            assert!(found["summary"]["user_bytes_each"]["median"].is_number());
+        }
+    }
+}
+
+#[test]
+fn connect() {
+    for via in ["websocket", "sse", "short-poll"] {
+        let found = right(&["connect", "--in-flight", "4", "--via", via]);
+        assert_consistent(&found);
+        assert_latencies(&found["runs"][0]);
+    }
+}
+
+#[test]
+fn the_ceiling_alone_and_beside_a_server() {
+    for workload in ["echo", "fan-out"] {
+        let found = right(&["ceiling", workload, "--connections", "10"]);
+        let run = &found["runs"][0];
+        assert_eq!((&found["target"], run["sent"] == run["answered"]), (&"ceiling".into(), true), "{run:#}");
+        assert!(number(&run["done"]) > 0.0);
+        assert_latencies(run);
+    }
+    for arguments in [
+        &["echo", "--connections", "10"][..],
+        &["requests", "--connections", "10"],
+        &["fan-out", "--connections", "10", "--burst", "3"],
+        &["fan-out", "--connections", "10", "--via", "long-poll"],
+    ] {
+        let found = right(&[arguments, &["--ceiling"]].concat());
+        assert_consistent(&found);
+        let (run, bare) = (&found["runs"][0], &found["ceiling"]["runs"][0]);
+        assert_eq!(bare["sent"], bare["answered"], "{bare:#}");
+        assert!(number(&found["ceiling"]["size"]) > 0.0);
+        if cfg!(target_os = "linux") {
+            let of = |run: &Value| run["per_server_cpu_second"].as_f64();
+            let expected = of(run).zip(of(bare)).map(|(server, bare)| server / bare);
+            match found["ratio"]["median"].as_f64().zip(expected) {
+                Some((ratio, expected)) => {
+                    assert!((ratio / expected - 1.0).abs() < 0.01, "{ratio}, {expected}")
+                }
+                None => assert!(found["ratio"].is_null() && expected.is_none(), "{found:#}"),
+            }
+        }
+    }
+    let size = |arguments: &[&str]| number(&right(arguments)["ceiling"]["size"]);
+    // As large as the frame that a client sends.
+    assert_eq!(size(&["echo", "--connections", "2", "--size", "64", "--ceiling"]), 70.0);
+    assert_eq!(size(&["echo", "--connections", "2", "--size", "1000", "--ceiling"]), 1008.0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn connections_come_from_several_addresses() {
+    let found = right(&["echo", "--connections", "6", "--sources", "3"]);
+    assert_consistent(&found);
+    assert_eq!(found["sources"], 3);
+}
+
+#[test]
+fn several_runs_have_a_median_and_a_spread() {
+    let found = right(&["echo", "--connections", "2", "--runs", "3", "--duration", "0.1"]);
+    let mut runs: Vec<f64> =
+        found["runs"].as_array().expect("a list").iter().map(|run| number(&run["per_second"])).collect();
+    runs.sort_by(f64::total_cmp);
+    let spread = &found["summary"]["per_second"];
+    assert_eq!(runs, ["min", "median", "max"].map(|name| number(&spread[name])));
+}
+
+#[test]
+fn the_table_has_each_run_and_what_has_to_be_known() {
+    let output = bench(&[
+        "echo",
+        "--connections",
+        "2",
+        "--runs",
+        "2",
+        "--duration",
+        "0.1",
+        "--warm-up",
+        "0",
+        "--ceiling",
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    let table = String::from_utf8(output.stdout).expect("UTF-8");
+    for line in ["run 1", "run 2", "median", "min", "max", "ceiling run 2", "ceiling median", "a closed loop"]
+    {
+        assert!(table.lines().any(|found| found.starts_with(line)), "{line}: {table}");
+    }
+    assert!(table.starts_with("echo, http://127.0.0.1:"), "{table}");
+    assert!(
+        table.contains("2 connections, 1 in flight, 64 bytes; 2 runs of 0.1 s after 0 s of warm-up"),
+        "{table}"
+    );
+    assert!(table.contains("over the ceiling's"), "{table}");
+    // Nothing of a progress where no terminal is.
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
