@@ -82,6 +82,8 @@ class Table:
         restless = max((self.restlessness(row) for row in measured if (row.name, None) not in self.failed), default=0)
         if measured:
             parts.append(f"The bare program's own figures were up to {restless:.0%} from their median: so much did the machine's other work change.")
+        if self.columns[0].name == "barewire" and len(self.columns) > 1:
+            parts.append(self.standing())
         parts.append("\n".join(self.notes()))
         return "\n\n".join(parts) + "\n"
 
@@ -90,6 +92,24 @@ class Table:
         lines = [head, ["---"] * len(head)]
         lines += [[row.title, *(self.cell(row, server, show(row)) for server in self.columns)] for row in rows]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines).replace("|  |", "| |")
+
+    def standing(self):
+        """Where the first server is not the best, plainly."""
+        first, behind = self.columns[0], []
+        for row in self.rows:
+            found = {}
+            for server in self.columns:
+                for is_variant in (False, True):
+                    values = (row.name, server.name) not in self.failed and self.values(row, server, is_variant)
+                    if values:
+                        found[f"{server.name}, in brackets" if is_variant else server.name] = median(values)
+            if first.name in found:
+                best = (max if row.ceiling else min)(found, key=found.get)
+                if number(row, found[best]) != number(row, found[first.name]):
+                    behind.append(f"{row.title} ({best}: {number(row, found[best])}, {first.name}: {number(row, found[first.name])})")
+        if not behind:
+            return f"None of the others does better than {first.name} in any row."
+        return f"{first.name} is not the best in: {'; '.join(behind)}."
 
     def notes(self):
         """Versions, what the brackets are, and why there is nothing."""
