@@ -4,7 +4,8 @@ import json
 import subprocess
 from dataclasses import dataclass
 
-from servers import Failed
+import cores
+from servers import Failed, tied
 
 # Beyond the time that is measured: to connect, and to end.
 PATIENCE = 120
@@ -41,16 +42,23 @@ class Bench:
 
     def run(self, row, arguments):
         command = [self.program, "bench", *arguments, *self.common]
-        try:
-            done = subprocess.run(
-                [str(part) for part in command], capture_output=True, text=True, timeout=self.seconds + PATIENCE
-            )
-        except subprocess.TimeoutExpired:
-            raise Failed(f"no end after {self.seconds + PATIENCE:g} s") from None
-        found = json.loads(done.stdout) if done.stdout else {"notes": []}
-        if done.returncode != 0:
+        with subprocess.Popen(
+            [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=tied(cores.LOAD)
+        ) as bench:
+            # The bare program is the load generator's child; a server is none.
+            is_placed = arguments[0] != "ceiling" or cores.keep_child_to(cores.SERVER, bench.pid)
+            try:
+                out, error = bench.communicate(timeout=self.seconds + PATIENCE)
+            except subprocess.TimeoutExpired:
+                # A child of its own ends with its standard input.
+                bench.kill()
+                raise Failed(f"no end after {self.seconds + PATIENCE:g} s") from None
+        found = json.loads(out) if out else {"notes": []}
+        if bench.returncode != 0:
             wrong = [note for note in found["notes"] if note.startswith("WRONG")]
-            raise Failed(f"status {done.returncode}: {'; '.join([*wrong, *done.stderr.splitlines()])}")
+            raise Failed(f"status {bench.returncode}: {'; '.join([*wrong, *error.splitlines()])}")
+        if not is_placed:
+            raise Failed("the bare program was not seen, and so not given its core")
         name = "per_server_cpu_second" if row.ceiling else "user_bytes_each"
         value = found["runs"][0][name]
         if value is None:

@@ -14,6 +14,8 @@ import time
 import tomllib
 from pathlib import Path
 
+import cores
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
@@ -32,9 +34,14 @@ class Failed(Exception):
     """Something is not as it has to be, and this says what."""
 
 
-def tied(by=signal.SIGKILL):
-    """In a child, before it becomes another program: it ends with the script (prctl(2), PR_SET_PDEATHSIG)."""
-    return lambda: ctypes.CDLL(None).prctl(1, by)
+def tied(core, by=signal.SIGKILL):
+    """In a child, before it becomes another program: it runs on this core, and ends with the script (prctl(2), PR_SET_PDEATHSIG)."""
+
+    def before():
+        cores.keep_to(core)
+        ctypes.CDLL(None).prctl(1, by)
+
+    return before
 
 
 def said(*command):
@@ -105,10 +112,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def started(command, **options):
+def started(command):
     """The process, and the first line that it printed."""
     with subprocess.Popen(
-        [str(part) for part in command], stdout=subprocess.PIPE, text=True, preexec_fn=tied(), **options
+        [str(part) for part in command], stdout=subprocess.PIPE, text=True, preexec_fn=tied(cores.SERVER)
     ) as process:
         watchdog = threading.Timer(30, process.kill)
         watchdog.start()
@@ -198,7 +205,7 @@ http {{
             )
             command = [self.programs["nginx"], "-p", work, "-c", configuration, "-e", work / "error.log"]
             # Killed, it would leave its worker behind.
-            process = subprocess.Popen([str(part) for part in command], preexec_fn=tied(signal.SIGTERM))
+            process = subprocess.Popen([str(part) for part in command], preexec_fn=tied(cores.SERVER, signal.SIGTERM))
             try:
                 self.await_port(process, address, work / "error.log")
                 yield address, [process.pid, *self.workers(process)]

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from statistics import mean, median
 
+import cores
+
 # Variants stand in brackets.
 NOTHING = "–"
 
@@ -68,7 +70,7 @@ class Table:
             parts.insert(0, "**From a quick run, in which nothing is measured for long: these are no figures to rely on.**")
         parts.append(
             f"{self.arguments.rounds} round{'s'[: self.arguments.rounds > 1]} of {self.arguments.duration:g} s for each figure, after "
-            f"{self.arguments.warm_up:g} s under load."
+            f"{self.arguments.warm_up:g} s under load; {placed()}."
         )
         if measured:
             parts.append("Work for a second of the server's CPU time, over the bare program's in the same round; the median of the rounds:")
@@ -130,6 +132,12 @@ class Table:
                 for (row, server, is_variant), found in self.figures.items()
             ],
         }
+
+
+def placed():
+    if cores.LOAD == cores.SERVER:
+        return "load and server share the one core that there is, which makes all figures higher"
+    return "the load on one core, the server on another"
 
 
 def number(row, value):
