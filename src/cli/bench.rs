@@ -89,8 +89,10 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(MISTAKE);
         }
     };
-    // Without it there are as many connections as there may be files; what can't be opened is told then.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    if let Err(what) = make_room(asked.plan.connections) {
+        eprintln!("barewire: {what}");
+        return ExitCode::from(MISTAKE);
+    }
     child::end_with_signals();
     let status = match bench(&asked) {
         Ok(report) => {
@@ -113,6 +115,20 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     child::end_all();
     status
+}
+
+/// Files that are no connection of a follower: the standard three, the poll, the publisher, the children, some over.
+const OTHER_FILES: u64 = 50;
+
+/// Raises the limit of open files as far as that goes; each connection is one.
+fn make_room(connections: usize) -> Result<(), String> {
+    // Where no limit can be read, what can't be opened is told then.
+    let Ok(files) = rlimit::increase_nofile_limit(u64::MAX) else { return Ok(()) };
+    let needed = connections as u64 + OTHER_FILES;
+    if needed <= files {
+        return Ok(());
+    }
+    Err(format!("--connections: {needed} open files are needed, and the limit is {files} (ulimit -Hn)"))
 }
 
 /// The bare program, for as long as somebody holds its standard input open.
@@ -149,7 +165,7 @@ fn bench(asked: &Asked) -> Result<Report, Failed> {
     let ceiling = if is_beside { Some(Child::ceiling(kind)?) } else { None };
 
     let before = site.as_ref().filter(|_| plan.workload == Workload::Idle).map(Before::now);
-    let site = site.map(Target::Server);
+    let site = site.map(|site| Target::Server(Box::new(site)));
     let mut report = Report::new(asked, site.as_ref());
     let mut progress = Progress::new(asked.runs);
     // Of another bench at the same server, events have other numbers.

@@ -201,3 +201,25 @@ fn each_connection_has_its_number_and_its_fields() {
     let lines: Vec<_> = seen.lock().expect("nobody panics").iter().cloned().collect();
     assert_eq!(lines, ["GET /of/0 HTTP/1.1", "GET /of/1 HTTP/1.1", "GET /of/2 HTTP/1.1"]);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn connections_come_from_as_many_addresses_as_are_asked_for() {
+    let seen = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
+    let from = seen.clone();
+    let address = serve(move |stream| {
+        from.lock()
+            .expect("nobody panics")
+            .insert(stream.peer_addr().expect("it is connected").ip().to_string());
+        let mut reader = BufReader::new(stream.try_clone().expect("another handle"));
+        let mut stream = stream;
+        while request(&mut reader).is_some() {
+            if stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").is_err() {
+                return;
+            }
+        }
+    });
+    right(&["requests", "--connections", "7", "--sources", "3", "--url", &format!("http://{address}/")]);
+    let addresses: Vec<_> = seen.lock().expect("nobody panics").iter().cloned().collect();
+    assert_eq!(addresses, ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+}

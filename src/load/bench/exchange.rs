@@ -226,6 +226,7 @@ pub fn run(plan: &Plan, target: &Target, progress: &mut Progress<'_>) -> Result<
                 load.run.bytes_down = crowd.traffic.1 - traffic.1;
                 load.is_draining = true;
                 phase = Phase::Draining { until: now + plan.patience };
+                continue; // if nothing is under way, nothing will wake it
             }
             Phase::Draining { until } => {
                 let is_idle = load.lanes.iter().all(|lane| lane.under_way() + lane.waiting() == 0);

@@ -79,7 +79,7 @@ pub struct Plan {
 #[derive(Clone, Debug)]
 pub enum Target {
     /// A server of one of the transports.
-    Server(Site),
+    Server(Box<Site>),
     /// The bare program, which has no protocol.
     Ceiling(Bare),
 }

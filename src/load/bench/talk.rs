@@ -120,15 +120,6 @@ impl Talk {
         true
     }
 
-    /// Whether something has come that is not yet whole.
-    pub fn is_within(&self) -> bool {
-        match &self.0 {
-            State::AnswerHead { reader, .. } => reader.has_begun(),
-            State::AnswerBody { .. } => true,
-            _ => false,
-        }
-    }
-
     fn step(&mut self, input: &mut [u8], tell: &mut impl FnMut(Heard<'_>)) -> Result<usize, Error> {
         match &mut self.0 {
             State::Open(receiver) => {
