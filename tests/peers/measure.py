@@ -29,7 +29,7 @@ def main():
     columns = servers.ALL
     rows, columns = chosen(arguments.only, rows, columns)
     programs = {
-        "barewire": target / "release" / "barewire",
+        "barewire": target / "peers" / "barewire",
         "target": target / "peers" / "release",
         "nginx": shutil.which("nginx"),
     }
@@ -37,7 +37,7 @@ def main():
     # By their signals, the servers end with the script.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
-    bench = Bench(programs["barewire"], arguments.duration, arguments.warm_up)
+    bench = Bench(target / "release" / "barewire", arguments.duration, arguments.warm_up)
     columns = [kind(programs) for kind in columns]
     command = shlex.join(["tests/peers/run", *(word for word in sys.argv[2:] if word != "--update")])
     table = Table(rows, columns, arguments, command)
