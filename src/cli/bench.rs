@@ -1,7 +1,6 @@
 //! `barewire bench`.
 
 mod asked;
-mod child;
 mod output;
 
 use std::ffi::OsString;
@@ -10,6 +9,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use super::MISTAKE;
+use super::child::{self, Child};
 use super::listen::listen;
 use crate::client::follow::Via;
 use crate::load::bench::{
@@ -18,7 +18,6 @@ use crate::load::bench::{
 };
 use crate::protocol::websocket::frame::MAX_CONTROL_PAYLOAD;
 use asked::{Asked, What};
-use child::Child;
 use output::Report;
 
 /// Something was lost, refused, or not as it should be.
@@ -93,8 +92,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         eprintln!("barewire: {what}");
         return ExitCode::from(MISTAKE);
     }
-    child::end_with_signals();
-    let status = match bench(&asked) {
+    match bench(&asked) {
         Ok(report) => {
             let text = if asked.is_json { output::json(&report) } else { output::table(&report) };
             let is_right = report.is_right();
@@ -112,9 +110,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
                 Failed::Request(_) => MISTAKE,
             })
         }
-    };
-    child::end_all();
-    status
+    }
 }
 
 /// Files that are no connection of a follower: the standard three, the poll, the publisher, the children, some over.
@@ -131,10 +127,10 @@ fn make_room(connections: usize) -> Result<(), String> {
     Err(format!("--connections: {needed} open files are needed, and the limit is {files} (ulimit -Hn)"))
 }
 
-/// The bare program, for as long as somebody holds its standard input open.
+/// The bare program; as a child, for as long as somebody holds its standard input open.
 fn ceiling_program(kind: Kind, address: SocketAddr) -> ExitCode {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    child::end_with_input();
+    child::end_with_parent();
     let run = || {
         let listener: TcpListener = listen(address, 0)?;
         listener.set_nonblocking(true)?;
@@ -203,9 +199,9 @@ fn site(asked: &Asked, own: Option<&Child>) -> Result<Site, Failed> {
     let plan = &asked.plan;
     let (url, first, publish);
     if let Some(own) = own {
-        let topic = format!("http://{}/topics/bench", own.address);
+        let topic = format!("http://{}/topics/bench", own.address());
         (url, first, publish) = match (plan.workload, plan.via) {
-            (Workload::Echo, _) => (format!("http://{}/echo", own.address), None, None),
+            (Workload::Echo, _) => (format!("http://{}/echo", own.address()), None, None),
             (_, Via::LongPoll) => {
                 let first = format!("{topic}?since=now");
                 (format!("{topic}?since={{cursor}}&wait=60"), Some(first), Some(topic))
@@ -264,7 +260,7 @@ fn bare(plan: &Plan, ceiling: &Child, beside: Option<&Run>) -> Bare {
         (_, None) => (plan.size, 0),
     };
     let size = if plan.workload == Workload::FanOut { size.max(MARKER_LENGTH) } else { size.max(1) };
-    Bare { address: ceiling.address, processes: vec![ceiling.process()], size, asks }
+    Bare { address: ceiling.address(), processes: vec![ceiling.process()], size, asks }
 }
 
 /// A line on a terminal that says how far it is.

@@ -15,8 +15,8 @@ use std::time::Duration;
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 
+use super::child::Child;
 use super::follow::{REFUSED, resource};
-use super::own_server::OwnServer;
 use crate::client::follow::{Resource, Via};
 use crate::load::Process;
 use crate::load::compare::predict::{self, Prediction, predict};
@@ -67,7 +67,7 @@ struct Target {
     resource: Resource,
     server: Option<Process>,
     /// It serves until this is dropped.
-    _own: Option<OwnServer>,
+    _own: Option<Child>,
 }
 
 impl Target {
@@ -75,12 +75,13 @@ impl Target {
     fn new(asked: &Asked, leg: usize, run: u64) -> Result<Self, String> {
         let own = match &asked.url {
             Some(_) => None,
-            None => Some(OwnServer::start().map_err(|error| format!("no server of its own: {error}"))?),
+            None => Some(Child::server().map_err(|error| format!("no server of its own: {error}"))?),
         };
-        let origin = asked.url.as_deref().or(own.as_ref().map(OwnServer::origin)).unwrap_or_default();
+        let own_origin = own.as_ref().map(|own| format!("http://{}", own.address()));
+        let origin = asked.url.as_deref().or(own_origin.as_deref()).unwrap_or_default();
         let url = format!("{}/topics/compare-{run:08x}-{leg}", origin.trim_end_matches('/'));
         let resource = resource(&url, asked.token.as_deref(), &asked.fields)?;
-        let server = asked.server.or(own.as_ref().map(OwnServer::process));
+        let server = asked.server.or(own.as_ref().map(Child::process));
         Ok(Self { resource, server, _own: own })
     }
 }

@@ -1,12 +1,12 @@
 //! The command: from arguments to a running server, a client, an explanation, or a tap.
 
 mod bench;
+mod child;
 mod compare;
 mod explain;
 mod follow;
 mod listen;
 mod options;
-mod own_server;
 mod publish;
 mod serve;
 mod tap;
@@ -72,7 +72,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             arguments.next();
             bench::main(arguments)
         }
-        Some(own_server::SUBCOMMAND) => own_server::main(),
+        Some(child::OWN_SERVER) => child::serve_as_child(),
         Some("--help" | "-h" | "help") => say(&format!("{USAGE}\n{}", options::help())),
         Some("--version" | "-V") => say(concat!("barewire ", env!("CARGO_PKG_VERSION"), "\n")),
         Some(word) if !word.starts_with('-') => mistake(&format!("there is no subcommand {word:?}")),

@@ -1,0 +1,203 @@
+//! axum, as its examples use it: echo, and a topic that is followed over a WebSocket, an event stream, a long poll and
+//! a short poll.
+//!
+//! ```text
+//! peer-axum PORT [--read-buffer BYTES] [--batch]
+//! ```
+//! `--read-buffer` is the WebSocket's `read_buffer_size` (its default is 128 KiB a connection); with `--batch` what
+//! waits for a WebSocket is flushed once, not message by message.
+
+use std::collections::VecDeque;
+use std::env;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::sse::{Event as StreamEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use axum::serve::ListenerExt;
+use axum::{Json, Router, routing::get};
+use futures_util::{SinkExt, StreamExt};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+use tokio_stream::wrappers::BroadcastStream;
+
+/// How many events a follower may be behind, and how many are kept for polls.
+const KEPT: usize = 1024;
+
+#[derive(Clone)]
+struct Event {
+    id: u64,
+    data: Utf8Bytes,
+}
+
+struct Topic {
+    /// The newest ones, and the id of the last that there was.
+    log: Mutex<(VecDeque<Event>, u64)>,
+    events: broadcast::Sender<Event>,
+    read_buffer: usize,
+    batch: bool,
+}
+
+impl Topic {
+    fn publish(&self, data: Utf8Bytes) {
+        let mut log = self.log.lock().expect("nobody panics with it");
+        log.1 += 1;
+        let event = Event { id: log.1, data };
+        if log.0.len() == KEPT {
+            log.0.pop_front();
+        }
+        log.0.push_back(event.clone());
+        // An error says that nobody follows.
+        let _ = self.events.send(event);
+    }
+
+    /// The events behind this one, and the id of the last.
+    fn after(&self, id: u64) -> (Vec<Event>, u64) {
+        let log = self.log.lock().expect("nobody panics with it");
+        let newer = log.0.iter().rev().take_while(|event| event.id > id).count();
+        (log.0.range(log.0.len() - newer..).cloned().collect(), log.1)
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    let mut arguments = env::args().skip(1);
+    let port = arguments.next().and_then(|port| port.parse::<u16>().ok()).expect("a port");
+    let mut topic = Topic {
+        log: Mutex::default(),
+        events: broadcast::channel(KEPT).0,
+        read_buffer: 128 << 10,
+        batch: false,
+    };
+    while let Some(option) = arguments.next() {
+        match option.as_str() {
+            "--read-buffer" => {
+                let size = arguments.next().and_then(|size| size.parse().ok());
+                topic.read_buffer = size.expect("a number of bytes");
+            }
+            "--batch" => topic.batch = true,
+            _ => panic!("{option}: no such option"),
+        }
+    }
+    let routes = Router::new()
+        .route("/echo", any(echo))
+        .route("/topics/bench", get(follow).post(publish))
+        .with_state(Arc::new(topic));
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    axum::serve(listener, routes).await
+}
+
+async fn publish(State(topic): State<Arc<Topic>>, data: String) -> StatusCode {
+    topic.publish(data.into());
+    StatusCode::CREATED
+}
+
+async fn echo(State(topic): State<Arc<Topic>>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.read_buffer_size(topic.read_buffer).on_upgrade(async move |mut socket: WebSocket| {
+        if topic.batch {
+            let (to, from) = socket.split();
+            // `forward` flushes when nothing more has come.
+            let _ = from.forward(to).await;
+            return;
+        }
+        while let Some(Ok(message)) = socket.recv().await {
+            if matches!(message, Message::Text(_) | Message::Binary(_)) && socket.send(message).await.is_err()
+            {
+                return;
+            }
+        }
+    })
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    /// An id, or `now`.
+    since: Option<String>,
+    /// In seconds.
+    wait: Option<u64>,
+}
+
+/// What kind of request it is says how it is answered.
+async fn follow(
+    State(topic): State<Arc<Topic>>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    if let Ok(upgrade) = upgrade {
+        let upgrade = upgrade.read_buffer_size(topic.read_buffer);
+        return upgrade.on_upgrade(|socket| over_web_socket(topic, socket));
+    }
+    if headers.get(header::ACCEPT).is_some_and(|accept| accept == "text/event-stream") {
+        return over_event_stream(&topic).into_response();
+    }
+    poll(&topic, &asked).await.into_response()
+}
+
+/// Writes in a task of its own, as axum's chat example does, so that nothing is read when an event comes.
+async fn over_web_socket(topic: Arc<Topic>, socket: WebSocket) {
+    let mut events = topic.events.subscribe();
+    let (mut to, mut from) = socket.split();
+    let mut writes = tokio::spawn(async move {
+        while let Ok(event) = events.recv().await {
+            to.feed(Message::Text(event.data)).await?;
+            while topic.batch
+                && let Ok(event) = events.try_recv()
+            {
+                to.feed(Message::Text(event.data)).await?;
+            }
+            to.flush().await?;
+        }
+        Ok::<_, axum::Error>(())
+    });
+    let reads = async { while let Some(Ok(_)) = from.next().await {} };
+    tokio::select! {
+        _ = &mut writes => {}
+        () = reads => writes.abort(),
+    }
+}
+
+fn over_event_stream(topic: &Topic) -> impl IntoResponse + use<> {
+    // A follower that is too far back has an error, which ends the stream.
+    let events = BroadcastStream::new(topic.events.subscribe()).map(|event| {
+        event.map(|event| StreamEvent::default().id(event.id.to_string()).data(event.data.as_str()))
+    });
+    Sse::new(events).keep_alive(KeepAlive::default())
+}
+
+#[derive(Serialize)]
+struct Answer {
+    events: Vec<String>,
+    next: String,
+}
+
+async fn poll(topic: &Topic, asked: &Asked) -> impl IntoResponse + use<> {
+    // Before the log is looked at, so that no event falls between the two.
+    let mut events = topic.events.subscribe();
+    let since = match asked.since.as_deref() {
+        Some("now") => u64::MAX,
+        Some(id) => id.parse().unwrap_or(0),
+        None => 0,
+    };
+    let (mut found, mut next) = topic.after(since);
+    if found.is_empty()
+        && let Some(wait) = asked.wait
+        && let Ok(Ok(event)) = tokio::time::timeout(Duration::from_secs(wait), events.recv()).await
+    {
+        next = event.id;
+        found.push(event);
+    }
+    let events = found.into_iter().map(|event| event.data.to_string()).collect();
+    Json(Answer { events, next: next.to_string() })
+}

@@ -1,0 +1,40 @@
+"""What is measured."""
+
+from dataclasses import dataclass
+
+# Followers of a burst: a hundred times as many deliveries as there are followers.
+BURST = 100
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A row of the table: one workload of `barewire bench` with its options. The ceiling is the bare program's workload that it is held
+    against; a benchmark without one is of memory."""
+
+    name: str
+    title: str
+    workload: str
+    via: str | None
+    ceiling: str | None
+    options: tuple
+
+
+def all_of(followers, burst_followers, idle_followers):
+    """The rows, in the table's order."""
+    echo = ("--connections", "50", "--size", "64")
+    idle = ("--connections", str(idle_followers))
+    fan_out = ("--connections", str(followers), "--size", "120", "--burst", "1")
+    burst = ("--connections", str(burst_followers), "--size", "120", "--burst", str(BURST))
+    one = f"fan-out to {followers:,}, one event at a time"
+    return [
+        Benchmark("echo-1", "echo, 1 in flight", "echo", None, "echo", (*echo, "--in-flight", "1")),
+        Benchmark("echo-16", "echo, 16 in flight", "echo", None, "echo", (*echo, "--in-flight", "16")),
+        Benchmark("websocket", f"{one}, WebSocket", "fan-out", "websocket", "fan-out", fan_out),
+        Benchmark("sse", f"{one}, SSE", "fan-out", "sse", "fan-out", fan_out),
+        Benchmark("long-poll", f"{one}, long poll", "fan-out", "long-poll", "fan-out", fan_out),
+        Benchmark("burst", f"bursts of {BURST} events to {burst_followers:,}, WebSocket", "fan-out", "websocket", "fan-out", burst),
+        Benchmark("requests", "short poll, nothing new", "requests", None, "echo", ("--connections", "50")),
+        Benchmark("idle-websocket", f"each of {idle_followers:,} idle followers, WebSocket", "idle", "websocket", None, idle),
+        Benchmark("idle-sse", f"each of {idle_followers:,} idle followers, SSE", "idle", "sse", None, idle),
+        Benchmark("idle-long-poll", f"each of {idle_followers:,} idle followers, long poll", "idle", "long-poll", None, idle),
+    ]

@@ -1,0 +1,153 @@
+"""The figures, and the Markdown that shows them."""
+
+import os
+import platform
+import re
+from pathlib import Path
+from statistics import mean, median
+
+import cores
+
+# Variants stand in brackets.
+NOTHING = "–"
+
+
+class Table:
+    def __init__(self, rows, columns, arguments, command):
+        self.rows, self.columns, self.arguments, self.command = rows, columns, arguments, command
+        # (benchmark, server or None, is it the variant): the figures of each round.
+        self.figures = {}
+        self.failed = set()
+        self.problems = []
+
+    def add(self, row, server, is_variant, figures):
+        self.figures.setdefault((row.name, server and server.name, is_variant), []).append(figures)
+
+    def fail(self, row, server, problem):
+        # Without the ceiling there is no ratio for anybody.
+        self.failed |= {(row.name, column.name) for column in self.columns if server in (None, column)}
+        if not server:
+            self.failed.add((row.name, None))
+        self.problems.append(problem)
+
+    def values(self, row, server, is_variant):
+        """What stands in a cell, of each round: ratios, or bytes."""
+        found = self.figures.get((row.name, server.name, is_variant), [])
+        if not row.ceiling:
+            return [figures.value for figures in found]
+        # Nothing has failed here, so that there is one of each round.
+        return [figures.value / ceiling for figures, ceiling in zip(found, self.ceilings(row))]
+
+    def ceilings(self, row):
+        """The bare program's figure for each round: it runs before the servers and after them. While they run, it is what it was before."""
+        found = [figures.value for figures in self.figures[row.name, None, False]]
+        return [mean(found[at : at + 2]) for at in range(0, len(found), 2)]
+
+    def restlessness(self, row):
+        """How far the bare program's figures are from their median, at most: that is what the machine's other work did."""
+        found = [figures.value for figures in self.figures[row.name, None, False]]
+        return max(abs(value / median(found) - 1) for value in found)
+
+    def cell(self, row, server, show):
+        if row.name in server.cannot:
+            return NOTHING
+        if (row.name, server.name) in self.failed:
+            return "failed"
+        text = show(self.values(row, server, False))
+        if row.name in server.variants:
+            text += f" ({show(self.values(row, server, True))})"
+        return text
+
+    def latest(self, row):
+        """A round's figures, for whoever waits."""
+        return ", ".join(f"{server.name} {self.cell(row, server, lambda values: number(row, values[-1]))}" for server in self.columns)
+
+    def markdown(self, date):
+        measured = [row for row in self.rows if row.ceiling]
+        idle = [row for row in self.rows if not row.ceiling]
+        parts = [f"{date.day} {date:%B %Y}, on {machine()}, by `{self.command}`."]
+        if self.arguments.quick:
+            parts.insert(0, "**From a quick run, in which nothing is measured for long: these are no figures to rely on.**")
+        parts.append(
+            f"{self.arguments.rounds} round{'s'[: self.arguments.rounds > 1]} of {self.arguments.duration:g} s for each figure, after "
+            f"{self.arguments.warm_up:g} s under load; {placed()}."
+        )
+        if measured:
+            parts.append("Work for a second of the server's CPU time, over the bare program's in the same round; the median of the rounds:")
+            parts.append(self.grid(measured, lambda row: lambda values: number(row, median(values))))
+        if idle:
+            parts.append("Bytes of memory in user space, the median of the rounds:")
+            parts.append(self.grid(idle, lambda row: lambda values: number(row, median(values))))
+        if self.arguments.rounds > 1:
+            parts.append("The lowest and the highest of the rounds:")
+            parts.append(self.grid(self.rows, lambda row: lambda values: f"{number(row, min(values))} to {number(row, max(values))}"))
+        restless = max((self.restlessness(row) for row in measured if (row.name, None) not in self.failed), default=0)
+        if measured:
+            parts.append(f"The bare program's own figures were up to {restless:.0%} from their median: so much did the machine's other work change.")
+        if self.columns[0].name == "barewire" and len(self.columns) > 1:
+            parts.append(self.standing())
+        parts.append("\n".join(self.notes()))
+        return "\n\n".join(parts) + "\n"
+
+    def grid(self, rows, show):
+        head = ["", *(server.name for server in self.columns)]
+        lines = [head, ["---"] * len(head)]
+        lines += [[row.title, *(self.cell(row, server, show(row)) for server in self.columns)] for row in rows]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines).replace("|  |", "| |")
+
+    def standing(self):
+        """Where the first server is not the best, plainly."""
+        first, behind = self.columns[0], []
+        for row in self.rows:
+            found = {}
+            for server in self.columns:
+                for is_variant in (False, True):
+                    values = (row.name, server.name) not in self.failed and self.values(row, server, is_variant)
+                    if values:
+                        found[f"{server.name}, in brackets" if is_variant else server.name] = median(values)
+            if first.name in found:
+                best = (max if row.ceiling else min)(found, key=found.get)
+                if number(row, found[best]) != number(row, found[first.name]):
+                    behind.append(f"{row.title} ({best}: {number(row, found[best])}, {first.name}: {number(row, found[first.name])})")
+        if not behind:
+            return f"None of the others does better than {first.name} in any row."
+        return f"{first.name} is not the best in: {'; '.join(behind)}."
+
+    def notes(self):
+        """Versions, what the brackets are, and why there is nothing."""
+        names = {row.name for row in self.rows}
+        for server in self.columns:
+            text = f"- {server.name} {server.version()}."
+            if names & set(server.variants):
+                text += f" In brackets: {server.variant}."
+            for why in dict.fromkeys(server.cannot[name] for name in server.cannot if name in names):
+                text += f" {NOTHING}: {why}."
+            yield text
+
+    def raw(self):
+        return {
+            "command": self.command,
+            "runs": [
+                {"benchmark": row, "server": server, "variant": is_variant, "rounds": [figures.raw for figures in found]}
+                for (row, server, is_variant), found in self.figures.items()
+            ],
+        }
+
+
+def placed():
+    if cores.LOAD == cores.SERVER:
+        return "load and server share the one core that there is, which makes all figures higher"
+    return "the load on one core, the server on another"
+
+
+def number(row, value):
+    return f"{value:.2f}" if row.ceiling else f"{value:,.0f}"
+
+
+def machine():
+    """In words."""
+    model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    kibibytes = re.search(r"^MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(), re.M)
+    system = re.match(r"[0-9]+\.[0-9]+", platform.release())
+    name = model[1].strip() if model else platform.machine()
+    return f"{os.cpu_count()} cores ({name}), {round(int(kibibytes[1]) / (1 << 20))} GiB of memory, Linux {system[0]}"

@@ -1,0 +1,110 @@
+// npm's `ws` and Node's own `http`: echo, and a topic that is followed over a WebSocket, an event stream, a long poll and a short poll.
+//
+//   node server.js PORT
+
+import http from 'node:http';
+import { WebSocket, WebSocketServer } from 'ws';
+
+/** How many events are kept for polls. */
+const KEPT = 1024;
+
+const log = [];
+let last = 0;
+const sockets = new Set();
+const streams = new Set();
+/** The long polls that are held, all for the next event: the answer and its timer. */
+let held = new Map();
+
+function publish(data) {
+  last += 1;
+  log.push({ id: last, data });
+  if (log.length > KEPT) log.shift();
+
+  // Text that is encoded once, not once for each follower.
+  const bytes = Buffer.from(data);
+  for (const socket of sockets) {
+    if (socket.readyState === WebSocket.OPEN) socket.send(bytes, { binary: false });
+  }
+  const block = `id: ${last}\n${data.split('\n').map((line) => `data: ${line}\n`).join('')}\n`;
+  for (const stream of streams) stream.write(block);
+  const answered = held;
+  held = new Map();
+  const body = answer([data]);
+  for (const [response, timer] of answered) {
+    clearTimeout(timer);
+    send(response, body);
+  }
+}
+
+function answer(events) {
+  return Buffer.from(JSON.stringify({ events, next: String(last) }));
+}
+
+function send(response, body) {
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': body.length });
+  response.end(body);
+}
+
+function stream(response) {
+  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
+  response.flushHeaders();
+  streams.add(response);
+  response.on('close', () => streams.delete(response));
+}
+
+function poll(query, response) {
+  const since = query.get('since') === 'now' ? last : Number(query.get('since') ?? 0);
+  const wait = query.get('wait');
+  if (since < last || wait === null) {
+    send(response, answer(since < last ? log.filter(({ id }) => id > since).map(({ data }) => data) : []));
+    return;
+  }
+  const timer = setTimeout(() => {
+    held.delete(response);
+    send(response, answer([]));
+  }, 1000 * Number(wait));
+  held.set(response, timer);
+  response.on('close', () => {
+    clearTimeout(timer);
+    held.delete(response);
+  });
+}
+
+const server = http.createServer((request, response) => {
+  if (request.method === 'POST') {
+    const chunks = [];
+    request.on('data', (chunk) => chunks.push(chunk));
+    request.on('end', () => {
+      publish(Buffer.concat(chunks).toString());
+      response.writeHead(201, { 'Content-Length': 0 });
+      response.end();
+    });
+  } else if (request.headers.accept === 'text/event-stream') {
+    stream(response);
+  } else {
+    poll(new URLSearchParams(request.url.split('?')[1]), response);
+  }
+});
+// A client that keeps its connection may be silent for as long as a poll is held.
+server.keepAliveTimeout = 120_000;
+
+// `ws` compresses nothing unless it is told to.
+const echo = new WebSocketServer({ noServer: true });
+const topic = new WebSocketServer({ noServer: true });
+server.on('upgrade', (request, socket, head) => {
+  const to = request.url === '/echo' ? echo : topic;
+  to.handleUpgrade(request, socket, head, (opened) => to.emit('connection', opened, request));
+});
+echo.on('connection', (socket) => {
+  socket.on('error', () => socket.terminate());
+  socket.on('message', (data, binary) => socket.send(data, { binary }));
+});
+topic.on('connection', (socket) => {
+  sockets.add(socket);
+  socket.on('error', () => socket.terminate());
+  socket.on('close', () => sockets.delete(socket));
+});
+
+server.listen({ host: '127.0.0.1', port: Number(process.argv[2]), backlog: 4096 }, () => {
+  console.log(`listening on http://127.0.0.1:${server.address().port}`);
+});
