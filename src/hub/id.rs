@@ -6,6 +6,8 @@ use std::fmt;
 pub type Sequence = u64;
 
 const EPOCH_LENGTH: usize = 8;
+/// Of the largest sequence.
+const MAX_DIGITS: usize = 20;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// One life of the server: eight random characters of `A-Z a-z 0-9`, some 47 bits. An id of
@@ -54,7 +56,10 @@ impl Id {
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.epoch.0);
         out.push(b'-');
-        let mut digits = [0; 20];
+        out.extend_from_slice(self.digits(&mut [0; MAX_DIGITS]));
+    }
+
+    fn digits<'d>(&self, digits: &'d mut [u8; MAX_DIGITS]) -> &'d [u8] {
         let mut at = digits.len();
         let mut rest = self.sequence;
         loop {
@@ -65,15 +70,17 @@ impl Id {
                 break;
             }
         }
-        out.extend_from_slice(&digits[at..]);
+        &digits[at..]
     }
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Vec::with_capacity(EPOCH_LENGTH + 21);
-        self.write(&mut text);
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        let mut digits = [0; MAX_DIGITS];
+        for part in [&self.epoch.0[..], b"-", self.digits(&mut digits)] {
+            f.write_str(std::str::from_utf8(part).map_err(|_| fmt::Error)?)?;
+        }
+        Ok(())
     }
 }
 

@@ -8,7 +8,6 @@ use super::answer::{Moment, Terms};
 use super::encoding::Encoding;
 use crate::hub::{Gap, Hub, Sequence, TopicKey};
 use crate::protocol::http::{Status, fields};
-use crate::protocol::json;
 
 /// One answer holds at most this many bytes of events, and at least one event.
 pub const ANSWER_BYTES: usize = 256 * 1024;
@@ -58,27 +57,27 @@ impl Poll {
             hub.prepare(key, cursor, encoder, ANSWER_BYTES + 1, moment.tick);
         }
         let (items, newest) = topic.map_or((Vec::new(), self.after), |key| self.items(hub, key));
-        let next = hub.id(newest);
-        if gap.is_none() && self.is_known(&next.to_string()) {
+        // It needs no escaping, neither in a tag nor in JSON.
+        let mut next = Vec::with_capacity(32);
+        hub.id(newest).write(&mut next);
+        if gap.is_none() && self.is_known(&next) {
             let head = self.cacheable(out, Status::NOT_MODIFIED, moment);
-            head.field("ETag", format!("W/\"{next}\"")).end();
+            head.weak_tag(&next).end();
             return Status::NOT_MODIFIED;
         }
-        let mut tail = Vec::with_capacity(64);
-        tail.extend_from_slice(b"],\"next\":");
-        json::write_string(&next.to_string(), &mut tail);
-        tail.extend_from_slice(if gap.is_some() { b",\"gap\":true}" } else { b"}" });
+        let (before, behind) = (b"{\"events\":[", b"],\"next\":\"");
+        let end: &[u8] = if gap.is_some() { b"\",\"gap\":true}" } else { b"\"}" };
         let events: usize = items.iter().map(|slice| slice.len()).sum();
-        let length = b"{\"events\":[".len() + events.saturating_sub(1) + tail.len();
+        let length = before.len() + events.saturating_sub(1) + behind.len() + next.len() + end.len();
 
         let mut head = self.cacheable(out, Status::OK, moment);
         if gap.is_none() {
-            head = head.field("ETag", format!("W/\"{next}\""));
+            head = head.weak_tag(&next);
         }
         head.field("Content-Type", "application/json").length(length).end();
         if !self.terms.head_only {
             out.reserve(length);
-            out.extend_from_slice(b"{\"events\":[");
+            out.extend_from_slice(before);
             for slice in &items {
                 out.extend_from_slice(slice);
             }
@@ -86,7 +85,9 @@ impl Poll {
                 // The last item's comma.
                 out.pop();
             }
-            out.extend_from_slice(&tail);
+            for part in [behind, &next[..], end] {
+                out.extend_from_slice(part);
+            }
         }
         Status::OK
     }
@@ -132,7 +133,7 @@ impl Poll {
         }
     }
 
-    fn is_known(&self, next: &str) -> bool {
+    fn is_known(&self, next: &[u8]) -> bool {
         let line = self.if_none_match.as_deref();
         line.is_some_and(|line| fields::entity_tag_matches(std::iter::once(line), next))
     }

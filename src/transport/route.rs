@@ -251,7 +251,7 @@ impl<'b> Request<'_, '_, 'b> {
             }
             _ => "",
         };
-        if allow.split(", ").any(|allowed| allowed == method) {
+        if allow.split(',').any(|allowed| allowed.trim_start() == method) {
             return then(self);
         }
         // RFC 9110 §15.5.6: 405 names what is allowed.

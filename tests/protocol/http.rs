@@ -236,7 +236,7 @@ proptest! {
         let named = http::fields::names(lines(), "text", "event-stream");
         prop_assert!(quality <= 1000 && named.is_none_or(|named| named == quality));
         http::fields::prefer_wait(lines());
-        http::fields::entity_tag_matches(lines(), &text);
+        http::fields::entity_tag_matches(lines(), text.as_bytes());
         http::fields::bearer(&line);
         let _ = http::Query::new(Some(&text)).get("a");
         let _ = http::percent_decode_path_segment(&text);

@@ -53,6 +53,9 @@ impl<'a> Query<'a> {
     /// # Errors
     /// [`BadEncoding`] if that value cannot be decoded. A *name* that cannot is nobody's, and skipped.
     pub fn get(&self, name: &str) -> Option<Result<Cow<'a, str>, BadEncoding>> {
+        if self.raw.is_empty() {
+            return None;
+        }
         self.raw.split('&').find_map(|parameter| {
             let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let found = !parameter.is_empty() && decode(key, Plus::Space).is_ok_and(|key| key == name);

@@ -97,8 +97,14 @@ impl<'o> ResponseHead<'o> {
         debug_assert!(is_token(name.as_bytes()), "{name:?} is no field name");
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b": ");
-        let safe = |byte: &u8| if is_control(*byte) { b' ' } else { *byte };
-        self.out.extend(value.as_ref().iter().map(safe));
+        let value = value.as_ref();
+        // All are looked at, without an end at the first: so the compiler takes many at once.
+        if value.iter().fold(false, |found, byte| found | is_control(*byte)) {
+            let safe = |byte: &u8| if is_control(*byte) { b' ' } else { *byte };
+            self.out.extend(value.iter().map(safe));
+        } else {
+            self.out.extend_from_slice(value);
+        }
         self.out.extend_from_slice(b"\r\n");
         self
     }
@@ -108,6 +114,15 @@ impl<'o> ResponseHead<'o> {
         self.out.extend_from_slice(b"Content-Length: ");
         write_decimal(bytes as u64, self.out);
         self.out.extend_from_slice(b"\r\n");
+        self
+    }
+
+    /// Appends a weak entity tag (RFC 9110 §8.8.3) of visible ASCII without quotation marks.
+    pub fn weak_tag(self, opaque: &[u8]) -> Self {
+        debug_assert!(opaque.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'"'), "{opaque:?}");
+        for part in [b"ETag: W/\"", opaque, b"\"\r\n"] {
+            self.out.extend_from_slice(part);
+        }
         self
     }
 
