@@ -140,6 +140,11 @@ class Barewire(Server):
     def command(self):
         return [self.programs["barewire"], "serve", "--quiet", "--no-wire", "--listen", "127.0.0.1:0"]
 
+    def where(self, benchmark):
+        # Bare data in each message, as the others send it.
+        bare = ["--header", "Sec-WebSocket-Protocol: barewire.text"] if benchmark.via == "websocket" else []
+        return [*super().where(benchmark), *bare]
+
 
 class Nchan(Server):
     """One worker of nginx. A subscriber's cursor is nchan's message id; what it is after an answer comes in a header, and goes into the

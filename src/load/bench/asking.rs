@@ -1,6 +1,7 @@
 //! Requests from a template: what stands in `{cursor}` and `{n}` differs from one to the next.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::rc::Rc;
 
 use crate::client::Url;
 use crate::protocol::http::Response;
@@ -67,6 +68,8 @@ pub struct Asking {
     pub target: String,
     /// Other fields: name and value.
     pub fields: Vec<(String, String)>,
+    /// The subprotocols that a WebSocket asks for (RFC 6455 §1.9): the members of `Sec-WebSocket-Protocol`, if that was among the fields.
+    pub subprotocols: Rc<[String]>,
 }
 
 impl Asking {
@@ -85,7 +88,12 @@ impl Asking {
         let addresses = (&*url.host, url.port).to_socket_addrs();
         let address = addresses.map_err(|error| format!("{}: {error}", url.host))?.next();
         let address = address.ok_or_else(|| format!("{} has no address", url.host))?;
-        Ok(Self { address, authority: url.authority, target: url.target, fields: fields.to_vec() })
+        // The answer is held against these, so the handshake has to know of them.
+        let (subprotocols, fields): (Vec<_>, Vec<_>) =
+            fields.iter().cloned().partition(|(name, _)| name.eq_ignore_ascii_case("Sec-WebSocket-Protocol"));
+        let subprotocols = subprotocols.iter().flat_map(|(_, value)| value.split(','));
+        let subprotocols = subprotocols.map(|one| one.trim().to_owned()).collect();
+        Ok(Self { address, authority: url.authority, target: url.target, fields, subprotocols })
     }
 
     /// Path and query of one request.

@@ -191,5 +191,5 @@ impl Publish {
 fn websocket(asking: &Asking, who: usize, keys: &mut Keys, out: &mut Vec<u8>) -> Result<Talk, RequestError> {
     let key = keys.handshake();
     write_handshake(asking, &key, who, out)?;
-    Ok(Talk::websocket(key))
+    Ok(Talk::websocket(key, asking.subprotocols.clone()))
 }

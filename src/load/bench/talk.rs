@@ -29,7 +29,7 @@ pub struct Talk(State);
 #[derive(Debug)]
 enum State {
     /// The answer to a handshake is awaited (RFC 6455 §4.1).
-    Handshake { key: Key, reader: HeadReader },
+    Handshake { key: Key, subprotocols: Rc<[String]>, reader: HeadReader },
     /// A WebSocket.
     Open(Box<Receiver>),
     /// The head of an event stream is awaited.
@@ -77,9 +77,9 @@ pub struct Answer<'a> {
 }
 
 impl Talk {
-    /// A WebSocket, whose request asks with this key.
-    pub fn websocket(key: Key) -> Self {
-        Self(State::Handshake { key, reader: HeadReader::default() })
+    /// A WebSocket, whose request asks with this key, and for one of these subprotocols.
+    pub fn websocket(key: Key, subprotocols: Rc<[String]>) -> Self {
+        Self(State::Handshake { key, subprotocols, reader: HeadReader::default() })
     }
 
     /// An event stream.
@@ -176,9 +176,11 @@ impl Talk {
                 }
                 Ok(taken)
             }
-            State::Handshake { key, reader } => {
-                // What the answer is held against was said in the request, but for the key nothing of it matters here.
-                let asked = Opening { host: "-", target: "/", subprotocols: &[], fields: &[], offer: None };
+            State::Handshake { key, subprotocols, reader } => {
+                // What the answer is held against was said in the request; but for these, nothing of it matters here.
+                let subprotocols: Vec<_> = subprotocols.iter().map(String::as_str).collect();
+                let asked =
+                    Opening { host: "-", target: "/", subprotocols: &subprotocols, fields: &[], offer: None };
                 let judge = |answer: &Response<'_, '_>| Ok(asked.check(key, answer).map(|_| ())?);
                 let (taken, judged) = reader.read(input, &HeadLimits::default(), judge)?;
                 if judged.is_some() {
@@ -267,9 +269,10 @@ pub fn write_handshake(
 ) -> Result<(), RequestError> {
     let fields: Vec<_> = asking.fields.iter().map(|(name, value)| (&**name, &**value)).collect();
     let target = asking.target("", number);
-    let opening =
-        Opening { host: &asking.authority, target: &target, subprotocols: &[], fields: &fields, offer: None };
-    opening.write_request(key, out)
+    let subprotocols: Vec<_> = asking.subprotocols.iter().map(String::as_str).collect();
+    let host = &asking.authority;
+    Opening { host, target: &target, subprotocols: &subprotocols, fields: &fields, offer: None }
+        .write_request(key, out)
 }
 
 #[cfg(test)]
@@ -371,19 +374,28 @@ mod tests {
         let key = Keys::default().handshake();
         let accept = accept_key(key.as_bytes());
         let accept = String::from_utf8_lossy(&accept);
-        let mut bytes = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-        )
-        .into_bytes();
+        let head = |more: &str| {
+            let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade";
+            format!("{head}\r\nSec-WebSocket-Accept: {accept}\r\n{more}\r\n").into_bytes()
+        };
+        let none = || Rc::from([]);
+        let mut bytes = head("");
         write_frame(Opcode::Text, b"one", &mut bytes);
         write_frame(Opcode::Ping, b"p", &mut bytes);
         write_frame(Opcode::Binary, &[b'x'; 200], &mut bytes);
         write_frame(Opcode::Close, &[0x03, 0xe9], &mut bytes);
         let long = format!("message {}", "x".repeat(200));
         let expected = ["Opened", "message one", "ping p", &long, "Close(Some(CloseCode(1001)))"];
-        assert_heard(|| Talk::websocket(key), &bytes, &expected);
+        assert_heard(|| Talk::websocket(key, none()), &bytes, &expected);
+
+        let chosen = head("Sec-WebSocket-Protocol: b\r\n");
+        let asked: Rc<[String]> = Rc::from(["a".to_owned(), "b".to_owned()]);
+        assert_heard(|| Talk::websocket(key, asked.clone()), &chosen, &["Opened"]);
+        let mut talk = Talk::websocket(key, none());
+        assert!(talk.hear(&mut chosen.clone(), &mut |_| panic!("it was not asked for")).is_err());
+
         let bytes = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
-        let mut talk = Talk::websocket(key);
+        let mut talk = Talk::websocket(key, none());
         let error = talk.hear(&mut bytes.to_vec(), &mut |_| panic!("it is refused")).expect_err("a refusal");
         assert_eq!(status_of(&error), Some(503));
     }
