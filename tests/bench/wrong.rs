@@ -195,3 +195,40 @@ fn a_server_that_says_nothing_is_not_waited_for_without_end() {
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("no answer for 0.2 s"), "{said}");
 }
+
+/// Whether a process is there. One that has ended and that nobody has waited for has no command line.
+fn is_there(id: &str) -> bool {
+    std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| !line.is_empty())
+}
+
+#[test]
+fn what_was_started_ends_with_it_however_it_ends() {
+    if !cfg!(target_os = "linux") {
+        eprintln!("skipped: which processes are a process' children is only known on Linux");
+        return;
+    }
+    for (signal, what) in
+        [("INT", &["echo"][..]), ("TERM", &["ceiling", "fan-out"]), ("KILL", &["ceiling", "echo"])]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
+        command.arg("bench").args(what).args(["--connections", "2", "--duration", "60"]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("it starts");
+        let id = child.id();
+        let started = loop {
+            assert!(child.try_wait().expect("it is a child").is_none(), "it has ended by itself");
+            let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).expect("Linux");
+            match children.split_whitespace().next() {
+                Some(started) => break started.to_owned(),
+                None => std::thread::yield_now(),
+            }
+        };
+        let kill = format!("kill -s {signal} {id}");
+        assert!(Command::new("sh").args(["-c", &kill]).status().expect("there is a shell").success());
+        child.wait().expect("it ends");
+        let is_gone = (0..1_000_000).any(|_| {
+            std::thread::yield_now();
+            !is_there(&started)
+        });
+        assert!(is_gone, "{what:?}: what it has started is still there");
+    }
+}

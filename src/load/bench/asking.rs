@@ -70,6 +70,18 @@ pub struct Asking {
     pub fields: Vec<(String, String)>,
     /// The subprotocols that a WebSocket asks for (RFC 6455 §1.9): the members of `Sec-WebSocket-Protocol`, if that was among the fields.
     pub subprotocols: Rc<[String]>,
+    /// The target, cut at its places.
+    parts: Vec<Part>,
+    /// `Host` and the other fields as they stand in each request.
+    lines: Vec<u8>,
+}
+
+/// A part of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Cursor,
+    Number,
 }
 
 impl Asking {
@@ -93,21 +105,34 @@ impl Asking {
             fields.iter().cloned().partition(|(name, _)| name.eq_ignore_ascii_case("Sec-WebSocket-Protocol"));
         let subprotocols = subprotocols.iter().flat_map(|(_, value)| value.split(','));
         let subprotocols = subprotocols.map(|one| one.trim().to_owned()).collect();
-        Ok(Self { address, authority: url.authority, target: url.target, fields, subprotocols })
+        let mut lines = Vec::new();
+        line(&mut lines, &["Host: ", &url.authority]);
+        for (name, value) in &fields {
+            line(&mut lines, &[name, ": ", value]);
+        }
+        let (authority, parts) = (url.authority, parts(&url.target));
+        Ok(Self { address, authority, target: url.target, fields, subprotocols, parts, lines })
     }
 
-    /// Path and query of one request.
-    pub fn target(&self, cursor: &str, number: usize) -> String {
-        let target = &self.target;
-        if !target.contains('{') {
-            return target.clone();
+    /// Whether a request differs from one connection to the next.
+    pub fn has_numbers(&self) -> bool {
+        self.parts.contains(&Part::Number)
+    }
+
+    /// Appends path and query of one request.
+    pub fn write_target(&self, cursor: &str, number: usize, out: &mut Vec<u8>) {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Part::Cursor => write_encoded(cursor, out),
+                Part::Number => out.extend_from_slice(number.to_string().as_bytes()),
+            }
         }
-        target.replace("{n}", &number.to_string()).replace("{cursor}", &encoded(cursor))
     }
 
     /// Appends a GET; `accept` is the media type that is wanted, if that is said.
     pub fn write_get(&self, cursor: &str, number: usize, accept: Option<&str>, out: &mut Vec<u8>) {
-        self.write_head("GET", &self.target(cursor, number), out);
+        self.write_head("GET ", cursor, number, out);
         if let Some(accept) = accept {
             line(out, &["Accept: ", accept]);
         }
@@ -116,7 +141,7 @@ impl Asking {
 
     /// Appends a POST with this body.
     pub fn write_post(&self, body: &[u8], out: &mut Vec<u8>) {
-        self.write_head("POST", &self.target("", 0), out);
+        self.write_head("POST ", "", 0, out);
         if !self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("Content-Type")) {
             line(out, &["Content-Type: text/plain"]);
         }
@@ -125,13 +150,29 @@ impl Asking {
         out.extend_from_slice(body);
     }
 
-    fn write_head(&self, method: &str, target: &str, out: &mut Vec<u8>) {
-        line(out, &[method, " ", target, " HTTP/1.1"]);
-        line(out, &["Host: ", &self.authority]);
-        for (name, value) in &self.fields {
-            line(out, &[name, ": ", value]);
-        }
+    fn write_head(&self, method: &str, cursor: &str, number: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(method.as_bytes());
+        self.write_target(cursor, number, out);
+        line(out, &[" HTTP/1.1"]);
+        out.extend_from_slice(&self.lines);
     }
+}
+
+/// Cuts a target at its places.
+fn parts(target: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut rest = target;
+    while let Some(at) = rest.find('{') {
+        let (before, behind) = rest.split_at(at);
+        let place = [("{cursor}", Part::Cursor), ("{n}", Part::Number)];
+        let found = place.into_iter().find_map(|(name, part)| Some((behind.strip_prefix(name)?, part)));
+        // Other braces are the server's business.
+        let (behind, part) = found.unwrap_or_else(|| (&behind[1..], Part::Text("{".into())));
+        parts.extend([Part::Text(before.into()), part]);
+        rest = behind;
+    }
+    parts.push(Part::Text(rest.into()));
+    parts
 }
 
 fn line(out: &mut Vec<u8>, parts: &[&str]) {
@@ -139,20 +180,18 @@ fn line(out: &mut Vec<u8>, parts: &[&str]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// A cursor as it stands in a URL: what would end the value of a query, or may not stand there, is percent-encoded (RFC 3986 §2.1, §3.4).
-fn encoded(cursor: &str) -> String {
-    let mut out = String::with_capacity(cursor.len());
+/// Appends a cursor as it stands in a URL: what would end the value of a query, or may not stand there, is percent-encoded (RFC 3986 §2.1, §3.4).
+fn write_encoded(cursor: &str, out: &mut Vec<u8>) {
     for byte in cursor.bytes() {
         match byte {
             b'&' | b'=' | b'+' | b'#' | b'%' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|'
             | b'}' => {
-                out += &format!("%{byte:02X}");
+                out.extend_from_slice(format!("%{byte:02X}").as_bytes());
             }
-            byte if byte.is_ascii_graphic() => out.push(char::from(byte)),
-            byte => out += &format!("%{byte:02X}"),
+            byte if byte.is_ascii_graphic() => out.push(byte),
+            byte => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
         }
     }
-    out
 }
 
 #[cfg(test)]
@@ -192,10 +231,10 @@ mod tests {
     #[test]
     fn requests_are_filled_in() {
         let fields = [("X-A".to_owned(), "b".to_owned())];
-        let asking = Asking::new("http://127.0.0.1:81/t?since={cursor}&n={n}", &fields).expect("right");
+        let asking = Asking::new("http://127.0.0.1:81/t{{x}?since={cursor}&n={n}", &fields).expect("right");
         let mut out = Vec::new();
         asking.write_get("a&b:1", 7, Some("text/event-stream"), &mut out);
-        let expected = "GET /t?since=a%26b:1&n=7 HTTP/1.1\r\nHost: 127.0.0.1:81\r\nX-A: b\r\nAccept: text/event-stream\r\n\r\n";
+        let expected = "GET /t{{x}?since=a%26b:1&n=7 HTTP/1.1\r\nHost: 127.0.0.1:81\r\nX-A: b\r\nAccept: text/event-stream\r\n\r\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);
         out.clear();
         Asking::new("http://127.0.0.1:81/t", &[]).expect("right").write_post(b"hello", &mut out);

@@ -1,7 +1,7 @@
 //! The bare program: what is left of a server without any protocol. It waits, it reads, it writes.
 //!
-//! - [`Bare::Echo`] writes back what it has read.
-//! - [`Bare::FanOut`] takes a connection whose first byte is `F` for a follower, and one whose first byte is `P` for the publisher. What comes
+//! - [`Kind::Echo`] writes back what it has read.
+//! - [`Kind::FanOut`] takes a connection whose first byte is `F` for a follower, and one whose first byte is `P` for the publisher. What comes
 //!   from the publisher behind that byte goes to each follower, with one `write` for each. What else a follower says is thrown away.
 //!
 //! No server can do the same work with less of the system, so its work for a second of CPU time is what a server's is held against.

@@ -329,7 +329,7 @@ fn question(plan: &Plan, target: &Target) -> Question {
                 Rc::from(out)
             };
             let first = request(0);
-            let differs = site.asking.target.contains("{n}");
+            let differs = site.asking.has_numbers();
             let requests =
                 (0..plan.connections).map(|who| if differs { request(who) } else { Rc::clone(&first) });
             Question::Requests(requests.collect())

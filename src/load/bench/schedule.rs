@@ -1,7 +1,7 @@
 //! When each message is due, and what waits for whom: the bookkeeping of latency, without a clock.
 //!
 //! A load generator that sends the next message when the last one is answered (a *closed loop*) is slowed down by a slow server, and so
-//! leaves out just those messages that would have waited longest: *coordinated omission* (Gil Tene; `wrk2` is named for the cure). On
+//! leaves out just those messages that would have waited longest: *coordinated omission* (Gil Tene, whose `wrk2` cures it in this way). On
 //! a [`Schedule`] each message is due at a time that no answer can move, and its latency counts from then.
 
 use std::collections::VecDeque;

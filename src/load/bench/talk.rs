@@ -268,7 +268,9 @@ pub fn write_handshake(
     out: &mut Vec<u8>,
 ) -> Result<(), RequestError> {
     let fields: Vec<_> = asking.fields.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let target = asking.target("", number);
+    let mut target = Vec::new();
+    asking.write_target("", number, &mut target);
+    let target = String::from_utf8_lossy(&target); // a URL's, and so ASCII
     let subprotocols: Vec<_> = asking.subprotocols.iter().map(String::as_str).collect();
     let host = &asking.authority;
     Opening { host, target: &target, subprotocols: &subprotocols, fields: &fields, offer: None }
