@@ -9,8 +9,7 @@ use super::resource::Resource;
 use super::room::Room;
 use super::{Away, Next, Notice, Since, check_id};
 use crate::protocol::websocket::close::{self, CloseCode};
-use crate::protocol::websocket::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode};
-use crate::protocol::websocket::mask;
+use crate::protocol::websocket::frame::{self, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::protocol::websocket::message::{Event as Incoming, Receiver, Role};
 use crate::protocol::websocket::opening::{Key, Opening, OpeningError};
 
@@ -245,12 +244,6 @@ fn closed(close: Option<(CloseCode, &str)>) -> Result<Next, Error> {
 /// Appends a control frame, masked with a key that nobody can foretell (§5.3).
 fn write_control(opcode: Opcode, payload: &[u8], room: &mut Room, out: &mut Vec<u8>) -> Result<(), Error> {
     let [a, b, c, d, ..] = room.draw()?;
-    let masking_key = [a, b, c, d];
-    let payload_length = payload.len() as u64;
-    FrameHeader { fin: true, rsv1: false, opcode, masking_key: Some(masking_key), payload_length }
-        .encode(out);
-    let start = out.len();
-    out.extend_from_slice(payload);
-    mask::apply(masking_key, 0, &mut out[start..]);
+    frame::write_masked_frame([a, b, c, d], opcode, payload, out);
     Ok(())
 }

@@ -11,8 +11,7 @@ use crate::client::follow::{Error, Head, HeadReader, Whole};
 use crate::protocol::http::{BodyLimits, BodyReader, HeadLimits, Response};
 use crate::protocol::sse::{Block, DecodeLimits, Decoder};
 use crate::protocol::websocket::close::CloseCode;
-use crate::protocol::websocket::frame::{FrameHeader, Opcode};
-use crate::protocol::websocket::mask;
+use crate::protocol::websocket::frame::{self, Opcode};
 use crate::protocol::websocket::message::{Event, Limits, Receiver, Role};
 use crate::protocol::websocket::opening::{Key, Opening, OpeningError, RequestError};
 
@@ -247,13 +246,7 @@ impl Keys {
     /// Appends a frame that is a whole message, or a pong.
     pub fn write_frame(&mut self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
         let [a, b, c, d, ..] = self.next().to_ne_bytes();
-        let masking_key = [a, b, c, d];
-        let payload_length = payload.len() as u64;
-        FrameHeader { fin: true, rsv1: false, opcode, masking_key: Some(masking_key), payload_length }
-            .encode(out);
-        let start = out.len();
-        out.extend_from_slice(payload);
-        mask::apply(masking_key, 0, &mut out[start..]);
+        frame::write_masked_frame([a, b, c, d], opcode, payload, out);
     }
 }
 

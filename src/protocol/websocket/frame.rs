@@ -11,6 +11,7 @@
 use std::fmt;
 
 use super::close::CloseCode;
+use super::mask;
 
 /// The most bytes that a header can have: 2, a length in 8, and a masking key of 4 (§5.2).
 pub const MAX_HEADER: usize = 14;
@@ -178,6 +179,18 @@ pub fn write_frame(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     write(false, opcode, payload, out);
 }
 
+/// Appends a whole frame as a client sends it: masked with this key (§5.3), and the only one of its message.
+///
+/// A control frame's payload has at most [`MAX_CONTROL_PAYLOAD`] bytes (§5.5); the caller sees to it.
+pub fn write_masked_frame(masking_key: [u8; 4], opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+    let payload_length = payload.len() as u64;
+    FrameHeader { fin: true, rsv1: false, opcode, masking_key: Some(masking_key), payload_length }
+        .encode(out);
+    let start = out.len();
+    out.extend_from_slice(payload);
+    mask::apply(masking_key, 0, &mut out[start..]);
+}
+
 /// Appends a whole frame as [`write_frame`] does, of a message whose payload is compressed: RSV1 says so (RFC 7692 §6.1).
 ///
 /// Control frames are never compressed (RFC 7692 §6.1).
@@ -253,6 +266,16 @@ mod tests {
 
     const OPCODES: [Opcode; 6] =
         [Opcode::Continuation, Opcode::Text, Opcode::Binary, Opcode::Close, Opcode::Ping, Opcode::Pong];
+
+    /// The masked text message and the masked pong of RFC 6455 §5.7.
+    #[test]
+    fn a_masked_frame_is_the_one_of_the_rfc() {
+        for (opcode, first) in [(Opcode::Text, 0x81), (Opcode::Pong, 0x8a)] {
+            let mut out = Vec::new();
+            write_masked_frame([0x37, 0xfa, 0x21, 0x3d], opcode, b"Hello", &mut out);
+            assert_eq!(out, [first, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+        }
+    }
 
     /// Every error stands at one byte: one byte less is only incomplete, and what follows changes nothing.
     #[test]
