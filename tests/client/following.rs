@@ -202,15 +202,15 @@ fn a_server_that_is_away_is_no_reason_for_another_transport() {
         before < 2
     });
     let mut follow = follow(&url, &[Via::WebSocket, Via::LongPoll], Since::Now, |_, _| {});
+    let started = Instant::now();
     match next(&mut follow) {
         Ok(News::Away { why, back_in }) => {
             assert!(why.contains("503") && back_in >= Duration::from_secs(1), "{why} {back_in:?}");
         }
         other => panic!("{other:?}"),
     }
-    let asked = Instant::now();
     assert!(matches!(next(&mut follow), Ok(News::Away { .. })));
-    assert!(asked.elapsed() >= Duration::from_millis(900), "it has waited");
+    assert!(started.elapsed() >= Duration::from_secs(1), "it has waited");
     assert!(matches!(next(&mut follow), Ok(News::FellBack { to: Via::LongPoll, .. })));
     server.join().expect("the script is played");
 }
@@ -349,10 +349,10 @@ fn a_server_that_never_comes_is_given_up() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}/topics/t", listener.local_addr().expect("it listens"));
     drop(listener);
+    let started = Instant::now();
     let mut follow = follow(&url, &[Via::WebSocket, Via::EventStream], Since::Now, |_, plan| {
         plan.give_up = Some(Duration::from_millis(500));
     });
-    let started = Instant::now();
     let last = follow.find(|news| !matches!(news, Ok(News::Away { .. }))).expect("it ends");
     assert!(matches!(last, Err(FollowError::GaveUp(_))), "{last:?}");
     assert!(started.elapsed() >= Duration::from_millis(500));

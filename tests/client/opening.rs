@@ -113,6 +113,6 @@ fn a_handshake_without_an_end_has_one() {
     let request = Request { connect_timeout: Duration::from_millis(300), ..Request::default() };
     let error = WebSocket::connect(&uri, &request).unwrap_err();
     assert!(matches!(error, ConnectError::TimedOut), "{error:?}");
-    assert!((300..2000).contains(&started.elapsed().as_millis()));
+    assert!(started.elapsed() >= Duration::from_millis(300));
     server.join().unwrap();
 }
