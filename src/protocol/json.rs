@@ -1,7 +1,10 @@
-//! JSON (RFC 8259): strings, the one piece of it that barewire writes, and a reader for what a client is told.
+//! JSON (RFC 8259): strings, the one piece of it that the transports write; objects, for what the command tells other programs; and a reader
+//! for what a client is told.
 
+mod object;
 mod read;
 
+pub use object::Object;
 pub use read::{JsonError, MAX_DEPTH, Reader};
 
 /// Appends `text` as a JSON string, in its quotes.

@@ -1,6 +1,6 @@
 //! A comparison in CSV (RFC 4180): a line for each leg.
 
-use super::figures::{COUNTS, FIGURES, number};
+use super::figures::{COUNTS, FIGURES, rounded};
 use super::{Comparison, difference};
 
 /// A comparison in CSV, with a header line. Nothing in it needs quotes; what could not be measured, and the difference from nothing, is
@@ -27,7 +27,7 @@ pub fn csv(comparison: &Comparison) -> String {
 }
 
 fn optional(value: Option<f64>) -> String {
-    value.map(number).unwrap_or_default()
+    value.map(|value| rounded(value).to_string()).unwrap_or_default()
 }
 
 fn line(values: impl Iterator<Item = String>, out: &mut String) {

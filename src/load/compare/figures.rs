@@ -11,6 +11,18 @@ pub(super) struct Figure {
     pub of: fn(&Figures) -> f64,
 }
 
+impl Figure {
+    /// The nested object that it is in, in JSON.
+    pub fn group(&self) -> Option<&'static str> {
+        self.name.split_once('.').map(|(group, _)| group)
+    }
+
+    /// Its name there.
+    pub fn member(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(_, member)| member)
+    }
+}
+
 const fn figure(name: &'static str, label: &'static str, of: fn(&Figures) -> f64) -> Figure {
     Figure { name, label, of }
 }
@@ -74,8 +86,7 @@ pub(super) const COUNTS: [Count; 10] = [
     seconds("client_cpu_seconds", "clients' CPU time", |leg| Some(leg.client_cpu?.as_secs_f64())),
 ];
 
-/// A number as JSON and CSV have it: with at most three places, of which none is a 0 at the end.
-pub(super) fn number(value: f64) -> String {
-    let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+/// With at most three places, as JSON and CSV have it.
+pub(super) fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }

@@ -12,11 +12,13 @@
 //!   is not in the figures.
 //! - Queues: a delay is the transport's own. What one process needs to hand an event to all is told beside it.
 
+mod json;
 mod told;
 
 use std::time::Duration;
 
-pub use told::{table, write_json};
+pub(super) use json::members;
+pub use told::table;
 
 use super::numbers::{bytes, count, duration};
 use super::{Comparison, Figures, Leg, Plan};

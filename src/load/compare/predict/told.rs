@@ -1,11 +1,10 @@
-//! A prediction as text and as JSON.
+//! A prediction as text.
 
 use std::time::Duration;
 
 use super::super::numbers::{NOT_KNOWN, bytes, count, delay, duration};
 use super::{Constant, Constants, PredictedLeg, Prediction};
 use crate::client::follow::Via;
-use crate::protocol::json::write_string;
 
 impl PredictedLeg {
     /// The figures, each with its name, as text.
@@ -113,94 +112,6 @@ pub fn table(prediction: &Prediction) -> String {
     out.replace('\u{a0}', " ")
 }
 
-/// Appends the prediction as one JSON object, without line ends in it. What is not known is `null`.
-///
-/// `docs/prediction.md` has its names: `is_calculated` (always `true`), `users`, `events_per_minute`, `size`, and `transports`, a list of objects with
-/// `transport`, `interval_seconds` (`null` but for short polling), `requests_per_minute`, `empty_per_minute`, `connections`,
-/// `bytes_up_per_minute`, `bytes_down_per_minute`, `delay_ms` with `p50`, `fan_out_ms`, `server_cores`, `server_processes`,
-/// `server_memory_bytes`, and `constants`: `cpu_seconds`, `memory_per_client`, `memory_before`, `bytes_up_factor` and `bytes_down_factor`,
-/// each `null` or an object with `value` and `origin`.
-pub fn write_json(prediction: &Prediction, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"is_calculated\":true");
-    number("users", Some(prediction.users as f64), out);
-    number("events_per_minute", Some(prediction.events_per_minute), out);
-    number("size", Some(prediction.size as f64), out);
-    key("transports", out);
-    out.push(b'[');
-    for (at, leg) in prediction.legs.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(b"{\"transport\":");
-        write_string(leg.via.name(), out);
-        number("interval_seconds", leg.interval.map(|interval| interval.as_secs_f64()), out);
-        number("requests_per_minute", Some(leg.requests_per_minute), out);
-        number("empty_per_minute", Some(leg.empty_per_minute), out);
-        number("connections", Some(leg.connections), out);
-        number("bytes_up_per_minute", Some(leg.bytes_up_per_minute), out);
-        number("bytes_down_per_minute", Some(leg.bytes_down_per_minute), out);
-        key("delay_ms", out);
-        out.extend_from_slice(b"{\"p50\":");
-        plain_number(Some(leg.delay_ms_p50), out);
-        out.push(b'}');
-        number("fan_out_ms", leg.fan_out_ms, out);
-        number("server_cores", leg.cores, out);
-        number("server_processes", leg.processes(), out);
-        number("server_memory_bytes", leg.memory, out);
-        key("constants", out);
-        out.push(b'{');
-        let constants = &leg.constants;
-        for (at, (name, constant)) in [
-            ("cpu_seconds", constants.cpu_seconds.as_ref()),
-            ("memory_per_client", constants.memory_per_client.as_ref()),
-            ("memory_before", constants.memory_before.as_ref()),
-            ("bytes_up_factor", Some(&constants.up)),
-            ("bytes_down_factor", Some(&constants.down)),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            if at > 0 {
-                out.push(b',');
-            }
-            write_string(name, out);
-            out.push(b':');
-            match constant {
-                Some(constant) => {
-                    out.extend_from_slice(b"{\"value\":");
-                    plain_number(Some(constant.value), out);
-                    key("origin", out);
-                    write_string(&constant.origin.replace('\u{a0}', " "), out);
-                    out.push(b'}');
-                }
-                None => out.extend_from_slice(b"null"),
-            }
-        }
-        out.extend_from_slice(b"}}");
-    }
-    out.extend_from_slice(b"]}");
-}
-
-/// A member's name, with the comma before it.
-fn key(name: &str, out: &mut Vec<u8>) {
-    out.push(b',');
-    write_string(name, out);
-    out.push(b':');
-}
-
-fn number(name: &str, value: Option<f64>, out: &mut Vec<u8>) {
-    key(name, out);
-    plain_number(value, out);
-}
-
-/// JSON has no infinity, and no number that is none (RFC 8259 §6).
-fn plain_number(value: Option<f64>, out: &mut Vec<u8>) {
-    match value.filter(|value| value.is_finite()) {
-        Some(value) => out.extend_from_slice(value.to_string().as_bytes()),
-        None => out.extend_from_slice(b"null"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::report::fixture::curve;
@@ -228,64 +139,5 @@ mod tests {
             .take_while(|line| !line.starts_with("Calculated with"))
             .map(|line| line.chars().count());
         assert!(widest.max() <= Some(120), "{text}");
-    }
-
-    #[test]
-    fn json_has_a_number_or_null_for_each_name() {
-        let mut comparison = comparison();
-        comparison.legs[0].server = None;
-        let mut prediction = predict(&comparison, 1_000_000, 6.0, &curve, &curve);
-        prediction.legs[1].delay_ms_p50 = f64::INFINITY;
-        let mut out = Vec::new();
-        write_json(&prediction, &mut out);
-        let value: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
-        assert_eq!(value["is_calculated"], true);
-        assert_eq!(value["users"], 1_000_000.0);
-        let legs = value["transports"].as_array().expect("a list");
-        assert_eq!(legs.len(), 6);
-        assert_eq!(legs[0]["transport"], "short-poll");
-        assert_eq!(legs[0]["interval_seconds"], 1.0);
-        assert_eq!(legs[0]["requests_per_minute"], 60_000_000.0);
-        assert!(legs[0]["server_cores"].is_null() && legs[0]["constants"]["cpu_seconds"].is_null());
-        assert!(legs[1]["delay_ms"]["p50"].is_null());
-        assert!(legs[4]["interval_seconds"].is_null());
-        assert!(legs[4]["server_cores"].as_f64().expect("a number") > 0.0);
-        let cpu = &legs[4]["constants"]["cpu_seconds"];
-        assert!(cpu["value"].as_f64().expect("a number") > 0.0);
-        assert!(cpu["origin"].as_str().expect("a text").starts_with("measured in this run"));
-    }
-
-    /// All names of members in a value.
-    fn names(value: &serde_json::Value, found: &mut Vec<String>) {
-        match value {
-            serde_json::Value::Object(members) => {
-                for (name, value) in members {
-                    found.push(name.clone());
-                    names(value, found);
-                }
-            }
-            serde_json::Value::Array(items) => items.iter().for_each(|item| names(item, found)),
-            _ => {}
-        }
-    }
-
-    #[test]
-    fn each_name_of_the_json_is_documented_and_each_documented_name_is_there() {
-        let mut out = Vec::new();
-        write_json(&predict(&comparison(), 1_000_000, 6.0, &curve, &curve), &mut out);
-        let mut written = Vec::new();
-        names(&serde_json::from_slice(&out).expect("JSON"), &mut written);
-        // Of the constants and of the delay; these stand in a row's text.
-        written.retain(|name| !["value", "origin", "p50"].contains(&name.as_str()));
-        written.sort_unstable();
-        written.dedup();
-        let page = include_str!("../../../../docs/prediction.md");
-        let mut documented: Vec<_> = page
-            .lines()
-            .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        documented.sort_unstable();
-        assert_eq!(written, documented);
     }
 }
