@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use super::MISTAKE;
 use super::child::{self, Child};
 use super::listen::listen;
+use super::machine::make_room;
 use crate::client::follow::Via;
 use crate::load::bench::{
     self, Asking, Bare, Before, Ceiling, Failed, Kind, MARKER_LENGTH, Plan, Publish, Run, Site, Stage,
@@ -88,7 +89,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(MISTAKE);
         }
     };
-    if let Err(what) = make_room(asked.plan.connections) {
+    if let Err(what) = make_room("--connections", asked.plan.connections) {
         eprintln!("barewire: {what}");
         return ExitCode::from(MISTAKE);
     }
@@ -111,20 +112,6 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             })
         }
     }
-}
-
-/// Files that are no connection of a follower: the standard three, the poll, the publisher, the children, some over.
-const OTHER_FILES: u64 = 50;
-
-/// Raises the limit of open files as far as that goes; each connection is one.
-fn make_room(connections: usize) -> Result<(), String> {
-    // Where no limit can be read, what can't be opened is told then.
-    let Ok(files) = rlimit::increase_nofile_limit(u64::MAX) else { return Ok(()) };
-    let needed = connections as u64 + OTHER_FILES;
-    if needed <= files {
-        return Ok(());
-    }
-    Err(format!("--connections: {needed} open files are needed, and the limit is {files} (ulimit -Hn)"))
 }
 
 /// The bare program; as a child, for as long as somebody holds its standard input open.

@@ -17,6 +17,7 @@ use signal_hook::flag;
 
 use super::child::Child;
 use super::follow::{REFUSED, resource};
+use super::machine::make_room;
 use crate::client::follow::{Resource, Via};
 use crate::load::Process;
 use crate::load::compare::predict::{self, Prediction, predict};
@@ -29,9 +30,6 @@ pub use ask::HELP;
 /// The status of a program that a Ctrl-C has ended, as shells have it: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;
 
-/// Descriptors that are no client's.
-const RESERVE: u64 = 50;
-
 /// Compares, and writes what it came to.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let asked = match ask::parse(arguments) {
@@ -42,6 +40,10 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(super::MISTAKE);
         }
     };
+    if let Err(what) = make_room("--clients", asked.plan.clients) {
+        eprintln!("barewire: {what}");
+        return ExitCode::from(super::MISTAKE);
+    }
     // A minute or more is a long time for a path that was mistyped. What is in the file stays until there is something better.
     let opened =
         asked.report.as_ref().map(|path| (path, OpenOptions::new().append(true).create(true).open(path)));
@@ -96,11 +98,6 @@ struct Compared {
 
 fn run(asked: &Asked) -> Result<Compared, String> {
     let plan = &asked.plan;
-    let needed = plan.clients as u64 + RESERVE;
-    let files = rlimit::increase_nofile_limit(needed).map_err(|error| error.to_string())?;
-    if files < needed {
-        return Err(format!("{} clients need {needed} open files, and {files} are allowed", plan.clients));
-    }
     let interrupted = Arc::new(AtomicBool::new(false));
     // The first says that it is enough; the second ends at once.
     flag::register_conditional_shutdown(SIGINT, INTERRUPTED.into(), Arc::clone(&interrupted))

@@ -6,6 +6,7 @@ mod compare;
 mod explain;
 mod follow;
 mod listen;
+mod machine;
 mod options;
 mod publish;
 mod serve;

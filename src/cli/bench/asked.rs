@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::super::follow::{field, text};
+use super::super::machine::process;
 use crate::client::Url;
 use crate::client::follow::Via;
 use crate::load::Process;
@@ -114,7 +115,10 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<What, String> 
                 cursor =
                     read.ok_or_else(|| format!("--cursor: {place:?} is neither header:NAME nor json:FIELD"))?;
             }
-            "server-pid" => processes.push(process(&text(parser, option)?)?),
+            "server-pid" => {
+                let named = text(parser, option)?;
+                processes.push(process(&named).map_err(|what| format!("{option}: {what}"))?);
+            }
             _ => return Err(format!("there is no option {option}")),
         }
         given.push(name);
@@ -222,15 +226,6 @@ fn real(parser: &mut lexopt::Parser, option: &str, least: f64, most: f64) -> Res
     number.ok_or_else(|| format!("{option}: {text:?} is no number from {least} to {most}"))
 }
 
-fn process(text: &str) -> Result<Process, String> {
-    let process = text.parse().map(Process::new);
-    let process = process.map_err(|_| format!("--server-pid: {text:?} is no process' id"))?;
-    match process.cpu_time() {
-        Ok(_) => Ok(process),
-        Err(error) => Err(format!("--server-pid: {text}: {error}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,7 +276,7 @@ mod tests {
             (&["echo", "--sources", "255"], "--sources: \"255\""),
             (&["echo", "--url", "https://a/"], "--url: https://"),
             (&["echo", "--server-pid", "x", url], "--server-pid: \"x\""),
-            (&["echo", "--server-pid", "4294967295", url], "--server-pid: 4294967295"),
+            (&["echo", "--server-pid", "4294967295", url], "--server-pid: process 4294967295"),
             (&["fan-out", "--publish", "http://a/"], "--publish is for a server that --url names"),
             (&["fan-out", "--cursor", "next", url], "--cursor: \"next\""),
             (&["echo", "--header", "nonsense"], "--header: \"nonsense\""),

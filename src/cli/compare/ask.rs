@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::follow::{bearer_token, field, resource, text, utf8};
+use crate::cli::machine::process;
 use crate::client::follow::Via;
 use crate::load::Process;
 use crate::load::compare::{MIN_SIZE, MOST_EVENTS, Plan};
@@ -132,9 +133,6 @@ pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<
         ));
     }
     resource(origin, asked.token.as_deref(), &asked.fields)?;
-    if let Some(server) = asked.server {
-        server.cpu_time().map_err(|error| format!("--server-pid: process {}: {error}", server.id()))?;
-    }
     Ok(Some(asked))
 }
 
@@ -165,7 +163,7 @@ fn set(asked: &mut Asked, name: &str, value: &str) -> Result<(), String> {
         "transports" => plan.transports = list(value, transport)?,
         "wait" => plan.wait = whole(value, 1, 60)? as u16, // at most 60
         "url" => asked.url = Some(value.to_owned()),
-        "server-pid" => asked.server = Some(Process::new(whole(value, 1, u32::MAX as usize)? as u32)),
+        "server-pid" => asked.server = Some(process(value)?),
         "token" => asked.token = Some(bearer_token(value)?),
         "predict" => {
             let (count, events) =
