@@ -69,35 +69,30 @@ fn answer(mut stream: TcpStream, streams: &Mutex<Vec<TcpStream>>, times: fn(usiz
     }
 }
 
-/// 4 events to 3 clients of such a server: how many were lost, how many doubled, and the exit status.
-fn found(times: fn(usize) -> usize) -> (f64, f64, Option<i32>) {
+/// Some events to 3 clients of such a server: those that are lost and those that are doubled are found, all of them and no others.
+fn are_found(times: fn(usize) -> usize) {
     let url = serve(times);
-    let output = run(&[
-        "--url",
-        &url,
-        "--transports",
-        "sse",
-        "--clients",
-        "3",
-        "--duration",
-        "1s",
-        "--events-per-minute",
-        "240",
-        "--format",
-        "json",
-    ]);
+    let what = ["--url", &url, "--transports", "sse", "--clients", "3"];
+    let how = ["--duration", "1s", "--events-per-minute", "240", "--format", "json"];
+    let output = run(&[&what[..], &how].concat());
     let comparison: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let leg = &comparison["legs"][0];
-    assert_eq!(number(leg, "events_published"), 4.0);
-    (number(leg, "lost"), number(leg, "doubled"), output.status.code())
+    // It is 4, unless the machine is so busy that an event's turn comes behind the end.
+    let published = number(leg, "events_published") as usize;
+    assert!(published > 1, "{published} events");
+    let lost = 3 * (0..published).filter(|number| times(*number) == 0).count();
+    let doubled = 3 * (0..published).map(|number| times(number).saturating_sub(1)).sum::<usize>();
+    assert_eq!((number(leg, "lost"), number(leg, "doubled")), (lost as f64, doubled as f64));
+    let is_right = lost + doubled == 0;
+    assert_eq!(output.status.code(), Some(if is_right { 0 } else { 1 }));
 }
 
 #[test]
 fn lost_and_doubled_events_are_found() {
-    assert_eq!(found(|_| 1), (0.0, 0.0, Some(0)));
-    assert_eq!(found(|number| usize::from(number != 1)), (3.0, 0.0, Some(1)));
-    assert_eq!(found(|number| usize::from(number < 3)), (3.0, 0.0, Some(1)));
-    assert_eq!(found(|number| if number == 2 { 3 } else { 1 }), (0.0, 6.0, Some(1)));
+    are_found(|_| 1);
+    are_found(|number| usize::from(number != 1));
+    are_found(|number| usize::from(number < 1));
+    are_found(|number| if number == 1 { 3 } else { 1 });
 }
 
 #[test]
@@ -320,9 +315,14 @@ fn connections_that_end_between_two_requests_are_no_news() {
     });
     let arguments =
         ["--transports", "short-poll", "--clients", "1", "--duration", "1s", "--interval", "100ms"];
-    let more = ["--events-per-minute", "240", "--size", "8", "--url", &url];
-    let leg = &json(&[&arguments[..], &more].concat())["legs"][0];
-    assert_eq!((number(leg, "events_published"), number(leg, "events_arrived")), (4.0, 4.0), "{leg}");
+    let more = ["--events-per-minute", "240", "--size", "8", "--format", "json", "--url", &url];
+    let output = run(&[&arguments[..], &more].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let comparison: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let leg = &comparison["legs"][0];
+    // They are 4, unless the machine is so busy that an event's turn comes behind the end.
+    let published = number(leg, "events_published");
+    assert!(published > 1.0 && number(leg, "events_arrived") == published, "{leg}");
     assert_eq!((number(leg, "lost"), number(leg, "doubled")), (0.0, 0.0), "{leg}");
     assert_eq!(number(leg, "reconnects"), 0.0, "{leg}");
 }

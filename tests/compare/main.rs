@@ -24,6 +24,18 @@ fn run(arguments: &[&str]) -> Output {
     command(arguments).output().expect("it starts")
 }
 
+/// The same, and anew where the machine was so busy that an event's turn came behind the end: then it says so.
+fn run_undisturbed(arguments: &[&str]) -> Output {
+    for _ in 0..20 {
+        let output = run(arguments);
+        if !errors(&output).contains(" missing beside the ") {
+            return output;
+        }
+        eprintln!("once more, for {}", errors(&output));
+    }
+    panic!("{arguments:?}: events are missing each time");
+}
+
 /// What it has written.
 fn text(output: &Output) -> &str {
     str::from_utf8(&output.stdout).expect("UTF-8")
@@ -36,7 +48,7 @@ fn errors(output: &Output) -> &str {
 
 /// Its JSON, after a run that went well.
 fn json(arguments: &[&str]) -> Value {
-    let output = run(&[arguments, &["--format", "json"]].concat());
+    let output = run_undisturbed(&[arguments, &["--format", "json"]].concat());
     assert!(output.status.success(), "{arguments:?}: {}", errors(&output));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }

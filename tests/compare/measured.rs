@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::other::Other;
-use super::{errors, json, number, run, text};
+use super::{errors, json, number, run, run_undisturbed, text};
 
 /// A second for each leg: 4 events to 10 clients.
 const SHORT: [&str; 8] =
@@ -84,7 +84,8 @@ fn assert_ratio(measured: f64, expected: f64, leg: &Value) {
 
 #[test]
 fn csv_has_a_line_for_each_leg_and_the_names_of_json() {
-    let output = run(&[&SHORT[..], &["--format", "csv", "--transports", "sse,websocket"]].concat());
+    let output =
+        run_undisturbed(&[&SHORT[..], &["--format", "csv", "--transports", "sse,websocket"]].concat());
     assert!(output.status.success(), "{}", errors(&output));
     let lines: Vec<Vec<&str>> =
         text(&output).split_terminator("\r\n").map(|line| line.split(',').collect()).collect();
@@ -111,7 +112,7 @@ fn csv_has_a_line_for_each_leg_and_the_names_of_json() {
 
 #[test]
 fn the_table_names_each_transport_and_each_figure() {
-    let output = run(&SHORT);
+    let output = run_undisturbed(&SHORT);
     let table = text(&output);
     assert!(output.status.success(), "{}", errors(&output));
     assert!(
