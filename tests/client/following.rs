@@ -84,14 +84,17 @@ fn a_restart_is_survived_and_its_gap_is_told() {
         let impatient = |options: &mut Options| {
             (options.close_timeout, options.linger, options.policy.retry) = (1, 1, 50);
         };
-        let server = Barewire::with("127.0.0.1:0".parse().expect("an address"), impatient);
+        let server = Barewire::with(impatient);
         let (address, url) = (server.address, server.url("t"));
         let first = publisher(&url).publish("first").expect("published");
         let mut follow = follow(&url, &[via], Since::Start, |_, _| {});
         assert_eq!(next(&mut follow), Ok(News::Opened(via)));
         assert_eq!(data(&mut follow), "first");
         drop(server);
-        let server = Barewire::with(address, impatient);
+        let server = Barewire::with(|options| {
+            impatient(options);
+            options.listen = address;
+        });
         publisher(&server.url("t")).publish("second").expect("published");
         let mut told = Vec::new();
         let gap = loop {
@@ -113,7 +116,7 @@ fn a_restart_is_survived_and_its_gap_is_told() {
 
 #[test]
 fn a_drain_says_when_to_come_again_and_is_obeyed() {
-    let server = Barewire::with("127.0.0.1:0".parse().expect("an address"), |options| {
+    let server = Barewire::with(|options| {
         options.policy.retry = 700;
     });
     let mut follow = follow(&server.url("t"), &[Via::EventStream], Since::Now, |_, _| {});
@@ -127,7 +130,7 @@ fn a_drain_says_when_to_come_again_and_is_obeyed() {
 
 #[test]
 fn a_refusal_ends_it_with_what_the_server_says() {
-    let server = Barewire::with("127.0.0.1:0".parse().expect("an address"), |options| {
+    let server = Barewire::with(|options| {
         options.policy.access.follow_token = Some("follow-me".into());
         options.policy.access.publish_token = Some("tell-me".into());
     });
@@ -255,7 +258,7 @@ fn a_server_that_has_gone_without_a_word_is_found() {
 
 #[test]
 fn heartbeats_and_pings_keep_a_silent_stream() {
-    let server = Barewire::with("127.0.0.1:0".parse().expect("an address"), |options| {
+    let server = Barewire::with(|options| {
         (options.heartbeat, options.ping_interval) = (1, 1);
     });
     let followers = [Via::EventStream, Via::WebSocket].map(|via| {

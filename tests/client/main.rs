@@ -10,6 +10,8 @@ mod opening;
 #[cfg(feature = "cli")]
 mod page;
 mod publishing;
+#[path = "../running/mod.rs"]
+mod running;
 mod scripted;
 mod servers;
 mod talking;

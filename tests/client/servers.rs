@@ -1,14 +1,15 @@
 //! What followers and publishers meet: barewire in a thread of this process, and servers that play a script.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use barewire::client::follow::{Resource, Since, Via};
 use barewire::client::{BackOff, Follow, FollowError, News, Plan};
-use barewire::server::{Options, Server};
+use barewire::server::Options;
+
+use crate::running::Running;
 
 /// How long a test waits before it fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -16,26 +17,17 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// barewire, on a port of its own. It drains when it is dropped.
 pub struct Barewire {
     pub address: SocketAddr,
-    stop: UnixStream,
-    thread: Option<JoinHandle<()>>,
+    running: Running,
 }
 
 impl Barewire {
     pub fn start() -> Self {
-        Self::with((Ipv4Addr::LOCALHOST, 0).into(), |_| {})
+        Self::with(|_| {})
     }
 
-    pub fn with(listen: SocketAddr, set: impl FnOnce(&mut Options)) -> Self {
-        let mut options = Options { listen, ..Options::default() };
-        set(&mut options);
-        let (stop, stopped) = UnixStream::pair().expect("two descriptors");
-        let listener = TcpListener::bind(options.listen).expect("a port that is free");
-        let address = listener.local_addr().expect("it listens");
-        let server = thread::spawn(move || {
-            let server = Server::with_listener(listener, options, Some(stopped)).expect("a server");
-            server.run().expect("a poll that works");
-        });
-        Self { address, stop, thread: Some(server) }
+    pub fn with(set: impl FnOnce(&mut Options)) -> Self {
+        let running = Running::start(set);
+        Self { address: running.address, running }
     }
 
     pub fn url(&self, topic: &str) -> String {
@@ -45,13 +37,8 @@ impl Barewire {
 
 impl Drop for Barewire {
     fn drop(&mut self) {
-        let _ = (&self.stop).write_all(b"!");
-        if let Some(thread) = self.thread.take() {
-            let ended = thread.join();
-            if !thread::panicking() {
-                ended.expect("the server ends well");
-            }
-        }
+        self.running.tell_to_stop();
+        self.running.wait();
     }
 }
 

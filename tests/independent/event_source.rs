@@ -8,9 +8,9 @@ use eventsource_client::{Client, ClientBuilder, Error, ReconnectOptions, SSE};
 use futures_util::{Stream, StreamExt};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::http::{agent, publish};
+use crate::http::{agent, publish, topic};
 use crate::relay::Relay;
-use crate::server::Running;
+use crate::running::Running;
 
 /// An event source, and what drives it.
 pub struct EventSource {
@@ -75,9 +75,9 @@ fn message(id: String, data: &str) -> (String, String, String) {
 
 #[test]
 fn a_stream_that_is_cut_goes_on_where_it_was() {
-    let server = Running::start();
+    let server = Running::start(|_| {});
     let relay = Relay::start(server.address);
-    let (agent, topic) = (agent(), server.topic("http", "cut"));
+    let (agent, topic) = (agent(), topic(&server, "cut"));
     let mut source = EventSource::open(&format!("http://{}/topics/cut", relay.address), None);
     let id = publish(&agent, &topic, "one\nof two lines");
     assert_eq!(source.next(), message(id, "one\nof two lines"));
@@ -95,24 +95,22 @@ fn a_stream_that_is_cut_goes_on_where_it_was() {
         }
         assert_eq!(source.connected, 1 + round);
     }
-    server.stop();
 }
 
 #[test]
 fn a_server_that_comes_again_tells_of_the_gap() {
-    let server = Running::start();
+    let server = Running::start(|_| {});
     let (agent, address) = (agent(), server.address);
-    let topic = server.topic("http", "again");
+    let topic = topic(&server, "again");
     let mut source = EventSource::open(&topic, None);
     let old = publish(&agent, &topic, "of the first life");
     assert_eq!(source.next(), message(old.clone(), "of the first life"));
-    server.stop();
+    drop(server);
 
-    let server = Running::start_at(address);
+    let _server = Running::start(|options| options.listen = address);
     let (id, event, data) = source.next();
     assert_eq!((event.as_str(), data), ("gap", format!("{{\"since\":\"{old}\",\"oldest\":null}}")));
     assert_ne!(id, old);
     let new = publish(&agent, &topic, "of the second");
     assert_eq!(source.next(), message(new, "of the second"));
-    server.stop();
 }

@@ -7,12 +7,17 @@ use serde_json::Value;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-use crate::server::Running;
+use crate::running::Running;
 
 /// A client that takes every status as an answer, and gives up in the end.
 pub fn agent() -> Agent {
     let config = Agent::config_builder().http_status_as_error(false);
     config.timeout_global(Some(Duration::from_secs(30))).build().into()
+}
+
+/// Where a topic is.
+pub fn topic(server: &Running, name: &str) -> String {
+    format!("http://{}/topics/{name}", server.address)
 }
 
 /// Publishes, and returns the id.
@@ -43,8 +48,8 @@ fn tag(answer: &Response<Body>) -> String {
 
 #[test]
 fn short_polls_go_on_from_their_cursor_and_are_not_modified_without_news() {
-    let server = Running::start();
-    let (agent, topic) = (agent(), server.topic("http", "polled"));
+    let server = Running::start(|_| {});
+    let (agent, topic) = (agent(), topic(&server, "polled"));
 
     let mut empty = agent.get(&topic).call().expect("an answer");
     let unchanged = agent.get(&topic).header("If-None-Match", tag(&empty)).call().expect("an answer");
@@ -59,13 +64,12 @@ fn short_polls_go_on_from_their_cursor_and_are_not_modified_without_news() {
     assert_eq!(tag(&news), format!("W/\"{id}\""));
     let seen = agent.get(&topic).header("Last-Event-ID", &id).header("If-None-Match", tag(&news));
     assert_eq!(seen.call().expect("an answer").status(), 304);
-    server.stop();
 }
 
 #[test]
 fn a_long_poll_waits_for_what_is_published() {
-    let server = Running::start();
-    let (agent, topic) = (agent(), server.topic("http", "awaited"));
+    let server = Running::start(|_| {});
+    let (agent, topic) = (agent(), topic(&server, "awaited"));
     let first = publish(&agent, &topic, "first");
 
     let poll = agent.get(&topic).query("since", &first).header("Prefer", "wait=20");
@@ -80,13 +84,12 @@ fn a_long_poll_waits_for_what_is_published() {
     let over = agent.get(&topic).query("since", &second).query("wait", "1");
     let over = over.header("If-None-Match", tag(&answer)).call().expect("an answer");
     assert_eq!(over.status(), 304);
-    server.stop();
 }
 
 #[test]
 fn many_events_are_published_in_one_request() {
-    let server = Running::start();
-    let (agent, topic) = (agent(), server.topic("http", "many"));
+    let server = Running::start(|_| {});
+    let (agent, topic) = (agent(), topic(&server, "many"));
     let batch = agent.post(&topic).query("event", "ein Name");
     let mut answer =
         batch.content_type("application/x-ndjson").send("{\"a\":1}\r\n\n[2]\n").expect("an answer");
@@ -104,5 +107,4 @@ fn many_events_are_published_in_one_request() {
         (large.status().as_u16(), &large.headers()["content-type"]),
         (413, &"application/problem+json".parse().expect("a value"))
     );
-    server.stop();
 }

@@ -4,6 +4,7 @@
 mod event_source;
 mod http;
 mod relay;
-mod server;
+#[path = "../running/mod.rs"]
+mod running;
 mod together;
 mod web_socket;

@@ -3,13 +3,13 @@
 use tungstenite::Message;
 
 use crate::event_source::EventSource;
-use crate::http::{agent, events, publish};
-use crate::server::Running;
+use crate::http::{agent, events, publish, topic};
+use crate::running::Running;
 use crate::web_socket::Socket;
 
 /// Everything after `since`, by each of the four, must be this.
 fn all_get(server: &Running, since: &str, wanted: &[(String, String)]) {
-    let (agent, topic) = (agent(), server.topic("http", "shared"));
+    let (agent, topic) = (agent(), topic(server, "shared"));
     let last = wanted.last().expect("something was missed").0.clone();
 
     let mut short = agent.get(&topic).query("since", since).call().expect("an answer");
@@ -29,8 +29,8 @@ fn all_get(server: &Running, since: &str, wanted: &[(String, String)]) {
 
 #[test]
 fn one_publish_reaches_all_four_and_each_goes_on_from_another_s_id() {
-    let server = Running::start();
-    let (agent, topic) = (agent(), server.topic("http", "shared"));
+    let server = Running::start(|_| {});
+    let (agent, topic) = (agent(), topic(&server, "shared"));
     let mut source = EventSource::open(&topic, None);
     let mut socket = Socket::open(&server, "/topics/shared", None);
     let start = socket.start();
@@ -50,5 +50,4 @@ fn one_publish_reaches_all_four_and_each_goes_on_from_another_s_id() {
     let three = (publish(&agent, &topic, "three"), "three".to_owned());
     all_get(&server, &id, &[two.clone(), three.clone()]);
     all_get(&server, &two.0, &[three]);
-    server.stop();
 }

@@ -10,8 +10,8 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::http::{agent, publish};
-use crate::server::Running;
+use crate::http::{agent, publish, topic};
+use crate::running::Running;
 
 /// A WebSocket, and the subprotocol that was agreed on.
 pub struct Socket {
@@ -75,7 +75,7 @@ impl Socket {
 
 #[test]
 fn what_one_says_all_hear_and_who_was_away_hears_it_later() {
-    let server = Running::start();
+    let server = Running::start(|_| {});
     let mut one = Socket::open(&server, "/topics/talk", None);
     let mut other = Socket::open(&server, "/topics/talk", Some("unknown, barewire.json"));
     assert_eq!((one.subprotocol.as_deref(), other.subprotocol.as_deref()), (None, Some("barewire.json")));
@@ -87,17 +87,16 @@ fn what_one_says_all_hear_and_who_was_away_hears_it_later() {
     assert_eq!(other.event(), heard);
 
     drop(other);
-    let missed = publish(&agent(), &server.topic("http", "talk"), "while away");
+    let missed = publish(&agent(), &topic(&server, "talk"), "while away");
     let mut back = Socket::open(&server, &format!("/topics/talk?since={}", heard.0), None);
     assert_eq!(back.start(), heard.0);
     assert_eq!(back.event(), (missed.clone(), "while away".to_owned()));
     assert_eq!(one.event().0, missed);
-    server.stop();
 }
 
 #[test]
 fn bare_text_is_the_data_alone_and_a_gap_its_close() {
-    let server = Running::start();
+    let server = Running::start(|_| {});
     let mut bare = Socket::open(&server, "/topics/bare", Some("barewire.text, barewire.json"));
     assert_eq!(bare.subprotocol.as_deref(), Some("barewire.text"));
     bare.inner.send(Message::text("as it is")).expect("sent");
@@ -105,12 +104,11 @@ fn bare_text_is_the_data_alone_and_a_gap_its_close() {
     let mut gone = Socket::open(&server, "/topics/bare?since=AAAAAAAA-1", Some("barewire.text"));
     let frame = gone.closed().expect("a code");
     assert_eq!((frame.code, frame.reason.as_str()), (CloseCode::from(4000), "gap"));
-    server.stop();
 }
 
 #[test]
 fn pings_come_back_and_either_end_closes() {
-    let server = Running::start();
+    let mut server = Running::start(|_| {});
     let mut client_closes = Socket::open(&server, "/topics/ends", None);
     client_closes.start();
     client_closes.inner.send(Message::Ping("payload".into())).expect("sent");
@@ -126,14 +124,15 @@ fn pings_come_back_and_either_end_closes() {
 
     let mut left = Socket::open(&server, "/topics/ends", None);
     left.start();
-    let stopping = std::thread::spawn(move || server.drain());
+    server.tell_to_stop();
+    let stopping = std::thread::spawn(move || server.wait());
     assert_eq!(left.closed().map(|frame| frame.code), Some(CloseCode::Away));
     stopping.join().expect("an orderly end");
 }
 
 #[test]
 fn the_largest_message_is_echoed_whole() {
-    let server = Running::start();
+    let server = Running::start(|_| {});
     let mut echo = Socket::open(&server, "/echo", None);
     let large: Vec<u8> = (0..16_u32 << 20).map(|number| (number % 251) as u8).collect();
     echo.inner.send(Message::binary(large.clone())).expect("sent");
@@ -141,5 +140,4 @@ fn the_largest_message_is_echoed_whole() {
     echo.inner.send(Message::text("ünï")).expect("sent");
     assert_eq!(echo.text(), "ünï");
     drop(echo);
-    server.stop();
 }

@@ -203,7 +203,7 @@ impl Play {
                 }
             }
         }
-        let Play { server, requests, .. } = self;
+        let Play { mut server, requests, .. } = self;
         drop(requests);
         server.wait();
     }
@@ -224,10 +224,5 @@ impl Play {
                 assert!(self.followers[who].last > before, "{newest} never comes after {before}");
             }
         }
-        let Play { mut server, requests, .. } = self;
-        drop(requests);
-        server.tell_to_stop();
-        server.tell_to_stop();
-        server.wait();
     }
 }

@@ -9,8 +9,9 @@ mod follower;
 mod narrow;
 mod parse;
 mod play;
+#[path = "../running/mod.rs"]
+mod running;
 mod scenario;
-mod server;
 mod wire;
 
 use proptest::test_runner::{Config, TestError, TestRunner};

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::expected::{Expected, Kept};
 use crate::follower::{Asked, Follower, Link};
 use crate::parse::{Form, masked_frame};
+use crate::running::Running;
 use crate::scenario::{Data, Publication, Scenario, Since, Step, TOPICS, Transport};
-use crate::server::Running;
 use crate::wire::{Connection, get, post};
 
 const NAMES: [&str; TOPICS] = ["a", "b~.", "C_", "d-4"];
@@ -29,7 +29,7 @@ pub struct Play {
 }
 
 pub fn play(scenario: &Scenario) {
-    let server = Running::start(scenario.limits.clone());
+    let server = Running::start(|options| options.hub = scenario.limits.clone());
     let mut requests = Connection::open(server.address);
     requests.send(&get("/topics/none", "1.1", ""));
     let (_, body) = requests.answer();

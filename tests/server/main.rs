@@ -2,6 +2,8 @@
 //! three ways (whole, byte by byte, with the next one behind it). Its bounds and times are played without sockets.
 
 mod harness;
+#[path = "../running/mod.rs"]
+mod running;
 #[path = "../vectors/mod.rs"]
 mod vectors;
 

@@ -6,6 +6,8 @@ mod documented;
 mod ends;
 mod passes;
 mod recorded;
+#[path = "../running/mod.rs"]
+mod running;
 mod shown;
 mod tap;
 

@@ -1,16 +1,13 @@
 //! What is shown of servers and clients that know nothing of barewire, and of barewire itself.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
-use std::sync::mpsc;
-use std::thread;
+use std::net::TcpStream;
 
-use barewire::server::{Options, Server};
 use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 
+use crate::running::Running;
 use crate::serve_one;
 use crate::tap::{Tap, assert_right, bytes, notes, said, values};
 
@@ -23,20 +20,6 @@ pub fn head(mut stream: &TcpStream) -> String {
         head.push(byte[0]);
     }
     String::from_utf8(head).expect("ASCII")
-}
-
-/// A server of barewire's in this process; it ends when the returned socket is dropped.
-fn barewire() -> (SocketAddr, UnixStream) {
-    let (stop, stopped) = UnixStream::pair().expect("a pair of sockets");
-    let options = Options { listen: ([127, 0, 0, 1], 0).into(), ..Options::default() };
-    // A server lives on the thread that made it; where it listens comes back from there.
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
-        let server = Server::bind(options, Some(stopped)).expect("a free port");
-        tell.send(server.local_addr()).expect("the test waits");
-        server.run()
-    });
-    (told.recv().expect("it listens"), stop)
 }
 
 /// A server of tungstenite's: it pings, answers each message, and is told when to end.
@@ -119,8 +102,8 @@ fn an_independent_event_stream() {
 
 #[test]
 fn a_publish_in_chunks_and_a_long_poll_of_barewires_own() {
-    let (server, _stop) = barewire();
-    let tap = Tap::to(server, &[]);
+    let server = Running::start(|_| {});
+    let tap = Tap::to(server.address, &[]);
     let mut poll = tap.connect();
     poll.write_all(
         b"GET /topics/a?wait=30&access_token=s3cret HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
@@ -205,7 +188,7 @@ fn what_is_none_of_them_passes_and_is_told_of_once() {
 
 #[test]
 fn only_what_is_chosen_is_shown() {
-    let (server, _stop) = barewire();
+    let server = Running::start(|_| {});
     let ask = |tap: &Tap, request: &str| -> String {
         let mut client = tap.connect();
         client.write_all(request.as_bytes()).expect("it reads");
@@ -232,7 +215,7 @@ fn only_what_is_chosen_is_shown() {
         (&["--wire-only", "2", "--wire-only", "http"], &[]),
         (&["--wire-only", "websocket", "--wire-only", "http"], &[1, 2, 3]),
     ] {
-        let tap = Tap::to(server, choice);
+        let tap = Tap::to(server.address, choice);
         talk(&tap);
         let (status, shown, errors) = tap.end("TERM");
         assert!(status.success(), "{errors}");

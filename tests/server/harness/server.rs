@@ -1,10 +1,6 @@
 //! The server under test, in this process, and the three ways in which a request is sent to it.
 
-use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::net::UnixStream;
-use std::sync::mpsc;
-use std::thread::JoinHandle;
+use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use barewire::server::Options;
@@ -14,6 +10,7 @@ use super::event_stream::EventStream;
 use super::request::Request;
 use super::response::Response;
 use super::web_socket::WebSocket;
+use crate::running::Running;
 
 /// How the bytes of a request reach the server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,9 +25,7 @@ pub enum Way {
 
 /// The real server, on a port of its own. It ends when this is dropped.
 pub struct Server {
-    address: SocketAddr,
-    stop: UnixStream,
-    thread: Option<JoinHandle<()>>,
+    running: Running,
     way: Way,
 }
 
@@ -75,24 +70,16 @@ impl Server {
             ..Options::default()
         };
         set(&mut options);
-        let (stop, stopped) = UnixStream::pair().expect("two descriptors");
-        let (tell, told) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let server = barewire::server::Server::bind(options, Some(stopped)).expect("a free port");
-            tell.send(server.local_addr()).expect("the test waits for it");
-            server.run().expect("a poll that works");
-        });
-        let address = told.recv().expect("the server starts");
-        Server { address, stop, thread: Some(thread), way: Way::Whole }
+        Server { running: Running::start(|defaults| *defaults = options), way: Way::Whole }
     }
 
     pub fn connect(&self) -> Connection {
-        Connection::to(self.address)
+        Connection::to(self.running.address)
     }
 
     /// Tells the server to stop.
     pub fn stop(&self) {
-        (&self.stop).write_all(b"!").expect("the server holds the other end");
+        self.running.tell_to_stop();
     }
 
     /// Sends a request on a connection of its own, in the way of the run.
@@ -184,15 +171,4 @@ fn metric(connection: &mut Connection, name: &str) -> u64 {
     let response = connection.response();
     let line = response.text().lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no number {name}"))
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The second byte ends it at once. One that was told to stop before may have ended already.
-        let _ = (&self.stop).write_all(b"!!");
-        let ended = self.thread.take().map(JoinHandle::join);
-        if !std::thread::panicking() {
-            assert!(matches!(ended, Some(Ok(()))), "the server has panicked");
-        }
-    }
 }

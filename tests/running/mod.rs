@@ -1,15 +1,14 @@
-//! A server in this process, on a free port, with a thread of its own.
+//! barewire in the test's own process, on a thread of its own.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use barewire::hub::Limits;
 use barewire::server::{Options, Server};
 
-/// A server that runs, and ends with this value.
+/// A server that runs. It ends at once when this is dropped, whoever is connected.
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
@@ -18,10 +17,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts one that keeps no more than `limits`.
-    pub fn start(limits: Limits) -> Running {
+    /// Starts one on a free port, with the default options, but for what `set` changes.
+    pub fn start(set: impl FnOnce(&mut Options)) -> Running {
+        let mut options = Options { listen: (Ipv4Addr::LOCALHOST, 0).into(), ..Options::default() };
+        set(&mut options);
         let (stop, stopped) = UnixStream::pair().expect("a pair of sockets");
-        let options = Options { listen: ([127, 0, 0, 1], 0).into(), hub: limits, ..Options::default() };
         // A server lives on the thread that made it; where it listens comes back from there.
         let (tell, told) = mpsc::channel();
         let thread = thread::spawn(move || {
@@ -35,15 +35,17 @@ impl Running {
     }
 
     /// Tells it to end: once to bring every connection to its end, a second time to end at once.
-    pub fn tell_to_stop(&mut self) {
+    pub fn tell_to_stop(&self) {
         // It may have ended already.
-        let _ = self.stop.write_all(b"!");
+        let _ = (&self.stop).write_all(b"!");
     }
 
     /// Waits for its end, which must be an orderly one.
-    pub fn wait(mut self) {
-        let thread = self.thread.take().expect("it is waited for but once");
-        thread.join().expect("the server does not panic").expect("the loop has no error");
+    pub fn wait(&mut self) {
+        let ended = self.thread.take().map(JoinHandle::join);
+        if !thread::panicking() {
+            assert!(matches!(ended, None | Some(Ok(Ok(())))), "the server's end: {ended:?}");
+        }
     }
 }
 
@@ -51,5 +53,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.tell_to_stop();
         self.tell_to_stop();
+        self.wait();
     }
 }
