@@ -157,18 +157,20 @@ impl FrameHeader {
         let fin = if self.fin { FIN } else { 0 };
         let rsv1 = if self.rsv1 { RSV1 } else { 0 };
         let mask = if self.masking_key.is_some() { MASK } else { 0 };
-        out.push(fin | rsv1 | self.opcode as u8);
+        let first = fin | rsv1 | self.opcode as u8;
         // §5.2: the fewest bytes that hold the length.
         if let Ok(length @ 0..=125) = u8::try_from(self.payload_length) {
-            out.push(mask | length);
+            out.extend_from_slice(&[first, mask | length]);
         } else if let Ok(length) = u16::try_from(self.payload_length) {
-            out.push(mask | 126);
-            out.extend_from_slice(&length.to_be_bytes());
+            let [high, low] = length.to_be_bytes();
+            out.extend_from_slice(&[first, mask | 126, high, low]);
         } else {
-            out.push(mask | 127);
+            out.extend_from_slice(&[first, mask | 127]);
             out.extend_from_slice(&self.payload_length.to_be_bytes());
         }
-        out.extend(self.masking_key.into_iter().flatten());
+        if let Some(key) = self.masking_key {
+            out.extend_from_slice(&key);
+        }
     }
 }
 

@@ -196,14 +196,21 @@ impl Receiver {
     fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Option<Complete>), Failure> {
         let mut consumed = 0;
         loop {
-            let rest = &mut input[consumed..];
-            match self.frame {
+            let (header, arrived) = match self.frame {
                 Frame::Closing => return Ok((input.len(), None)),
                 Frame::Header { mut kept, arrived } => {
+                    let rest = &input[consumed..];
                     let end = MAX_HEADER.min(arrived + rest.len());
-                    kept[arrived..end].copy_from_slice(&rest[..end - arrived]);
-                    let Some((header, length)) = self.judge(&kept[..end])? else {
+                    // The usual header is whole in the input, and is read where it stands.
+                    let bytes = if arrived == 0 {
+                        &rest[..end]
+                    } else {
+                        kept[arrived..end].copy_from_slice(&rest[..end - arrived]);
+                        &kept[..end]
+                    };
+                    let Some((header, length)) = self.judge(bytes)? else {
                         // Fewer than MAX_HEADER bytes, so all of the input is among them.
+                        kept[arrived..end].copy_from_slice(rest);
                         self.frame = Frame::Header { kept, arrived: end };
                         return Ok((input.len(), None));
                     };
@@ -212,25 +219,30 @@ impl Receiver {
                     {
                         *frames += 1;
                     }
-                    self.frame = Frame::Payload { header, arrived: 0 };
                     consumed += length - arrived;
+                    (header, 0)
                 }
-                Frame::Payload { header, arrived } => {
-                    // Fits: `judge` has held it against a limit of the type usize, or 125.
-                    let payload_length = header.payload_length as usize;
-                    let end = payload_length.min(arrived + rest.len());
-                    let piece = &mut rest[..end - arrived];
-                    consumed += piece.len();
-                    if let Some(masking_key) = header.masking_key {
-                        mask::apply(masking_key, arrived, piece);
-                    }
-                    let whole = end == payload_length;
-                    self.frame = if whole { Frame::START } else { Frame::Payload { header, arrived: end } };
-                    let complete = self.take(header, arrived, piece, whole)?;
-                    if complete.is_some() || !whole {
-                        return Ok((consumed, complete));
-                    }
-                }
+                Frame::Payload { header, arrived } => (header, arrived),
+            };
+            let rest = &mut input[consumed..];
+            // Fits: `judge` has held it against a limit of the type usize, or 125.
+            let payload_length = header.payload_length as usize;
+            let end = payload_length.min(arrived + rest.len());
+            let piece = &mut rest[..end - arrived];
+            consumed += piece.len();
+            if let Some(masking_key) = header.masking_key {
+                mask::apply(masking_key, arrived, piece);
+            }
+            let whole = end == payload_length;
+            match self.frame {
+                // A frame that was whole in the input has left nothing behind.
+                Frame::Header { arrived: 0, .. } if whole => {}
+                _ if whole => self.frame = Frame::START,
+                _ => self.frame = Frame::Payload { header, arrived: end },
+            }
+            let complete = self.take(header, arrived, piece, whole)?;
+            if complete.is_some() || !whole {
+                return Ok((consumed, complete));
             }
         }
     }
