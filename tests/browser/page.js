@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
-import { chromium } from 'playwright-core';
+import { launch } from './chromium.js';
 import { checkWire } from './wire.js';
 
 const LANES = ['short-poll', 'long-poll', 'sse', 'websocket'];
@@ -62,11 +62,7 @@ async function witness(base) {
 const server = await serve();
 const { base } = server;
 
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 
 let passed = 0;
 let failed = 0;
