@@ -12,7 +12,8 @@ use crate::protocol::http::{
 use crate::transport::answer::{Overload, Refusal, Terms};
 use crate::transport::compression::{self, EchoCompression};
 use crate::transport::metrics::Ended;
-use crate::transport::route::{Plan, Rules};
+use crate::transport::plan::Plan;
+use crate::transport::route::Rules;
 use crate::transport::{Answered, Reply, socket};
 
 /// A request whose body is still coming.

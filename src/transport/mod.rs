@@ -16,6 +16,7 @@ pub mod compression;
 pub mod encoding;
 mod following;
 pub mod metrics;
+pub mod plan;
 pub mod poll;
 mod publish;
 pub mod route;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::answer::{Overload, Refusal};
-use super::route::Publication;
+use super::plan::Publication;
 use super::service::Service;
 use crate::hub::{Id, Tick, TopicKey};
 use crate::protocol::http::Status;
