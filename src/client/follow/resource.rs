@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::Since;
 use super::error::Error;
 use crate::client::url::Url;
-use crate::protocol::http::fields::{is_control, is_token};
+use crate::protocol::http::fields::is_control;
 use crate::protocol::http::{BodyLimits, HeadLimits};
 use crate::protocol::sse::DecodeLimits;
 use crate::protocol::websocket::message;
-use crate::protocol::websocket::opening::RequestError;
+use crate::protocol::websocket::opening::check_field;
 
 /// Fields that are written here, and those that would announce a body of one's own.
 const OWN_FIELDS: [&str; 10] = [
@@ -73,7 +73,7 @@ impl Resource {
         let others = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let fields: Vec<_> = bearer.into_iter().chain(others).collect();
         for (name, value) in &fields {
-            validate(name, value)?;
+            check_field(name, value, &OWN_FIELDS)?;
         }
         let (wait, interval) = (30, Duration::from_secs(3));
         Ok(Self { url, fields, wait, interval, limits: Limits::default() })
@@ -153,21 +153,6 @@ impl Resource {
             }
         }
     }
-}
-
-fn validate(name: &str, value: &str) -> Result<(), RequestError> {
-    let prefix = name.get(.."Sec-WebSocket-".len()).unwrap_or_default();
-    let is_own = OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
-    if is_own || prefix.eq_ignore_ascii_case("Sec-WebSocket-") {
-        return Err(RequestError::OwnField);
-    }
-    if !is_token(name.as_bytes()) {
-        return Err(RequestError::FieldName);
-    }
-    if value.bytes().any(is_control) {
-        return Err(RequestError::FieldValue);
-    }
-    Ok(())
 }
 
 impl Since {

@@ -62,6 +62,23 @@ pub struct Opened<'a> {
 const OWN_FIELDS: [&str; 6] =
     ["Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", "Expect"];
 
+/// Whether the caller's own field may be in a request: it is none that a handshake writes itself or of `own`, and its name and value are such
+/// (RFC 9110 §5.1, §5.5).
+pub(crate) fn check_field(name: &str, value: &str, own: &[&str]) -> Result<(), RequestError> {
+    let prefix = name.get(.."Sec-WebSocket-".len()).unwrap_or_default();
+    let is_own = own.iter().any(|own| own.eq_ignore_ascii_case(name));
+    if is_own || prefix.eq_ignore_ascii_case("Sec-WebSocket-") {
+        return Err(RequestError::OwnField);
+    }
+    if !is_token(name.as_bytes()) {
+        return Err(RequestError::FieldName);
+    }
+    if value.bytes().any(is_control) {
+        return Err(RequestError::FieldValue);
+    }
+    Ok(())
+}
+
 impl<'a> Opening<'a> {
     /// Appends the request (§4.1, the request's requirements).
     ///
@@ -111,18 +128,7 @@ impl<'a> Opening<'a> {
             }
         }
         for (name, value) in self.fields {
-            let prefix = name.get(.."Sec-WebSocket-".len()).unwrap_or_default();
-            let is_own = prefix.eq_ignore_ascii_case("Sec-WebSocket-")
-                || OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name));
-            if is_own {
-                return Err(RequestError::OwnField);
-            }
-            if !is_token(name.as_bytes()) {
-                return Err(RequestError::FieldName);
-            }
-            if value.bytes().any(is_control) {
-                return Err(RequestError::FieldValue);
-            }
+            check_field(name, value, &OWN_FIELDS)?;
         }
         Ok(())
     }
