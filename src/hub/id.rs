@@ -41,15 +41,18 @@ impl Id {
     /// Reads an id. `None`: it is not one that this kind of server ever wrote; since clients compare
     /// ids as strings, a second spelling of a number (`007`) is not read either.
     pub fn parse(text: &str) -> Option<Id> {
-        let (epoch, digits) = text.split_once('-')?;
-        let epoch: [u8; EPOCH_LENGTH] = epoch.as_bytes().try_into().ok()?;
-        if !epoch.iter().all(u8::is_ascii_alphanumeric) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let (epoch, rest) = text.as_bytes().split_first_chunk::<EPOCH_LENGTH>()?;
+        if !epoch.iter().all(u8::is_ascii_alphanumeric) || rest.first() != Some(&b'-') {
+            return None;
+        }
+        let digits = text.get(EPOCH_LENGTH + 1..)?;
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
         if digits.len() > 1 && digits.starts_with('0') {
             return None;
         }
-        Some(Id { epoch: Epoch(epoch), sequence: digits.parse().ok()? })
+        Some(Id { epoch: Epoch(*epoch), sequence: digits.parse().ok()? })
     }
 
     /// Appends the id's text: ASCII that needs no escaping in a URL, an entity tag, JSON or an event stream.

@@ -41,10 +41,19 @@ pub struct Rules<'a> {
     pub overload: Option<Overload>,
 }
 
-const READ_ONLY: &str = "GET, HEAD, OPTIONS";
-const TOPIC: &str = "GET, HEAD, POST, OPTIONS";
-const GET_ONLY: &str = "GET, OPTIONS";
-const SERVER: &str = "GET, HEAD, POST, OPTIONS";
+/// The methods that a target knows: `GET` and `OPTIONS`, and these.
+struct Allow {
+    head: bool,
+    post: bool,
+    /// All of them (RFC 9110 §10.2.1), for 405 and for `OPTIONS`.
+    field: &'static [(&'static str, &'static str); 1],
+}
+
+const GET_ONLY: Allow = Allow { head: false, post: false, field: &[("Allow", "GET, OPTIONS")] };
+const READ_ONLY: Allow = Allow { head: true, post: false, field: &[("Allow", "GET, HEAD, OPTIONS")] };
+const TOPIC: Allow = Allow { head: true, post: true, field: &[("Allow", "GET, HEAD, POST, OPTIONS")] };
+/// Of `*`: what any target knows.
+const SERVER: Allow = TOPIC;
 
 /// The fields of 426 (RFC 9110 §15.5.22, RFC 6455 §4.4).
 const UPGRADE_REQUIRED: &[(&str, &str)] =
@@ -122,33 +131,25 @@ impl<'b> Request<'_, '_, 'b> {
     /// Answers `OPTIONS`, refuses the methods that are not in `allow`, and goes on with the others.
     fn on(
         &self,
-        allow: &'static str,
+        allow: Allow,
         then: impl FnOnce(&Self) -> Result<Plan<'b>, Refusal>,
     ) -> Result<Plan<'b>, Refusal> {
-        let method = match self.head.method {
-            Method::Get => "GET",
-            Method::Head => "HEAD",
-            Method::Post => "POST",
+        let [(_, methods)] = *allow.field;
+        match self.head.method {
             Method::Options => {
                 let asks = self.head.fields.get("access-control-request-method").is_some();
-                return Ok(Plan::Options {
-                    allow,
-                    preflight: asks && matches!(self.origin, Origin::Allowed(_)),
-                });
+                let preflight = asks && matches!(self.origin, Origin::Allowed(_));
+                Ok(Plan::Options { allow: methods, preflight })
             }
-            _ => "",
-        };
-        if allow.split(',').any(|allowed| allowed.trim_start() == method) {
-            return then(self);
+            Method::Get => then(self),
+            Method::Head if allow.head => then(self),
+            Method::Post if allow.post => then(self),
+            _ => {
+                // RFC 9110 §15.5.6: 405 names what is allowed.
+                let detail = format!("This target knows {methods} (RFC 9110 §15.5.6).");
+                Err(Refusal::new(Status::METHOD_NOT_ALLOWED, detail).with(allow.field))
+            }
         }
-        // RFC 9110 §15.5.6: 405 names what is allowed.
-        let fields: &[(&str, &str)] = match allow {
-            READ_ONLY => &[("Allow", READ_ONLY)],
-            GET_ONLY => &[("Allow", GET_ONLY)],
-            _ => &[("Allow", TOPIC)],
-        };
-        let detail = format!("This target knows {allow} (RFC 9110 §15.5.6).");
-        Err(Refusal::new(Status::METHOD_NOT_ALLOWED, detail).with(fields))
     }
 
     fn topic(&self, topic: Cow<'b, str>) -> Result<Plan<'b>, Refusal> {

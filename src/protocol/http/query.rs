@@ -53,14 +53,26 @@ impl<'a> Query<'a> {
     /// # Errors
     /// [`BadEncoding`] if that value cannot be decoded. A *name* that cannot is nobody's, and skipped.
     pub fn get(&self, name: &str) -> Option<Result<Cow<'a, str>, BadEncoding>> {
-        if self.raw.is_empty() {
-            return None;
-        }
-        self.raw.split('&').find_map(|parameter| {
-            let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let mut rest = self.raw;
+        while !rest.is_empty() {
+            let (parameter, behind) = part(rest, b'&');
+            let (key, value) = part(parameter, b'=');
             let found = !parameter.is_empty() && decode(key, Plus::Space).is_ok_and(|key| key == name);
-            found.then(|| decode(value, Plus::Space))
-        })
+            if found {
+                return Some(decode(value, Plus::Space));
+            }
+            rest = behind;
+        }
+        None
+    }
+}
+
+/// What stands before the first `separator`, and what behind it. Texts in a query are short, and a plain loop is done before
+/// a search made for long ones has begun.
+fn part(text: &str, separator: u8) -> (&str, &str) {
+    match text.bytes().position(|byte| byte == separator) {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, ""),
     }
 }
 
