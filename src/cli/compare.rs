@@ -156,8 +156,9 @@ fn tell(asked: &Asked, compared: &Compared) -> ExitCode {
         let missing = leg.unpublished(&comparison.plan);
         if missing > 0 {
             let (via, published) = (leg.via, leg.published);
+            let are = if missing == 1 { "event is" } else { "events are" };
             eprintln!(
-                "barewire: {via}: {missing} events are missing beside the {published} published: each waits for the answer to the one before"
+                "barewire: {via}: {missing} {are} missing beside the {published} published: each waits for the answer to the one before"
             );
         }
     }

@@ -95,6 +95,11 @@ impl Feed {
         Some(if self.is_ready { due } else { due.checked_sub(LEAD).unwrap_or(due) })
     }
 
+    /// Whether an event's turn has come and nothing is in its way: it is published with the next turn of the loop.
+    pub fn is_owed(&self, now: Instant) -> bool {
+        !self.is_waiting && self.schedule.due(self.published()).is_some_and(|due| due <= now)
+    }
+
     /// Publishes no more.
     pub fn stop(&mut self) {
         self.schedule.count = self.published();
@@ -231,5 +236,23 @@ mod tests {
             let due: Vec<_> = due.iter().map(|due| (*due - start).as_secs_f64().round() as u64).collect();
             assert_eq!(due, expected, "{events_per_minute} a minute, for {seconds} s");
         }
+    }
+
+    #[test]
+    fn what_is_due_is_owed_until_it_is_published_or_nothing_more_is() {
+        let start = Instant::now();
+        let plan = Plan { events_per_minute: 60.0, duration: Duration::from_secs(3), ..Plan::default() };
+        let address = ([127, 0, 0, 1], 1).into();
+        let resource = Resource::new("http://127.0.0.1:1/topics/t", None, &[]).expect("a URL");
+        let mut feed = Feed::new(address, Token(0), resource, plan.size, Schedule::new(start, &plan));
+        let at = |ms| start + Duration::from_millis(ms);
+        assert_eq!([0, 499, 500, 9999].map(|ms| feed.is_owed(at(ms))), [false, false, true, true]);
+        feed.published.push(at(500));
+        assert_eq!([500, 1499, 1500].map(|ms| feed.is_owed(at(ms))), [false, false, true]);
+        feed.is_waiting = true;
+        assert!(!feed.is_owed(at(1500)), "the one before is not answered");
+        feed.is_waiting = false;
+        feed.stop();
+        assert!(!feed.is_owed(at(9999)));
     }
 }
