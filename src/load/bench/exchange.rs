@@ -201,7 +201,7 @@ pub fn run(plan: &Plan, target: &Target, progress: &mut Progress<'_>) -> Result<
 
     let epoch = Instant::now();
     load.epoch = Some(epoch);
-    let mut pace = plan.rate.map(|rate| Pace { schedule: Schedule::new(rate), epoch, next: 0 });
+    let mut pace = plan.rate.map(|rate| Pace { schedule: Schedule::new(rate), next: 0 });
     if pace.is_none() {
         for who in 0..plan.connections {
             (0..plan.in_flight).for_each(|_| load.lanes[who].due(epoch.elapsed()));
@@ -221,6 +221,10 @@ pub fn run(plan: &Plan, target: &Target, progress: &mut Progress<'_>) -> Result<
                 phase = Phase::Measuring { meter, traffic: crowd.traffic, until: start + plan.duration };
             }
             Phase::Measuring { meter, traffic, until } if now >= *until => {
+                // What this program has overslept was due all the same, and its latency is what it has come to.
+                if let Some(pace) = &mut pace {
+                    pace.send_due(now, &mut crowd, &mut load);
+                }
                 load.run.cost = meter.stop(target.processes());
                 load.window = load.window.map(|(start, _)| (start, now));
                 load.run.bytes_up = crowd.traffic.0 - traffic.0;
@@ -253,7 +257,7 @@ pub fn run(plan: &Plan, target: &Target, progress: &mut Progress<'_>) -> Result<
             Phase::Measuring { until, .. } | Phase::Draining { until } => *until,
         };
         let next_due = match &mut pace {
-            Some(pace) if !load.is_draining => pace.send_due(&mut crowd, &mut load),
+            Some(pace) if !load.is_draining => pace.send_due(epoch.elapsed(), &mut crowd, &mut load),
             _ => Duration::MAX,
         };
         crowd.turn(epoch + wake.min(next_due), &mut load)?;
@@ -282,15 +286,14 @@ enum Phase {
 /// A schedule, over all connections in turn.
 struct Pace {
     schedule: Schedule,
-    epoch: Instant,
     /// Whose turn it is.
     next: usize,
 }
 
 impl Pace {
-    /// Has all that is due sent, or wait at its connection; when to come again.
-    fn send_due(&mut self, crowd: &mut Crowd, load: &mut Exchanges) -> Duration {
-        while let Some(due) = self.schedule.take(self.epoch.elapsed()) {
+    /// Has all that is due by now sent, or wait at its connection; when to come again.
+    fn send_due(&mut self, now: Duration, crowd: &mut Crowd, load: &mut Exchanges) -> Duration {
+        while let Some(due) = self.schedule.take(now) {
             load.lanes[self.next].due(due);
             ask(crowd, load, self.next);
             self.next = (self.next + 1) % load.lanes.len();
