@@ -26,10 +26,13 @@ fn the_exit_status_tells_of_mistakes_and_of_what_fails() {
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {errors}");
         assert!(errors.contains(named) && output.stdout.is_empty(), "{arguments:?}: {errors}");
     }
-    // Where nothing listens yet it can't pass on to itself by mistake.
-    drop(taken);
+    // Where nothing listens yet it can't pass on to itself by mistake. This address is nobody else's, so its ports stay free.
+    let free = TcpListener::bind("127.0.0.77:0").expect("a free port");
+    let address = free.local_addr().expect("it is bound").to_string();
+    drop(free);
     let output = run(&["tap", "--to", &address, "--listen", &address]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("itself"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("itself"), "{errors}");
     assert_eq!(output.status.code(), Some(1));
 }
 
