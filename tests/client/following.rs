@@ -84,7 +84,11 @@ fn a_restart_is_survived_and_its_gap_is_told() {
         let impatient = |options: &mut Options| {
             (options.close_timeout, options.linger, options.policy.retry) = (1, 1, 50);
         };
-        let server = Barewire::with(impatient);
+        let server = Barewire::with(|options| {
+            impatient(options);
+            // No other test's address: its port stays free.
+            options.listen = ([127, 0, 0, 78], 0).into();
+        });
         let (address, url) = (server.address, server.url("t"));
         let first = publisher(&url).publish("first").expect("published");
         let mut follow = follow(&url, &[via], Since::Start, |_, _| {});
