@@ -13,7 +13,7 @@ use std::io;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
-use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
@@ -58,17 +58,22 @@ async fn main() -> io::Result<()> {
     }
 }
 
+/// Keeps the path that is asked for.
+struct Asked<'p>(&'p mut String);
+
+impl Callback for Asked<'_> {
+    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+        *self.0 = request.uri().path().to_owned();
+        Ok(response)
+    }
+}
+
 impl Peer {
     async fn serve(self, stream: TcpStream) -> Result<(), Error> {
         stream.set_nodelay(true)?;
         let mut path = String::new();
-        // The callback's type is the library's, and so is its large error.
-        #[allow(clippy::result_large_err)]
-        let callback = |request: &Request, response: Response| {
-            path = request.uri().path().to_owned();
-            Ok(response)
-        };
-        let socket = accept_hdr_async_with_config(stream, callback, Some(self.config)).await?;
+        let asked = Asked(&mut path);
+        let socket = accept_hdr_async_with_config(stream, asked, Some(self.config)).await?;
         match path.as_str() {
             "/echo" => echo(socket).await,
             "/publish" => self.publish(socket).await,
