@@ -2,11 +2,11 @@
 
 use std::fmt::{Display, Write};
 
-use super::write_string;
+use super::{is_escaped, write_string};
 
 /// An object that is being written to the end of a text. Nothing is put between its tokens, so it has no line end.
 ///
-/// The names of members are the caller's own and need no escapes; what they hold is escaped.
+/// What has to be escaped is, in names as in what they hold.
 ///
 /// ```
 /// use barewire::protocol::json::Object;
@@ -34,14 +34,17 @@ impl<'o> Object<'o> {
     }
 
     fn key(&mut self, key: &str) {
-        let comma = if std::mem::take(&mut self.is_empty) { "" } else { "," };
-        // Writing to a String can't fail.
-        let _ = write!(self.out, "{comma}\"{key}\":");
+        if !std::mem::take(&mut self.is_empty) {
+            self.out.push(',');
+        }
+        string(key, self.out);
+        self.out.push(':');
     }
 
     /// A member that Rust writes as JSON does: an integer, a truth value.
     pub fn value(&mut self, key: &str, value: impl Display) {
         self.key(key);
+        // Writing to a String can't fail.
         let _ = write!(self.out, "{value}");
     }
 
@@ -127,7 +130,7 @@ fn number(value: Option<f64>, out: &mut String) {
 }
 
 fn string(text: &str, out: &mut String) {
-    if text.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\')) {
+    if !text.bytes().any(is_escaped) {
         out.push('"');
         out.push_str(text);
         out.push('"');
@@ -176,12 +179,13 @@ mod tests {
         let text = written(|object| {
             object.strings("texts", ["plain", "a\"b\\c\n", "é"]);
             object.strings("none", [""; 0]);
+            object.value("a \"name\"", 1);
             object.hex("bytes", &[0x00, 0x1f, 0xff]);
             object.plain("section", 5.2);
         });
         assert_eq!(
             text,
-            "{\"texts\":[\"plain\",\"a\\\"b\\\\c\\n\",\"é\"],\"none\":[],\"bytes\":\"001fff\",\"section\":\"5.2\"}"
+            "{\"texts\":[\"plain\",\"a\\\"b\\\\c\\n\",\"é\"],\"none\":[],\"a \\\"name\\\"\":1,\"bytes\":\"001fff\",\"section\":\"5.2\"}"
         );
     }
 }
