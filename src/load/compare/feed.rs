@@ -88,16 +88,18 @@ impl Feed {
 
     /// When there is something to do without the poll's telling; `None` if there is not, or no more.
     pub fn due(&self) -> Option<Instant> {
-        if self.is_waiting {
-            return None;
-        }
-        let due = self.schedule.due(self.published())?;
+        let due = self.next_due()?;
         Some(if self.is_ready { due } else { due.checked_sub(LEAD).unwrap_or(due) })
     }
 
     /// Whether an event's turn has come and nothing is in its way: it is published with the next turn of the loop.
     pub fn is_owed(&self, now: Instant) -> bool {
-        !self.is_waiting && self.schedule.due(self.published()).is_some_and(|due| due <= now)
+        self.next_due().is_some_and(|due| due <= now)
+    }
+
+    /// When the next event is due, unless the answer to the one before is awaited.
+    fn next_due(&self) -> Option<Instant> {
+        if self.is_waiting { None } else { self.schedule.due(self.published()) }
     }
 
     /// Publishes no more.
