@@ -1,12 +1,12 @@
 //! Each workload at a barewire that the command starts.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{bench, number, right};
+use crate::{SMALL, bench, command, number, right, signal};
 
 /// What every run has counted, whatever it was: nothing lost, and each figure that follows from others does.
 fn assert_consistent(found: &Value) {
@@ -77,16 +77,13 @@ fn a_schedule_is_an_open_loop() {
 
 #[test]
 fn what_the_generator_has_overslept_was_due_all_the_same() {
-    let arguments = ["echo", "--connections", "3", "--rate", "100", "--runs", "1", "--json"];
-    let times = ["--warm-up", "0.1", "--duration", "2", "--timeout", "30"];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
-    command.arg("bench").args(arguments).args(times).stdin(Stdio::null()).stdout(Stdio::piped());
-    let bench = command.spawn().expect("it starts");
+    let longer = ["echo", "--connections", "3", "--rate", "100", "--duration", "2", "--json"];
+    let mut command = command(&[&SMALL[..], &longer].concat());
+    let bench = command.stdout(Stdio::piped()).spawn().expect("it starts");
     // It stands still over its own end. Whenever that begins, what is asserted holds.
-    for (wait, signal) in [(1.0, "STOP"), (2.5, "CONT")] {
+    for (wait, name) in [(1.0, "STOP"), (2.5, "CONT")] {
         thread::sleep(Duration::from_secs_f64(wait));
-        let kill = format!("kill -s {signal} {}", bench.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().expect("there is a shell").success());
+        signal(&bench, name);
     }
     let output = bench.wait_with_output().expect("it is a child");
     let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -5,18 +5,30 @@ mod figures;
 mod peers;
 mod wrong;
 
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
 /// Small numbers, so that a run is over soon. No test looks at how fast anything is.
 pub const SMALL: [&str; 8] = ["--runs", "1", "--duration", "0.3", "--warm-up", "0.1", "--timeout", "30"];
 
-/// Runs `barewire bench` to its end.
-pub fn bench(arguments: &[&str]) -> Output {
+/// `barewire bench` with these arguments.
+pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
     command.arg("bench").args(arguments).stdin(Stdio::null());
-    command.output().expect("the command starts")
+    command
+}
+
+/// Runs it to its end.
+pub fn bench(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the command starts")
+}
+
+/// Sends it a signal, by its name without SIG.
+pub fn signal(child: &Child, name: &str) {
+    let kill = format!("kill -s {name} {}", child.id());
+    let status = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
+    assert!(status.success(), "{kill}");
 }
 
 /// The exit status, and the JSON.

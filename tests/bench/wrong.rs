@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::peers::{Request, Topic, request, serve};
-use crate::{bench, measured, number};
+use crate::{bench, command, measured, number, signal};
 
 /// A barewire that runs; it is ended when this is dropped.
 pub struct Server {
@@ -170,7 +170,8 @@ fn what_refuses_a_handshake_or_a_publish_is_said() {
 
 #[test]
 fn nobody_there_is_another_status_than_a_mistake() {
-    let closed = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it was bound");
+    // No other test's address: its port stays free.
+    let closed = TcpListener::bind("127.0.0.81:0").expect("a free port").local_addr().expect("it was bound");
     for workload in ["echo", "fan-out", "idle", "connect", "requests"] {
         let url = format!("http://{closed}/");
         let output = bench(&[&[workload][..], &crate::SMALL, &["--url", &url]].concat());
@@ -207,12 +208,11 @@ fn what_was_started_ends_with_it_however_it_ends() {
         eprintln!("skipped: which processes are a process' children is only known on Linux");
         return;
     }
-    for (signal, what) in
+    for (name, what) in
         [("INT", &["echo"][..]), ("TERM", &["ceiling", "fan-out"]), ("KILL", &["ceiling", "echo"])]
     {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
-        command.arg("bench").args(what).args(["--connections", "2", "--duration", "60"]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("it starts");
+        let mut command = command(&[what, &["--connections", "2", "--duration", "60"]].concat());
+        let mut child = command.stdout(Stdio::null()).spawn().expect("it starts");
         let id = child.id();
         let started = loop {
             assert!(child.try_wait().expect("it is a child").is_none(), "it has ended by itself");
@@ -222,8 +222,7 @@ fn what_was_started_ends_with_it_however_it_ends() {
                 None => std::thread::yield_now(),
             }
         };
-        let kill = format!("kill -s {signal} {id}");
-        assert!(Command::new("sh").args(["-c", &kill]).status().expect("there is a shell").success());
+        signal(&child, name);
         child.wait().expect("it ends");
         let is_gone = (0..1_000_000).any(|_| {
             std::thread::yield_now();
