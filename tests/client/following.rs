@@ -87,7 +87,7 @@ fn a_restart_is_survived_and_its_gap_is_told() {
         let server = Barewire::with(|options| {
             impatient(options);
             // No other test's address: its port stays free.
-            options.listen = ([127, 0, 0, 78], 0).into();
+            options.listen = ([127, 0, 0, 79], 0).into();
         });
         let (address, url) = (server.address, server.url("t"));
         let first = publisher(&url).publish("first").expect("published");

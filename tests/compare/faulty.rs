@@ -121,7 +121,7 @@ fn a_server_that_is_not_there_or_refuses_is_an_error() {
 #[test]
 fn nothing_where_the_server_should_be_is_said_at_once() {
     // No other test's address: its port stays free.
-    let listener = TcpListener::bind("127.0.0.78:0").expect("a free port");
+    let listener = TcpListener::bind("127.0.0.80:0").expect("a free port");
     let authority = listener.local_addr().expect("it listens").to_string();
     drop(listener);
     let output = run(&["--url", &format!("http://{authority}")]);

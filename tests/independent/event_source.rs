@@ -100,7 +100,7 @@ fn a_stream_that_is_cut_goes_on_where_it_was() {
 #[test]
 fn a_server_that_comes_again_tells_of_the_gap() {
     // No other test's address: its port stays free.
-    let server = Running::start(|options| options.listen = ([127, 0, 0, 78], 0).into());
+    let server = Running::start(|options| options.listen = ([127, 0, 0, 82], 0).into());
     let (agent, address) = (agent(), server.address);
     let topic = topic(&server, "again");
     let mut source = EventSource::open(&topic, None);
