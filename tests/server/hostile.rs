@@ -1,4 +1,4 @@
-//! Hostile and borderline requests (`tests/hostile`): each is answered as its line says, however the network cuts it.
+//! Hostile and borderline requests (`tests/suites/hostile`): each is answered as its line says, however the network cuts it.
 
 use crate::harness::Server;
 use crate::harness::hostile::{After, Case, Rule, cases};

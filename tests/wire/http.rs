@@ -84,12 +84,12 @@ fn requests_agree(bytes: &[u8], what: &str) {
 fn hostile_requests_are_told_as_they_are_answered() {
     let mut marked = 0;
     for file in [
-        include_str!("../hostile/requests/chunked.txt"),
-        include_str!("../hostile/requests/connection.txt"),
-        include_str!("../hostile/requests/fields.txt"),
-        include_str!("../hostile/requests/framing.txt"),
-        include_str!("../hostile/requests/lines.txt"),
-        include_str!("../hostile/requests/targets.txt"),
+        include_str!("../suites/hostile/requests/chunked.txt"),
+        include_str!("../suites/hostile/requests/connection.txt"),
+        include_str!("../suites/hostile/requests/fields.txt"),
+        include_str!("../suites/hostile/requests/framing.txt"),
+        include_str!("../suites/hostile/requests/lines.txt"),
+        include_str!("../suites/hostile/requests/targets.txt"),
     ] {
         for vector in vectors::parse(file) {
             let (name, bytes) = (vector.text("name"), vector.get("in").expect("a request"));

@@ -1,4 +1,4 @@
-//! The cases of `tests/hostile/requests`: bytes that are wrong, or nearly so, and what has to come of them.
+//! The cases of `tests/suites/hostile/requests`: bytes that are wrong, or nearly so, and what has to come of them.
 
 use std::path::Path;
 
@@ -49,7 +49,7 @@ pub struct Case {
 
 /// All cases of all files.
 pub fn cases() -> Vec<Case> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/requests");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites/hostile/requests");
     let entries = std::fs::read_dir(directory).expect("the cases");
     let mut files: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();
     files.sort();
