@@ -216,7 +216,7 @@ const ROWS: &[Row] = &[
         "connections at once from one address, or one IPv6 /64",
         1,
         u32::MAX as u64,
-        address_connections
+        connections_per_address
     ),
     optional!("max-requests", "N", "requests on one connection", 1, u32::MAX as u64, requests),
     optional!(
@@ -225,7 +225,7 @@ const ROWS: &[Row] = &[
         "messages and control frames on one WebSocket in a second",
         1,
         u32::MAX as u64,
-        messages_a_second
+        messages_per_second
     ),
     number!(
         "max-outbox-bytes",

@@ -14,7 +14,7 @@ pub use followers::{Follower, Followers};
 pub use id::{Epoch, Id, Sequence};
 pub use log::{Cursor, Log};
 pub use segment::{ENCODINGS, Encoder, Event, Run, Segment};
-pub use topics::{Dropped, Gap, Hub, Limits, NoRoom, Placement, Since, Topic, TopicKey};
+pub use topics::{Dropped, Gap, Hub, HubLimits, NoRoom, Placement, Since, Topic, TopicKey};
 
 /// A point in time, in tenths of a second since the server's start.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]

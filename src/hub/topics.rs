@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::followers::Places;
 use super::{Cursor, Encoder, Epoch, Follower, Followers, Id, Log, Sequence, Tick};
 
-pub use bounds::{Dropped, Limits};
+pub use bounds::{Dropped, HubLimits};
 
 /// A topic, as long as it exists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,7 +81,7 @@ pub struct Hub {
     topics: Vec<Option<Topic>>,
     by_name: HashMap<Box<str>, TopicKey>,
     places: Places,
-    limits: Limits,
+    limits: HubLimits,
     log_weight: usize,
     run_weight: usize,
     aged_at: Tick,
@@ -89,7 +89,7 @@ pub struct Hub {
 
 impl Hub {
     /// No topics yet.
-    pub fn new(epoch: Epoch, limits: Limits) -> Hub {
+    pub fn new(epoch: Epoch, limits: HubLimits) -> Hub {
         Hub {
             epoch,
             newest: 0,

@@ -264,7 +264,7 @@ impl<S: ByteStream> Connection<S> {
 
     /// Whether more messages have come in this second than may.
     pub(super) fn is_too_fast(&mut self, cx: &Context) -> bool {
-        let Some(most) = cx.options.messages_a_second else { return false };
+        let Some(most) = cx.options.messages_per_second else { return false };
         let second = cx.now().0 / Tick::PER_SECOND;
         if self.second != second {
             (self.second, self.count) = (second, 0);

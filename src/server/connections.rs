@@ -38,7 +38,7 @@ impl<S: ByteStream> Connections<S> {
     /// None yet.
     pub fn new(cx: Context, watch: Option<Rc<Watch>>) -> Connections<S> {
         let buffer = vec![0; BUFFER].into_boxed_slice();
-        let addresses = Addresses::new(cx.options.address_connections);
+        let addresses = Addresses::new(cx.options.connections_per_address);
         Connections {
             slab: Slab::new(),
             watch,

@@ -9,7 +9,7 @@
 //! 5. `delivery` — from the outbox and the log to the socket; `ending` — how it ends.
 //! 6. `outbox`, `wheel`, `slab`, `clock`, `memory`, `addresses`, `access_log` — what these stand on.
 //! 7. `watch` and `watch_output` — the wire view: a copy of what passes, for whoever looks.
-//! 8. `rehearsal` — the same without sockets and with a clock that is moved by hand, for tests.
+//! 8. `simulation` — the same without sockets and with a clock that is moved by hand, for tests.
 
 mod access_log;
 mod addresses;
@@ -24,9 +24,9 @@ mod frames;
 mod memory;
 mod options;
 mod outbox;
-mod rehearsal;
 mod requests;
 mod serving;
+mod simulation;
 mod slab;
 mod turn;
 mod watch;
@@ -42,7 +42,7 @@ use mio::{Events, Interest, Poll, Token};
 
 pub use access_log::LogForm;
 pub use options::{Options, WireEndpoint, WireOptions};
-pub use rehearsal::{Rehearsal, Visitor};
+pub use simulation::{Peer, Simulation};
 pub use watch::Choice;
 
 use access_log::AccessLog;

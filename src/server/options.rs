@@ -22,17 +22,17 @@ pub struct Options {
     /// What is granted, and to whom. `access.loopback_only` is set by the server from `listen`.
     pub policy: Policy,
     /// What the hub keeps.
-    pub hub: hub::Limits,
+    pub hub: hub::HubLimits,
     /// How large a request head may be.
     pub head: HeadLimits,
     /// Connections at once. Beyond it some more are accepted, to be told to come again.
     pub max_connections: usize,
     /// Connections at once from one address, if there is a bound; of IPv6, from one network of 64 bits.
-    pub address_connections: Option<u32>,
+    pub connections_per_address: Option<u32>,
     /// Requests on one connection, if there is a bound: the answer to the last says that it is.
     pub requests: Option<u32>,
     /// Messages and control frames on one WebSocket in each second, if there is a bound.
-    pub messages_a_second: Option<u32>,
+    pub messages_per_second: Option<u32>,
     /// How much may wait to be written to one connection before it is not read from any more, in bytes. One answer or echo,
     /// however long, may stand on top of it.
     pub outbox_bytes: usize,
@@ -127,12 +127,12 @@ impl Default for Options {
         Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             policy: Policy::default(),
-            hub: hub::Limits::default(),
+            hub: hub::HubLimits::default(),
             head: HeadLimits::default(),
             max_connections: 10_000,
-            address_connections: None,
+            connections_per_address: None,
             requests: None,
-            messages_a_second: None,
+            messages_per_second: None,
             outbox_bytes: 256 << 10,
             buffered_bytes: 256 << 20,
             echo_bytes: (16 << 20) + 1,

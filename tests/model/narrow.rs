@@ -1,6 +1,6 @@
 //! Scenarios in narrow places that random ones seldom come to, each as small as it can be.
 
-use barewire::hub::Limits;
+use barewire::hub::HubLimits;
 
 use crate::parse::Form;
 use crate::play::play;
@@ -24,7 +24,7 @@ fn who_pushes_itself_out_of_the_window_is_ended_and_not_served_from_elsewhere() 
     for form in [Form::Json, Form::Text] {
         for bytes in [0, 60_000] {
             let steps = vec![open(0, form), much(0), Step::Read { who: 0, bytes: 100 }, say(20, bytes)];
-            let limits = Limits { window_events: 8, ..Limits::default() };
+            let limits = HubLimits { window_events: 8, ..HubLimits::default() };
             for drain in [false, true] {
                 play(&Scenario { limits: limits.clone(), steps: steps.clone(), drain });
             }
@@ -44,7 +44,7 @@ fn who_ends_in_the_middle_of_an_event_gets_the_rest_of_it_though_its_encoding_wa
         let mut steps = vec![open(0, form), much(0), Step::Read { who: 0, bytes: 100 }, Step::Tick];
         steps.extend([open(1, form), much(1)]);
         steps.extend(last);
-        let limits = Limits { encoded_bytes: 4096, ..Limits::default() };
+        let limits = HubLimits { encoded_bytes: 4096, ..HubLimits::default() };
         play(&Scenario { limits, steps, drain: true });
     }
 }
@@ -66,7 +66,7 @@ fn who_has_read_all_of_what_goes_is_not_ended() {
         for _ in 0..40 {
             steps.extend([Step::Read { who: 0, bytes: 390_000 }, publish(1)]);
         }
-        let limits = Limits { window_events: 8, ..Limits::default() };
+        let limits = HubLimits { window_events: 8, ..HubLimits::default() };
         play(&Scenario { limits, steps, drain: false });
     }
 }

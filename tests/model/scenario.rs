@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use barewire::hub::Limits;
+use barewire::hub::HubLimits;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -99,7 +99,7 @@ pub enum Step {
 /// What is played, and in which narrow places.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    pub limits: Limits,
+    pub limits: HubLimits,
     pub steps: Vec<Step>,
     /// The server is told to stop at the end, while all are where they are.
     pub drain: bool,
@@ -164,14 +164,14 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Windows from the default to ones that hold hardly anything.
-fn limits() -> impl Strategy<Value = Limits> {
-    let default = Limits::default();
+fn limits() -> impl Strategy<Value = HubLimits> {
+    let default = HubLimits::default();
     let topics = prop_oneof![3 => Just(default.topics), 1 => 1..=TOPICS];
     let events = prop_oneof![2 => Just(default.window_events), 2 => Just(8), 1 => 1..64_usize];
     let bytes = prop_oneof![2 => Just(default.window_bytes), 1 => Just(64 << 10), 1 => Just(512 << 10)];
     let encoded = prop_oneof![1 => Just(default.encoded_bytes), 1 => Just(4 << 10), 1 => Just(256 << 10)];
     (topics, events, bytes, encoded).prop_map(move |(topics, window_events, window_bytes, encoded_bytes)| {
-        Limits { topics, window_events, window_bytes, window_age: None, encoded_bytes }
+        HubLimits { topics, window_events, window_bytes, window_age: None, encoded_bytes }
     })
 }
 

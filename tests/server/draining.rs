@@ -1,25 +1,25 @@
 //! The server's end: what was accepted is handed out first, and nothing more is accepted that nobody would get.
 
-use barewire::server::{Options, Rehearsal, Visitor};
+use barewire::server::{Options, Peer, Simulation};
 
 use crate::harness::masked_frame;
 
-fn server() -> Rehearsal {
-    Rehearsal::new(Options::default(), 1)
+fn server() -> Simulation {
+    Simulation::new(Options::default(), 1)
 }
 
-fn publish(server: &mut Rehearsal, data: &str) -> String {
+fn publish(server: &mut Simulation, data: &str) -> String {
     let publisher = server.connect();
     let head = format!("POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", data.len());
     server.send(publisher, (head + data).as_bytes());
     text(server, publisher)
 }
 
-fn text(server: &mut Rehearsal, visitor: Visitor) -> String {
+fn text(server: &mut Simulation, visitor: Peer) -> String {
     String::from_utf8_lossy(&server.take(visitor)).into_owned()
 }
 
-fn follow(server: &mut Rehearsal, fields: &str) -> Visitor {
+fn follow(server: &mut Simulation, fields: &str) -> Peer {
     let follower = server.connect();
     server.send(follower, format!("GET /topics/a HTTP/1.1\r\nHost: x\r\n{fields}\r\n").as_bytes());
     follower
@@ -35,13 +35,13 @@ fn a_follower_that_is_behind_gets_everything_before_its_end() {
         let mut server = server();
         let follower = follow(&mut server, fields);
         server.take(follower);
-        server.room(follower, 10);
+        server.set_room(follower, 10);
         for data in ["first", "second", "third"] {
             assert!(publish(&mut server, data).starts_with("HTTP/1.1 201 "));
         }
         server.stop();
         assert!(!server.has_ended(follower), "it has not taken what it is owed");
-        server.room(follower, usize::MAX);
+        server.set_room(follower, usize::MAX);
         let heard = text(&mut server, follower);
         let at = ["first", "second", "third"].map(|data| heard.find(data).expect("all of them"));
         assert!(at.is_sorted(), "{heard}");
@@ -59,11 +59,11 @@ fn a_follower_that_is_behind_gets_everything_before_its_end() {
 fn one_that_takes_nothing_does_not_hold_the_end_up() {
     let mut server = server();
     let follower = follow(&mut server, STREAM);
-    server.room(follower, 0);
+    server.set_room(follower, 0);
     publish(&mut server, "never taken");
     server.stop();
     assert!(!server.is_over());
-    server.pass(10 * Options::default().drain_timeout);
+    server.advance(10 * Options::default().drain_timeout);
     assert!(server.is_over());
 }
 

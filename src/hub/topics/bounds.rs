@@ -5,7 +5,7 @@ use crate::hub::{Encoder, Epoch, Log, Run, Segment, Tick};
 
 /// What the hub keeps at most. Each bound is on by default, but for the age.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct HubLimits {
     /// Topics; beyond it the longest unused one without followers goes.
     pub topics: usize,
     /// Events that a topic keeps at least, while the bytes allow.
@@ -19,9 +19,9 @@ pub struct Limits {
     pub encoded_bytes: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for HubLimits {
+    fn default() -> HubLimits {
+        HubLimits {
             topics: 1024,
             window_events: 65_536,
             window_bytes: 64 << 20,

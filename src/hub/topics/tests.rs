@@ -1,9 +1,9 @@
-use super::{Hub, Limits, NoRoom, Since, TopicKey};
+use super::{Hub, HubLimits, NoRoom, Since, TopicKey};
 use crate::hub::{Encoder, Epoch, Event, Id, Tick};
 
 const NOW: Tick = Tick(0);
 
-fn hub(limits: Limits) -> Hub {
+fn hub(limits: HubLimits) -> Hub {
     Hub::new(Epoch::from_random(1), limits)
 }
 
@@ -24,7 +24,7 @@ fn after(id: Id) -> Since {
 
 #[test]
 fn sequences_count_over_all_topics_and_an_id_of_one_is_a_place_in_every_other() {
-    let mut hub = hub(Limits::default());
+    let mut hub = hub(HubLimits::default());
     let (one, two) = (open(&mut hub, "one"), open(&mut hub, "two"));
     assert_eq!(publish(&mut hub, one, "a").0, 1);
     assert_eq!(publish(&mut hub, two, "b").0, 2);
@@ -35,7 +35,7 @@ fn sequences_count_over_all_topics_and_an_id_of_one_is_a_place_in_every_other() 
 
 #[test]
 fn start_is_the_oldest_kept_and_now_only_what_comes() {
-    let mut hub = hub(Limits { window_events: 4, ..Limits::default() });
+    let mut hub = hub(HubLimits { window_events: 4, ..HubLimits::default() });
     let key = open(&mut hub, "t");
     for number in 0..10 {
         publish(&mut hub, key, &number.to_string());
@@ -47,7 +47,7 @@ fn start_is_the_oldest_kept_and_now_only_what_comes() {
 
 #[test]
 fn a_gap_is_another_epoch_or_below_what_is_lost_or_beyond_the_newest_or_unreadable() {
-    let mut hub = hub(Limits { window_events: 4, ..Limits::default() });
+    let mut hub = hub(HubLimits { window_events: 4, ..HubLimits::default() });
     let key = open(&mut hub, "t");
     for number in 0..10 {
         publish(&mut hub, key, &number.to_string());
@@ -67,7 +67,7 @@ fn a_gap_is_another_epoch_or_below_what_is_lost_or_beyond_the_newest_or_unreadab
 
 #[test]
 fn the_longest_unused_topic_without_followers_goes_and_is_remembered_as_lost() {
-    let mut hub = hub(Limits { topics: 2, ..Limits::default() });
+    let mut hub = hub(HubLimits { topics: 2, ..HubLimits::default() });
     let old = hub.open("old", Tick(1)).expect("room");
     publish(&mut hub, old, "lost");
     let newer = hub.open("newer", Tick(2)).expect("room");
@@ -86,7 +86,7 @@ fn the_longest_unused_topic_without_followers_goes_and_is_remembered_as_lost() {
 
 #[test]
 fn bytes_are_bounded_over_all_topics_and_the_oldest_event_of_all_goes_first() {
-    let mut hub = hub(Limits { window_bytes: 1 << 20, ..Limits::default() });
+    let mut hub = hub(HubLimits { window_bytes: 1 << 20, ..HubLimits::default() });
     let (one, two) = (open(&mut hub, "one"), open(&mut hub, "two"));
     let data = "x".repeat(60_000);
     publish(&mut hub, one, &data);
@@ -101,7 +101,7 @@ fn bytes_are_bounded_over_all_topics_and_the_oldest_event_of_all_goes_first() {
 
 #[test]
 fn a_quiet_topic_does_not_lose_its_newest_event_to_a_busy_one() {
-    let mut hub = hub(Limits { window_bytes: 1 << 20, ..Limits::default() });
+    let mut hub = hub(HubLimits { window_bytes: 1 << 20, ..HubLimits::default() });
     let (quiet, busy) = (open(&mut hub, "quiet"), open(&mut hub, "busy"));
     let data = "x".repeat(60_000);
     publish(&mut hub, quiet, "long ago");
@@ -119,7 +119,7 @@ fn a_quiet_topic_does_not_lose_its_newest_event_to_a_busy_one() {
 
 #[test]
 fn nothing_is_dropped_that_a_sweep_has_still_to_hand_out() {
-    let mut hub = hub(Limits { window_events: 1, ..Limits::default() });
+    let mut hub = hub(HubLimits { window_events: 1, ..HubLimits::default() });
     let key = open(&mut hub, "t");
     publish(&mut hub, key, "before");
     hub.join(key, 0, NOW);
@@ -141,7 +141,7 @@ fn nothing_is_dropped_that_a_sweep_has_still_to_hand_out() {
 fn encodings_are_bounded_and_go_when_unused_for_a_minute() {
     let encode = |event: &Event<'_>, _, out: &mut Vec<u8>| out.extend_from_slice(event.data.as_bytes());
     let encoder = Encoder { slot: 0, parameter: 0, encode };
-    let mut hub = hub(Limits { encoded_bytes: 200_000, ..Limits::default() });
+    let mut hub = hub(HubLimits { encoded_bytes: 200_000, ..HubLimits::default() });
     let key = open(&mut hub, "t");
     for _ in 0..10 {
         publish(&mut hub, key, &"x".repeat(50_000));
@@ -160,7 +160,7 @@ fn encodings_are_bounded_and_go_when_unused_for_a_minute() {
 
 #[test]
 fn events_age_where_an_age_is_set() {
-    let mut hub = hub(Limits { window_age: Some(100), ..Limits::default() });
+    let mut hub = hub(HubLimits { window_age: Some(100), ..HubLimits::default() });
     let key = open(&mut hub, "t");
     publish(&mut hub, key, "x");
     hub.age(Tick(100), |_| ());

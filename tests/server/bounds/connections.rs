@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use barewire::server::Visitor;
+use barewire::server::Peer;
 
 use super::stage::Stage;
 use crate::harness::{Frame, Opcode, Request, masked_frame};
@@ -20,16 +20,16 @@ fn max_connections() {
         response.assert_problem(503);
         assert!(response.ends() && response.get("Retry-After").is_some());
         assert!(stage.server.has_ended(surplus));
-        stage.server.end(surplus);
+        stage.server.half_close(surplus);
     }
     let surplus = stage.begin(&Request::event_stream("/topics/a"));
     stage.assert_told_to_come_again(surplus);
-    stage.server.end(surplus);
+    stage.server.half_close(surplus);
     // How the server is can be asked also now, once.
     let surplus = stage.begin(&Request::get("/health"));
     let response = stage.response(surplus);
     assert!(response.status == 200 && response.ends());
-    stage.server.end(surplus);
+    stage.server.half_close(surplus);
     for (name, count) in [
         ("overload_refusals_total{reason=\"connections\"}", 4),
         ("requests_refused_total{status=\"503\"}", 3),
@@ -40,7 +40,7 @@ fn max_connections() {
         assert_eq!(stage.metric_for(observer, name), count, "{name}");
     }
     stage.assert_unharmed(&mut witness);
-    stage.server.end(observer);
+    stage.server.half_close(observer);
     assert_eq!(stage.ask(&Request::get("/topics/a")).status, 200, "there is room again");
 }
 
@@ -49,13 +49,13 @@ fn max_per_address() {
     const N: usize = 2;
     /// How many more are told so. Whoever comes after them is let go of without a word.
     const TOLD: usize = 8;
-    let mut stage = Stage::with(|options| options.address_connections = Some(N as u32));
+    let mut stage = Stage::with(|options| options.connections_per_address = Some(N as u32));
     let mut witness = stage.witness();
     let connect = |stage: &mut Stage, address: &str| {
         let address: SocketAddr = address.parse().expect("an address and a port");
         stage.server.connect_from(Some(address))
     };
-    let is_served = |stage: &mut Stage, visitor: Visitor| {
+    let is_served = |stage: &mut Stage, visitor: Peer| {
         stage.server.send(visitor, &Request::get("/health").bytes());
         assert_eq!(stage.response(visitor).status, 200);
     };
@@ -75,7 +75,7 @@ fn max_per_address() {
                 }
             }
             assert!(stage.server.has_ended(surplus));
-            stage.server.end(surplus);
+            stage.server.half_close(surplus);
         }
     }
     // Of those who say nothing as many are there as may be told.
@@ -88,14 +88,14 @@ fn max_per_address() {
     let other = connect(&mut stage, "192.0.2.2:2");
     stage.server.reset(beyond);
     is_served(&mut stage, other);
-    stage.server.end(other);
+    stage.server.half_close(other);
     assert_eq!((stage.overloads("address"), stage.ended("http", "overload")), (4 + 1, 4));
     // All others have room, and so has this one when one of its own has gone.
     for address in ["192.0.2.2:1", "[2001:db8:0:1::1]:1"] {
         let other = connect(&mut stage, address);
         is_served(&mut stage, other);
     }
-    stage.server.end(first[2]);
+    stage.server.half_close(first[2]);
     let again = connect(&mut stage, "[2001:db8::4]:1");
     is_served(&mut stage, again);
     first[..2].iter().for_each(|visitor| is_served(&mut stage, *visitor));
@@ -142,7 +142,7 @@ fn max_message_rate() {
     const N: usize = 5;
     for (target, transport) in [("/topics/a", "websocket"), ("/echo", "echo")] {
         for step in [usize::MAX, 1] {
-            let mut stage = Stage::with(|options| options.messages_a_second = Some(N as u32));
+            let mut stage = Stage::with(|options| options.messages_per_second = Some(N as u32));
             let mut witness = stage.witness();
             let visitor = stage.handshake(target);
             // A message counts once, in however many frames, and so does each frame between them that is a ping or a pong.
@@ -191,18 +191,18 @@ fn max_outbox_bytes() {
             let mut stage = Stage::with(|options| options.outbox_bytes = most);
             let mut witness = stage.witness();
             let visitor = stage.connect();
-            stage.server.room(visitor, 0);
+            stage.server.set_room(visitor, 0);
             stage.send_by(visitor, &publish.repeat(9), step);
             assert_eq!(stage.kept("a").len(), read, "bound {most}, step {step}");
             stage.assert_unharmed(&mut witness);
             // The first byte that is taken makes room for one more, if it is the one that is missing.
-            stage.server.room(visitor, 1);
+            stage.server.set_room(visitor, 1);
             assert_eq!(
                 stage.kept("a").len(),
                 read + usize::from(most % answer == 0),
                 "bound {most}, step {step}"
             );
-            stage.server.room(visitor, usize::MAX);
+            stage.server.set_room(visitor, usize::MAX);
             let responses = stage.responses(visitor);
             assert!(responses.len() == 9 && responses.iter().all(|response| response.status == 201));
             assert_eq!(stage.kept("a").len(), 9, "all are answered, in the end");
@@ -213,7 +213,7 @@ fn max_outbox_bytes() {
     for (most, read) in [(300, 3), (301, 4)] {
         let mut stage = Stage::with(|options| options.outbox_bytes = most);
         let visitor = stage.handshake("/echo");
-        stage.server.room(visitor, 0);
+        stage.server.set_room(visitor, 0);
         let received = |stage: &mut Stage, started: u64| {
             // What asks is a request of its own.
             stage.metric("received_bytes_total") - started
@@ -226,7 +226,7 @@ fn max_outbox_bytes() {
         }
         let frame = masked_frame(true, Opcode::Binary, &message).len() as u64;
         assert_eq!(received(&mut stage, started) - asking, read * frame);
-        stage.server.room(visitor, usize::MAX);
+        stage.server.set_room(visitor, usize::MAX);
         assert_eq!(
             stage.frames(visitor),
             vec![Frame { opcode: Opcode::Binary, payload: message.to_vec() }; 9]

@@ -1,6 +1,6 @@
 //! Times of those who follow, to the tenth of a second.
 
-use barewire::server::{Options, Visitor};
+use barewire::server::{Options, Peer};
 
 use super::stage::{Stage, split_head};
 use crate::harness::{Frame, Opcode, Request};
@@ -100,16 +100,16 @@ fn heartbeat() {
     assert!(stage.streamed(stream).0.ends_with("data: x\n\n"));
     stage.assert_due(TICKS, |stage| stage.streamed(stream).0.starts_with(':'));
     // One that takes nothing is not silent: no comments are put behind what it is owed.
-    stage.server.room(stream, 0);
+    stage.server.set_room(stream, 0);
     stage.publish("a", "y");
     stage.pass(5 * TICKS);
-    stage.server.room(stream, usize::MAX);
+    stage.server.set_room(stream, usize::MAX);
     let (text, ended) = stage.streamed(stream);
     assert!(text.ends_with("data: y\n\n") && !text.contains("\n:") && !ended, "{text:?}");
 }
 
 /// A WebSocket has been sent a ping, and nothing else; or nothing at all.
-fn is_pinged(stage: &mut Stage, visitor: Visitor) -> bool {
+fn is_pinged(stage: &mut Stage, visitor: Peer) -> bool {
     let frames = stage.frames(visitor);
     assert!(
         frames.is_empty() || frames == [Frame { opcode: Opcode::Ping, payload: Vec::new() }],

@@ -1,6 +1,6 @@
 //! How many topics, and what is kept of their events.
 
-use barewire::server::{Options, Visitor};
+use barewire::server::{Options, Peer};
 
 use super::stage::Stage;
 use crate::harness::Request;
@@ -60,8 +60,8 @@ fn max_topics() {
 
 /// A follower on each transport that is served at once: whatever is dropped, they have been given it.
 struct Followers {
-    stream: Visitor,
-    socket: Visitor,
+    stream: Peer,
+    socket: Peer,
 }
 
 impl Followers {
@@ -125,14 +125,14 @@ fn window_events() {
 }
 
 /// Publishes five events, each a segment of its own, with followers that read along. One more follower takes nothing.
-fn five_events(set: impl FnOnce(&mut Options)) -> (Stage, Visitor, Vec<String>) {
+fn five_events(set: impl FnOnce(&mut Options)) -> (Stage, Peer, Vec<String>) {
     let mut stage = Stage::with(|options| {
         options.hub.window_events = 7;
         set(options);
     });
     let followers = Followers::of(&mut stage);
     let (slow, _) = stage.event_stream("/topics/a");
-    stage.server.room(slow, 10);
+    stage.server.set_room(slow, 10);
     let ids = (0..5).map(|number| followers.publish(&mut stage, &number.to_string().repeat(500))).collect();
     (stage, slow, ids)
 }
@@ -147,7 +147,7 @@ fn window_bytes() {
     // As much as there is changes nothing.
     let (mut stage, slow, _) = five_events(|options| options.hub.window_bytes = all);
     assert_eq!((stage.metric("log_bytes") as usize, stage.kept("a").len()), (all, 5));
-    stage.server.room(slow, usize::MAX);
+    stage.server.set_room(slow, usize::MAX);
     let (text, ended) = stage.streamed(slow);
     assert!(text.matches("data: ").count() == 5 && !ended);
 
@@ -156,7 +156,7 @@ fn window_bytes() {
     assert!((stage.metric("log_bytes") as usize) < all);
     let kept = stage.kept("a");
     assert!(kept.len() == 4 && kept[0].starts_with('1'));
-    stage.server.room(slow, usize::MAX);
+    stage.server.set_room(slow, usize::MAX);
     let (text, ended) = stage.streamed(slow);
     assert_eq!(text, format!("id: {}\ndata: {}\n\n", ids[0], "0".repeat(500)));
     assert!(ended && stage.server.has_ended(slow));
@@ -197,14 +197,14 @@ fn window_age() {
 
 /// Publishes three events, each a segment of its own, a tenth of a second apart, with a follower that reads along and
 /// one that stands in the middle of the first event.
-fn three_encodings(set: impl FnOnce(&mut Options)) -> (Stage, Visitor, u64) {
+fn three_encodings(set: impl FnOnce(&mut Options)) -> (Stage, Peer, u64) {
     let mut stage = Stage::with(|options| {
         options.hub.window_events = 7;
         set(options);
     });
     let (reads, _) = stage.event_stream("/topics/a");
     let (slow, _) = stage.event_stream("/topics/a");
-    stage.server.room(slow, 100);
+    stage.server.set_room(slow, 100);
     for number in 0..3 {
         let data = number.to_string().repeat(1000);
         let id = stage.publish("a", &data);
@@ -234,7 +234,7 @@ fn encoded_bytes() {
         // The longest unused ones go, down to three quarters.
         assert!(encoded <= last.max(most / 4 * 3), "{encoded} of {most}");
         // They are made anew when needed, byte for byte: for who begins, and for who stands in the middle of one.
-        stage.server.room(slow, usize::MAX);
+        stage.server.set_room(slow, usize::MAX);
         let (text, ended) = stage.streamed(slow);
         let (_, first_block) = stage.event_stream("/topics/a?since=start");
         assert!(text.matches("data: ").count() == 3 && !ended, "{text:?}");

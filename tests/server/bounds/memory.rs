@@ -1,6 +1,6 @@
 //! What all connections hold together.
 
-use barewire::server::{Options, Visitor};
+use barewire::server::{Options, Peer};
 
 use super::stage::Stage;
 use crate::harness::{Frame, Opcode, Request, masked_frame};
@@ -35,7 +35,7 @@ enum End {
 
 /// A way to hold much: how it begins, how it goes on, how it ends, and as what it is counted.
 struct Holder {
-    holds: fn(&mut Stage) -> Visitor,
+    holds: fn(&mut Stage) -> Peer,
     end: End,
     transport: &'static str,
 }
@@ -134,7 +134,7 @@ const HOLDERS: &[Holder] = &[
         holds: |stage| {
             stage.publish("c", "x".repeat(MUCH));
             let visitor = stage.connect();
-            stage.server.room(visitor, 0);
+            stage.server.set_room(visitor, 0);
             stage.server.send(visitor, &Request::get("/topics/c").bytes());
             visitor
         },
@@ -145,7 +145,7 @@ const HOLDERS: &[Holder] = &[
         // An echo that comes back.
         holds: |stage| {
             let visitor = stage.handshake("/echo");
-            stage.server.room(visitor, 0);
+            stage.server.set_room(visitor, 0);
             stage.say(visitor, Opcode::Text, "x".repeat(MUCH));
             visitor
         },
@@ -155,7 +155,7 @@ const HOLDERS: &[Holder] = &[
 ];
 
 /// A server with a witness, one who holds a little, and one who holds much.
-fn scene(bound: usize, holder: &Holder) -> (Stage, super::stage::Witness, Visitor, Visitor) {
+fn scene(bound: usize, holder: &Holder) -> (Stage, super::stage::Witness, Peer, Peer) {
     let mut stage = Stage::with(|options| {
         options.buffered_bytes = bound;
         options.head.bytes = 4 * MUCH;
@@ -205,10 +205,10 @@ fn max_buffered_bytes() {
 }
 
 /// So many polls of one topic are held, and then answered at once, while nobody takes anything.
-fn shared_answer(polls: usize, bound: usize) -> (Stage, Vec<Visitor>) {
+fn shared_answer(polls: usize, bound: usize) -> (Stage, Vec<Peer>) {
     let mut stage = Stage::with(|options| options.buffered_bytes = bound);
     let polls = (0..polls).map(|_| stage.begin(&Request::get("/topics/a?wait=60"))).collect::<Vec<_>>();
-    polls.iter().for_each(|poll| stage.server.room(*poll, 0));
+    polls.iter().for_each(|poll| stage.server.set_room(*poll, 0));
     stage.publish("a", "x".repeat(MUCH));
     (stage, polls)
 }
@@ -230,7 +230,7 @@ fn an_answer_that_many_share_is_counted_once() {
     let there = polls.into_iter().filter(|poll| !stage.server.has_ended(*poll)).collect::<Vec<_>>();
     assert_eq!(there.len(), 99, "one of them is enough");
     for poll in there {
-        stage.server.room(poll, usize::MAX);
+        stage.server.set_room(poll, usize::MAX);
         assert_eq!(stage.response(poll).data(), ["x".repeat(MUCH)]);
     }
     assert_eq!(stage.buffered(), 0);
@@ -284,7 +284,7 @@ fn hold_something(stage: &mut Stage, number: usize) {
         3 | 4 => stage.handshake("/echo"),
         6 => {
             let visitor = stage.connect();
-            stage.server.room(visitor, 0);
+            stage.server.set_room(visitor, 0);
             visitor
         }
         8 => {
@@ -303,7 +303,7 @@ fn hold_something(stage: &mut Stage, number: usize) {
         2 => partial_message(Opcode::Text, EACH),
         3 => partial_message(Opcode::Binary, EACH),
         4 => {
-            stage.server.room(visitor, 0);
+            stage.server.set_room(visitor, 0);
             masked_frame(true, Opcode::Binary, &[b'x'; EACH])
         }
         // What comes with a poll waits behind it.

@@ -1,5 +1,5 @@
 //! Every bound and every time of the server, at what it grants and at one more than that. All of it is played
-//! ([`barewire::server::Rehearsal`]), so that nothing waits and each is exact.
+//! ([`barewire::server::Simulation`]), so that nothing waits and each is exact.
 //!
 //! There is a test for each option of the command, called like it.
 

@@ -1,6 +1,6 @@
 //! How large a request may be.
 
-use barewire::server::{Options, Visitor};
+use barewire::server::{Options, Peer};
 
 use super::stage::Stage;
 use crate::harness::{Opcode, Request, masked_frame};
@@ -173,7 +173,7 @@ fn max_field_lines() {
         |count| (1..count).fold(Request::get("/health"), |request, _| request.field("A", "b")).bytes();
     grants_and_refuses(set, &lines(10), &lines(11), 431);
     let mut stage = Stage::with(set);
-    let visitor: Visitor = stage.connect();
+    let visitor: Peer = stage.connect();
     let request = lines(11);
     let tenth_ends = request.len() - b"A: b\r\n\r\n".len();
     stage.server.send(visitor, &request[..tenth_ends]);

@@ -1,9 +1,9 @@
-//! A rehearsal, and what the tests of bounds ask of it again and again. Nothing waits here: what a visitor sends has been
+//! A simulation, and what the tests of bounds ask of it again and again. Nothing waits here: what a visitor sends has been
 //! dealt with when the call returns, and time passes only by [`Stage::pass`].
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use barewire::server::{Options, Rehearsal, Visitor};
+use barewire::server::{Options, Peer, Simulation};
 
 use crate::harness::{Frame, Opcode, Request, Response, masked_frame};
 
@@ -12,14 +12,14 @@ const DAY: u32 = 86_400;
 
 /// A server that is played, each of whose visitors comes from an address of its own.
 pub struct Stage {
-    pub server: Rehearsal,
+    pub server: Simulation,
     visitors: u32,
 }
 
 /// A follower on each of the transports that hold the cursor, who loses nothing, whatever others do.
 pub struct Witness {
-    stream: Visitor,
-    socket: Visitor,
+    stream: Peer,
+    socket: Peer,
     said: u32,
 }
 
@@ -45,24 +45,24 @@ impl Stage {
             ..Options::default()
         };
         set(&mut options);
-        Stage { server: Rehearsal::new(options, seed), visitors: 0 }
+        Stage { server: Simulation::new(options, seed), visitors: 0 }
     }
 
-    pub fn connect(&mut self) -> Visitor {
+    pub fn connect(&mut self) -> Peer {
         self.visitors += 1;
         let address = Ipv4Addr::from_bits(0x0a00_0000 + self.visitors);
         self.server.connect_from(Some(SocketAddr::from((address, 1))))
     }
 
     /// Connects and sends.
-    pub fn begin(&mut self, request: &Request) -> Visitor {
+    pub fn begin(&mut self, request: &Request) -> Peer {
         let visitor = self.connect();
         self.server.send(visitor, &request.bytes());
         visitor
     }
 
     /// Sends `bytes` so many at a time.
-    pub fn send_by(&mut self, visitor: Visitor, bytes: &[u8], step: usize) {
+    pub fn send_by(&mut self, visitor: Peer, bytes: &[u8], step: usize) {
         bytes.chunks(step).for_each(|piece| self.server.send(visitor, piece));
     }
 
@@ -70,19 +70,19 @@ impl Stage {
     pub fn ask(&mut self, request: &Request) -> Response {
         let visitor = self.begin(request);
         let response = self.response(visitor);
-        self.server.end(visitor);
+        self.server.half_close(visitor);
         response
     }
 
     /// What a visitor was sent, which has to be one answer.
-    pub fn response(&mut self, visitor: Visitor) -> Response {
+    pub fn response(&mut self, visitor: Peer) -> Response {
         let mut responses = self.responses(visitor);
         assert_eq!(responses.len(), 1, "{responses:?}");
         responses.remove(0)
     }
 
     /// What a visitor was sent, which has to be answers with a length.
-    pub fn responses(&mut self, visitor: Visitor) -> Vec<Response> {
+    pub fn responses(&mut self, visitor: Peer) -> Vec<Response> {
         let bytes = self.server.take(visitor);
         let (mut rest, mut responses) = (&bytes[..], Vec::new());
         while !rest.is_empty() {
@@ -97,14 +97,14 @@ impl Stage {
     }
 
     /// It has been refused with this status, as a whole, and its connection ends.
-    pub fn assert_refused(&mut self, visitor: Visitor, status: u16) {
+    pub fn assert_refused(&mut self, visitor: Peer, status: u16) {
         let response = self.response(visitor);
         response.assert_problem(status);
         assert!(response.ends() && self.server.has_ended(visitor), "{response:?}");
     }
 
     /// It has been told to come again, as an event stream is, and its connection ends.
-    pub fn assert_told_to_come_again(&mut self, visitor: Visitor) {
+    pub fn assert_told_to_come_again(&mut self, visitor: Peer) {
         let bytes = self.server.take(visitor);
         let (head, body) = split_head(&bytes);
         assert_eq!((head.status, head.get("Content-Type")), (200, Some("text/event-stream")));
@@ -114,7 +114,7 @@ impl Stage {
     }
 
     /// Opens an event stream: what its first block says.
-    pub fn event_stream(&mut self, target: &str) -> (Visitor, String) {
+    pub fn event_stream(&mut self, target: &str) -> (Peer, String) {
         let visitor = self.begin(&Request::event_stream(target));
         let bytes = self.server.take(visitor);
         let (head, body) = split_head(&bytes);
@@ -125,12 +125,12 @@ impl Stage {
     }
 
     /// What an event stream was sent, and whether it has come to its end.
-    pub fn streamed(&mut self, visitor: Visitor) -> (String, bool) {
+    pub fn streamed(&mut self, visitor: Peer) -> (String, bool) {
         chunks(&self.server.take(visitor))
     }
 
     /// Opens a WebSocket: what the handshake was answered. Its first message is read.
-    pub fn web_socket(&mut self, request: &Request) -> (Visitor, Response) {
+    pub fn web_socket(&mut self, request: &Request) -> (Peer, Response) {
         let visitor = self.begin(request);
         let bytes = self.server.take(visitor);
         let (head, _) = split_head(&bytes);
@@ -138,17 +138,17 @@ impl Stage {
         (visitor, head)
     }
 
-    pub fn handshake(&mut self, target: &str) -> Visitor {
+    pub fn handshake(&mut self, target: &str) -> Peer {
         self.web_socket(&Request::handshake(target)).0
     }
 
     /// Sends a whole message or a control frame.
-    pub fn say(&mut self, visitor: Visitor, opcode: Opcode, payload: impl AsRef<[u8]>) {
+    pub fn say(&mut self, visitor: Peer, opcode: Opcode, payload: impl AsRef<[u8]>) {
         self.server.send(visitor, &masked_frame(true, opcode, payload.as_ref()));
     }
 
     /// The frames that a WebSocket was sent. One that is compressed is for [`Stage::compressed_frames`].
-    pub fn frames(&mut self, visitor: Visitor) -> Vec<Frame> {
+    pub fn frames(&mut self, visitor: Peer) -> Vec<Frame> {
         let frames = self.compressed_frames(visitor);
         frames
             .into_iter()
@@ -160,7 +160,7 @@ impl Stage {
     }
 
     /// The frames that a WebSocket was sent, and whether each is compressed.
-    pub fn compressed_frames(&mut self, visitor: Visitor) -> Vec<(bool, Frame)> {
+    pub fn compressed_frames(&mut self, visitor: Peer) -> Vec<(bool, Frame)> {
         let bytes = self.server.take(visitor);
         let (mut rest, mut frames) = (&bytes[..], Vec::new());
         while let [first, second, behind @ ..] = rest {
@@ -189,14 +189,14 @@ impl Stage {
     }
 
     /// A WebSocket has been sent a close frame with this code, and nothing else.
-    pub fn assert_close(&mut self, visitor: Visitor, code: u16) {
+    pub fn assert_close(&mut self, visitor: Peer, code: u16) {
         let frames = self.frames(visitor);
         let [Frame { opcode: Opcode::Close, payload }] = &frames[..] else { panic!("{frames:?}") };
         assert_eq!(payload[..2], code.to_be_bytes(), "{:?}", String::from_utf8_lossy(&payload[2..]));
     }
 
     /// A WebSocket has been closed with this code, and its connection ends.
-    pub fn assert_closed(&mut self, visitor: Visitor, code: u16) {
+    pub fn assert_closed(&mut self, visitor: Peer, code: u16) {
         self.assert_close(visitor, code);
         assert!(self.server.has_ended(visitor));
     }
@@ -218,7 +218,7 @@ impl Stage {
     }
 
     /// The same, asked for by one who is there already.
-    pub fn metric_for(&mut self, visitor: Visitor, name: &str) -> u64 {
+    pub fn metric_for(&mut self, visitor: Peer, name: &str) -> u64 {
         self.server.send(visitor, &Request::get("/metrics").bytes());
         let response = self.response(visitor);
         value(&response, name)
@@ -246,7 +246,7 @@ impl Stage {
 
     /// Tenths of a second pass.
     pub fn pass(&mut self, ticks: u32) {
-        self.server.pass(ticks);
+        self.server.advance(ticks);
     }
 
     /// Something has not happened yet, happens not before so many tenths of a second, and one tenth later at the latest.
@@ -262,7 +262,7 @@ impl Stage {
     }
 
     /// The same of the end of a visitor's connection.
-    pub fn assert_ends_in(&mut self, ticks: u32, visitor: Visitor) {
+    pub fn assert_ends_in(&mut self, ticks: u32, visitor: Peer) {
         self.assert_due(ticks, |stage| stage.server.has_ended(visitor));
     }
 

@@ -1,6 +1,6 @@
 //! Times, to the tenth of a second: nothing happens one too early, or more than one too late.
 
-use barewire::server::{Options, Visitor};
+use barewire::server::{Options, Peer};
 
 use super::stage::Stage;
 use crate::harness::{Opcode, Request, masked_frame};
@@ -10,7 +10,7 @@ const SECONDS: u32 = 7;
 const TICKS: u32 = 10 * SECONDS;
 
 /// A byte a second does not hold what has to be there in time.
-fn dribble(stage: &mut Stage, visitor: Visitor, byte: &[u8]) {
+fn dribble(stage: &mut Stage, visitor: Peer, byte: &[u8]) {
     for _ in 1..SECONDS {
         stage.server.send(visitor, byte);
         stage.pass(10);
@@ -133,12 +133,12 @@ fn idle_timeout() {
 fn write_timeout() {
     let set = |options: &mut Options| options.write_timeout = SECONDS;
     // What each is owed when it has stopped taking anything, and as what its end is counted, if not already.
-    type Owed = fn(&mut Stage) -> Visitor;
+    type Owed = fn(&mut Stage) -> Peer;
     let cases: [(Owed, Option<&str>); 6] = [
         (
             |stage| {
                 let (visitor, _) = stage.event_stream("/topics/a");
-                stage.server.room(visitor, 0);
+                stage.server.set_room(visitor, 0);
                 stage.publish("a", "x".repeat(1000));
                 visitor
             },
@@ -147,7 +147,7 @@ fn write_timeout() {
         (
             |stage| {
                 let visitor = stage.handshake("/topics/a");
-                stage.server.room(visitor, 0);
+                stage.server.set_room(visitor, 0);
                 stage.publish("a", "x".repeat(1000));
                 visitor
             },
@@ -156,7 +156,7 @@ fn write_timeout() {
         (
             |stage| {
                 let visitor = stage.handshake("/echo");
-                stage.server.room(visitor, 0);
+                stage.server.set_room(visitor, 0);
                 stage.say(visitor, Opcode::Text, "x".repeat(1000));
                 visitor
             },
@@ -165,7 +165,7 @@ fn write_timeout() {
         (
             |stage| {
                 let visitor = stage.begin(&Request::get("/topics/a?wait=60"));
-                stage.server.room(visitor, 0);
+                stage.server.set_room(visitor, 0);
                 stage.publish("a", "x".repeat(1000));
                 visitor
             },
@@ -174,7 +174,7 @@ fn write_timeout() {
         (
             |stage| {
                 let visitor = stage.connect();
-                stage.server.room(visitor, 0);
+                stage.server.set_room(visitor, 0);
                 stage.server.send(visitor, &Request::get("/metrics").bytes());
                 visitor
             },
@@ -183,7 +183,7 @@ fn write_timeout() {
         (
             |stage| {
                 let visitor = stage.connect();
-                stage.server.room(visitor, 0);
+                stage.server.set_room(visitor, 0);
                 stage.server.send(visitor, &Request::get("/metrics").field("Connection", "close").bytes());
                 visitor
             },
@@ -205,13 +205,13 @@ fn write_timeout() {
         let visitor = owed(&mut stage);
         for _ in 0..5 {
             stage.pass(TICKS - 1);
-            stage.server.room(visitor, 1);
+            stage.server.set_room(visitor, 1);
         }
         assert_eq!(stage.server.take(visitor).len(), 5);
         stage.assert_ends_in(TICKS, visitor);
         let visitor = owed(&mut stage);
         stage.pass(TICKS - 1);
-        stage.server.room(visitor, usize::MAX);
+        stage.server.set_room(visitor, usize::MAX);
         assert!(stage.server.take(visitor).len() >= 1000);
         stage.pass(2 * TICKS);
         assert_eq!(stage.server.has_ended(visitor), transport.is_none());
@@ -257,7 +257,7 @@ fn linger() {
     };
     let gone = |stage: &mut Stage| stage.server.connections() == 2;
     // However the server has come to end its side.
-    type Last = fn(&mut Stage) -> Visitor;
+    type Last = fn(&mut Stage) -> Peer;
     let cases: [Last; 6] = [
         |stage| stage.begin(&Request::get("/health").field("Connection", "close")),
         |stage| stage.begin(&Request::handshake("/echo").field("A", "").field("A", "")),
@@ -299,7 +299,7 @@ fn linger() {
         stage.assert_due(10, gone);
         assert!(stage.server.take(visitor).is_empty());
         let visitor = last(&mut stage);
-        stage.server.end(visitor);
+        stage.server.half_close(visitor);
         assert!(gone(&mut stage), "who ends its side is not waited for");
         stage.assert_unharmed(&mut witness);
     }
@@ -311,7 +311,7 @@ fn drain_timeout() {
     // One that does not answer its close, and one that takes nothing of what it is owed.
     let socket = stage.handshake("/topics/a");
     let (stream, _) = stage.event_stream("/topics/a");
-    stage.server.room(stream, 0);
+    stage.server.set_room(stream, 0);
     stage.publish("a", "x");
     assert!(!stage.server.is_over());
     stage.server.stop();
@@ -327,7 +327,7 @@ fn drain_timeout() {
     assert!(!stage.server.is_over());
     stage.assert_close(socket, 1001);
     stage.say(socket, Opcode::Close, 1001_u16.to_be_bytes());
-    stage.server.end(socket);
+    stage.server.half_close(socket);
     assert!(stage.server.is_over());
     // And at once, when it is told so again.
     let mut stage = Stage::with(|options| options.drain_timeout = SECONDS);

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 
 use barewire::protocol::http::HeadLimits;
 use barewire::protocol::websocket::frame::{MAX_CONTROL_PAYLOAD, Opcode};
-use barewire::server::{Options, Rehearsal, Visitor};
+use barewire::server::{Options, Simulation, Peer};
 use barewire_fuzz::answers::{self, Answer};
 use barewire_fuzz::witness::{self, Seen, TOPIC, Witness};
 use barewire_fuzz::{peak, pieces};
@@ -78,7 +78,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// Somebody, with all that has passed between them and the server.
 struct Person {
-    visitor: Visitor,
+    visitor: Peer,
     sent: Vec<u8>,
     received: Vec<u8>,
     /// They have ended their side.
@@ -135,7 +135,7 @@ fn options(flags: u8) -> Options {
 
 /// The play as it goes on.
 struct Stage<'a> {
-    server: Rehearsal,
+    server: Simulation,
     witnesses: Vec<Witness>,
     people: Vec<Person>,
     lengths: &'a [u8],
@@ -145,7 +145,7 @@ struct Stage<'a> {
 
 fn perform(flags: u8, play: &[u8], lengths: &[u8]) -> Outcome {
     let options = options(flags);
-    let mut server = Rehearsal::new(options, 1);
+    let mut server = Simulation::new(options, 1);
     let witnesses = Witness::all(&mut server);
     let mut stage = Stage { server, witnesses, people: Vec::new(), lengths, sent: 0, ticks: 0 };
     let mut rest = play;
@@ -212,14 +212,14 @@ impl Stage<'_> {
             7 => self.send(who, REQUESTS[usize::from(act >> 4) % REQUESTS.len()].as_bytes(), count.into()),
             8 => {
                 if let Some(person) = self.person(who) {
-                    self.server.room(person, usize::from(count) * usize::from(count));
+                    self.server.set_room(person, usize::from(count) * usize::from(count));
                     let person = self.people.iter_mut().find(|other| other.visitor == person);
                     person.expect("all visitors are people").was_slow = true;
                 }
             }
             9 => {
                 if let Some(person) = self.person(who) {
-                    self.server.room(person, usize::MAX);
+                    self.server.set_room(person, usize::MAX);
                 }
             }
             10 => {
@@ -255,7 +255,7 @@ impl Stage<'_> {
                     let at = self.people.iter().position(|other| other.visitor == person);
                     let at = at.expect("all visitors are people");
                     if act & 16 == 0 {
-                        self.server.end(person);
+                        self.server.half_close(person);
                         self.people[at].has_ended = true;
                     } else {
                         self.server.reset(person);
@@ -269,10 +269,10 @@ impl Stage<'_> {
 
     /// Whoever is meant; they connect, if they are not yet there or have gone. The greater half of the numbers is for those only
     /// whose connection goes on.
-    fn person(&mut self, who: u8) -> Option<Visitor> {
+    fn person(&mut self, who: u8) -> Option<Peer> {
         let is_over = |person: &Person| person.has_ended || self.server.has_ended(person.visitor);
         let is_here = |person: &&Person| !person.is_gone && (who < 128 || !is_over(person));
-        let here: Vec<Visitor> = self.people.iter().filter(is_here).map(|person| person.visitor).collect();
+        let here: Vec<Peer> = self.people.iter().filter(is_here).map(|person| person.visitor).collect();
         let at = usize::from(who) % VISITORS;
         if let Some(visitor) = here.get(at) {
             return Some(*visitor);
@@ -321,7 +321,7 @@ impl Stage<'_> {
         self.ticks += left;
         while left > 0 {
             let step = left.min(50);
-            self.server.pass(step);
+            self.server.advance(step);
             self.go_on();
             left -= step;
         }
@@ -333,8 +333,8 @@ impl Stage<'_> {
             0 => {}
             1 => {
                 for person in self.people.iter().filter(|person| !person.is_gone) {
-                    self.server.end(person.visitor);
-                    self.server.room(person.visitor, usize::MAX);
+                    self.server.half_close(person.visitor);
+                    self.server.set_room(person.visitor, usize::MAX);
                 }
                 let mut before = self.answered();
                 loop {
@@ -371,7 +371,7 @@ impl Stage<'_> {
             _ => {
                 self.server.stop();
                 for _ in 0..3 {
-                    self.server.pass(50);
+                    self.server.advance(50);
                     for person in &mut self.people {
                         person.received.append(&mut self.server.take(person.visitor));
                     }

@@ -5,7 +5,7 @@ use barewire::protocol::sse::{DecodeLimits, Decoder};
 use barewire::protocol::websocket::frame::{FrameHeader, Opcode};
 use barewire::protocol::websocket::mask;
 use barewire::protocol::websocket::message::{Event, Receiver};
-use barewire::server::{Rehearsal, Visitor};
+use barewire::server::{Simulation, Peer};
 use serde_json::Value;
 
 use crate::answers::{self, Asked};
@@ -27,7 +27,7 @@ enum Link {
 
 /// One follower that takes all it is sent, answers pings, and asks again.
 pub struct Witness {
-    pub visitor: Visitor,
+    pub visitor: Peer,
     pub name: &'static str,
     link: Link,
     pub seen: Vec<Seen>,
@@ -38,8 +38,8 @@ pub struct Witness {
 
 impl Witness {
     /// One on each transport, on its own connection.
-    pub fn all(server: &mut Rehearsal) -> Vec<Witness> {
-        let socket = |server: &mut Rehearsal, name, fields: &str| {
+    pub fn all(server: &mut Simulation) -> Vec<Witness> {
+        let socket = |server: &mut Simulation, name, fields: &str| {
             let request = format!(
                 "GET {TOPIC} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{fields}\r\n"
@@ -48,7 +48,7 @@ impl Witness {
             let receiver = answers::take_head(&mut bytes, 101, answers::receiver);
             (Witness::new(visitor, name, Link::Socket(receiver, name != "bare socket")), bytes)
         };
-        let stream = |server: &mut Rehearsal, name, version: &str| {
+        let stream = |server: &mut Simulation, name, version: &str| {
             let request = format!("GET {TOPIC} {version}\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
             let (visitor, mut bytes) = ask(server, &request);
             let is_chunked =
@@ -90,7 +90,7 @@ impl Witness {
             .collect()
     }
 
-    fn new(visitor: Visitor, name: &'static str, link: Link) -> Witness {
+    fn new(visitor: Peer, name: &'static str, link: Link) -> Witness {
         Witness { visitor, name, link, seen: Vec::new(), gap: false, received: 0 }
     }
 
@@ -105,7 +105,7 @@ impl Witness {
     }
 
     /// Takes what has come, and does what it has to do then.
-    pub fn go_on(&mut self, server: &mut Rehearsal) {
+    pub fn go_on(&mut self, server: &mut Simulation) {
         loop {
             let bytes = server.take(self.visitor);
             assert!(!server.has_ended(self.visitor), "{} was ended: {}", self.name, bytes.escape_ascii());
@@ -135,7 +135,7 @@ impl Witness {
     }
 
     /// Publishes a text: by a message, if it is a WebSocket.
-    pub fn say(&mut self, server: &mut Rehearsal, text: &str) -> bool {
+    pub fn say(&mut self, server: &mut Simulation, text: &str) -> bool {
         if !matches!(self.link, Link::Socket(..)) {
             return false;
         }
@@ -143,7 +143,7 @@ impl Witness {
         true
     }
 
-    fn poll(&mut self, server: &mut Rehearsal) {
+    fn poll(&mut self, server: &mut Simulation) {
         let Link::Poll(cursor, wait) = &self.link else { return };
         let wait = wait.map(|wait| format!("&wait={wait}")).unwrap_or_default();
         let request = format!("GET {TOPIC}?since={cursor}{wait} HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -220,7 +220,7 @@ impl Witness {
     }
 }
 
-fn ask(server: &mut Rehearsal, request: &str) -> (Visitor, Vec<u8>) {
+fn ask(server: &mut Simulation, request: &str) -> (Peer, Vec<u8>) {
     let visitor = server.connect();
     server.send(visitor, request.as_bytes());
     let answer = server.take(visitor);

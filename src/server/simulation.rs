@@ -104,78 +104,78 @@ impl Drop for PipeEnd {
     }
 }
 
-/// Who has connected to a [`Rehearsal`].
+/// Who has connected to a [`Simulation`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Visitor(usize);
+pub struct Peer(usize);
 
 /// A server that is played: whoever calls is all its visitors and its clock.
 ///
 /// ```
-/// use barewire::server::{Options, Rehearsal};
+/// use barewire::server::{Options, Simulation};
 ///
-/// let mut server = Rehearsal::new(Options::default(), 1);
+/// let mut server = Simulation::new(Options::default(), 1);
 /// let visitor = server.connect();
 /// server.send(visitor, b"GET /topics/news?wait=5 HTTP/1.1\r\nHost: x\r\n\r\n");
 /// assert!(server.take(visitor).is_empty(), "the poll is held");
-/// server.pass(50);
+/// server.advance(50);
 /// assert!(server.take(visitor).starts_with(b"HTTP/1.1 200 OK\r\n"), "its five seconds are over");
 /// ```
-pub struct Rehearsal {
+pub struct Simulation {
     connections: Connections<PipeEnd>,
     visitors: Vec<(Key, Rc<RefCell<Pipe>>)>,
 }
 
-impl Rehearsal {
+impl Simulation {
     /// A server at its start. With the same `seed` and the same calls all is the same, but for the memory
     /// of the process in the metrics.
-    pub fn new(options: Options, seed: u64) -> Rehearsal {
-        Rehearsal::with_watch(options, seed, None)
+    pub fn new(options: Options, seed: u64) -> Simulation {
+        Simulation::with_watch(options, seed, None)
     }
 
     /// The same with the wire view, as on a server that listens on loopback. The times in the view are real ones.
     #[cfg(test)]
-    fn watched(mut options: Options, seed: u64) -> Rehearsal {
+    fn watched(mut options: Options, seed: u64) -> Simulation {
         options.policy.access.wire = options.wire.access(true);
         let watch = options.wire.watch(true).expect("it writes to no file");
-        Rehearsal::with_watch(options, seed, watch)
+        Simulation::with_watch(options, seed, watch)
     }
 
-    fn with_watch(options: Options, seed: u64, watch: Option<Rc<Watch>>) -> Rehearsal {
+    fn with_watch(options: Options, seed: u64, watch: Option<Rc<Watch>>) -> Simulation {
         let hub = Hub::new(Epoch::from_random(seed), options.hub.clone());
         let service = Service::new(hub, options.policy.clone());
         let log = AccessLog::new(options.log, Box::new(io::sink()));
         let cx = Context::new(service, options, Clock::still(), log, seed);
-        Rehearsal { connections: Connections::new(cx, watch), visitors: Vec::new() }
+        Simulation { connections: Connections::new(cx, watch), visitors: Vec::new() }
     }
 
     /// Somebody connects, and takes whatever is sent.
-    pub fn connect(&mut self) -> Visitor {
+    pub fn connect(&mut self) -> Peer {
         self.connect_from(None)
     }
 
     /// Somebody connects from an address.
-    pub fn connect_from(&mut self, address: Option<SocketAddr>) -> Visitor {
+    pub fn connect_from(&mut self, address: Option<SocketAddr>) -> Peer {
         let pipe = Rc::new(RefCell::new(Pipe { room: usize::MAX, address, ..Pipe::default() }));
         let key = self.connections.next_key();
         self.connections.add(PipeEnd(Rc::clone(&pipe)));
         self.visitors.push((key, pipe));
-        Visitor(self.visitors.len() - 1)
+        Peer(self.visitors.len() - 1)
     }
 
     /// Bytes of a visitor come to the server, which does all that follows from them.
-    pub fn send(&mut self, visitor: Visitor, bytes: &[u8]) {
+    pub fn send(&mut self, visitor: Peer, bytes: &[u8]) {
         self.visitors[visitor.0].1.borrow_mut().to_server.extend_from_slice(bytes);
         self.tell(visitor, Told { readable: true, ..Told::default() });
     }
 
     /// A visitor ends its side (FIN), and listens on.
-    pub fn end(&mut self, visitor: Visitor) {
+    pub fn half_close(&mut self, visitor: Peer) {
         self.visitors[visitor.0].1.borrow_mut().ended = true;
         self.tell(visitor, Told { readable: true, ended: true, ..Told::default() });
     }
 
     /// A visitor is gone (RST).
-    pub fn reset(&mut self, visitor: Visitor) {
+    pub fn reset(&mut self, visitor: Peer) {
         let (key, pipe) = &self.visitors[visitor.0];
         pipe.borrow_mut().reset = true;
         if !pipe.borrow().closed {
@@ -185,7 +185,7 @@ impl Rehearsal {
     }
 
     /// From now on a visitor takes this many bytes, and then no more until it is told anew.
-    pub fn room(&mut self, visitor: Visitor, bytes: usize) {
+    pub fn set_room(&mut self, visitor: Peer, bytes: usize) {
         self.visitors[visitor.0].1.borrow_mut().room = bytes;
         if bytes > 0 {
             self.tell(visitor, Told { writable: true, ..Told::default() });
@@ -193,18 +193,18 @@ impl Rehearsal {
     }
 
     /// What a visitor has been sent since it was last asked.
-    pub fn take(&mut self, visitor: Visitor) -> Vec<u8> {
+    pub fn take(&mut self, visitor: Peer) -> Vec<u8> {
         std::mem::take(&mut self.visitors[visitor.0].1.borrow_mut().to_visitor)
     }
 
     /// Whether the server has ended its side of a visitor's connection, or all of it.
-    pub fn has_ended(&self, visitor: Visitor) -> bool {
+    pub fn has_ended(&self, visitor: Peer) -> bool {
         let pipe = self.visitors[visitor.0].1.borrow();
         pipe.server_ended || pipe.closed
     }
 
     /// Time passes: as many tenths of a second, with all that comes due in them.
-    pub fn pass(&mut self, ticks: u32) {
+    pub fn advance(&mut self, ticks: u32) {
         let until = self.connections.cx.now().after(ticks);
         while let Some(due) = self.connections.next_deadline().filter(|due| *due <= until) {
             let due = due.max(self.connections.cx.now().after(1)).min(until);
@@ -234,7 +234,7 @@ impl Rehearsal {
         self.connections.len()
     }
 
-    fn tell(&mut self, visitor: Visitor, told: Told) {
+    fn tell(&mut self, visitor: Peer, told: Told) {
         let (key, pipe) = &self.visitors[visitor.0];
         // One that was let go of as it came has left its key to the next.
         if !pipe.borrow().closed {
@@ -259,7 +259,7 @@ impl Rehearsal {
 
 #[cfg(test)]
 mod tests {
-    use super::{Rehearsal, Told};
+    use super::{Simulation, Told};
     use crate::protocol::http::{BodyLimits, BodyReader, Framing};
     use crate::server::Options;
 
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_viewer_that_stands_in_an_event_which_is_pushed_out_gets_its_rest_and_the_end() {
         for room in [1, 100, 300] {
-            let mut server = Rehearsal::watched(Options::default(), 1);
+            let mut server = Simulation::watched(Options::default(), 1);
             let viewer = server.connect();
             server.send(viewer, b"GET /wire HTTP/1.1\r\nHost: localhost\r\n\r\n");
             let other = server.connect();
@@ -278,12 +278,12 @@ mod tests {
                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
             );
             let mut seen = server.take(viewer);
-            server.room(viewer, room);
+            server.set_room(viewer, room);
             // Pings without payload: six bytes, and a hundred times as many in the view, of which 4 MiB are kept.
             let flood = b"\x89\x80\0\0\0\0".repeat(8000);
             server.send(other, &flood[..6]);
             server.send(other, &flood);
-            server.room(viewer, usize::MAX);
+            server.set_room(viewer, usize::MAX);
             seen.extend(server.take(viewer));
             let head = seen.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
             let mut body =
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn one_of_many_that_have_something_to_read_is_read_from_as_far_as_its_share() {
-        let mut server = Rehearsal::new(Options::default(), 1);
+        let mut server = Simulation::new(Options::default(), 1);
         let visitor = server.connect();
         let (key, pipe) = &server.visitors[visitor.0];
         let sent = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2000);
