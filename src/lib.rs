@@ -32,25 +32,23 @@
 //! Each knows only those below it, and a test fails on a `use` that breaks this.
 //!
 //! ```text
-//! cli        arguments to options
+//! tools      one folder per command
 //! server     sockets, deadlines, the turn of the loop: the only I/O, the only clock
 //! transport  requests and frames to moves of a cursor; encodings
 //! hub        topics, logs, ids, cursors           protocol   HTTP, event stream, WebSocket
 //! ```
 //!
 //! Beside them stand [`client`], the other end of all four transports, and [`wire`], the view that names each byte of a conversation: on
-//! `protocol`, and nothing else. `load`, of the command's own tools, is many clients at once, and what they cost.
+//! `protocol`, and nothing else.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-#[cfg(feature = "cli")]
-pub mod cli;
 pub mod client;
 pub mod hub;
-#[cfg(feature = "cli")]
-pub mod load;
 pub mod page;
 pub mod protocol;
 pub mod server;
+#[cfg(feature = "cli")]
+pub mod tools;
 pub mod transport;
 pub mod wire;

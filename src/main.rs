@@ -4,5 +4,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    barewire::cli::main(std::env::args_os().skip(1))
+    barewire::tools::main(std::env::args_os().skip(1))
 }

@@ -11,8 +11,6 @@ mod beside;
 mod bounds;
 mod choice;
 mod closing;
-#[cfg(feature = "cli")]
-mod command;
 #[cfg(feature = "deflate")]
 mod compression;
 mod connections;
@@ -24,7 +22,6 @@ mod events;
 mod explain;
 mod gaps;
 mod hostile;
-mod layers;
 mod operating;
 mod origins;
 mod overload;

@@ -1,0 +1,10 @@
+//! Exit statuses of the commands. Success is 0.
+
+/// The server refused, its response could not be read, or a forbidden gap occurred.
+pub const REFUSED: u8 = 1;
+
+/// The arguments are wrong. Standard error says why.
+pub const USAGE_ERROR: u8 = 2;
+
+/// No usable response arrived in time.
+pub const NO_RESPONSE: u8 = 3;

@@ -1,0 +1,151 @@
+//! The direction of dependencies: `tools -> server -> transport -> {protocol, hub, page}`, `client -> protocol` and
+//! `wire -> protocol`. A violation is reported with its file and line.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+/// What each layer may name of the others; itself it may always.
+const MAY_NAME: [(&str, &[&str]); 8] = [
+    ("page", &[]),
+    ("protocol", &[]),
+    ("hub", &[]),
+    ("wire", &["protocol"]),
+    ("client", &["protocol"]),
+    ("transport", &["protocol", "hub", "page"]),
+    ("server", &["transport", "protocol", "hub", "page", "wire"]),
+    ("tools", &["server", "transport", "protocol", "hub", "page", "wire", "client"]),
+];
+
+/// The source without its comments, line by line as it was.
+fn code(source: &str) -> String {
+    source
+        .lines()
+        .map(|line| if line.trim_start().starts_with("//") { "\n".into() } else { format!("{line}\n") })
+        .collect()
+}
+
+/// The names that stand directly behind a path's beginning: one, or each of a list in braces.
+fn first_names(behind: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        text.trim_start()
+            .chars()
+            .take_while(|character| character.is_alphanumeric() || *character == '_')
+            .collect()
+    };
+    let Some(list) = behind.strip_prefix('{') else { return vec![name(behind)] };
+    let (mut names, mut depth, mut item) = (Vec::new(), 0, String::new());
+    for character in list.chars() {
+        match character {
+            '}' if depth == 0 => break,
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                names.push(name(&item));
+                item.clear();
+                continue;
+            }
+            _ => {}
+        }
+        item.push(character);
+    }
+    names.push(name(&item));
+    names
+}
+
+/// The layers that a module of this depth below the crate's root names: by `crate::`, or by so many `super::` that
+/// they end at the root. A module inside the file is one deeper.
+fn named(source: &str, depth: usize) -> Vec<(usize, String)> {
+    let code = code(source);
+    let mut named = Vec::new();
+    for root in ["crate::", "barewire::"] {
+        for (at, _) in code.match_indices(root) {
+            let starts_path = !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+            if starts_path && !code[..at].ends_with('$') {
+                named.extend(first_names(&code[at + root.len()..]).into_iter().map(|name| (at, name)));
+            }
+        }
+    }
+    for (at, _) in code.match_indices("super::").filter(|(at, _)| !code[..*at].ends_with("super::")) {
+        let mut behind = &code[at..];
+        let mut levels = 0;
+        while let Some(rest) = behind.strip_prefix("super::") {
+            (behind, levels) = (rest, levels + 1);
+        }
+        let inside = usize::from(code[..at].contains("\nmod tests {"));
+        if levels == depth + inside {
+            named.extend(first_names(behind).into_iter().map(|name| (at, name)));
+        }
+    }
+    let line = |at: usize| code[..at].matches('\n').count() + 1;
+    named.into_iter().map(|(at, name)| (line(at), name)).collect()
+}
+
+/// The names of other layers that a file may not name, each with its line.
+fn against_the_direction(layer: &str, depth: usize, source: &str) -> Vec<(usize, String)> {
+    let may_name: HashMap<_, _> = MAY_NAME.into_iter().collect();
+    let allowed = may_name.get(layer).unwrap_or_else(|| panic!("{layer} is a layer that the table lacks"));
+    let forbidden = |name: &str| name != layer && may_name.contains_key(name) && !allowed.contains(&name);
+    named(source, depth).into_iter().filter(|(_, name)| forbidden(name)).collect()
+}
+
+fn check(directory: &Path, layer: &str, depth: usize, found: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).expect("a directory of the source") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+        if path.is_dir() {
+            check(&path, layer, depth + 1, found);
+        } else if name.ends_with(".rs") {
+            let depth = if name == "mod.rs" { depth } else { depth + 1 };
+            let source = fs::read_to_string(&path).expect("source is UTF-8");
+            for (line, name) in against_the_direction(layer, depth, &source) {
+                found.push(format!("{}:{line}: {layer} names {name}", path.display()));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_layer_names_one_that_it_may_not_know() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut layers = 0;
+    for entry in fs::read_dir(&source).expect("the source") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            let layer = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+            check(&path, layer, 1, &mut found);
+            layers += 1;
+        }
+    }
+    assert!(layers >= 6, "the layers are not where this test looks for them");
+    assert!(found.is_empty(), "against the layers' direction:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_use_against_the_direction_is_found_in_all_its_spellings() {
+    for source in [
+        "use crate::server::Options;",
+        "use crate::{hub, server::Options};",
+        "use crate::{\n    hub::{Hub, Log},\n    server,\n};",
+        "fn f() -> crate::server::Options {}",
+        "use super::super::server::Options;",
+        "use super::super::{hub, server};",
+        "\nmod tests {\n    use super::super::super::server;\n}",
+        "use barewire::server;",
+    ] {
+        assert_eq!(against_the_direction("transport", 2, source).len(), 1, "{source}");
+    }
+    for source in [
+        "use crate::hub::Hub;",
+        "use crate::transport::Service;",
+        "    /// [`crate::server`] is above.",
+        "use super::server;",
+        "\nmod tests {\n    use super::super::server;\n}",
+        "use crate::hub::server;",
+    ] {
+        assert_eq!(against_the_direction("transport", 2, source), [], "{source}");
+    }
+    assert_eq!(against_the_direction("hub", 2, "use crate::protocol::json;").len(), 1);
+    assert_eq!(against_the_direction("protocol", 3, "use crate::hub::Id;").len(), 1);
+}

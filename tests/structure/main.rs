@@ -1,0 +1,3 @@
+//! The structure of the source: which parts may depend on which.
+
+mod layers;
