@@ -1,6 +1,7 @@
-//! The protocols, bytes in and values out: no socket and no clock here.
+//! The protocols: bytes in, values out, without a socket or a clock.
 
 pub mod http;
 pub mod json;
+pub mod rule;
 pub mod sse;
 pub mod websocket;

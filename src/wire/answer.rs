@@ -6,9 +6,9 @@ use super::exchange::{Asked, Compression, Exchange, Opening, Switch};
 use super::head::Head;
 use super::note::Note;
 use super::rules;
-use super::section::Section;
 use super::span::{Wrong, show};
 use crate::protocol::http::fields::members;
+use crate::protocol::rule::Section;
 use crate::protocol::websocket::extension::{self, Agreement, ClientWindow, ExtensionError, Offer};
 use crate::protocol::websocket::handshake;
 

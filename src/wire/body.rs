@@ -4,9 +4,9 @@ use super::chunked::Chunked;
 use super::cut::{Cutter, Part, Progress};
 use super::event_stream::EventStream;
 use super::head::Head;
-use super::section::Section;
 use super::span::Kind;
 use crate::protocol::http::fields::trim;
+use crate::protocol::rule::Section;
 
 /// How many bytes of data a span has at most. Data are cut at multiples of it, counted from where they begin.
 pub const PIECE: usize = 4096;

@@ -7,9 +7,9 @@ use super::cut::{Cutter, Part, Progress, broken};
 use super::field_line;
 use super::line::{self, CRLF, Line, Next};
 use super::secrets;
-use super::section::Section;
 use super::span::{Kind, Wrong};
 use crate::protocol::http::fields::{is_control, is_tchar};
+use crate::protocol::rule::Section;
 
 const CHUNKED: Section = Section::rfc(9112, "7.1");
 const EXTENSION: Section = Section::rfc(9112, "7.1.1");

@@ -9,9 +9,9 @@ use super::frame::Frames;
 use super::head::Head;
 use super::note::Note;
 use super::secrets;
-use super::section::Section;
 use super::span::{Kind, Side, Span, show};
 use crate::protocol::http::fields::is_token;
+use crate::protocol::rule::Section;
 
 /// How many bytes of a client wait for the answer that says what they are. If there are more, the view guesses.
 const MOST_HELD: usize = 64 * 1024;

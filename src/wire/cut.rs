@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::section::Section;
 use super::span::{Kind, Side, Span, Wrong, show};
+use crate::protocol::rule::Section;
 
 /// What is the same for all spans of one field.
 #[derive(Clone, Copy)]

@@ -6,8 +6,8 @@
 use super::body::PIECE;
 use super::cut::{Cutter, Part};
 use super::note::Note;
-use super::section::Section;
 use super::span::{Kind, Span};
+use crate::protocol::rule::Section;
 use crate::protocol::sse::{DecodeLimits, Decoder};
 
 const GRAMMAR: Section = Section::html("9.2.5");

@@ -4,10 +4,10 @@ use super::cut::{Cutter, Part};
 use super::glossary;
 use super::line;
 use super::rules;
-use super::section::Section;
 use super::span::Kind;
 use crate::protocol::http::HeadError;
 use crate::protocol::http::fields::{is_control, is_tchar, is_token, trim};
+use crate::protocol::rule::Section;
 
 const FIELD_LINE: Section = Section::rfc(9112, "5");
 

@@ -8,8 +8,8 @@ use super::glossary;
 use super::inflation::Inflation;
 use super::message::Message;
 use super::payload::Payload;
-use super::section::Section;
 use super::span::{Bits, Kind, Side, Wrong};
+use crate::protocol::rule::Section;
 
 const FRAME: Section = Section::rfc(6455, "5.2");
 const MASKING: Section = Section::rfc(6455, "5.3");

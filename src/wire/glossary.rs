@@ -1,6 +1,6 @@
 //! What names and numbers of HTTP and WebSocket mean, each in a sentence, and where that is said.
 
-use super::section::Section;
+use crate::protocol::rule::Section;
 
 /// A sentence and its section.
 pub(super) type Entry = (&'static str, Section);
@@ -87,7 +87,7 @@ fn status_class(code: u16) -> Entry {
 /// What a field is for; the name is compared in any case.
 pub(super) fn field(name: &[u8]) -> Entry {
     const UNKNOWN: Entry = ("A field that this view has no sentence for.", rfc(9110, "5.1"));
-    const FETCH: Section = Section { document: super::section::Document::Fetch, paragraph: "3.3" };
+    const FETCH: Section = Section { document: crate::protocol::rule::Document::Fetch, paragraph: "3.3" };
     let mut lower = [0; 32];
     let Some(lower) = lower.get_mut(..name.len()) else { return UNKNOWN };
     lower.copy_from_slice(name);

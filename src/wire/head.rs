@@ -9,11 +9,11 @@ use super::line::{self, CRLF, Next};
 use super::note::Note;
 use super::rules;
 use super::secrets;
-use super::section::Section;
 use super::span::{Kind, Side, Wrong};
 use super::start_line::{self, NO_LIMITS, StartLine};
 use crate::protocol::http::fields::{is_token, members};
 use crate::protocol::http::{self, Framing, HeadError, HeadScan, RequestHead};
+use crate::protocol::rule::Section;
 use crate::protocol::websocket::{extension, handshake};
 
 /// How many bytes of a head are kept for the protocol code to judge. A longer one is cut into spans all the same.

@@ -2,9 +2,9 @@
 
 use super::cut::{Cutter, Part};
 use super::rules;
-use super::section::Section;
 use super::span::{Kind, Wrong};
 use crate::protocol::http::HeadError;
+use crate::protocol::rule::Section;
 
 /// How many bytes a line may have. Of a longer one the view does not wait for the end.
 pub(super) const MOST_OF_A_LINE: usize = 64 * 1024;

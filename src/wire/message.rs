@@ -3,8 +3,8 @@
 use super::cut::broken;
 use super::inflation::Inflation;
 use super::note::{Content, Note};
-use super::section::Section;
 use super::span::Wrong;
+use crate::protocol::rule::Section;
 use crate::protocol::websocket::utf8::Utf8;
 
 /// How many bytes of a message the view keeps, to show it whole. Of a longer one it tells the length.

@@ -58,14 +58,13 @@ pub mod record;
 pub mod render;
 mod rules;
 mod secrets;
-mod section;
 mod span;
 mod start_line;
 
+pub use crate::protocol::rule::{Document, Section, Url};
 pub use body::PIECE;
 pub use conversation::{Conversation, Start};
 pub use exchange::{Carries, Compression};
 pub use message::MOST_OF_A_MESSAGE;
 pub use note::{Content, Note};
-pub use section::{Document, Section, Url};
 pub use span::{Bits, Kind, MOST_OF_A_VALUE, Side, Span, Wrong, show};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::section::Section;
+use crate::protocol::rule::Section;
 
 /// What a message says (RFC 6455 §5.6).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::fmt::Display;
 
-use super::section::Section;
 use super::span::Wrong;
 use crate::protocol::http::{FramingError, HeadError, ResponseError};
+use crate::protocol::rule::{Rule, Section};
 use crate::protocol::websocket::extension::ExtensionError;
 use crate::protocol::websocket::handshake::HandshakeError;
 
@@ -44,16 +44,14 @@ pub(super) fn of_head(error: HeadError) -> Wrong {
     wrong(error, section)
 }
 
+impl From<Rule> for Wrong {
+    fn from(Rule { sentence, section }: Rule) -> Self {
+        Self { rule: sentence.into(), section }
+    }
+}
+
 pub(super) fn of_framing(error: FramingError) -> Wrong {
-    use FramingError::*;
-    let section = match error {
-        LengthRepeated | ChunkedNotLast => Section::rfc(9112, "6.3"),
-        Length | LengthTooLarge => Section::rfc(9110, "8.6"),
-        LengthAndCoding | CodingInHttp10 | CodingEmpty | ChunkedRepeated | CodingNotImplemented => {
-            Section::rfc(9112, "6.1")
-        }
-    };
-    wrong(error, section)
+    error.rule().into()
 }
 
 pub(super) fn of_response(error: ResponseError) -> Wrong {
@@ -161,20 +159,6 @@ mod tests {
             R::FieldName,
         ] {
             agrees(error, &of_response(error));
-        }
-        use FramingError as F;
-        for error in [
-            F::LengthAndCoding,
-            F::LengthRepeated,
-            F::Length,
-            F::LengthTooLarge,
-            F::CodingInHttp10,
-            F::CodingEmpty,
-            F::ChunkedRepeated,
-            F::ChunkedNotLast,
-            F::CodingNotImplemented,
-        ] {
-            agrees(error, &of_framing(error));
         }
         use HandshakeError as S;
         for error in

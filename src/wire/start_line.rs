@@ -4,10 +4,10 @@ use super::cut::{Cutter, Part};
 use super::glossary;
 use super::line;
 use super::rules;
-use super::section::Section;
 use super::span::{Kind, Wrong};
 use crate::protocol::http::fields::{is_control, is_tchar};
 use crate::protocol::http::{self, HeadError, HeadLimits, HeadScan, ResponseError, ResponseScan};
+use crate::protocol::rule::Section;
 
 const LINE: Section = Section::rfc(9112, "3");
 const STATUS_LINE: Section = Section::rfc(9112, "4");

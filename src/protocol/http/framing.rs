@@ -4,11 +4,10 @@
 //! from it smuggles one past the first. So where the RFC leaves a choice between repair and
 //! refusal, this refuses.
 
-use std::fmt;
-
 use super::fields::parts;
 use super::head::{Fields, RequestHead, Version};
 use super::response::Status;
+use crate::protocol::rule::rules;
 
 /// How the end of a body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,62 +89,20 @@ fn read_codings<'a>(codings: impl Iterator<Item = &'a [u8]>) -> Result<Framing, 
     }
 }
 
-/// Why the framing of a request is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FramingError {
-    /// Both `Content-Length` and `Transfer-Encoding`.
-    LengthAndCoding,
-    /// More than one `Content-Length`, or a list in it.
-    LengthRepeated,
-    /// `Content-Length` is not digits.
-    Length,
-    /// `Content-Length` is beyond any number here.
-    LengthTooLarge,
-    /// `Transfer-Encoding` in HTTP/1.0.
-    CodingInHttp10,
-    /// `Transfer-Encoding` without a coding, or with an empty one among others.
-    CodingEmpty,
-    /// `chunked` more than once.
-    ChunkedRepeated,
-    /// The last coding is not `chunked`.
-    ChunkedNotLast,
-    /// A coding before `chunked`.
-    CodingNotImplemented,
-}
-
-impl FramingError {
-    /// The status to answer with, and the rule.
-    const fn rule(self) -> (Status, &'static str) {
-        const BAD: Status = Status::BAD_REQUEST;
-        match self {
-            Self::LengthAndCoding => {
-                (BAD, "A request has either Content-Length or Transfer-Encoding (RFC 9112 §6.1).")
-            }
-            Self::LengthRepeated => (BAD, "There is more than one Content-Length (RFC 9112 §6.3)."),
-            Self::Length => (BAD, "Content-Length is not a number in digits (RFC 9110 §8.6)."),
-            Self::LengthTooLarge => {
-                (Status::CONTENT_TOO_LARGE, "The content is larger than this server takes (RFC 9110 §8.6).")
-            }
-            Self::CodingInHttp10 => (BAD, "HTTP/1.0 has no Transfer-Encoding (RFC 9112 §6.1)."),
-            Self::CodingEmpty => (BAD, "Transfer-Encoding names no coding, or an empty one (RFC 9112 §6.1)."),
-            Self::ChunkedRepeated => (BAD, "The chunked coding is applied more than once (RFC 9112 §6.1)."),
-            Self::ChunkedNotLast => (BAD, "The last coding of a request is not chunked (RFC 9112 §6.3)."),
-            Self::CodingNotImplemented => {
-                (Status::NOT_IMPLEMENTED, "No coding but chunked is understood here (RFC 9112 §6.1).")
-            }
-        }
-    }
-
-    /// The status to answer with.
-    pub const fn status(self) -> Status {
-        self.rule().0
+rules! {
+    /// Why the framing of a message is rejected. The connection has to close after the response,
+    /// because the end of the body is not known.
+    pub enum FramingError => status: Status {
+        LengthAndCoding: BAD_REQUEST, 9112, "6.1",
+            "The message has both Content-Length and Transfer-Encoding.";
+        LengthRepeated: BAD_REQUEST, 9112, "6.3", "There is more than one Content-Length.";
+        Length: BAD_REQUEST, 9110, "8.6", "Content-Length is not a decimal number.";
+        LengthTooLarge: CONTENT_TOO_LARGE, 9110, "8.6", "Content-Length does not fit in 64 bits.";
+        CodingInHttp10: BAD_REQUEST, 9112, "6.1", "HTTP/1.0 has no Transfer-Encoding.";
+        CodingEmpty: BAD_REQUEST, 9112, "6.1", "Transfer-Encoding has an empty list member.";
+        ChunkedRepeated: BAD_REQUEST, 9112, "6.1", "The chunked coding is applied more than once.";
+        ChunkedNotLast: BAD_REQUEST, 9112, "6.3", "The last transfer coding is not chunked.";
+        CodingNotImplemented: NOT_IMPLEMENTED, 9112, "6.1",
+            "Only the chunked transfer coding is supported.";
     }
 }
-
-impl fmt::Display for FramingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.rule().1)
-    }
-}
-
-impl std::error::Error for FramingError {}

@@ -1,0 +1,247 @@
+//! Protocol rules: one sentence each, and the section of the document that states it.
+//!
+//! Each rule is stated once, as a row of a table that the `rules!` macro turns into an error enum.
+//! The documentation of the enum, the error text and the wire view all read that row.
+
+use std::fmt;
+
+/// A document that defines a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Document {
+    /// An RFC, by its number.
+    Rfc(u16),
+    /// The HTML Standard of the WHATWG; barewire uses §9.2, server-sent events.
+    Html,
+    /// The Fetch Standard of the WHATWG.
+    Fetch,
+}
+
+/// A section of a document. Displayed as `RFC 6455 §5.2`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The document.
+    pub document: Document,
+    /// The section number in the document, such as `5.2`.
+    pub paragraph: &'static str,
+}
+
+impl Section {
+    pub(crate) const fn rfc(number: u16, paragraph: &'static str) -> Self {
+        Self { document: Document::Rfc(number), paragraph }
+    }
+
+    pub(crate) const fn html(paragraph: &'static str) -> Self {
+        Self { document: Document::Html, paragraph }
+    }
+
+    /// Returns the address at which the section can be read.
+    pub fn url(&self) -> Url {
+        Url(*self)
+    }
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.document {
+            Document::Rfc(number) => write!(f, "RFC {number} §{}", self.paragraph),
+            Document::Html => write!(f, "WHATWG HTML §{}", self.paragraph),
+            Document::Fetch => write!(f, "WHATWG Fetch §{}", self.paragraph),
+        }
+    }
+}
+
+/// The address of a [`Section`]. Displayed as an `https` URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Url(Section);
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Section { document, paragraph }) = self;
+        match document {
+            Document::Rfc(number) => {
+                write!(f, "https://www.rfc-editor.org/rfc/rfc{number}#section-{paragraph}")
+            }
+            Document::Html => {
+                // The section numbers of a living standard change; its anchors do not.
+                let anchor = match *paragraph {
+                    "9.2.3" => "sse-processing-model",
+                    "9.2.4" => "the-last-event-id-header",
+                    "9.2.5" => "parsing-an-event-stream",
+                    "9.2.6" => "event-stream-interpretation",
+                    _ => "server-sent-events",
+                };
+                write!(f, "https://html.spec.whatwg.org/multipage/server-sent-events.html#{anchor}")
+            }
+            Document::Fetch => f.write_str("https://fetch.spec.whatwg.org/#http-cors-protocol"),
+        }
+    }
+}
+
+/// A protocol rule. Displayed as its sentence with the section before the full stop:
+/// `A line ends in LF without CR (RFC 9112 §2.2).`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// How input breaks the rule, in one sentence with its full stop.
+    pub sentence: &'static str,
+    /// The section that states the rule.
+    pub section: Section,
+}
+
+impl Rule {
+    /// Returns a rule of an RFC.
+    ///
+    /// # Panics
+    /// Panics, at compile time where the value is a constant, if `sentence` is not one sentence
+    /// that ends in a full stop.
+    pub(crate) const fn rfc(number: u16, paragraph: &'static str, sentence: &'static str) -> Self {
+        assert!(matches!(sentence.as_bytes(), [b'A'..=b'Z', .., b'.']), "not a sentence");
+        Self { sentence, section: Section::rfc(number, paragraph) }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sentence = self.sentence.strip_suffix('.').unwrap_or(self.sentence);
+        write!(f, "{sentence} ({}).", self.section)
+    }
+}
+
+/// Declares an error enum as a table with one row for each rule.
+///
+/// A row is `Variant: RFC number, "section", "Sentence.";`. The sentence and the section become
+/// the documentation of the variant, its [`Rule`] and its text. When the header ends in
+/// `=> status: Status` (or another method name and type), each row starts with one of that type's
+/// constants, which the method returns. Error types after the enum's name are nested: their rules
+/// are also rules of this enum, and `?` converts them.
+///
+/// ```text
+/// rules! {
+///     /// Why a response head is rejected.
+///     pub enum ResponseError: Head(HeadError) => status: Status {
+///         StatusCode: BAD_GATEWAY, 9110, "15", "The status code is not in the range 100 to 599.";
+///     }
+/// }
+/// ```
+macro_rules! rules {
+    (
+        $(#[$meta:meta])*
+        pub enum $error:ident $(: $($outer:ident($inner:ident)),+)? => $method:ident: $code_type:ident {
+            $($variant:ident: $code:ident, $number:literal, $paragraph:literal, $sentence:literal;)+
+        }
+    ) => {
+        $crate::protocol::rule::rules! {
+            $(#[$meta])*
+            pub enum $error $(: $($outer($inner)),+)? {
+                $($variant: $number, $paragraph, $sentence;)+
+            }
+        }
+
+        impl $error {
+            #[doc = concat!("Returns the [`", stringify!($code_type), "`] to send to the peer that broke the rule.")]
+            pub const fn $method(self) -> $code_type {
+                match self {
+                    $(Self::$variant => $code_type::$code,)+
+                    $($(Self::$outer(error) => error.$method(),)+)?
+                }
+            }
+        }
+    };
+    (
+        $(#[$meta:meta])*
+        pub enum $error:ident $(: $($outer:ident($inner:ident)),+)? {
+            $($variant:ident: $number:literal, $paragraph:literal, $sentence:literal;)+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $error {
+            $(
+                #[doc = concat!($sentence, " (RFC ", $number, " §", $paragraph, ")")]
+                $variant,
+            )+
+            $($(
+                #[doc = concat!("A rule of [`", stringify!($inner), "`].")]
+                $outer($inner),
+            )+)?
+        }
+
+        impl $error {
+            /// Returns the rule that was broken.
+            pub const fn rule(self) -> $crate::protocol::rule::Rule {
+                use $crate::protocol::rule::Rule;
+                match self {
+                    $(Self::$variant => const { Rule::rfc($number, $paragraph, $sentence) },)+
+                    $($(Self::$outer(error) => error.rule(),)+)?
+                }
+            }
+        }
+
+        impl std::fmt::Display for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(&self.rule(), f)
+            }
+        }
+
+        impl std::error::Error for $error {}
+
+        $($(
+            impl From<$inner> for $error {
+                fn from(error: $inner) -> Self {
+                    Self::$outer(error)
+                }
+            }
+        )+)?
+    };
+}
+pub(crate) use rules;
+
+#[cfg(test)]
+mod tests {
+    use super::{Document, Section};
+
+    rules! {
+        /// A table without another column.
+        pub enum Inner => number: u16 {
+            Small: MIN, 9110, "5.5", "The number is too small.";
+        }
+    }
+
+    rules! {
+        /// A table with a nested one.
+        pub enum Outer: Nested(Inner) => number: u16 {
+            Large: MAX, 6455, "5.2", "The number is too large.";
+        }
+    }
+
+    #[test]
+    fn text_and_code_of_a_rule_are_read_from_its_row() {
+        assert_eq!(Outer::Large.to_string(), "The number is too large (RFC 6455 §5.2).");
+        assert_eq!(Outer::Large.rule().sentence, "The number is too large.");
+        assert_eq!(Outer::Large.number(), u16::MAX);
+    }
+
+    #[test]
+    fn a_nested_error_keeps_its_rule() {
+        let nested = Outer::from(Inner::Small);
+        assert_eq!(nested, Outer::Nested(Inner::Small));
+        assert_eq!(nested.rule(), Inner::Small.rule());
+        assert_eq!(nested.number(), 0);
+    }
+
+    #[test]
+    fn a_section_has_an_address() {
+        for (section, address) in [
+            (Section::rfc(9112, "2.2"), "https://www.rfc-editor.org/rfc/rfc9112#section-2.2"),
+            (
+                Section::html("9.2.6"),
+                "https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation",
+            ),
+            (
+                Section { document: Document::Fetch, paragraph: "3.3" },
+                "https://fetch.spec.whatwg.org/#http-cors-protocol",
+            ),
+        ] {
+            assert_eq!(section.url().to_string(), address);
+        }
+    }
+}
