@@ -4,7 +4,7 @@
 pub(super) use crate::protocol::websocket::deflate::Deflater;
 
 use crate::protocol::websocket::extension::Agreement;
-use crate::protocol::websocket::message::{Limits, Receiver, Role};
+use crate::protocol::websocket::message::{MessageLimits, Receiver, Role};
 #[cfg(feature = "deflate")]
 use crate::protocol::websocket::{deflate::LEVEL, extension::ClientWindow, extension::Offer};
 
@@ -19,7 +19,7 @@ pub(super) const OFFER: Offer = Offer {
 
 /// The two halves of a connection on which this has been agreed. Each keeps its context where that is agreed.
 #[cfg(feature = "deflate")]
-pub(super) fn halves(limits: Limits, agreement: Option<&Agreement>) -> (Receiver, Option<Deflater>) {
+pub(super) fn halves(limits: MessageLimits, agreement: Option<&Agreement>) -> (Receiver, Option<Deflater>) {
     match agreement {
         Some(agreement) => (
             Receiver::with_deflate(Role::Client, limits, agreement),
@@ -31,7 +31,7 @@ pub(super) fn halves(limits: Limits, agreement: Option<&Agreement>) -> (Receiver
 
 /// Nothing is offered, so nothing is agreed on.
 #[cfg(not(feature = "deflate"))]
-pub(super) fn halves(limits: Limits, _: Option<&Agreement>) -> (Receiver, Option<Deflater>) {
+pub(super) fn halves(limits: MessageLimits, _: Option<&Agreement>) -> (Receiver, Option<Deflater>) {
     (Receiver::new(Role::Client, limits), None)
 }
 

@@ -9,9 +9,9 @@ use super::random::Random;
 use super::websocket::WebSocket;
 use super::wire::{Filled, Wire};
 use crate::protocol::http::{self, HeadLimits, ResponseScan};
+use crate::protocol::websocket::client_handshake::{ClientHandshake, Key};
 use crate::protocol::websocket::extension::Offer;
-use crate::protocol::websocket::message::Limits;
-use crate::protocol::websocket::opening::{Key, Opening};
+use crate::protocol::websocket::message::MessageLimits;
 use crate::protocol::websocket::uri::Uri;
 
 /// Interim answers that are passed over. A server that sends more does something else than to answer.
@@ -28,7 +28,7 @@ pub struct Request<'a> {
     #[cfg(feature = "deflate")]
     pub deflate: Option<Offer>,
     /// How large a message may be that is read.
-    pub limits: Limits,
+    pub limits: MessageLimits,
     /// For TCP and the handshake together.
     pub connect_timeout: Duration,
     /// For a message to be whole, once it is waited for; `None` is for ever.
@@ -46,7 +46,7 @@ impl Default for Request<'_> {
             fields: &[],
             #[cfg(feature = "deflate")]
             deflate: Some(super::compression::OFFER),
-            limits: Limits { message_bytes: (16 << 20) + 1, frames: 1 << 20 },
+            limits: MessageLimits { message_bytes: (16 << 20) + 1, frames: 1 << 20 },
             connect_timeout: Duration::from_secs(10),
             read_timeout: None,
             write_timeout: Some(Duration::from_secs(30)),
@@ -75,7 +75,7 @@ impl WebSocket {
         let until = Instant::now() + request.connect_timeout;
         let mut random = Random::new()?;
         let key = Key::new(random.draw()?);
-        let opening = Opening {
+        let opening = ClientHandshake {
             host: uri.authority,
             target: &uri.target,
             subprotocols: request.subprotocols,
@@ -102,7 +102,7 @@ impl WebSocket {
                 wire.consume(end);
                 continue;
             }
-            let opened = opening.check(&key, &answer)?;
+            let opened = opening.check_response(&key, &answer)?;
             wire.consume(end); // the first frames may be behind it
             return Ok(Self::new(wire, random, request, &opened));
         }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 
 use crate::protocol::http::ResponseError;
-use crate::protocol::websocket::message::Failure;
-use crate::protocol::websocket::opening::{OpeningError, RequestError};
+use crate::protocol::websocket::ProtocolError;
+use crate::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
 use crate::protocol::websocket::uri::UriError;
 
 /// Why there is no connection.
@@ -24,7 +24,7 @@ pub enum ConnectError {
     /// The answer's head cannot be read.
     Response(ResponseError),
     /// The answer is one that must not be, or a refusal.
-    Opening(OpeningError),
+    Opening(ClientHandshakeError),
     /// Interim answers (RFC 9110 §15.2) without an end.
     TooManyInterim,
 }
@@ -70,8 +70,8 @@ impl From<ResponseError> for ConnectError {
     }
 }
 
-impl From<OpeningError> for ConnectError {
-    fn from(error: OpeningError) -> Self {
+impl From<ClientHandshakeError> for ConnectError {
+    fn from(error: ClientHandshakeError) -> Self {
         Self::Opening(error)
     }
 }
@@ -83,7 +83,7 @@ pub enum Error {
     /// Nothing came, or nothing could be written, within the time that was set.
     TimedOut,
     /// The peer broke the protocol. It has been told so in a close frame (RFC 6455 §7.1.7).
-    Failure(Failure),
+    Failure(ProtocolError),
     /// TCP ended without a close frame: what §7.1.5 numbers 1006.
     Ended,
     /// The system's.

@@ -8,12 +8,13 @@ use super::connect::Request;
 use super::error::{Error, Misuse};
 use super::random::Random;
 use super::wire::{Filled, Wire};
+use crate::protocol::websocket::ProtocolError;
+use crate::protocol::websocket::client_handshake::Negotiated;
 use crate::protocol::websocket::close::{self, CloseCode};
 use crate::protocol::websocket::extension::Agreement;
 use crate::protocol::websocket::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HEADER, Opcode};
 use crate::protocol::websocket::mask;
-use crate::protocol::websocket::message::{Event, Failure, Receiver};
-use crate::protocol::websocket::opening::Opened;
+use crate::protocol::websocket::message::{MessageEvent, Receiver};
 
 /// Bytes of a payload that are masked and written at once: the only copy that sending makes.
 const PIECE: usize = 64 * 1024;
@@ -64,7 +65,7 @@ enum Incoming {
 }
 
 impl WebSocket {
-    pub(super) fn new(wire: Wire, random: Random, request: &Request<'_>, opened: &Opened<'_>) -> Self {
+    pub(super) fn new(wire: Wire, random: Random, request: &Request<'_>, opened: &Negotiated<'_>) -> Self {
         let (receiver, deflater) = compression::halves(request.limits, opened.agreement.as_ref());
         Self {
             wire,
@@ -242,7 +243,7 @@ impl WebSocket {
     }
 
     /// Fails the connection (§7.1.7): tells the server why, and reads nothing more of what it says.
-    fn fail(&mut self, failure: Failure) -> Error {
+    fn fail(&mut self, failure: ProtocolError) -> Error {
         let payload = close::payload(failure.close_code(), &failure.to_string());
         // If it cannot be told any more, the connection is over all the same.
         let _ = self.send_control(Opcode::Close, &payload);
@@ -271,14 +272,14 @@ impl WebSocket {
     }
 }
 
-impl From<Event<'_>> for Incoming {
-    fn from(event: Event<'_>) -> Self {
+impl From<MessageEvent<'_>> for Incoming {
+    fn from(event: MessageEvent<'_>) -> Self {
         match event {
-            Event::Text(text) => Self::Message(Message::Text(text.to_owned())),
-            Event::Binary(data) => Self::Message(Message::Binary(data.to_owned())),
-            Event::Pong(payload) => Self::Message(Message::Pong(payload.to_owned())),
-            Event::Ping(payload) => Self::Ping(payload.to_owned()),
-            Event::Close(close) => Self::Close(close.map(|(code, reason)| (code, reason.to_owned()))),
+            MessageEvent::Text(text) => Self::Message(Message::Text(text.to_owned())),
+            MessageEvent::Binary(data) => Self::Message(Message::Binary(data.to_owned())),
+            MessageEvent::Pong(payload) => Self::Message(Message::Pong(payload.to_owned())),
+            MessageEvent::Ping(payload) => Self::Ping(payload.to_owned()),
+            MessageEvent::Close(close) => Self::Close(close.map(|(code, reason)| (code, reason.to_owned()))),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::connection::{Connection, Partial, Socket, State};
 use super::context::Context;
 use crate::protocol::websocket::close::{self, CloseCode};
 use crate::protocol::websocket::frame::{self, Opcode};
-use crate::protocol::websocket::message::{Event, Limits, Receiver, Role};
+use crate::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
 use crate::transport::compression;
 use crate::transport::metrics::Ended;
 
@@ -61,11 +61,11 @@ impl<S: ByteStream> Connection<S> {
     /// A receiver between two messages.
     fn receiver(&self, cx: &Context) -> Receiver {
         let frames = cx.options.message_frames;
-        let limits = Limits { message_bytes: cx.service.policy.event_bytes, frames };
+        let limits = MessageLimits { message_bytes: cx.service.policy.event_bytes, frames };
         match self.state {
             State::Socket(Socket::Topic { compressed: true, .. }) => compression::receiver_alone(limits),
             State::Socket(Socket::Echo { .. }) => {
-                let limits = Limits { message_bytes: cx.options.echo_bytes, frames };
+                let limits = MessageLimits { message_bytes: cx.options.echo_bytes, frames };
                 let compression = self.busy.as_ref().and_then(|busy| busy.compression.as_ref());
                 compression
                     .map_or(Receiver::new(Role::Server, limits), |compression| compression.receiver(limits))
@@ -89,10 +89,10 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    fn take_event(&mut self, event: Event<'_>, cx: &mut Context) {
+    fn take_event(&mut self, event: MessageEvent<'_>, cx: &mut Context) {
         let State::Socket(socket) = self.state else { return };
         match (event, socket) {
-            (Event::Close(close), Socket::Topic { .. } | Socket::Echo { .. }) => {
+            (MessageEvent::Close(close), Socket::Topic { .. } | Socket::Echo { .. }) => {
                 // RFC 6455 §5.5.1: the same code comes back, and the server ends the connection first (§7.1.1).
                 self.count_end(Ended::Client, cx);
                 self.leave(None, State::Ending, cx);
@@ -103,25 +103,25 @@ impl<S: ByteStream> Connection<S> {
                 }
                 self.end(Ended::Client, cx);
             }
-            (Event::Close(_), Socket::Closing) => self.end(Ended::Client, cx),
+            (MessageEvent::Close(_), Socket::Closing) => self.end(Ended::Client, cx),
             // §5.5.1: between the server's close frame and the client's, the client's other frames are of no use.
             (_, Socket::Closing) => {}
-            (Event::Ping(payload), _) => self.pong(payload, cx),
+            (MessageEvent::Ping(payload), _) => self.pong(payload, cx),
             // Whether it answers a ping or not, it has shown life (§5.5.3).
-            (Event::Pong(_), _) => {}
-            (Event::Text(text), Socket::Echo { .. }) => self.echo(Opcode::Text, text.as_bytes(), cx),
-            (Event::Binary(data), Socket::Echo { .. }) => self.echo(Opcode::Binary, data, cx),
-            (Event::Text(text), Socket::Topic { following, may_publish: true, .. }) => {
+            (MessageEvent::Pong(_), _) => {}
+            (MessageEvent::Text(text), Socket::Echo { .. }) => self.echo(Opcode::Text, text.as_bytes(), cx),
+            (MessageEvent::Binary(data), Socket::Echo { .. }) => self.echo(Opcode::Binary, data, cx),
+            (MessageEvent::Text(text), Socket::Topic { following, may_publish: true, .. }) => {
                 let now = cx.now();
                 cx.service.append(following.topic, "message", text, now);
                 // Its own place may be among what is dropped, so that waits until its turn is over.
                 cx.service.trim_owed = Some(following.topic);
             }
-            (Event::Text(_), Socket::Topic { may_publish: false, .. }) => {
+            (MessageEvent::Text(_), Socket::Topic { may_publish: false, .. }) => {
                 let reason = "a token is needed to publish";
                 self.start_close(CloseCode::POLICY_VIOLATION, reason, Ended::Violation, cx);
             }
-            (Event::Binary(_), Socket::Topic { .. }) => {
+            (MessageEvent::Binary(_), Socket::Topic { .. }) => {
                 let reason = "an event's data is text";
                 self.start_close(CloseCode::UNSUPPORTED_DATA, reason, Ended::Violation, cx);
             }

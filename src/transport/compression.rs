@@ -6,9 +6,11 @@
 use crate::protocol::http::RequestHead;
 #[cfg(feature = "deflate")]
 use crate::protocol::websocket::deflate::{self, Deflater};
-use crate::protocol::websocket::extension::{self, Agreement, ExtensionError, MAX_WINDOW_BITS, ServerWishes};
+use crate::protocol::websocket::extension::{
+    self, Agreement, ExtensionError, MAX_WINDOW_BITS, ServerPreferences,
+};
 use crate::protocol::websocket::frame::{self, Opcode};
-use crate::protocol::websocket::message::{Limits, Receiver, Role};
+use crate::protocol::websocket::message::{MessageLimits, Receiver, Role};
 
 /// Whether a connection may keep a window from one message to the next, 32 KiB to inflate and some 370 KiB to deflate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,16 +30,16 @@ pub fn agree(head: &RequestHead<'_, '_>, context: Context) -> Result<Option<Agre
         return Ok(None);
     }
     let alone = context == Context::None;
-    let wishes = ServerWishes {
+    let wishes = ServerPreferences {
         server_no_context_takeover: alone,
         client_no_context_takeover: alone,
-        ..ServerWishes::default()
+        ..ServerPreferences::default()
     };
     extension::negotiate(head.fields.get_all("sec-websocket-extensions"), &wishes)
 }
 
 /// A receiver for a WebSocket on which messages may come compressed, each alone.
-pub fn receiver_alone(limits: Limits) -> Receiver {
+pub fn receiver_alone(limits: MessageLimits) -> Receiver {
     // However small a window the client keeps to, the greatest one reads it.
     receiver(limits, &alone())
 }
@@ -52,12 +54,12 @@ fn alone() -> Agreement {
 }
 
 #[cfg(feature = "deflate")]
-fn receiver(limits: Limits, agreement: &Agreement) -> Receiver {
+fn receiver(limits: MessageLimits, agreement: &Agreement) -> Receiver {
     Receiver::with_deflate(Role::Server, limits, agreement)
 }
 
 #[cfg(not(feature = "deflate"))]
-fn receiver(limits: Limits, _: &Agreement) -> Receiver {
+fn receiver(limits: MessageLimits, _: &Agreement) -> Receiver {
     // Nothing was agreed on.
     Receiver::new(Role::Server, limits)
 }
@@ -80,7 +82,7 @@ pub fn shared_window_bits(_: &Agreement) -> u8 {
 pub fn write_shared(window_bits: u8, from: usize, payload: &[u8], out: &mut Vec<u8>) {
     if payload.len() >= from {
         let mut compressed = Vec::with_capacity(payload.len() / 2 + 16);
-        deflate::compress_alone(window_bits, payload, &mut compressed);
+        deflate::compress_without_context(window_bits, payload, &mut compressed);
         if compressed.len() < payload.len() {
             return frame::write_compressed_frame(Opcode::Text, &compressed, out);
         }
@@ -118,7 +120,7 @@ impl EchoCompression {
     }
 
     /// A receiver for the connection.
-    pub fn receiver(&self, limits: Limits) -> Receiver {
+    pub fn receiver(&self, limits: MessageLimits) -> Receiver {
         receiver(limits, &self.agreement)
     }
 

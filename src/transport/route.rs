@@ -13,7 +13,7 @@ use crate::page;
 use crate::protocol::http::{Method, RequestHead, Status, Target, Version, fields};
 use crate::protocol::http::{Query, percent_decode_path_segment};
 use crate::protocol::websocket::extension::Agreement;
-use crate::protocol::websocket::handshake::{self, Accept};
+use crate::protocol::websocket::server_handshake::{self, Accept};
 
 /// The longest name of a topic, in bytes.
 const NAME_BYTES: usize = 64;
@@ -171,7 +171,8 @@ impl<'b> Request<'_, '_, 'b> {
             let accept = self.handshake()?;
             self.refuse_overload(false)?;
             let offered = head.fields.get_all("sec-websocket-protocol");
-            let subprotocol = handshake::choose_subprotocol(offered, &[SUBPROTOCOL_JSON, SUBPROTOCOL_TEXT]);
+            let subprotocol =
+                server_handshake::choose_subprotocol(offered, &[SUBPROTOCOL_JSON, SUBPROTOCOL_TEXT]);
             let since = self.since(Since::Now);
             let agreement = self.agreement(Context::None)?;
             let opening = Opening { accept, subprotocol, agreement };
@@ -241,7 +242,7 @@ impl<'b> Request<'_, '_, 'b> {
             )
             .closing());
         }
-        handshake::check(fields.get_all("sec-websocket-key"), fields.get_all("sec-websocket-version"))
+        server_handshake::check(fields.get_all("sec-websocket-key"), fields.get_all("sec-websocket-version"))
             .map_err(|error| {
                 if error.status() == Status::UPGRADE_REQUIRED.code() {
                     Refusal::new(Status::UPGRADE_REQUIRED, error.to_string()).with(UPGRADE_REQUIRED)

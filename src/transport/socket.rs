@@ -11,7 +11,7 @@ use crate::protocol::json;
 use crate::protocol::websocket::close::CloseCode;
 use crate::protocol::websocket::extension::Agreement;
 use crate::protocol::websocket::frame::{self, Opcode};
-use crate::protocol::websocket::handshake::Accept;
+use crate::protocol::websocket::server_handshake::Accept;
 
 /// In the subprotocol that carries bare data only, this is how a gap is told. Of the private codes (RFC 6455 §7.4.2).
 pub const CLOSE_GAP: CloseCode = CloseCode(4000);
@@ -42,7 +42,7 @@ impl Opening {
         }
         if let Some(agreement) = &self.agreement {
             let mut answer = Vec::new();
-            agreement.write_answer(&mut answer);
+            agreement.write_response(&mut answer);
             head = head.field("Sec-WebSocket-Extensions", answer);
         }
         head.end();

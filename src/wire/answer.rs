@@ -10,7 +10,7 @@ use super::span::{Wrong, show};
 use crate::protocol::http::fields::members;
 use crate::protocol::rule::Section;
 use crate::protocol::websocket::extension::{self, Agreement, ClientWindow, ExtensionError, Offer};
-use crate::protocol::websocket::handshake;
+use crate::protocol::websocket::server_handshake;
 
 const MESSAGE_LENGTH: Section = Section::rfc(9112, "6.3");
 
@@ -63,7 +63,7 @@ fn judge_opening(head: &Head, name: &str, value: &[u8], exchange: &Exchange) -> 
             Some(broken(RULE, Section::rfc(6455, "11.3.3")))
         }
         "sec-websocket-accept" => opening
-            .filter(|opening| value != handshake::accept_key(&opening.key))
+            .filter(|opening| value != server_handshake::accept_key(&opening.key))
             .map(|_| broken("Sec-WebSocket-Accept does not answer to the key.", Section::rfc(6455, "4.1"))),
         "sec-websocket-extensions" => agreement(head, opening).err().map(rules::of_extension),
         "sec-websocket-protocol" if is_second => {
@@ -109,7 +109,7 @@ pub(super) fn judge_end(head: &Head, exchange: &Exchange) -> Option<Wrong> {
 
 /// What holds for compression after this answer.
 fn agreement(head: &Head, opening: Option<&Opening>) -> Result<Option<Agreement>, ExtensionError> {
-    let answer = |offer: &Offer| extension::accept(offer, head.get_all("sec-websocket-extensions"));
+    let answer = |offer: &Offer| extension::check_response(offer, head.get_all("sec-websocket-extensions"));
     let Some(opening) = opening else {
         // Of an offer that was not seen, what lets the server say most.
         return answer(&Offer { client_max_window_bits: ClientWindow::Any, ..Offer::default() });
@@ -157,12 +157,12 @@ pub(super) fn switch(head: &Head, exchange: &Exchange) -> Switch {
 /// How the server's proof comes from the client's key, where the key was seen.
 pub(super) fn derivation(head: &Head, exchange: &Exchange) -> Option<Note> {
     let opening = exchange.next()?.opening.as_ref()?;
-    let accept = handshake::accept_key(&opening.key);
-    let digest = handshake::key_digest(&opening.key);
+    let accept = server_handshake::accept_key(&opening.key);
+    let digest = server_handshake::key_digest(&opening.key);
     let sent = head.get("sec-websocket-accept");
     Some(Note::Handshake {
         key: show(&opening.key),
-        concatenation: show(&[&opening.key, handshake::GUID].concat()),
+        concatenation: show(&[&opening.key, server_handshake::GUID].concat()),
         sha1: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
         accept: show(&accept),
         is_sent: (head.start().status == 101).then(|| sent == Some(&accept[..])),

@@ -14,7 +14,7 @@ use super::start_line::{self, NO_LIMITS, StartLine};
 use crate::protocol::http::fields::{is_token, members};
 use crate::protocol::http::{self, Framing, HeadError, HeadScan, RequestHead};
 use crate::protocol::rule::Section;
-use crate::protocol::websocket::{extension, handshake};
+use crate::protocol::websocket::{extension, server_handshake};
 
 /// How many bytes of a head are kept for the protocol code to judge. A longer one is cut into spans all the same.
 const MOST_OF_A_HEAD: usize = 64 * 1024;
@@ -279,7 +279,7 @@ impl Head {
             None if is_websocket(self) => {
                 let keys = fields.get_all("Sec-WebSocket-Key");
                 let versions = fields.get_all("Sec-WebSocket-Version");
-                handshake::check(keys, versions).err().map(rules::of_handshake)
+                server_handshake::check(keys, versions).err().map(rules::of_handshake)
             }
             None if self.has_token("upgrade", "websocket")
                 && !is_named
@@ -290,17 +290,18 @@ impl Head {
                 Some(broken(RULE, Section::rfc(9110, "7.8")))
             }
             Some("sec-websocket-key") => {
-                let checked = handshake::check(fields.get_all("Sec-WebSocket-Key"), [&b"13"[..]].into_iter());
+                let checked =
+                    server_handshake::check(fields.get_all("Sec-WebSocket-Key"), [&b"13"[..]].into_iter());
                 checked.err().map(rules::of_handshake)
             }
             Some("sec-websocket-version") => {
                 const KEY: &[u8] = b"dGhlIHNhbXBsZSBub25jZQ==";
                 let versions = fields.get_all("Sec-WebSocket-Version");
-                handshake::check([KEY].into_iter(), versions).err().map(rules::of_handshake)
+                server_handshake::check([KEY].into_iter(), versions).err().map(rules::of_handshake)
             }
             Some("sec-websocket-extensions") => {
                 let lines = fields.get_all("Sec-WebSocket-Extensions");
-                extension::negotiate(lines, &extension::ServerWishes::default())
+                extension::negotiate(lines, &extension::ServerPreferences::default())
                     .err()
                     .map(rules::of_extension)
             }

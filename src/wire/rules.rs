@@ -6,7 +6,7 @@ use super::span::Wrong;
 use crate::protocol::http::{FramingError, HeadError, ResponseError};
 use crate::protocol::rule::{Rule, Section};
 use crate::protocol::websocket::extension::ExtensionError;
-use crate::protocol::websocket::handshake::HandshakeError;
+use crate::protocol::websocket::server_handshake::HandshakeError;
 
 /// The sentence of a refusal, which ends with its section in parentheses.
 fn sentence(refusal: impl Display) -> String {
@@ -74,10 +74,10 @@ pub(super) fn of_response(error: ResponseError) -> Wrong {
 pub(super) fn of_handshake(error: HandshakeError) -> Wrong {
     use HandshakeError::*;
     let paragraph = match error {
-        NoVersion | NoKey | InvalidKey => "4.2.1",
-        OtherVersion => "4.2.2",
-        SeveralVersions => "11.3.5",
-        SeveralKeys => "11.3.1",
+        VersionMissing | KeyMissing | KeyInvalid => "4.2.1",
+        VersionUnsupported => "4.2.2",
+        VersionRepeated => "11.3.5",
+        KeyRepeated => "11.3.1",
     };
     wrong(error, Section::rfc(6455, paragraph))
 }
@@ -87,9 +87,9 @@ pub(super) fn of_extension(error: ExtensionError) -> Wrong {
     let section = match error {
         Grammar => Section::rfc(6455, "9.1"),
         NotOffered => Section::rfc(6455, "4.1"),
-        Twice => Section::rfc(7692, "6"),
-        Parameter | Value | ParameterTwice => Section::rfc(7692, "7"),
-        ServerTakesOver => Section::rfc(7692, "7.1.1.1"),
+        AcceptedTwice => Section::rfc(7692, "6"),
+        UnknownParameter | ParameterValue | ParameterRepeated => Section::rfc(7692, "7"),
+        ServerContextTakeover => Section::rfc(7692, "7.1.1.1"),
         ServerWindow => Section::rfc(7692, "7.1.2.1"),
         ClientWindow => Section::rfc(7692, "7.1.2.2"),
     };
@@ -161,20 +161,25 @@ mod tests {
             agrees(error, &of_response(error));
         }
         use HandshakeError as S;
-        for error in
-            [S::NoVersion, S::OtherVersion, S::SeveralVersions, S::NoKey, S::SeveralKeys, S::InvalidKey]
-        {
+        for error in [
+            S::VersionMissing,
+            S::VersionUnsupported,
+            S::VersionRepeated,
+            S::KeyMissing,
+            S::KeyRepeated,
+            S::KeyInvalid,
+        ] {
             agrees(error, &of_handshake(error));
         }
         use ExtensionError as E;
         for error in [
             E::Grammar,
             E::NotOffered,
-            E::Twice,
-            E::Parameter,
-            E::Value,
-            E::ParameterTwice,
-            E::ServerTakesOver,
+            E::AcceptedTwice,
+            E::UnknownParameter,
+            E::ParameterValue,
+            E::ParameterRepeated,
+            E::ServerContextTakeover,
             E::ServerWindow,
             E::ClientWindow,
         ] {

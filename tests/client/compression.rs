@@ -3,12 +3,12 @@
 use std::io::Write;
 
 use barewire::client::{Error, Message, Request};
+use barewire::protocol::websocket::ProtocolError;
 use barewire::protocol::websocket::close::CloseCode;
 use barewire::protocol::websocket::deflate::{Deflater, LEVEL};
 use barewire::protocol::websocket::extension::{Agreement, ClientWindow, Offer};
 use barewire::protocol::websocket::frame::{Opcode, write_compressed_frame};
 use barewire::protocol::websocket::inflate::{Inflater, InvalidDeflate};
-use barewire::protocol::websocket::message::Failure;
 
 use crate::scripted::{Frame, Peer, connect};
 
@@ -24,7 +24,7 @@ fn inflated(inflater: &mut Inflater, frame: &Frame) -> Vec<u8> {
 
 fn agree(peer: &mut Peer, agreement: &Agreement) {
     let mut field = b"Sec-WebSocket-Extensions: ".to_vec();
-    agreement.write_answer(&mut field);
+    agreement.write_response(&mut field);
     let answer = peer.answer(&format!("{}\r\n", field.escape_ascii()));
     peer.send(answer);
 }
@@ -116,7 +116,7 @@ fn nothing_is_compressed_unless_both_want_it() {
         let mut client = client.unwrap();
         assert_eq!(client.agreement(), None);
         client.send_text("plain").unwrap();
-        assert!(matches!(client.read(), Err(Error::Failure(Failure::Rsv1WithoutExtension))));
+        assert!(matches!(client.read(), Err(Error::Failure(ProtocolError::Rsv1WithoutExtension))));
         assert_eq!(server.join().unwrap(), (false, b"plain".to_vec(), Some(CloseCode::PROTOCOL_ERROR)));
     }
 }
@@ -132,6 +132,6 @@ fn a_bomb_is_a_message_that_is_too_big() {
         peer.send(bytes);
         peer.close_code()
     });
-    assert!(matches!(client.unwrap().read(), Err(Error::Failure(Failure::MessageTooBig))));
+    assert!(matches!(client.unwrap().read(), Err(Error::Failure(ProtocolError::MessageTooBig))));
     assert_eq!(server.join().unwrap(), Some(CloseCode::MESSAGE_TOO_BIG));
 }

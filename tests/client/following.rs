@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use barewire::client::follow::{Error, Resource, Since, Via};
 use barewire::client::{FollowError, News, Publisher};
 use barewire::protocol::http::ResponseError;
-use barewire::protocol::websocket::handshake::accept_key;
-use barewire::protocol::websocket::opening::OpeningError;
+use barewire::protocol::websocket::client_handshake::ClientHandshakeError;
+use barewire::protocol::websocket::server_handshake::accept_key;
 use barewire::server::Options;
 
 use crate::servers::{Barewire, data, follow, head, next, scripted};
@@ -185,7 +185,7 @@ fn the_next_transport_is_tried_where_one_is_not_to_be_had() {
     });
     let order = [Via::WebSocket, Via::EventStream, Via::LongPoll];
     let mut follow = follow(&url, &order, Since::Now, |_, _| {});
-    let why = Error::Opening(OpeningError::Status(200));
+    let why = Error::Opening(ClientHandshakeError::Status(200));
     let (from, to) = (Via::WebSocket, Via::EventStream);
     assert_eq!(next(&mut follow), Ok(News::FellBack { from, to, why }));
     let why = Error::ContentType { expected: "text/event-stream" };

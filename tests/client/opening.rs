@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use barewire::client::{ConnectError, Message, Request, WebSocket};
 use barewire::protocol::http::ResponseError;
+use barewire::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
 use barewire::protocol::websocket::frame::{Opcode, write_frame};
-use barewire::protocol::websocket::opening::{OpeningError, RequestError};
 use barewire::protocol::websocket::uri::UriError;
 
 use crate::scripted::connect;
@@ -69,11 +69,11 @@ fn passes_over_interim_answers_and_keeps_what_stands_behind_the_last() {
 #[test]
 fn refuses_an_answer_that_is_wrong() {
     let error = refused(|right| right.replace("101 Switching Protocols", "404 Not Found"));
-    assert!(matches!(error, ConnectError::Opening(OpeningError::Status(404))), "{error:?}");
+    assert!(matches!(error, ConnectError::Opening(ClientHandshakeError::Status(404))), "{error:?}");
     let error = refused(|right| right.replace("Accept: ", "Accept: A"));
-    assert!(matches!(error, ConnectError::Opening(OpeningError::OtherAccept)), "{error:?}");
+    assert!(matches!(error, ConnectError::Opening(ClientHandshakeError::AcceptMismatch)), "{error:?}");
     let error = refused(|right| right.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: x\r\n\r\n"));
-    assert!(matches!(error, ConnectError::Opening(OpeningError::Extension(_))), "{error:?}");
+    assert!(matches!(error, ConnectError::Opening(ClientHandshakeError::Extension(_))), "{error:?}");
     let error = refused(|_| "220 mail.example ESMTP\r\n".to_owned());
     assert!(matches!(error, ConnectError::Response(ResponseError::NotHttp)), "{error:?}");
     let error = refused(|right| right[..40].to_owned());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use barewire::client::{ConnectError, Request, WebSocket};
 use barewire::protocol::websocket::close::CloseCode;
 use barewire::protocol::websocket::frame::{FrameHeader, Opcode, write_frame};
-use barewire::protocol::websocket::{close, handshake, mask};
+use barewire::protocol::websocket::{close, mask, server_handshake};
 
 /// What the server's thread has.
 pub struct Peer {
@@ -63,7 +63,7 @@ impl Peer {
     /// The answer that is right, with more fields, each with its line end.
     pub fn answer(&self, more: &str) -> String {
         let key = self.request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
-        let accept = handshake::accept_key(key.expect("a key").as_bytes());
+        let accept = server_handshake::accept_key(key.expect("a key").as_bytes());
         format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {}\r\n{more}\r\n",

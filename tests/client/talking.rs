@@ -4,9 +4,9 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use barewire::client::{Error, Message, Misuse, Request};
+use barewire::protocol::websocket::ProtocolError;
 use barewire::protocol::websocket::close::CloseCode;
 use barewire::protocol::websocket::frame::Opcode;
-use barewire::protocol::websocket::message::Failure;
 
 use crate::scripted::{Frame, open};
 
@@ -108,11 +108,11 @@ fn waits_for_a_close_frame_only_so_long() {
 #[test]
 fn a_server_that_breaks_the_protocol_is_told_so() {
     for (bytes, failure) in [
-        (&b"\x81\x81\0\0\0\0a"[..], Failure::Masked),
-        (b"\x80\x00", Failure::NothingToContinue),
-        (b"\xC1\x00", Failure::Rsv1WithoutExtension),
-        (b"\x81\x01\xFF", Failure::InvalidUtf8),
-        (b"\x82\x7F\0\0\0\0\x7F\xFF\xFF\xFF", Failure::MessageTooBig),
+        (&b"\x81\x81\0\0\0\0a"[..], ProtocolError::MaskedServerFrame),
+        (b"\x80\x00", ProtocolError::ContinuationOutsideMessage),
+        (b"\xC1\x00", ProtocolError::Rsv1WithoutExtension),
+        (b"\x81\x01\xFF", ProtocolError::InvalidUtf8),
+        (b"\x82\x7F\0\0\0\0\x7F\xFF\xFF\xFF", ProtocolError::MessageTooBig),
     ] {
         let (mut client, server) = open(&Request::default(), move |mut peer| {
             peer.send(bytes);

@@ -3,11 +3,12 @@
 
 use std::cell::RefCell;
 
-use barewire::protocol::websocket::deflate::{self, Deflater, compress_alone, shared_window_bits};
-use barewire::protocol::websocket::extension::{Agreement, Direction, Offer, accept};
+use barewire::protocol::websocket::ProtocolError;
+use barewire::protocol::websocket::deflate::{self, Deflater, compress_without_context, shared_window_bits};
+use barewire::protocol::websocket::extension::{Agreement, Direction, Offer, check_response};
 use barewire::protocol::websocket::frame::{Opcode, write_compressed_frame};
 use barewire::protocol::websocket::inflate::{Inflater, InvalidDeflate};
-use barewire::protocol::websocket::message::{Event, Failure, Limits, Receiver, Role};
+use barewire::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -21,7 +22,7 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 fn receives_every_vector_however_it_is_cut() {
     run(include_str!("../vectors/websocket-deflate.txt"), |vector, role, limits| {
         let answer = vector.get("agreement").unwrap_or(b"permessage-deflate");
-        let agreement = accept(&Offer::default(), [answer].into_iter());
+        let agreement = check_response(&Offer::default(), [answer].into_iter());
         Receiver::with_deflate(role, limits, &agreement.expect("a right answer").expect("an answer"))
     });
 }
@@ -38,7 +39,7 @@ fn compressed(deflater: &mut Deflater, payload: &[u8]) -> Vec<u8> {
 
 fn alone(window_bits: u8, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    compress_alone(window_bits, payload, &mut out);
+    compress_without_context(window_bits, payload, &mut out);
     out
 }
 
@@ -117,7 +118,7 @@ fn the_same_payload_gives_the_same_bytes() {
             for room in [0, 1, first.len(), first.len() + 4, first.len() + 5, 1 << 20] {
                 let mut out = Vec::with_capacity(6 + room);
                 out.extend_from_slice(b"before");
-                compress_alone(bits, payload, &mut out);
+                compress_without_context(bits, payload, &mut out);
                 assert!(out[6..] == *first, "{room}");
             }
             // On a thread whose compressor is new.
@@ -177,12 +178,12 @@ fn a_context_is_held_only_where_it_was_agreed() {
         inflater.finish(|_| Ok::<_, InvalidDeflate>(())).unwrap();
         assert_eq!(inflater.has_context(), takeover);
         let agreement = Agreement { client_no_context_takeover: !takeover, ..Agreement::default() };
-        let limits = Limits { message_bytes: 5, frames: 1 };
+        let limits = MessageLimits { message_bytes: 5, frames: 1 };
         let mut receiver = Receiver::with_deflate(Role::Server, limits, &agreement);
         let mut frame = frame_to(Role::Server, Opcode::Text, true, [1, 2, 3, 4], &payload);
         frame[0] |= RSV1;
         assert!(receiver.is_idle());
-        assert_eq!(receiver.receive(&mut frame), Ok((13, Some(Event::Text("Hello")))));
+        assert_eq!(receiver.receive(&mut frame), Ok((13, Some(MessageEvent::Text("Hello")))));
         assert_eq!(receiver.is_idle(), !takeover);
     }
 }
@@ -207,12 +208,12 @@ fn a_bomb_ends_when_the_limit_is_reached() {
     let mut given = 0;
     let result = inflater.inflate(&bomb, |bytes| {
         given += bytes.len();
-        if given > limit { Err(Failure::MessageTooBig) } else { Ok(()) }
+        if given > limit { Err(ProtocolError::MessageTooBig) } else { Ok(()) }
     });
-    assert_eq!(result, Err(Failure::MessageTooBig));
+    assert_eq!(result, Err(ProtocolError::MessageTooBig));
     assert!(given <= limit + 4096, "{given}");
 
-    let limits = Limits { message_bytes: limit, frames: 1 };
+    let limits = MessageLimits { message_bytes: limit, frames: 1 };
     let mut receiver = Receiver::with_deflate(Role::Client, limits, &Agreement::default());
     let mut frame = Vec::new();
     write_compressed_frame(Opcode::Text, &bomb, &mut frame);
@@ -226,8 +227,11 @@ fn invalid_text_is_found_at_its_byte() {
     let mut text = b"only text, until here: ".to_vec();
     text.extend_from_slice(b"\xf0\x80 and then some more");
     let payload = alone(15, &text);
-    let mut receiver =
-        Receiver::with_deflate(Role::Client, Limits { message_bytes: 100, frames: 1 }, &Agreement::default());
+    let mut receiver = Receiver::with_deflate(
+        Role::Client,
+        MessageLimits { message_bytes: 100, frames: 1 },
+        &Agreement::default(),
+    );
     let mut frame = Vec::new();
     write_compressed_frame(Opcode::Text, &payload, &mut frame);
     let at = frame.iter_mut().position(|byte| receiver.receive(std::slice::from_mut(byte)).is_err());
@@ -318,7 +322,7 @@ proptest! {
             };
             index.get(&pool).write(role, key, compress, &mut wire, &mut expected);
         }
-        let limits = Limits { message_bytes: 65_540, frames: 5 };
+        let limits = MessageLimits { message_bytes: 65_540, frames: 5 };
         let new = || Receiver::with_deflate(role, limits, &agreement);
         let whole: &[&[u8]] = &[&wire];
         let small = wire.chunks(1 + wire.len() / 4096).collect::<Vec<_>>();
@@ -333,7 +337,7 @@ proptest! {
         agreement in any_agreement(), message_bytes in 0..1200_usize, frame_limit in 1..6_usize,
     ) {
         let wire = frames.concat();
-        let limits = Limits { message_bytes, frames: frame_limit };
+        let limits = MessageLimits { message_bytes, frames: frame_limit };
         let new = || Receiver::with_deflate(Role::Server, limits, &agreement);
         let whole = received(new, &[&wire], in_full);
         prop_assert_eq!(&whole, &received(new, &cut(&wire, &cuts), in_full));

@@ -1,7 +1,7 @@
 //! The negotiation of permessage-deflate: the vectors of `tests/vectors/websocket-extension-*.txt`, and properties.
 
 use barewire::protocol::websocket::extension::{
-    self, Agreement, ClientWindow, Offer, ServerWishes, accept, negotiate,
+    self, Agreement, ClientWindow, Offer, ServerPreferences, check_response, negotiate,
 };
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ fn lines<'a>(vector: &'a Vector, key: &str) -> impl Iterator<Item = &'a [u8]> {
 
 fn written(agreement: Option<Agreement>) -> String {
     let mut out = Vec::new();
-    agreement.inspect(|agreement| agreement.write_answer(&mut out));
+    agreement.inspect(|agreement| agreement.write_response(&mut out));
     String::from_utf8(out).expect("ASCII")
 }
 
@@ -28,8 +28,8 @@ fn parameters(text: &str) -> impl Iterator<Item = (&str, Option<u8>)> {
     })
 }
 
-fn wishes(text: &str) -> ServerWishes {
-    let mut wishes = ServerWishes::default();
+fn wishes(text: &str) -> ServerPreferences {
+    let mut wishes = ServerPreferences::default();
     for parameter in parameters(text) {
         match parameter {
             ("server_no_context_takeover", None) => wishes.server_no_context_takeover = true,
@@ -80,7 +80,7 @@ fn a_client_judges_every_answer() {
         let mut out = Vec::new();
         offer.write_offer(&mut out);
         assert_eq!(out, vector.text("offer").as_bytes(), "{at}, as it is written");
-        let given = match accept(&offer, lines(&vector, "answer")) {
+        let given = match check_response(&offer, lines(&vector, "answer")) {
             Ok(agreement) => written(agreement),
             Err(error) => error.to_string(),
         };
@@ -103,9 +103,9 @@ fn any_offer() -> impl Strategy<Value = Offer> {
     })
 }
 
-fn any_wishes() -> impl Strategy<Value = ServerWishes> {
+fn any_wishes() -> impl Strategy<Value = ServerPreferences> {
     (any::<bool>(), any::<bool>(), 8..=15_u8, 8..=15_u8).prop_map(|(server, client, own, theirs)| {
-        ServerWishes {
+        ServerPreferences {
             server_no_context_takeover: server,
             client_no_context_takeover: client,
             server_max_window_bits: own,
@@ -121,8 +121,8 @@ proptest! {
         let (mut line, mut answer) = (Vec::new(), Vec::new());
         offer.write_offer(&mut line);
         let at_server = negotiate([&line[..]].into_iter(), &wishes).unwrap().expect("a right offer");
-        at_server.write_answer(&mut answer);
-        let at_client = accept(&offer, [&answer[..]].into_iter()).unwrap().expect("a right answer");
+        at_server.write_response(&mut answer);
+        let at_client = check_response(&offer, [&answer[..]].into_iter()).unwrap().expect("a right answer");
         prop_assert_eq!(at_client, at_server);
 
         let (down, up) = (at_server.server_to_client(), at_server.client_to_server());
@@ -151,13 +151,13 @@ proptest! {
         one in "(permessage-deflate|server_max_window_bits|foo|[;,=\"\\\\ 159\t]|\\PC){0,12}",
         two in "(permessage-deflate|client_max_window_bits|bar|[;,=\"\\\\ 08\t]|\\PC){0,12}",
     ) {
-        let judge = |lines: &[&str]| negotiate(lines.iter().map(|line| line.as_bytes()), &ServerWishes::default());
+        let judge = |lines: &[&str]| negotiate(lines.iter().map(|line| line.as_bytes()), &ServerPreferences::default());
         if let (Ok(first), Ok(second)) = (judge(&[&one]), judge(&[&two])) {
             prop_assert_eq!(judge(&[&one, &two]), Ok(first.or(second)));
             prop_assert_eq!(judge(&[&format!("{one},{two}")]), Ok(first.or(second)));
         } else {
             prop_assert!(judge(&[&one, &two]).is_err());
         }
-        let _ = accept(&Offer::default(), [one.as_bytes(), two.as_bytes()].into_iter());
+        let _ = check_response(&Offer::default(), [one.as_bytes(), two.as_bytes()].into_iter());
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 
+use barewire::protocol::websocket::ProtocolError;
 use barewire::protocol::websocket::close::{self, CloseCode, MAX_REASON};
 use barewire::protocol::websocket::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode, write_frame};
-use barewire::protocol::websocket::message::{Event, Failure, Limits, Receiver, Role};
-use barewire::protocol::websocket::{handshake, mask};
+use barewire::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
+use barewire::protocol::websocket::{mask, server_handshake};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tungstenite::protocol::frame::{CloseFrame, coding};
@@ -18,7 +19,7 @@ use crate::vectors::{self, Vector};
 pub fn received(
     new: impl Fn() -> Receiver,
     pieces: &[&[u8]],
-    show: impl Fn(Result<Event, Failure>) -> String,
+    show: impl Fn(Result<MessageEvent, ProtocolError>) -> String,
 ) -> (Vec<String>, bool) {
     let mut receiver = new();
     let (mut given, mut ended) = (Vec::new(), false);
@@ -35,7 +36,7 @@ pub fn received(
                 Ok((consumed, event)) => {
                     assert!(!ended || event.is_none(), "{event:?} after the end");
                     assert!(event.is_some() || consumed == length, "no event, but not all is consumed");
-                    ended |= matches!(event, Some(Event::Close(_)));
+                    ended |= matches!(event, Some(MessageEvent::Close(_)));
                     given.extend(event.map(|event| show(Ok(event))));
                     consumed
                 }
@@ -54,33 +55,35 @@ pub fn received(
 }
 
 /// An event or a failure as the vector files write it.
-fn as_in_a_vector(given: Result<Event, Failure>) -> String {
+fn as_in_a_vector(given: Result<MessageEvent, ProtocolError>) -> String {
     let payload = |kind, bytes: &[u8]| match bytes.len() {
         ..=MAX_REASON => format!("{kind} \"{}\"", bytes.escape_ascii()),
         length => format!("{kind} of {length} bytes"),
     };
     match given {
-        Ok(Event::Text(text)) => format!("text \"{text}\""),
-        Ok(Event::Binary(bytes)) => payload("binary", bytes),
-        Ok(Event::Ping(bytes)) => payload("ping", bytes),
-        Ok(Event::Pong(bytes)) => payload("pong", bytes),
-        Ok(Event::Close(None)) => "close".to_owned(),
-        Ok(Event::Close(Some((code, reason)))) => format!("close {code} \"{reason}\""),
+        Ok(MessageEvent::Text(text)) => format!("text \"{text}\""),
+        Ok(MessageEvent::Binary(bytes)) => payload("binary", bytes),
+        Ok(MessageEvent::Ping(bytes)) => payload("ping", bytes),
+        Ok(MessageEvent::Pong(bytes)) => payload("pong", bytes),
+        Ok(MessageEvent::Close(None)) => "close".to_owned(),
+        Ok(MessageEvent::Close(Some((code, reason)))) => format!("close {code} \"{reason}\""),
         Err(failure) => format!("fail {} {failure}", failure.close_code()),
     }
 }
 
 /// Any event or failure, in full.
-pub fn in_full(given: Result<Event, Failure>) -> String {
+pub fn in_full(given: Result<MessageEvent, ProtocolError>) -> String {
     format!("{given:?}")
 }
 
-fn limits(vector: &Vector) -> Limits {
-    let Some(limits) = vector.get("limits") else { return Limits { message_bytes: 70_000, frames: 8 } };
+fn limits(vector: &Vector) -> MessageLimits {
+    let Some(limits) = vector.get("limits") else {
+        return MessageLimits { message_bytes: 70_000, frames: 8 };
+    };
     let limits = std::str::from_utf8(limits).expect("limits are text");
     let (message_bytes, frames) = limits.split_once(' ').expect("limits are two numbers");
     let number = |text: &str| text.parse().expect("a limit is a number");
-    Limits { message_bytes: number(message_bytes), frames: number(frames) }
+    MessageLimits { message_bytes: number(message_bytes), frames: number(frames) }
 }
 
 /// A frame as the peer of `role` sends it.
@@ -101,7 +104,7 @@ fn receives_every_vector_however_it_is_cut() {
 }
 
 /// Runs the vectors of a file, each with a receiver that is `new` for it.
-pub fn run(file: &str, new: impl Fn(&Vector, Role, Limits) -> Receiver) {
+pub fn run(file: &str, new: impl Fn(&Vector, Role, MessageLimits) -> Receiver) {
     for vector in vectors::parse(file) {
         let at = format!("line {}, {}", vector.line, vector.text("name"));
         let role = match vector.text("role") {
@@ -147,10 +150,10 @@ fn judges_every_handshake() {
             let value = vector.get(key).unwrap_or_default();
             value.split_inclusive(|byte| *byte == b'\n').map(|line| &line[..line.len() - 1])
         };
-        let given = match handshake::check(lines("key"), lines("version")) {
+        let given = match server_handshake::check(lines("key"), lines("version")) {
             Ok(accept) => {
                 let accept = std::str::from_utf8(accept.as_bytes()).expect("base64 is ASCII");
-                match handshake::choose_subprotocol(lines("protocol"), &["superchat", "chat"]) {
+                match server_handshake::choose_subprotocol(lines("protocol"), &["superchat", "chat"]) {
                     Some(protocol) => format!("{accept} {protocol}"),
                     None => accept.to_owned(),
                 }
@@ -191,8 +194,8 @@ pub fn sent() -> impl Strategy<Value = Sent> {
     prop_oneof![4 => message, 1 => control().prop_map(|(opcode, payload)| Sent::Control(opcode, payload))]
 }
 
-fn control_event(opcode: Opcode, payload: &[u8]) -> Event<'_> {
-    if opcode == Opcode::Ping { Event::Ping(payload) } else { Event::Pong(payload) }
+fn control_event(opcode: Opcode, payload: &[u8]) -> MessageEvent<'_> {
+    if opcode == Opcode::Ping { MessageEvent::Ping(payload) } else { MessageEvent::Pong(payload) }
 }
 
 impl Sent {
@@ -212,10 +215,10 @@ impl Sent {
                 return;
             }
             Self::Message { text: Some(text), cuts, between, .. } => {
-                (text.as_bytes(), Opcode::Text, Event::Text(text), cuts, between)
+                (text.as_bytes(), Opcode::Text, MessageEvent::Text(text), cuts, between)
             }
             Self::Message { text: None, binary, cuts, between } => {
-                (&binary[..], Opcode::Binary, Event::Binary(binary), cuts, between)
+                (&binary[..], Opcode::Binary, MessageEvent::Binary(binary), cuts, between)
             }
         };
         let compressed = compress(payload);
@@ -276,7 +279,7 @@ proptest! {
         for sent in sent {
             sent.write(role, key, |_| None, &mut wire, &mut expected);
         }
-        let limits = Limits { message_bytes: 65_540, frames: 5 };
+        let limits = MessageLimits { message_bytes: 65_540, frames: 5 };
         let whole: &[&[u8]] = &[&wire];
         // A byte at a time, unless there are long messages: those would only take long.
         let small = wire.chunks(1 + wire.len() / 4096).collect::<Vec<_>>();
@@ -294,7 +297,7 @@ proptest! {
     ) {
         let role = if server { Role::Server } else { Role::Client };
         let wire = frames.concat();
-        let limits = Limits { message_bytes, frames: frame_limit };
+        let limits = MessageLimits { message_bytes, frames: frame_limit };
         let new = || Receiver::new(role, limits);
         let whole = received(new, &[&wire], in_full);
         prop_assert_eq!(&whole, &received(new, &cut(&wire, &cuts), in_full));
@@ -341,10 +344,10 @@ fn an_independent_client_and_this_code_understand_each_other() {
         client.send(Message::binary(bytes.clone())).unwrap();
         write_frame(Opcode::Text, text.as_bytes(), &mut ours);
         write_frame(Opcode::Binary, &bytes, &mut ours);
-        expected.extend([in_full(Ok(Event::Text(&text))), in_full(Ok(Event::Binary(&bytes)))]);
+        expected.extend([in_full(Ok(MessageEvent::Text(&text))), in_full(Ok(MessageEvent::Binary(&bytes)))]);
     }
     client.send(Message::Ping("there?".into())).unwrap();
-    expected.push(in_full(Ok(Event::Ping(b"there?"))));
+    expected.push(in_full(Ok(MessageEvent::Ping(b"there?"))));
     close::encode(CloseCode::GOING_AWAY, "noon", &mut ours);
     client.get_mut().to_peer.extend(&ours);
 
@@ -357,7 +360,7 @@ fn an_independent_client_and_this_code_understand_each_other() {
     // It answers a close with the same code (RFC 6455 §5.5.1), but the reason is its own to choose.
     assert!(client.read().is_err(), "nothing comes after a close");
 
-    let limits = Limits { message_bytes: 100_000, frames: 1 };
+    let limits = MessageLimits { message_bytes: 100_000, frames: 1 };
     let new = || Receiver::new(Role::Server, limits);
     let (mut given, _) = received(new, &[&client.get_ref().from_peer], in_full);
     let answer = given.pop().unwrap_or_default();

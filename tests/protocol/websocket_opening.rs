@@ -1,15 +1,20 @@
 //! The client's opening handshake: every answer of `tests/vectors/websocket-opening.txt`, and the server's own judgement.
 
 use barewire::protocol::http::{self, HeadLimits, HeadScan, ResponseScan};
+use barewire::protocol::websocket::client_handshake::{ClientHandshake, Key};
 use barewire::protocol::websocket::extension::{ClientWindow, Offer};
-use barewire::protocol::websocket::handshake;
-use barewire::protocol::websocket::opening::{Key, Opening};
+use barewire::protocol::websocket::server_handshake;
 use proptest::prelude::*;
 
 use crate::vectors;
 
-const OPENING: Opening<'_> =
-    Opening { host: "a", target: "/", subprotocols: &["chat", "superchat"], fields: &[], offer: None };
+const OPENING: ClientHandshake<'_> = ClientHandshake {
+    host: "a",
+    target: "/",
+    subprotocols: &["chat", "superchat"],
+    fields: &[],
+    offer: None,
+};
 
 #[test]
 fn judges_every_answer() {
@@ -25,12 +30,12 @@ fn judges_every_answer() {
             client_max_window_bits: ClientWindow::Any,
             ..Offer::default()
         });
-        let opening = Opening { offer, ..OPENING };
-        let given = match opening.check(&Key::new(*b"the sample nonce"), &answer) {
+        let opening = ClientHandshake { offer, ..OPENING };
+        let given = match opening.check_response(&Key::new(*b"the sample nonce"), &answer) {
             Ok(opened) => {
                 let agreement = opened.agreement.map(|agreement| {
                     let mut answer = Vec::new();
-                    agreement.write_answer(&mut answer);
+                    agreement.write_response(&mut answer);
                     String::from_utf8(answer).expect("ASCII")
                 });
                 let parts = [Some("opened"), opened.subprotocol, agreement.as_deref()];
@@ -66,7 +71,7 @@ proptest! {
         let mut scratch = http::scratch();
         let answer = http::parse_response(head.as_bytes(), &mut scratch, &limits).unwrap();
         let offer = offers.then_some(Offer { client_max_window_bits: ClientWindow::Any, ..Offer::default() });
-        let judged = Opening { offer, ..OPENING }.check(&Key::new(*b"the sample nonce"), &answer);
+        let judged = ClientHandshake { offer, ..OPENING }.check_response(&Key::new(*b"the sample nonce"), &answer);
         let has = |at: usize| lines.contains(&LINES[at]);
         prop_assert_eq!(judged.is_ok() && !(has(0) && has(2) && has(3)), false);
         if let Ok(opened) = judged {
@@ -81,14 +86,14 @@ proptest! {
         let key = Key::new(nonce);
         let fields = [("X", &value[..])];
         let mut request = Vec::new();
-        Opening { target: &target, fields: &fields, ..OPENING }.write_request(&key, &mut request).unwrap();
+        ClientHandshake { target: &target, fields: &fields, ..OPENING }.write_request(&key, &mut request).unwrap();
         prop_assert_eq!(HeadScan::default().scan(&request, &limits), Ok(Some(request.len())));
         let mut scratch = http::scratch();
         let head = http::parse(&request, &mut scratch, &limits).unwrap();
         prop_assert!(head.fields.has_token("Upgrade", "websocket") && head.fields.has_token("Connection", "upgrade"));
         prop_assert_eq!(head.fields.get("X"), Some(value.trim().as_bytes()));
         let all = |name| head.fields.get_all(name);
-        let accept = handshake::check(all("Sec-WebSocket-Key"), all("Sec-WebSocket-Version")).unwrap();
-        prop_assert_eq!(*accept.as_bytes(), handshake::accept_key(key.as_bytes()));
+        let accept = server_handshake::check(all("Sec-WebSocket-Key"), all("Sec-WebSocket-Version")).unwrap();
+        prop_assert_eq!(*accept.as_bytes(), server_handshake::accept_key(key.as_bytes()));
     }
 }

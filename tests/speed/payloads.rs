@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use barewire::protocol::websocket::frame::{FrameHeader, Opcode};
-use barewire::protocol::websocket::message::{Limits, Receiver, Role};
+use barewire::protocol::websocket::message::{MessageLimits, Receiver, Role};
 use barewire::protocol::websocket::utf8::Utf8;
 use barewire::protocol::websocket::{mask, utf8::InvalidUtf8};
 
@@ -55,7 +55,7 @@ fn main() {
             "a whole frame, copied and received",
             speed(bytes, || {
                 frame.copy_from_slice(&whole);
-                let limits = Limits { message_bytes: 1 << 20, frames: 1 };
+                let limits = MessageLimits { message_bytes: 1 << 20, frames: 1 };
                 let mut receiver = Receiver::new(Role::Server, limits);
                 black_box(receiver.receive(black_box(&mut frame)).is_ok());
             }),

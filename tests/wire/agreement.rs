@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 use barewire::protocol::sse::{DecodeLimits, Decoder};
 use barewire::protocol::websocket::extension::Agreement;
-use barewire::protocol::websocket::message::{Event, Limits, Receiver, Role};
+use barewire::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
 use barewire::wire::{Compression, Content, Kind, Note, Side, Span, Start};
 use proptest::prelude::*;
 
 use crate::vectors;
 use crate::{first_wrong, one_side};
 
-const NO_LIMITS: Limits = Limits { message_bytes: usize::MAX, frames: usize::MAX };
+const NO_LIMITS: MessageLimits = MessageLimits { message_bytes: usize::MAX, frames: usize::MAX };
 
 /// What a receiver makes of frames: the events, up to a failure or a close, and where that was and what.
 fn received(
@@ -32,14 +32,14 @@ fn received(
             Ok((_, None)) => {}
             Ok((_, Some(event))) => {
                 events.push(match event {
-                    Event::Text(text) => format!("text {text:?}"),
-                    Event::Binary(bytes) => format!("binary {}", bytes.escape_ascii()),
-                    Event::Ping(bytes) => format!("ping {}", bytes.escape_ascii()),
-                    Event::Pong(bytes) => format!("pong {}", bytes.escape_ascii()),
-                    Event::Close(None) => "close".into(),
-                    Event::Close(Some((code, reason))) => format!("close {code} {reason:?}"),
+                    MessageEvent::Text(text) => format!("text {text:?}"),
+                    MessageEvent::Binary(bytes) => format!("binary {}", bytes.escape_ascii()),
+                    MessageEvent::Ping(bytes) => format!("ping {}", bytes.escape_ascii()),
+                    MessageEvent::Pong(bytes) => format!("pong {}", bytes.escape_ascii()),
+                    MessageEvent::Close(None) => "close".into(),
+                    MessageEvent::Close(Some((code, reason))) => format!("close {code} {reason:?}"),
                 });
-                if matches!(event, Event::Close(_)) {
+                if matches!(event, MessageEvent::Close(_)) {
                     return (events, None, true);
                 }
             }
@@ -146,11 +146,11 @@ fn the_vectors_of_frames_are_told_as_they_are_received() {
 #[cfg(feature = "deflate")]
 #[test]
 fn the_vectors_of_compressed_frames_are_told_as_they_are_received() {
-    use barewire::protocol::websocket::extension::{Offer, accept};
+    use barewire::protocol::websocket::extension::{Offer, check_response};
 
     frames_agree(include_str!("../vectors/websocket-deflate.txt"), |vector| {
         let answer = vector.get("agreement").unwrap_or(b"permessage-deflate");
-        accept(&Offer::default(), [answer].into_iter()).expect("a right answer")
+        check_response(&Offer::default(), [answer].into_iter()).expect("a right answer")
     });
 }
 

@@ -1,9 +1,9 @@
 //! What the view says of HTTP is what the protocol code has parsed, and of handshakes what each side judges.
 
 use barewire::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadLimits, HeadScan, ResponseScan};
+use barewire::protocol::websocket::client_handshake::{ClientHandshake, Key};
 use barewire::protocol::websocket::extension::{ClientWindow, Offer};
-use barewire::protocol::websocket::handshake;
-use barewire::protocol::websocket::opening::{Key, Opening};
+use barewire::protocol::websocket::server_handshake;
 use barewire::wire::{Note, Side, Span, Start};
 use proptest::prelude::*;
 
@@ -188,9 +188,9 @@ fn the_vectors_of_chunked_bodies_are_told_as_they_are_read() {
 }
 
 /// The request that the vectors of answers are answers to.
-fn request(offer: Option<Offer>) -> (Opening<'static>, Key, Vec<u8>) {
+fn request(offer: Option<Offer>) -> (ClientHandshake<'static>, Key, Vec<u8>) {
     let opening =
-        Opening { host: "a", target: "/", subprotocols: &["chat", "superchat"], fields: &[], offer };
+        ClientHandshake { host: "a", target: "/", subprotocols: &["chat", "superchat"], fields: &[], offer };
     let key = Key::new(*b"the sample nonce");
     let mut request = Vec::new();
     opening.write_request(&key, &mut request).expect("a right request");
@@ -202,7 +202,7 @@ fn answers_agree(answer: &[u8], offer: Option<Offer>, what: &str) {
     let (opening, key, request) = request(offer);
     let mut scratch = http::scratch();
     let head = http::parse_response(answer, &mut scratch, &NO_LIMITS).expect("it can be read");
-    let judged = opening.check(&key, &head);
+    let judged = opening.check_response(&key, &head);
     let hello = b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
     let behind: &[u8] = if head.status == 101 { hello } else { b"" };
     let spans = both_sides([(Side::Client, &request[..]), (Side::Server, answer), (Side::Server, behind)]);
@@ -257,7 +257,7 @@ fn the_vectors_of_handshakes_are_told_as_a_server_judges_them() {
         let spans = one_side(Start::Http, Side::Client, [head.as_bytes()]);
         // The vector's lines are values as they are trimmed.
         let trimmed = |key| lines(key).map(<[u8]>::trim_ascii);
-        let judged = handshake::check(trimmed("key"), trimmed("version"));
+        let judged = server_handshake::check(trimmed("key"), trimmed("version"));
         assert_eq!(first_wrong(&spans).is_some(), judged.is_err(), "{}: {judged:?}", vector.text("name"));
     }
 }

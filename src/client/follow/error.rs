@@ -7,9 +7,9 @@ use crate::client::url::UrlError;
 use crate::protocol::http::{BodyError, FramingError, ResponseError};
 use crate::protocol::json::JsonError;
 use crate::protocol::sse::DecodeError;
+use crate::protocol::websocket::ProtocolError;
+use crate::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
 use crate::protocol::websocket::close::CloseCode;
-use crate::protocol::websocket::message::Failure;
-use crate::protocol::websocket::opening::{OpeningError, RequestError};
 
 /// What ends following for good: asking again would bring the same. What passes is [`Next::Return`](super::Next::Return).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +47,9 @@ pub enum Error {
     /// The event stream is beyond its limits.
     Stream(DecodeError),
     /// The handshake is not what it should be; a status that says so is among it (RFC 6455 §4.1).
-    Opening(OpeningError),
+    Opening(ClientHandshakeError),
     /// The server breaks the WebSocket protocol. What [`Follower::receive`](super::Follower::receive) has appended tells it so.
-    Frame(Failure),
+    Frame(ProtocolError),
     /// The server has closed the WebSocket with a code after which to come again is of no use.
     Closed {
         /// The code of its close frame.
@@ -137,6 +137,6 @@ from! {
     BodyError => Body,
     JsonError => Json,
     DecodeError => Stream,
-    OpeningError => Opening,
-    Failure => Frame,
+    ClientHandshakeError => Opening,
+    ProtocolError => Frame,
 }

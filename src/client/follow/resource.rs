@@ -8,8 +8,8 @@ use crate::client::url::Url;
 use crate::protocol::http::fields::is_control;
 use crate::protocol::http::{BodyLimits, HeadLimits};
 use crate::protocol::sse::DecodeLimits;
+use crate::protocol::websocket::client_handshake::check_field;
 use crate::protocol::websocket::message;
-use crate::protocol::websocket::opening::check_field;
 
 /// Fields that are written here, and those that would announce a body of one's own.
 const OWN_FIELDS: [&str; 10] = [
@@ -48,7 +48,7 @@ pub struct Limits {
     /// Of a line and an event of an event stream.
     pub stream: DecodeLimits,
     /// Of a WebSocket message.
-    pub message: message::Limits,
+    pub message: message::MessageLimits,
 }
 
 impl Default for Limits {
@@ -57,7 +57,7 @@ impl Default for Limits {
             head: HeadLimits::default(),
             body: 8 << 20,
             stream: DecodeLimits::default(),
-            message: message::Limits { message_bytes: 8 << 20, frames: 1 << 16 },
+            message: message::MessageLimits { message_bytes: 8 << 20, frames: 1 << 16 },
         }
     }
 }

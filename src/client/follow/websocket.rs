@@ -8,10 +8,10 @@ use super::item::{Object, read_message};
 use super::resource::Resource;
 use super::room::Room;
 use super::{Away, Next, Notice, Since, check_id};
+use crate::protocol::websocket::client_handshake::{ClientHandshake, ClientHandshakeError, Key};
 use crate::protocol::websocket::close::{self, CloseCode};
 use crate::protocol::websocket::frame::{self, MAX_CONTROL_PAYLOAD, Opcode};
-use crate::protocol::websocket::message::{Event as Incoming, Receiver, Role};
-use crate::protocol::websocket::opening::{Key, Opening, OpeningError};
+use crate::protocol::websocket::message::{MessageEvent as Incoming, Receiver, Role};
 
 #[derive(Debug)]
 pub(super) struct WebSocket {
@@ -75,10 +75,10 @@ impl WebSocket {
                 reader.read(input, &resource.limits.head, |answer| match answer.status {
                     // A proxy that passes the request on without its upgrade gets a plain answer.
                     status if status != 101 && status < 300 => {
-                        Err(Error::Opening(OpeningError::Status(status)))
+                        Err(Error::Opening(ClientHandshakeError::Status(status)))
                     }
                     101 => {
-                        opening(resource, "/", &[]).check(key, answer)?;
+                        opening(resource, "/", &[]).check_response(key, answer)?;
                         Ok(Judged::Opened)
                     }
                     _ => Head::of(answer).map(Judged::Other),
@@ -151,8 +151,12 @@ impl WebSocket {
 const ENDED: Next = Next::Return { least: Duration::ZERO, why: Away::Ended };
 
 /// The handshake. No subprotocol is asked for, which is to ask for events in JSON, and no compression.
-fn opening<'a>(resource: &'a Resource, target: &'a str, fields: &'a [(&'a str, &'a str)]) -> Opening<'a> {
-    Opening { host: &resource.url.authority, target, subprotocols: &[], fields, offer: None }
+fn opening<'a>(
+    resource: &'a Resource,
+    target: &'a str,
+    fields: &'a [(&'a str, &'a str)],
+) -> ClientHandshake<'a> {
+    ClientHandshake { host: &resource.url.authority, target, subprotocols: &[], fields, offer: None }
 }
 
 fn messages(

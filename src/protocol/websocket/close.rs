@@ -51,7 +51,7 @@ impl fmt::Display for CloseCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseError {
     /// One byte, where a body begins with the two of a code (§5.5.1).
-    HalfACode,
+    TruncatedCloseCode,
     /// A code that no frame may hold (§7.4).
     ForbiddenCode(CloseCode),
     /// A reason that is not UTF-8 (§5.5.1, §8.1).
@@ -62,7 +62,7 @@ impl CloseError {
     /// The code to answer with.
     pub const fn close_code(self) -> CloseCode {
         match self {
-            Self::HalfACode | Self::ForbiddenCode(_) => CloseCode::PROTOCOL_ERROR,
+            Self::TruncatedCloseCode | Self::ForbiddenCode(_) => CloseCode::PROTOCOL_ERROR,
             Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
         }
     }
@@ -71,7 +71,9 @@ impl CloseError {
 impl fmt::Display for CloseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::HalfACode => f.write_str("close frame with half a status code (RFC 6455 section 5.5.1)"),
+            Self::TruncatedCloseCode => {
+                f.write_str("close frame with half a status code (RFC 6455 section 5.5.1)")
+            }
             Self::ForbiddenCode(code) => {
                 write!(
                     f,
@@ -92,7 +94,7 @@ impl std::error::Error for CloseError {}
 /// One variant of [`CloseError`] for each way in which it can be wrong.
 pub fn decode(payload: &[u8]) -> Result<Option<(CloseCode, &str)>, CloseError> {
     let Some((code, reason)) = payload.split_first_chunk() else {
-        return if payload.is_empty() { Ok(None) } else { Err(CloseError::HalfACode) };
+        return if payload.is_empty() { Ok(None) } else { Err(CloseError::TruncatedCloseCode) };
     };
     let code = CloseCode(u16::from_be_bytes(*code));
     if !code.may_be_sent() {
@@ -143,7 +145,7 @@ mod tests {
     #[test]
     fn reads_what_may_be_there_and_refuses_the_rest() {
         assert_eq!(decode(b""), Ok(None));
-        assert_eq!(decode(b"\x03"), Err(CloseError::HalfACode));
+        assert_eq!(decode(b"\x03"), Err(CloseError::TruncatedCloseCode));
         assert_eq!(decode(b"\x03\xE8bye"), Ok(Some((CloseCode::NORMAL, "bye"))));
         assert_eq!(decode(b"\x03\xE8\xFF"), Err(CloseError::InvalidUtf8));
         assert_eq!(decode(b"\x03\xE8\xC3"), Err(CloseError::InvalidUtf8), "cut inside a character");

@@ -1,8 +1,8 @@
 //! What has arrived of a message (RFC 6455 §5.6).
 
-use super::failure::Failure;
 use super::frame::Opcode;
-use super::message::Event;
+use super::message::MessageEvent;
+use super::protocol_error::ProtocolError;
 use super::utf8::{InvalidUtf8, Utf8};
 
 /// The bytes of a message. They grow with what has come, never to a length that was only announced.
@@ -55,10 +55,10 @@ impl Content {
     /// Appends `piece` as [`push`](Self::push) does, if the message has at most `most` bytes with it (§10.4).
     ///
     /// Of a text that is too long and wrong, what comes first is told: the cuts must not decide.
-    pub fn push_within(&mut self, most: usize, piece: &[u8]) -> Result<(), Failure> {
+    pub fn push_within(&mut self, most: usize, piece: &[u8]) -> Result<(), ProtocolError> {
         let room = most.saturating_sub(self.length());
         self.push(&piece[..room.min(piece.len())])?;
-        if piece.len() > room { Err(Failure::MessageTooBig) } else { Ok(()) }
+        if piece.len() > room { Err(ProtocolError::MessageTooBig) } else { Ok(()) }
     }
 
     /// Checks what must be true at a message's end, but not at a frame's: that no character is cut (§5.6).
@@ -70,10 +70,10 @@ impl Content {
     }
 
     /// The message that it is, if it is finished.
-    pub fn event(&self) -> Event<'_> {
+    pub fn event(&self) -> MessageEvent<'_> {
         match self {
-            Self::Text { text, .. } => Event::Text(text),
-            Self::Binary(bytes) => Event::Binary(bytes),
+            Self::Text { text, .. } => MessageEvent::Text(text),
+            Self::Binary(bytes) => MessageEvent::Binary(bytes),
         }
     }
 }

@@ -22,7 +22,7 @@ use flate2::{Compress, Compression, FlushCompress};
 
 use super::extension::{Direction, MAX_WINDOW_BITS};
 
-/// How hard [`compress_alone`] tries, from 1 to 9: zlib's own default.
+/// How hard [`compress_without_context`] tries, from 1 to 9: zlib's own default.
 pub const LEVEL: u8 = 6;
 
 /// What ends every message, and is not sent (§7.2.1).
@@ -58,7 +58,7 @@ impl Deflater {
     /// frames of one message.
     ///
     /// With context takeover, every payload that it gives must be sent, in this order, and no other compressed message
-    /// between them, also none of [`compress_alone`]: the receiver's window has to hold what this one holds. Messages
+    /// between them, also none of [`compress_without_context`]: the receiver's window has to hold what this one holds. Messages
     /// that are not compressed may come between them.
     ///
     /// [`write_compressed_frame`]: super::frame::write_compressed_frame
@@ -81,7 +81,7 @@ impl Deflater {
 /// connection that has a [`Deflater`] with context takeover sends only what that gives.
 ///
 /// The same payload always gives the same bytes. The compressor, one for each window, stays with the thread.
-pub fn compress_alone(window_bits: u8, payload: &[u8], out: &mut Vec<u8>) {
+pub fn compress_without_context(window_bits: u8, payload: &[u8], out: &mut Vec<u8>) {
     alone(window_bits, LEVEL, payload, out);
 }
 

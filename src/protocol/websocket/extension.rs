@@ -52,7 +52,7 @@ pub enum ClientWindow {
 
 /// What the server wants, whatever is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ServerWishes {
+pub struct ServerPreferences {
     /// The server will compress each message alone, and says so: the client then needs to keep no window (§7.1.1.1).
     pub server_no_context_takeover: bool,
     /// The client must compress each message alone: the server then needs to keep no window (§7.1.1.2).
@@ -63,7 +63,7 @@ pub struct ServerWishes {
     pub client_max_window_bits: u8,
 }
 
-impl Default for ServerWishes {
+impl Default for ServerPreferences {
     fn default() -> Self {
         Self {
             server_no_context_takeover: false,
@@ -108,7 +108,7 @@ pub struct Direction {
 /// [`ExtensionError::Grammar`] if a line is no list of extensions at all.
 pub fn negotiate<'a>(
     lines: impl Iterator<Item = &'a [u8]>,
-    wishes: &ServerWishes,
+    wishes: &ServerPreferences,
 ) -> Result<Option<Agreement>, ExtensionError> {
     let mut accepted = None;
     // All lines are read, also behind an offer that is accepted: whether they are right is to depend on nothing else.
@@ -142,7 +142,7 @@ pub fn offers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Offer>, E
 }
 
 /// What a server answers to an offer: no more than each side wants.
-fn answer(offer: &Offer, wishes: &ServerWishes) -> Agreement {
+fn answer(offer: &Offer, wishes: &ServerPreferences) -> Agreement {
     // A window is named where it has to be: if the offer named it, or if it is less than all.
     let less_than_all = |wish: u8| (wish < MAX_WINDOW_BITS).then_some(wish);
     Agreement {
@@ -173,7 +173,7 @@ fn answer(offer: &Offer, wishes: &ServerWishes) -> Agreement {
 /// # Errors
 ///
 /// The rule that the answer breaks; the client must then fail the connection (§7).
-pub fn accept<'a>(
+pub fn check_response<'a>(
     offer: &Offer,
     lines: impl Iterator<Item = &'a [u8]>,
 ) -> Result<Option<Agreement>, ExtensionError> {
@@ -185,7 +185,7 @@ pub fn accept<'a>(
                 return Err(ExtensionError::NotOffered);
             }
             if accepted.replace(agree(offer, &answer?)?).is_some() {
-                return Err(ExtensionError::Twice);
+                return Err(ExtensionError::AcceptedTwice);
             }
         }
     }
@@ -195,7 +195,7 @@ pub fn accept<'a>(
 /// Holds an answer, which has the form of an offer, against the offer that it answers.
 fn agree(offer: &Offer, answer: &Offer) -> Result<Agreement, ExtensionError> {
     if offer.server_no_context_takeover && !answer.server_no_context_takeover {
-        return Err(ExtensionError::ServerTakesOver); // §7.1.1.1
+        return Err(ExtensionError::ServerContextTakeover); // §7.1.1.1
     }
     if let Some(most) = offer.server_max_window_bits
         && answer.server_max_window_bits.is_none_or(|bits| bits > most)
@@ -203,7 +203,7 @@ fn agree(offer: &Offer, answer: &Offer) -> Result<Agreement, ExtensionError> {
         return Err(ExtensionError::ServerWindow); // §7.1.2.1
     }
     let client_max_window_bits = match (offer.client_max_window_bits, answer.client_max_window_bits) {
-        (_, ClientWindow::Any) => return Err(ExtensionError::Value), // §7.1.2.2
+        (_, ClientWindow::Any) => return Err(ExtensionError::ParameterValue), // §7.1.2.2
         (ClientWindow::Unnamed, ClientWindow::AtMost(_)) => return Err(ExtensionError::ClientWindow),
         (ClientWindow::AtMost(most), ClientWindow::AtMost(bits)) if bits > most => {
             return Err(ExtensionError::ClientWindow);
@@ -234,7 +234,7 @@ impl Offer {
             server_max_window_bits: self.server_max_window_bits,
             client_max_window_bits: client_bits,
         }
-        .write_answer(out);
+        .write_response(out);
         if self.client_max_window_bits == ClientWindow::Any {
             out.extend_from_slice(b"; client_max_window_bits");
         }
@@ -250,7 +250,7 @@ impl Offer {
                 std::mem::replace(&mut self.client_no_context_takeover, flag(value)?)
             }
             b"server_max_window_bits" => {
-                let bits = value.ok_or(ExtensionError::Value)?.window_bits()?;
+                let bits = value.ok_or(ExtensionError::ParameterValue)?.window_bits()?;
                 self.server_max_window_bits.replace(bits).is_some()
             }
             b"client_max_window_bits" => {
@@ -260,20 +260,20 @@ impl Offer {
                 };
                 std::mem::replace(&mut self.client_max_window_bits, window) != ClientWindow::Unnamed
             }
-            _ => return Err(ExtensionError::Parameter),
+            _ => return Err(ExtensionError::UnknownParameter),
         };
-        if twice { Err(ExtensionError::ParameterTwice) } else { Ok(()) }
+        if twice { Err(ExtensionError::ParameterRepeated) } else { Ok(()) }
     }
 }
 
 /// A parameter that is there or not: true, for it is there, if it has no value (§7.1.1).
 fn flag(value: Option<Value>) -> Result<bool, ExtensionError> {
-    if value.is_none() { Ok(true) } else { Err(ExtensionError::Value) }
+    if value.is_none() { Ok(true) } else { Err(ExtensionError::ParameterValue) }
 }
 
 impl Agreement {
     /// Appends the value of `Sec-WebSocket-Extensions` that gives this answer.
-    pub fn write_answer(&self, out: &mut Vec<u8>) {
+    pub fn write_response(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(PERMESSAGE_DEFLATE);
         if self.server_no_context_takeover {
             out.extend_from_slice(b"; server_no_context_takeover");
@@ -320,15 +320,15 @@ pub enum ExtensionError {
     /// The answer names an extension that was not offered (RFC 6455 §4.1).
     NotOffered,
     /// The answer accepts two offers of one extension, and RSV1 can speak only of one (RFC 7692 §6).
-    Twice,
+    AcceptedTwice,
     /// A parameter that the extension does not have (RFC 7692 §7).
-    Parameter,
+    UnknownParameter,
     /// A parameter with a value that it cannot have, or without the one that it needs (RFC 7692 §7).
-    Value,
+    ParameterValue,
     /// A parameter that stands twice (RFC 7692 §7).
-    ParameterTwice,
+    ParameterRepeated,
     /// The answer lacks the `server_no_context_takeover` of the offer (RFC 7692 §7.1.1.1).
-    ServerTakesOver,
+    ServerContextTakeover,
     /// The answer lacks the `server_max_window_bits` of the offer, or exceeds it (RFC 7692 §7.1.2.1).
     ServerWindow,
     /// The answer names a `client_max_window_bits` beyond the offer's, or one that was not offered (RFC 7692 §7.1.2.2).
@@ -347,11 +347,13 @@ impl fmt::Display for ExtensionError {
         f.write_str(match self {
             Self::Grammar => "Sec-WebSocket-Extensions is no list of extensions (RFC 6455 section 9.1)",
             Self::NotOffered => "the server accepts an extension that was not offered (RFC 6455 section 4.1)",
-            Self::Twice => "the server accepts permessage-deflate twice (RFC 7692 section 6)",
-            Self::Parameter => "permessage-deflate has no such parameter (RFC 7692 section 7)",
-            Self::Value => "a parameter of permessage-deflate has a wrong value (RFC 7692 section 7)",
-            Self::ParameterTwice => "a parameter of permessage-deflate stands twice (RFC 7692 section 7)",
-            Self::ServerTakesOver => {
+            Self::AcceptedTwice => "the server accepts permessage-deflate twice (RFC 7692 section 6)",
+            Self::UnknownParameter => "permessage-deflate has no such parameter (RFC 7692 section 7)",
+            Self::ParameterValue => {
+                "a parameter of permessage-deflate has a wrong value (RFC 7692 section 7)"
+            }
+            Self::ParameterRepeated => "a parameter of permessage-deflate stands twice (RFC 7692 section 7)",
+            Self::ServerContextTakeover => {
                 "the server ignores server_no_context_takeover (RFC 7692 section 7.1.1.1)"
             }
             Self::ServerWindow => {

@@ -19,10 +19,10 @@ use super::close::{self, CloseCode};
 use super::content::Content;
 #[cfg(feature = "deflate")]
 use super::extension::Agreement;
-pub use super::failure::Failure;
 use super::frame::{self, FirstByte, FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HEADER, Opcode};
 use super::inflate::Inflater;
 use super::mask;
+use super::protocol_error::ProtocolError;
 
 /// Which side receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum Role {
 
 /// How much one message may ask of the receiver (§10.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct MessageLimits {
     /// The most bytes in one message, inflated if it is compressed. A compressed payload may have twice as many, and 64:
     /// no encoder needs so many, and one that sends empty blocks for ever is stopped.
     pub message_bytes: usize,
@@ -43,7 +43,7 @@ pub struct Limits {
     pub frames: usize,
 }
 
-impl Limits {
+impl MessageLimits {
     const fn compressed_bytes(self) -> usize {
         self.message_bytes.saturating_mul(2).saturating_add(64)
     }
@@ -51,7 +51,7 @@ impl Limits {
 
 /// What has been received (§6.2). Payloads are unmasked, inflated, and whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum MessageEvent<'a> {
     /// A text message.
     Text(&'a str),
     /// A binary message.
@@ -68,7 +68,7 @@ pub enum Event<'a> {
 #[derive(Debug)]
 pub struct Receiver {
     role: Role,
-    limits: Limits,
+    limits: MessageLimits,
     frame: Frame,
     message: Message,
     /// There if permessage-deflate was negotiated.
@@ -117,7 +117,7 @@ enum Complete {
 
 impl Receiver {
     /// A receiver at the start of a connection, or between any two messages of it.
-    pub const fn new(role: Role, limits: Limits) -> Self {
+    pub const fn new(role: Role, limits: MessageLimits) -> Self {
         Self {
             role,
             limits,
@@ -131,7 +131,7 @@ impl Receiver {
     /// A receiver at the start of a connection for which permessage-deflate was negotiated, or between any two messages of it
     /// where the last receiver [was idle](Self::is_idle).
     #[cfg(feature = "deflate")]
-    pub fn with_deflate(role: Role, limits: Limits, agreement: &Agreement) -> Self {
+    pub fn with_deflate(role: Role, limits: MessageLimits, agreement: &Agreement) -> Self {
         let direction = match role {
             Role::Server => agreement.client_to_server(),
             Role::Client => agreement.server_to_client(),
@@ -150,7 +150,10 @@ impl Receiver {
     /// # Errors
     ///
     /// The first rule that the peer breaks, in the call with the first byte that shows it.
-    pub fn receive<'a>(&'a mut self, input: &'a mut [u8]) -> Result<(usize, Option<Event<'a>>), Failure> {
+    pub fn receive<'a>(
+        &'a mut self,
+        input: &'a mut [u8],
+    ) -> Result<(usize, Option<MessageEvent<'a>>), ProtocolError> {
         if let Message::Delivered(_) = self.message {
             self.message = Message::Between;
         }
@@ -161,7 +164,7 @@ impl Receiver {
             Some(Complete::Control { opcode, length }) => (opcode, &self.control[..length]),
             Some(Complete::Message) => return Ok((consumed, self.message.delivered())),
         };
-        match Event::of_frame(opcode, payload) {
+        match MessageEvent::of_frame(opcode, payload) {
             Ok(event) => Ok((consumed, Some(event))),
             Err(failure) => {
                 self.frame = Frame::Closing;
@@ -177,7 +180,7 @@ impl Receiver {
     /// after the first compressed message: the next may refer to it. A server that wants to keep nothing for
     /// a silent connection asks for [`client_no_context_takeover`].
     ///
-    /// [`client_no_context_takeover`]: super::extension::ServerWishes::client_no_context_takeover
+    /// [`client_no_context_takeover`]: super::extension::ServerPreferences::client_no_context_takeover
     pub fn is_idle(&self) -> bool {
         matches!(self.frame, Frame::Header { arrived: 0, .. })
             && matches!(self.message, Message::Between | Message::Delivered(_))
@@ -193,7 +196,7 @@ impl Receiver {
         content + self.inflater.as_ref().map_or(0, Inflater::memory)
     }
 
-    fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Option<Complete>), Failure> {
+    fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Option<Complete>), ProtocolError> {
         let mut consumed = 0;
         loop {
             let (header, arrived) = match self.frame {
@@ -248,35 +251,35 @@ impl Receiver {
     }
 
     /// Reads a header from the bytes that have come of it, and judges each byte as soon as it is there.
-    fn judge(&self, bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, Failure> {
+    fn judge(&self, bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ProtocolError> {
         let [first, after @ ..] = bytes else { return Ok(None) };
         let FirstByte { rsv1, opcode, .. } = FirstByte::decode(*first)?;
         match (&self.inflater, opcode) {
             _ if !rsv1 => {}
-            (None, _) => return Err(Failure::Rsv1WithoutExtension), // §5.2
+            (None, _) => return Err(ProtocolError::Rsv1WithoutExtension), // §5.2
             (Some(_), Opcode::Text | Opcode::Binary) => {}
-            (Some(_), _) => return Err(Failure::Rsv1BehindTheFirst), // RFC 7692 §6.1
+            (Some(_), _) => return Err(ProtocolError::Rsv1NotOnFirstFrame), // RFC 7692 §6.1
         }
         match (&self.message, opcode) {
             (Message::Assembling { .. }, Opcode::Text | Opcode::Binary) => {
-                return Err(Failure::MessageInsideMessage); // §5.4
+                return Err(ProtocolError::InterleavedMessages); // §5.4
             }
             (Message::Between | Message::Delivered(_), Opcode::Continuation) => {
-                return Err(Failure::NothingToContinue); // §5.4
+                return Err(ProtocolError::ContinuationOutsideMessage); // §5.4
             }
             (Message::Assembling { frames, .. }, Opcode::Continuation) if *frames >= self.limits.frames => {
-                return Err(Failure::TooManyFrames); // §10.4
+                return Err(ProtocolError::TooManyFrames); // §10.4
             }
             _ => {}
         }
         match (self.role, after.first().map(|second| frame::is_masked(*second))) {
-            (Role::Server, Some(false)) => return Err(Failure::NotMasked), // §5.1
-            (Role::Client, Some(true)) => return Err(Failure::Masked),     // §5.1
+            (Role::Server, Some(false)) => return Err(ProtocolError::UnmaskedClientFrame), // §5.1
+            (Role::Client, Some(true)) => return Err(ProtocolError::MaskedServerFrame),    // §5.1
             _ => {}
         }
         let Some((header, length)) = FrameHeader::decode(bytes)? else { return Ok(None) };
         if !opcode.is_control() && header.payload_length > self.room(rsv1) as u64 {
-            return Err(Failure::MessageTooBig); // §10.4
+            return Err(ProtocolError::MessageTooBig); // §10.4
         }
         Ok(Some((header, length)))
     }
@@ -301,7 +304,7 @@ impl Receiver {
         arrived: usize,
         piece: &[u8],
         whole: bool,
-    ) -> Result<Option<Complete>, Failure> {
+    ) -> Result<Option<Complete>, ProtocolError> {
         let FrameHeader { fin, rsv1, opcode, .. } = header;
         let length = piece.len();
         if whole && opcode == Opcode::Close {
@@ -324,7 +327,13 @@ impl Receiver {
     }
 
     /// Appends a piece to the message under way, or begins one with it; `last` says that it ends the message.
-    fn assemble(&mut self, opcode: Opcode, rsv1: bool, piece: &[u8], last: bool) -> Result<(), Failure> {
+    fn assemble(
+        &mut self,
+        opcode: Opcode,
+        rsv1: bool,
+        piece: &[u8],
+        last: bool,
+    ) -> Result<(), ProtocolError> {
         let (mut content, frames, mut compressed) = match mem::replace(&mut self.message, Message::Between) {
             Message::Assembling { content, frames, compressed } => (content, frames, compressed),
             Message::Between | Message::Delivered(_) => (Content::new(opcode), 1, rsv1.then_some(0)),
@@ -357,11 +366,11 @@ impl Receiver {
     }
 }
 
-impl<'a> Event<'a> {
+impl<'a> MessageEvent<'a> {
     /// What a frame says that is a message by itself, or a control frame.
-    fn of_frame(opcode: Opcode, payload: &'a [u8]) -> Result<Self, Failure> {
+    fn of_frame(opcode: Opcode, payload: &'a [u8]) -> Result<Self, ProtocolError> {
         Ok(match opcode {
-            Opcode::Text => Self::Text(std::str::from_utf8(payload).map_err(|_| Failure::InvalidUtf8)?), // §8.1
+            Opcode::Text => Self::Text(std::str::from_utf8(payload).map_err(|_| ProtocolError::InvalidUtf8)?), // §8.1
             // A continuation is never a message by itself: `take` assembles it.
             Opcode::Binary | Opcode::Continuation => Self::Binary(payload),
             Opcode::Ping => Self::Ping(payload),
@@ -373,7 +382,7 @@ impl<'a> Event<'a> {
 
 impl Message {
     /// The event of a message that has just been completed.
-    fn delivered(&self) -> Option<Event<'_>> {
+    fn delivered(&self) -> Option<MessageEvent<'_>> {
         match self {
             Self::Between | Self::Assembling { .. } => None,
             Self::Delivered(content) => Some(content.event()),

@@ -2,7 +2,7 @@
 //!
 //! In the order in which a connection meets them:
 //!
-//! 1. [`handshake`] — how an HTTP/1.1 request becomes a WebSocket (§4).
+//! 1. [`server_handshake`] — how an HTTP/1.1 request becomes a WebSocket (§4).
 //! 2. [`frame`] — the header of 2 to 14 bytes in front of every payload (§5.2).
 //! 3. [`mask`] — what a client does to its payloads, and how it is undone (§5.3).
 //! 4. [`utf8`] — text that is checked while it arrives (§8.1).
@@ -14,16 +14,15 @@
 //! And from the client's side:
 //!
 //! 8. [`uri`] — where to connect (§3).
-//! 9. [`opening`] — what to ask for, and how to judge the answer (§4.1).
+//! 9. [`client_handshake`] — what to ask for, and how to judge the answer (§4.1).
 
+pub mod client_handshake;
 pub mod close;
 mod content;
 #[cfg(feature = "deflate")]
 pub mod deflate;
 pub mod extension;
-mod failure;
 pub mod frame;
-pub mod handshake;
 #[cfg(feature = "deflate")]
 pub mod inflate;
 #[cfg(not(feature = "deflate"))]
@@ -31,6 +30,9 @@ pub mod inflate;
 mod inflate;
 pub mod mask;
 pub mod message;
-pub mod opening;
+mod protocol_error;
+pub mod server_handshake;
 pub mod uri;
 pub mod utf8;
+
+pub use protocol_error::ProtocolError;

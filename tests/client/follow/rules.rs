@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use barewire::client::follow::{Away, Error, Follower, Next, Resource, Room, Since, Via};
 use barewire::protocol::http::{BodyError, FramingError, ResponseError};
+use barewire::protocol::websocket::ProtocolError;
+use barewire::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
 use barewire::protocol::websocket::close::CloseCode;
-use barewire::protocol::websocket::message::Failure;
-use barewire::protocol::websocket::opening::{OpeningError, RequestError};
 
 use super::answers::{Body, JSON, OPENED, PROBLEM, STREAM, answer, frame, messages};
 use super::{NONCE, Told, play};
@@ -82,9 +82,9 @@ fn an_id_that_no_field_can_hold_goes_into_the_query() {
 #[test]
 fn fields_that_may_not_be_sent_are_refused() {
     for (name, value, error) in [
-        ("host", "x", RequestError::OwnField),
-        ("Last-Event-ID", "x", RequestError::OwnField),
-        ("Sec-WebSocket-Protocol", "x", RequestError::OwnField),
+        ("host", "x", RequestError::ReservedField),
+        ("Last-Event-ID", "x", RequestError::ReservedField),
+        ("Sec-WebSocket-Protocol", "x", RequestError::ReservedField),
         ("a b", "x", RequestError::FieldName),
         ("a", "x\r\ny: z", RequestError::FieldValue),
     ] {
@@ -138,7 +138,7 @@ fn an_answer_that_is_something_else_is_unsuitable() {
     for (via, bytes, error) in [
         (Via::ShortPoll, &html, Error::ContentType { expected: "application/json" }),
         (Via::EventStream, &html, Error::ContentType { expected: "text/event-stream" }),
-        (Via::WebSocket, &html, Error::Opening(OpeningError::Status(200))),
+        (Via::WebSocket, &html, Error::Opening(ClientHandshakeError::Status(200))),
         (Via::LongPoll, &b"SSH-2.0\r\n".to_vec(), Error::Head(ResponseError::NotHttp)),
         (Via::LongPoll, &answer(20, "200 OK", JSON, b"{}", Body::Length), Error::TooManyInterim),
         (
@@ -149,7 +149,7 @@ fn an_answer_that_is_something_else_is_unsuitable() {
         (
             Via::WebSocket,
             &OPENED.replace("s3pP", "s3pp").into_bytes(),
-            Error::Opening(OpeningError::OtherAccept),
+            Error::Opening(ClientHandshakeError::AcceptMismatch),
         ),
     ] {
         assert!(error.is_unsuitable(), "{error}");
@@ -209,7 +209,7 @@ fn a_close_says_whether_to_come_again() {
 fn frames_that_must_not_be_are_answered_with_a_close() {
     let masked = [OPENED.as_bytes(), b"\x81\x81\0\0\0\0a"].concat();
     let outcome = play(Via::WebSocket, &Since::Now, &masked, &[]);
-    assert_eq!(outcome.next, Err(Error::Frame(Failure::Masked)));
+    assert_eq!(outcome.next, Err(Error::Frame(ProtocolError::MaskedServerFrame)));
     assert_eq!(outcome.answered[0], 0x88);
     let code = [outcome.answered[6] ^ NONCE[0], outcome.answered[7] ^ NONCE[1]];
     assert_eq!(u16::from_be_bytes(code), 1002);

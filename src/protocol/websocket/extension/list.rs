@@ -99,7 +99,7 @@ impl Value<'_> {
         match (digits.next(), digits.next(), digits.next()) {
             (Some(digit @ b'8'..=b'9'), None, None) => Ok(digit - b'0'),
             (Some(b'1'), Some(digit @ b'0'..=b'5'), None) => Ok(10 + digit - b'0'),
-            _ => Err(ExtensionError::Value),
+            _ => Err(ExtensionError::ParameterValue),
         }
     }
 }

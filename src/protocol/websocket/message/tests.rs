@@ -1,6 +1,6 @@
 use super::*;
 
-const LIMITS: Limits = Limits { message_bytes: 1 << 30, frames: 3 };
+const LIMITS: MessageLimits = MessageLimits { message_bytes: 1 << 30, frames: 3 };
 
 fn server() -> Receiver {
     Receiver::new(Role::Server, LIMITS)
@@ -16,8 +16,9 @@ fn a_frame_in_one_piece_is_not_copied() {
         let mut receiver = server();
         let (consumed, event) = receiver.receive(&mut frame).unwrap();
         let event = event.unwrap();
-        let (Event::Binary(bytes) | Event::Ping(bytes) | Event::Pong(bytes)) = event else {
-            let Event::Text(text) = event else { panic!("{event:?}") };
+        let (MessageEvent::Binary(bytes) | MessageEvent::Ping(bytes) | MessageEvent::Pong(bytes)) = event
+        else {
+            let MessageEvent::Text(text) = event else { panic!("{event:?}") };
             assert_eq!((consumed, text, text.as_ptr()), (9, "abc", place));
             continue;
         };
@@ -27,7 +28,10 @@ fn a_frame_in_one_piece_is_not_copied() {
         assert_eq!(receiver.receive(&mut header), Ok((6, None)));
         let place = payload.as_ptr();
         match receiver.receive(&mut payload).unwrap() {
-            (3, Some(Event::Binary(bytes) | Event::Ping(bytes) | Event::Pong(bytes))) => {
+            (
+                3,
+                Some(MessageEvent::Binary(bytes) | MessageEvent::Ping(bytes) | MessageEvent::Pong(bytes)),
+            ) => {
                 assert_eq!((bytes, bytes.as_ptr()), (&b"abc"[..], place));
             }
             other => panic!("{other:?}"),
@@ -50,7 +54,7 @@ fn memory_grows_with_what_has_come_and_goes_with_the_message() {
 
     let mut receiver = server();
     let mut message = *b"\x02\x81\x00\x00\x00\x00a\x80\x81\x00\x00\x00\x00b";
-    assert_eq!(receiver.receive(&mut message), Ok((14, Some(Event::Binary(b"ab")))));
+    assert_eq!(receiver.receive(&mut message), Ok((14, Some(MessageEvent::Binary(b"ab")))));
     assert!(receiver.is_idle());
     assert_eq!(receiver.receive(&mut []), Ok((0, None)));
     assert!(matches!(receiver.message, Message::Between));
@@ -72,13 +76,13 @@ fn is_idle_only_where_nothing_would_be_lost() {
 
 #[test]
 fn fails_at_the_byte_that_breaks_the_rule() {
-    use Failure::*;
+    use ProtocolError::*;
     for (bytes, failure) in [
         (&b"\xC1"[..], Rsv1WithoutExtension),
         (b"\xA1", Frame(crate::protocol::websocket::frame::FrameError::ReservedBit)),
-        (b"\x80", NothingToContinue),
-        (b"\x81\x05", NotMasked),
-        (b"\x01\x80\0\0\0\0\x02", MessageInsideMessage),
+        (b"\x80", ContinuationOutsideMessage),
+        (b"\x81\x05", UnmaskedClientFrame),
+        (b"\x01\x80\0\0\0\0\x02", InterleavedMessages),
         (b"\x01\x80\0\0\0\0\x00\x80\0\0\0\0\x00\x80\0\0\0\0\x00", TooManyFrames),
         (b"\x81\xFF\0\0\0\0\x40\0\0\x01\0\0\0\0", MessageTooBig),
         (b"\x81\xFE\x7F\xFF\0\0\0\0ab\xED\xA0", InvalidUtf8),
@@ -91,5 +95,5 @@ fn fails_at_the_byte_that_breaks_the_rule() {
     }
     let mut client = Receiver::new(Role::Client, LIMITS);
     assert_eq!(client.receive(&mut [0x81]), Ok((1, None)));
-    assert_eq!(client.receive(&mut [0x80]), Err(Masked));
+    assert_eq!(client.receive(&mut [0x80]), Err(MaskedServerFrame));
 }

@@ -9,7 +9,7 @@ use super::super::Delays;
 use super::crowd::Why;
 use super::meter::Cost;
 use super::talk::status_of;
-use crate::protocol::websocket::opening::RequestError;
+use crate::protocol::websocket::client_handshake::RequestError;
 
 /// One run.
 #[derive(Clone, Debug, Default)]

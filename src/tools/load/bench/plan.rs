@@ -8,7 +8,7 @@ use super::super::Process;
 use super::asking::{Asking, CursorPlace};
 use super::talk::{Keys, Talk, write_handshake};
 use crate::client::follow::Via;
-use crate::protocol::websocket::opening::RequestError;
+use crate::protocol::websocket::client_handshake::RequestError;
 
 /// What the clients do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

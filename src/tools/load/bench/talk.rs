@@ -10,10 +10,12 @@ use super::marker::Finder;
 use crate::client::follow::{Error, Head, HeadReader, Whole};
 use crate::protocol::http::{BodyLimits, BodyReader, HeadLimits, Response};
 use crate::protocol::sse::{Block, DecodeLimits, Decoder};
+use crate::protocol::websocket::client_handshake::{
+    ClientHandshake, ClientHandshakeError, Key, RequestError,
+};
 use crate::protocol::websocket::close::CloseCode;
 use crate::protocol::websocket::frame::{self, Opcode};
-use crate::protocol::websocket::message::{Event, Limits, Receiver, Role};
-use crate::protocol::websocket::opening::{Key, Opening, OpeningError, RequestError};
+use crate::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
 
 /// Of an answer, an event or a message: more than any that a benchmark asks for.
 const MOST: usize = 64 << 20;
@@ -125,11 +127,11 @@ impl Talk {
                 let (taken, event) = receiver.receive(input)?;
                 match event {
                     None => {}
-                    Some(Event::Text(text)) => tell(Heard::Message(text.as_bytes())),
-                    Some(Event::Binary(data)) => tell(Heard::Message(data)),
-                    Some(Event::Ping(payload)) => tell(Heard::Ping(payload)),
-                    Some(Event::Pong(_)) => {}
-                    Some(Event::Close(close)) => tell(Heard::Close(close.map(|(code, _)| code))),
+                    Some(MessageEvent::Text(text)) => tell(Heard::Message(text.as_bytes())),
+                    Some(MessageEvent::Binary(data)) => tell(Heard::Message(data)),
+                    Some(MessageEvent::Ping(payload)) => tell(Heard::Ping(payload)),
+                    Some(MessageEvent::Pong(_)) => {}
+                    Some(MessageEvent::Close(close)) => tell(Heard::Close(close.map(|(code, _)| code))),
                 }
                 Ok(taken)
             }
@@ -178,12 +180,17 @@ impl Talk {
             State::Handshake { key, subprotocols, reader } => {
                 // What the answer is held against was said in the request; but for these, nothing of it matters here.
                 let subprotocols: Vec<_> = subprotocols.iter().map(String::as_str).collect();
-                let asked =
-                    Opening { host: "-", target: "/", subprotocols: &subprotocols, fields: &[], offer: None };
-                let judge = |answer: &Response<'_, '_>| Ok(asked.check(key, answer).map(|_| ())?);
+                let asked = ClientHandshake {
+                    host: "-",
+                    target: "/",
+                    subprotocols: &subprotocols,
+                    fields: &[],
+                    offer: None,
+                };
+                let judge = |answer: &Response<'_, '_>| Ok(asked.check_response(key, answer).map(|_| ())?);
                 let (taken, judged) = reader.read(input, &HeadLimits::default(), judge)?;
                 if judged.is_some() {
-                    let limits = Limits { message_bytes: MOST, frames: usize::MAX };
+                    let limits = MessageLimits { message_bytes: MOST, frames: usize::MAX };
                     self.0 = State::Open(Box::new(Receiver::new(Role::Client, limits)));
                     tell(Heard::Opened);
                 }
@@ -208,7 +215,7 @@ impl Talk {
 /// What refuses a request: the status, where an error is one.
 pub fn status_of(error: &Error) -> Option<u16> {
     match error {
-        Error::Refused { status, .. } | Error::Opening(OpeningError::Status(status)) => Some(*status),
+        Error::Refused { status, .. } | Error::Opening(ClientHandshakeError::Status(status)) => Some(*status),
         _ => None,
     }
 }
@@ -266,7 +273,7 @@ pub fn write_handshake(
     let target = String::from_utf8_lossy(&target); // a URL's, and so ASCII
     let subprotocols: Vec<_> = asking.subprotocols.iter().map(String::as_str).collect();
     let host = &asking.authority;
-    Opening { host, target: &target, subprotocols: &subprotocols, fields: &fields, offer: None }
+    ClientHandshake { host, target: &target, subprotocols: &subprotocols, fields: &fields, offer: None }
         .write_request(key, out)
 }
 
@@ -274,7 +281,7 @@ pub fn write_handshake(
 mod tests {
     use super::*;
     use crate::protocol::websocket::frame::write_frame;
-    use crate::protocol::websocket::handshake::accept_key;
+    use crate::protocol::websocket::server_handshake::accept_key;
 
     /// What is heard of these bytes, and the error that ends them.
     fn heard(talk: &mut Talk, pieces: &[&[u8]]) -> Vec<String> {
@@ -410,8 +417,8 @@ mod tests {
         keys.write_frame(Opcode::Text, b"hello", &mut first);
         keys.write_frame(Opcode::Text, b"hello", &mut second);
         assert_ne!(first, second);
-        let mut receiver = Receiver::new(Role::Server, Limits { message_bytes: 10, frames: 1 });
+        let mut receiver = Receiver::new(Role::Server, MessageLimits { message_bytes: 10, frames: 1 });
         let (taken, event) = receiver.receive(&mut first).expect("right");
-        assert_eq!((taken, event), (11, Some(Event::Text("hello"))));
+        assert_eq!((taken, event), (11, Some(MessageEvent::Text("hello"))));
     }
 }

@@ -16,9 +16,9 @@ use barewire::protocol::http::{
     self, HeadLimits, HeadScan, MAX_FIELD_LINES, Method, Response, ResponseError, ResponseHead, ResponseScan,
     Status, Target, Version,
 };
-use barewire::protocol::websocket::extension::{self, ClientWindow, Offer, ServerWishes};
-use barewire::protocol::websocket::handshake;
-use barewire::protocol::websocket::opening::{Key, Opened, Opening};
+use barewire::protocol::websocket::client_handshake::{ClientHandshake, Key, Negotiated};
+use barewire::protocol::websocket::extension::{self, ClientWindow, Offer, ServerPreferences};
+use barewire::protocol::websocket::server_handshake;
 use barewire::protocol::websocket::uri::Uri;
 use barewire_fuzz::grammar::{self, End};
 use barewire_fuzz::{cuts, pieces};
@@ -121,9 +121,14 @@ fn answers(input: &Input<'_>) {
     let same = head.fields.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
     assert!(same.eq(fields.iter().cloned()));
 
-    let opening =
-        Opening { host: "a", target: "/", subprotocols: &["chat", "b"], fields: &[], offer: offer(a) };
-    if let Ok(opened) = opening.check(&Key::new(*NONCE), &head) {
+    let opening = ClientHandshake {
+        host: "a",
+        target: "/",
+        subprotocols: &["chat", "b"],
+        fields: &[],
+        offer: offer(a),
+    };
+    if let Ok(opened) = opening.check_response(&Key::new(*NONCE), &head) {
         is_right(&opening, &fields, &head, &opened);
     }
 }
@@ -156,7 +161,12 @@ fn second(bytes: &[u8]) -> Second {
 }
 
 /// RFC 6455 §4.1, the client's six checks, on the fields as the second reader has found them.
-fn is_right(opening: &Opening<'_>, fields: &[grammar::Field], head: &Response<'_, '_>, opened: &Opened<'_>) {
+fn is_right(
+    opening: &ClientHandshake<'_>,
+    fields: &[grammar::Field],
+    head: &Response<'_, '_>,
+    opened: &Negotiated<'_>,
+) {
     let list = |name: &str| -> Vec<Vec<u8>> {
         let values = grammar::values(fields, name);
         let members = values.iter().flat_map(|value| value.split(|byte| *byte == b','));
@@ -186,7 +196,7 @@ fn openings(input: &Input<'_>) {
     let subprotocols: Vec<&str> = (0..input.parameters[1] % 3).map(|_| next()).collect();
     let fields: Vec<(&str, &str)> = texts.filter_map(|line| line.split_once('\t')).take(100).collect();
     let offer = offer(input.parameters[0]);
-    let opening = Opening { host, target, subprotocols: &subprotocols, fields: &fields, offer };
+    let opening = ClientHandshake { host, target, subprotocols: &subprotocols, fields: &fields, offer };
     let key = Key::new(*NONCE);
     let mut request = Vec::new();
     if opening.write_request(&key, &mut request).is_err() {
@@ -207,13 +217,13 @@ fn openings(input: &Input<'_>) {
     assert!(written.ends_with(&asked), "{written:?}, {asked:?}");
 
     let accept =
-        handshake::check(values("Sec-WebSocket-Key"), values("Sec-WebSocket-Version")).expect("right");
+        server_handshake::check(values("Sec-WebSocket-Key"), values("Sec-WebSocket-Version")).expect("right");
     assert_eq!(accept.as_bytes(), ACCEPT);
-    let agreement =
-        extension::negotiate(values("Sec-WebSocket-Extensions"), &ServerWishes::default()).expect("right");
+    let agreement = extension::negotiate(values("Sec-WebSocket-Extensions"), &ServerPreferences::default())
+        .expect("right");
     assert_eq!(agreement.is_some(), offer.is_some());
     let known = ["chat", "b"];
-    let chosen = handshake::choose_subprotocol(values("Sec-WebSocket-Protocol"), &known);
+    let chosen = server_handshake::choose_subprotocol(values("Sec-WebSocket-Protocol"), &known);
     assert_eq!(chosen, subprotocols.iter().copied().find(|asked| known.contains(asked)));
 
     let mut answer = Vec::new();
@@ -226,7 +236,7 @@ fn openings(input: &Input<'_>) {
     }
     if let Some(agreement) = agreement {
         let mut value = Vec::new();
-        agreement.write_answer(&mut value);
+        agreement.write_response(&mut value);
         response = response.field("Sec-WebSocket-Extensions", value);
     }
     response.end();
@@ -234,15 +244,20 @@ fn openings(input: &Input<'_>) {
     assert!(matches!(cut, Read::Head { length, .. } if length == answer.len()), "{cut:?}");
     let mut scratch = http::scratch();
     let head = http::parse_response(&answer, &mut scratch, &LIMITS).expect("an answer that can be read");
-    let opened = opening.check(&key, &head).expect("an answer that is right");
-    assert_eq!(opened, Opened { subprotocol: chosen, agreement });
+    let opened = opening.check_response(&key, &head).expect("an answer that is right");
+    assert_eq!(opened, Negotiated { subprotocol: chosen, agreement });
 }
 
 fn uris(input: &Input<'_>) {
     let text = String::from_utf8_lossy(input.bytes);
     let Ok(uri) = Uri::parse(&text) else { return };
-    let opening =
-        Opening { host: uri.authority, target: &uri.target, subprotocols: &[], fields: &[], offer: None };
+    let opening = ClientHandshake {
+        host: uri.authority,
+        target: &uri.target,
+        subprotocols: &[],
+        fields: &[],
+        offer: None,
+    };
     opening.write_request(&Key::new(*NONCE), &mut Vec::new()).expect("what a URI says can be asked for");
     let anew = format!("WS://{}{}", uri.authority, uri.target);
     let again = Uri { target: Cow::Owned(uri.target.clone().into_owned()), ..uri.clone() };

@@ -17,13 +17,14 @@ mod plain_inflate;
 use std::cell::RefCell;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use barewire::protocol::websocket::deflate::{Deflater, compress_alone, shared_window_bits};
+use barewire::protocol::websocket::ProtocolError;
+use barewire::protocol::websocket::deflate::{Deflater, compress_without_context, shared_window_bits};
 use barewire::protocol::websocket::extension::{
-    self, Agreement, ClientWindow, Direction, Offer, ServerWishes,
+    self, Agreement, ClientWindow, Direction, Offer, ServerPreferences,
 };
 use barewire::protocol::websocket::frame::{FrameHeader, Opcode};
 use barewire::protocol::websocket::inflate::{Inflater, InvalidDeflate};
-use barewire::protocol::websocket::message::{Event, Failure, Limits, Receiver, Role};
+use barewire::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
 use barewire_fuzz::{cuts, peak, pieces};
 use libfuzzer_sys::fuzz_target;
 
@@ -93,7 +94,7 @@ fn inflate(inflater: &mut Inflater, pieces: &[&[u8]]) -> std::result::Result<Vec
 /// Any bytes as the wire, to a client or to a server.
 fn wire(input: &Input<'_>) {
     let agreement = agreement(input.parameters);
-    let limits = Limits { message_bytes: 8 * usize::from(input.parameters[3]), frames: 3 };
+    let limits = MessageLimits { message_bytes: 8 * usize::from(input.parameters[3]), frames: 3 };
     let role = if input.doing & 4 == 0 { Role::Client } else { Role::Server };
     let new = || Receiver::with_deflate(role, limits, &agreement);
     let whole = receive(new, &[input.bytes]);
@@ -123,7 +124,7 @@ enum Got {
     Control(String),
 }
 
-fn receive(new: impl Fn() -> Receiver, pieces: &[&[u8]]) -> (Vec<Got>, Option<Failure>) {
+fn receive(new: impl Fn() -> Receiver, pieces: &[&[u8]]) -> (Vec<Got>, Option<ProtocolError>) {
     let mut receiver = new();
     let mut events = Vec::new();
     for piece in pieces {
@@ -137,8 +138,8 @@ fn receive(new: impl Fn() -> Receiver, pieces: &[&[u8]]) -> (Vec<Got>, Option<Fa
                 Err(failure) => return (events, Some(failure)),
                 Ok((consumed, event)) => {
                     events.extend(event.map(|event| match event {
-                        Event::Text(text) => Got::Text(text.as_bytes().to_vec()),
-                        Event::Binary(bytes) => Got::Binary(bytes.to_vec()),
+                        MessageEvent::Text(text) => Got::Text(text.as_bytes().to_vec()),
+                        MessageEvent::Binary(bytes) => Got::Binary(bytes.to_vec()),
                         other => Got::Control(format!("{other:?}")),
                     }));
                     rest = &mut rest[consumed..];
@@ -155,7 +156,7 @@ fn round_trip(input: &Input<'_>) {
     let [flags, _, _, level] = input.parameters;
     let direction = agreement.server_to_client();
     let each_alone = flags & 4 != 0;
-    let limits = Limits { message_bytes: 1 << 16, frames: 9 };
+    let limits = MessageLimits { message_bytes: 1 << 16, frames: 9 };
     let mut deflater = Deflater::new(direction, 1 + level % 9);
     let (mut sent, mut expected) = (Vec::new(), Vec::new());
     let mut before: Vec<u8> = Vec::new();
@@ -175,7 +176,7 @@ fn round_trip(input: &Input<'_>) {
         if !is_compressed {
             payload.clone_from(&message);
         } else if each_alone {
-            compress_alone(shared_window_bits(direction.max_window_bits), &message, &mut payload);
+            compress_without_context(shared_window_bits(direction.max_window_bits), &message, &mut payload);
         } else {
             deflater.compress(&message, &mut payload);
         }
@@ -213,7 +214,7 @@ fn round_trip(input: &Input<'_>) {
 fn negotiation(input: &Input<'_>) -> Result<()> {
     let mut from = Unstructured::new(&input.parameters);
     let [a, b, c, d]: [u8; 4] = from.arbitrary()?;
-    let wishes = ServerWishes {
+    let wishes = ServerPreferences {
         server_no_context_takeover: a & 1 != 0,
         client_no_context_takeover: a & 2 != 0,
         server_max_window_bits: 8 + b % 8,
@@ -243,7 +244,7 @@ fn negotiation(input: &Input<'_>) -> Result<()> {
         assert!(agreed.client_no_context_takeover >= wishes.client_no_context_takeover);
         assert!(agreed.client_max_window_bits.is_none_or(|bits| bits <= wishes.client_max_window_bits));
     }
-    if let Ok(Some(agreed)) = extension::accept(&offer, lines()) {
+    if let Ok(Some(agreed)) = extension::check_response(&offer, lines()) {
         assert!(agreed.server_no_context_takeover >= offer.server_no_context_takeover);
         assert!(
             offer
@@ -261,10 +262,10 @@ fn negotiation(input: &Input<'_>) -> Result<()> {
 }
 
 /// The answer to an offer is accepted, and both sides mean the same.
-fn hold(offer: &Offer, wishes: &ServerWishes, agreed: Agreement) {
+fn hold(offer: &Offer, wishes: &ServerPreferences, agreed: Agreement) {
     let mut answer = Vec::new();
-    agreed.write_answer(&mut answer);
-    let accepted = extension::accept(offer, [&answer[..]].into_iter());
+    agreed.write_response(&mut answer);
+    let accepted = extension::check_response(offer, [&answer[..]].into_iter());
     assert_eq!(accepted, Ok(Some(agreed)), "{}", answer.escape_ascii());
     assert!(agreed.server_to_client().max_window_bits <= wishes.server_max_window_bits);
     assert!(

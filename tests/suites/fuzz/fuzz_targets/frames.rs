@@ -13,7 +13,7 @@ use arbitrary::Arbitrary;
 use barewire::protocol::websocket::close;
 use barewire::protocol::websocket::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode, write_frame};
 use barewire::protocol::websocket::mask;
-use barewire::protocol::websocket::message::{Event, Limits, Receiver, Role};
+use barewire::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
 use barewire_fuzz::plain_frames::{self, Got, Terms};
 use barewire_fuzz::{cuts, peak};
 use libfuzzer_sys::fuzz_target;
@@ -34,11 +34,11 @@ fuzz_target!(|input: Input<'_>| {
     let role = if input.is_server { Role::Server } else { Role::Client };
     // The greatest limit allows whatever a header can declare.
     let message_bytes = if input.message_bytes == u8::MAX { usize::MAX } else { input.message_bytes.into() };
-    let limits = Limits { message_bytes, frames: 1 + usize::from(input.frames % 8) };
+    let limits = MessageLimits { message_bytes, frames: 1 + usize::from(input.frames % 8) };
     let (wire, limits) = if input.is_wire {
         (input.bytes.to_vec(), limits)
     } else {
-        let limits = Limits { message_bytes: 4096, frames: 1 + MOST_CUTS };
+        let limits = MessageLimits { message_bytes: 4096, frames: 1 + MOST_CUTS };
         let (wire, expected) = write_messages(&input, role);
         assert_eq!(receive(role, limits, &[&wire]), (expected, None));
         (wire, limits)
@@ -48,7 +48,7 @@ fuzz_target!(|input: Input<'_>| {
     for pieces in cuts(&wire, &input.lengths) {
         assert_eq!(receive(role, limits, &pieces), whole);
     }
-    let Limits { message_bytes, frames } = limits;
+    let MessageLimits { message_bytes, frames } = limits;
     let terms = Terms { is_server: input.is_server, message_bytes, frames };
     assert_eq!(plain_frames::receive(&wire, terms), whole);
 
@@ -72,18 +72,18 @@ fuzz_target!(|input: Input<'_>| {
     assert!(peak <= 3 * wire.len() + 256, "{peak} bytes of heap for {} on the wire", wire.len());
 });
 
-fn got(event: Event<'_>) -> Got {
+fn got(event: MessageEvent<'_>) -> Got {
     match event {
-        Event::Text(text) => Got::Text(text.to_owned()),
-        Event::Binary(bytes) => Got::Binary(bytes.to_vec()),
-        Event::Ping(bytes) => Got::Ping(bytes.to_vec()),
-        Event::Pong(bytes) => Got::Pong(bytes.to_vec()),
-        Event::Close(close) => Got::Close(close.map(|(code, reason)| (code.0, reason.to_owned()))),
+        MessageEvent::Text(text) => Got::Text(text.to_owned()),
+        MessageEvent::Binary(bytes) => Got::Binary(bytes.to_vec()),
+        MessageEvent::Ping(bytes) => Got::Ping(bytes.to_vec()),
+        MessageEvent::Pong(bytes) => Got::Pong(bytes.to_vec()),
+        MessageEvent::Close(close) => Got::Close(close.map(|(code, reason)| (code.0, reason.to_owned()))),
     }
 }
 
 /// All events, and the close code of the failure, if there is one.
-fn receive(role: Role, limits: Limits, pieces: &[&[u8]]) -> (Vec<Got>, Option<u16>) {
+fn receive(role: Role, limits: MessageLimits, pieces: &[&[u8]]) -> (Vec<Got>, Option<u16>) {
     let mut receiver = Receiver::new(role, limits);
     let (mut events, mut failure, mut ended) = (Vec::new(), None, false);
     for piece in pieces {
@@ -100,7 +100,7 @@ fn receive(role: Role, limits: Limits, pieces: &[&[u8]]) -> (Vec<Got>, Option<u1
                 Ok((consumed, event)) => {
                     assert!(event.is_some() || consumed == length, "no event, but not all is consumed");
                     assert!(!ended || event.is_none(), "{event:?} behind the end");
-                    ended |= matches!(event, Some(Event::Close(_)));
+                    ended |= matches!(event, Some(MessageEvent::Close(_)));
                     events.extend(event.map(got));
                     rest = &mut rest[consumed..];
                 }
@@ -128,7 +128,7 @@ fn write_anew(event: &Got) {
         Got::Close(None) => write_frame(Opcode::Close, &[], &mut frame),
         Got::Close(Some((code, reason))) => close::encode(close::CloseCode(*code), reason, &mut frame),
     }
-    let limits = Limits { message_bytes: frame.len(), frames: 1 };
+    let limits = MessageLimits { message_bytes: frame.len(), frames: 1 };
     assert_eq!(receive(Role::Client, limits, &[&frame]), (vec![event.clone()], None));
 }
 

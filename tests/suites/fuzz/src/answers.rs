@@ -5,7 +5,7 @@ use barewire::protocol::http::{
 };
 use barewire::protocol::sse::{self, DecodeLimits, Decoder};
 use barewire::protocol::websocket::extension::{self, ClientWindow, Offer};
-use barewire::protocol::websocket::message::{Limits, Receiver, Role};
+use barewire::protocol::websocket::message::{MessageLimits, Receiver, Role};
 
 /// What answers may have: more than any here.
 const ANSWER_HEAD: HeadLimits = HeadLimits { bytes: 1 << 16, request_line: 1 << 10, field_lines: 64 };
@@ -161,10 +161,10 @@ fn body(
 
 /// A receiver for the frames behind a 101 with these fields.
 pub fn receiver(fields: Fields<'_, '_>) -> Receiver {
-    let limits = Limits { message_bytes: 1 << 30, frames: 1 };
+    let limits = MessageLimits { message_bytes: 1 << 30, frames: 1 };
     // Whatever was offered: what is agreed on is all in the answer.
     let offer = Offer { client_max_window_bits: ClientWindow::Any, ..Offer::default() };
-    let agreement = extension::accept(&offer, fields.get_all("Sec-WebSocket-Extensions"));
+    let agreement = extension::check_response(&offer, fields.get_all("Sec-WebSocket-Extensions"));
     match agreement.expect("an answer to an offer") {
         Some(agreement) => Receiver::with_deflate(Role::Client, limits, &agreement),
         None => Receiver::new(Role::Client, limits),

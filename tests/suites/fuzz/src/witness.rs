@@ -4,8 +4,8 @@ use barewire::protocol::http::{BodyLimits, BodyReader, Framing, Version};
 use barewire::protocol::sse::{DecodeLimits, Decoder};
 use barewire::protocol::websocket::frame::{FrameHeader, Opcode};
 use barewire::protocol::websocket::mask;
-use barewire::protocol::websocket::message::{Event, Receiver};
-use barewire::server::{Simulation, Peer};
+use barewire::protocol::websocket::message::{MessageEvent, Receiver};
+use barewire::server::{Peer, Simulation};
 use serde_json::Value;
 
 use crate::answers::{self, Asked};
@@ -177,17 +177,17 @@ impl Witness {
                 while !rest.is_empty() {
                     let (consumed, event) = receiver.receive(rest).expect("frames");
                     match event {
-                        Some(Event::Text(text)) if *is_json => {
+                        Some(MessageEvent::Text(text)) if *is_json => {
                             let said: Value = serde_json::from_str(text).expect("JSON");
                             match said.get("next") {
                                 Some(_) => assert!(said.get("gap").is_none(), "a gap for who follows"),
                                 None => self.seen.push(seen(&said)),
                             }
                         }
-                        Some(Event::Text(text)) => {
+                        Some(MessageEvent::Text(text)) => {
                             self.seen.push((String::new(), String::new(), text.to_owned()));
                         }
-                        Some(Event::Ping(payload)) => owed.extend(frame(Opcode::Pong, payload)),
+                        Some(MessageEvent::Ping(payload)) => owed.extend(frame(Opcode::Pong, payload)),
                         Some(other) => panic!("{}: {other:?}", self.name),
                         None => {}
                     }

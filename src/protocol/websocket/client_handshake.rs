@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::extension::{self, Agreement, ExtensionError, Offer};
-use super::handshake;
+use super::server_handshake;
 use crate::protocol::http::fields::{is_control, is_token, members};
 use crate::protocol::http::{Response, Version, host_and_port};
 
@@ -36,7 +36,7 @@ impl Key {
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug)]
-pub struct Opening<'a> {
+pub struct ClientHandshake<'a> {
     /// Host and port as they stand in the URI: the value of `Host`.
     pub host: &'a str,
     /// Path and query, still percent-encoded.
@@ -51,7 +51,7 @@ pub struct Opening<'a> {
 
 /// What both sides have agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opened<'a> {
+pub struct Negotiated<'a> {
     /// The subprotocol that the server has chosen, of those that were asked for.
     pub subprotocol: Option<&'a str>,
     /// How messages are compressed, if they are.
@@ -68,7 +68,7 @@ pub(crate) fn check_field(name: &str, value: &str, own: &[&str]) -> Result<(), R
     let prefix = name.get(.."Sec-WebSocket-".len()).unwrap_or_default();
     let is_own = own.iter().any(|own| own.eq_ignore_ascii_case(name));
     if is_own || prefix.eq_ignore_ascii_case("Sec-WebSocket-") {
-        return Err(RequestError::OwnField);
+        return Err(RequestError::ReservedField);
     }
     if !is_token(name.as_bytes()) {
         return Err(RequestError::FieldName);
@@ -79,7 +79,7 @@ pub(crate) fn check_field(name: &str, value: &str, own: &[&str]) -> Result<(), R
     Ok(())
 }
 
-impl<'a> Opening<'a> {
+impl<'a> ClientHandshake<'a> {
     /// Appends the request (§4.1, the request's requirements).
     ///
     /// # Errors
@@ -124,7 +124,7 @@ impl<'a> Opening<'a> {
                 return Err(RequestError::Subprotocol);
             }
             if self.subprotocols[..at].contains(subprotocol) {
-                return Err(RequestError::SubprotocolTwice);
+                return Err(RequestError::SubprotocolRepeated);
             }
         }
         for (name, value) in self.fields {
@@ -140,46 +140,50 @@ impl<'a> Opening<'a> {
     /// # Errors
     /// The first rule that the answer breaks. The connection must then be failed (§7.1.7), which before the handshake's end
     /// is to close TCP.
-    pub fn check(&self, key: &Key, answer: &Response<'_, '_>) -> Result<Opened<'a>, OpeningError> {
+    pub fn check_response(
+        &self,
+        key: &Key,
+        answer: &Response<'_, '_>,
+    ) -> Result<Negotiated<'a>, ClientHandshakeError> {
         let fields = answer.fields;
         if answer.status != 101 {
-            return Err(OpeningError::Status(answer.status)); // item 1
+            return Err(ClientHandshakeError::Status(answer.status)); // item 1
         }
         if answer.version == Version::Http10 {
-            return Err(OpeningError::Http10);
+            return Err(ClientHandshakeError::Http10);
         }
         let mut upgrades = fields.get_all("Upgrade").flat_map(members);
         match (upgrades.next(), upgrades.next()) {
-            (None, _) => return Err(OpeningError::NoUpgrade), // item 2
+            (None, _) => return Err(ClientHandshakeError::UpgradeMissing), // item 2
             (Some(protocol), None) if protocol.eq_ignore_ascii_case(b"websocket") => {}
-            (Some(_), _) => return Err(OpeningError::OtherUpgrade), // item 2
+            (Some(_), _) => return Err(ClientHandshakeError::UpgradeNotWebSocket), // item 2
         }
         if !fields.has_token("Connection", "upgrade") {
-            return Err(OpeningError::NoConnectionUpgrade); // item 3
+            return Err(ClientHandshakeError::ConnectionWithoutUpgrade); // item 3
         }
         let mut accepts = fields.get_all("Sec-WebSocket-Accept");
         match (accepts.next(), accepts.next()) {
-            (None, _) => return Err(OpeningError::NoAccept), // item 4
-            (Some(_), Some(_)) => return Err(OpeningError::SeveralAccepts), // §11.3.3
-            (Some(accept), None) if accept == handshake::accept_key(key.as_bytes()) => {}
-            (Some(_), None) => return Err(OpeningError::OtherAccept), // item 4
+            (None, _) => return Err(ClientHandshakeError::AcceptMissing), // item 4
+            (Some(_), Some(_)) => return Err(ClientHandshakeError::AcceptRepeated), // §11.3.3
+            (Some(accept), None) if accept == server_handshake::accept_key(key.as_bytes()) => {}
+            (Some(_), None) => return Err(ClientHandshakeError::AcceptMismatch), // item 4
         }
         let extensions = fields.get_all("Sec-WebSocket-Extensions");
-        let agreement = extension::accept(&self.offer.unwrap_or_default(), extensions);
-        let agreement = agreement.map_err(OpeningError::Extension)?; // item 5
+        let agreement = extension::check_response(&self.offer.unwrap_or_default(), extensions);
+        let agreement = agreement.map_err(ClientHandshakeError::Extension)?; // item 5
         if agreement.is_some() && self.offer.is_none() {
-            return Err(OpeningError::Extension(ExtensionError::NotOffered)); // item 5
+            return Err(ClientHandshakeError::Extension(ExtensionError::NotOffered)); // item 5
         }
         let mut subprotocols = fields.get_all("Sec-WebSocket-Protocol");
         let subprotocol = match (subprotocols.next(), subprotocols.next()) {
             (None, _) => None,
-            (Some(_), Some(_)) => return Err(OpeningError::SeveralSubprotocols), // §11.3.4
+            (Some(_), Some(_)) => return Err(ClientHandshakeError::SubprotocolRepeated), // §11.3.4
             (Some(chosen), None) => {
                 let asked = self.subprotocols.iter().find(|asked| asked.as_bytes() == chosen);
-                Some(*asked.ok_or(OpeningError::Subprotocol)?) // item 6
+                Some(*asked.ok_or(ClientHandshakeError::Subprotocol)?) // item 6
             }
         };
-        Ok(Opened { subprotocol, agreement })
+        Ok(Negotiated { subprotocol, agreement })
     }
 }
 
@@ -193,9 +197,9 @@ pub enum RequestError {
     /// A subprotocol that is no token (§4.1, item 10).
     Subprotocol,
     /// A subprotocol that stands twice (§4.1, item 10).
-    SubprotocolTwice,
+    SubprotocolRepeated,
     /// A field that the handshake writes itself, or that announces a body.
-    OwnField,
+    ReservedField,
     /// A field name that is no token (RFC 9110 §5.1).
     FieldName,
     /// A field value with a control in it, as a line end (RFC 9110 §5.5).
@@ -208,8 +212,8 @@ impl fmt::Display for RequestError {
             Self::Host => "the host is not a host and a port (RFC 9110 section 7.2)",
             Self::Target => "the target is not a path and a query, percent-encoded (RFC 9112 section 3.2.1)",
             Self::Subprotocol => "a subprotocol is not a token (RFC 6455 section 4.1)",
-            Self::SubprotocolTwice => "a subprotocol stands twice (RFC 6455 section 4.1)",
-            Self::OwnField => "a field is one that the handshake itself writes (RFC 6455 section 4.1)",
+            Self::SubprotocolRepeated => "a subprotocol stands twice (RFC 6455 section 4.1)",
+            Self::ReservedField => "a field is one that the handshake itself writes (RFC 6455 section 4.1)",
             Self::FieldName => "a field name is not a token (RFC 9110 section 5.1)",
             Self::FieldValue => "a field value holds a control character (RFC 9110 section 5.5)",
         })
@@ -220,48 +224,48 @@ impl std::error::Error for RequestError {}
 
 /// What is wrong with a server's answer: one variant for each rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpeningError {
+pub enum ClientHandshakeError {
     /// A status other than 101, as of a server that wants a token, or has moved (§4.1, item 1).
     Status(u16),
     /// 101 in HTTP/1.0, which has no such status (RFC 9110 §15.2).
     Http10,
     /// No `Upgrade` (§4.1, item 2).
-    NoUpgrade,
+    UpgradeMissing,
     /// `Upgrade` is something else than `websocket` alone (§4.1, item 2).
-    OtherUpgrade,
+    UpgradeNotWebSocket,
     /// `Connection` does not hold `Upgrade` (§4.1, item 3).
-    NoConnectionUpgrade,
+    ConnectionWithoutUpgrade,
     /// No `Sec-WebSocket-Accept` (§4.1, item 4).
-    NoAccept,
+    AcceptMissing,
     /// More than one `Sec-WebSocket-Accept` (§11.3.3).
-    SeveralAccepts,
+    AcceptRepeated,
     /// `Sec-WebSocket-Accept` belongs to another key, or to none (§4.1, item 4).
-    OtherAccept,
+    AcceptMismatch,
     /// An extension that was not offered, or not so (§4.1, item 5; RFC 7692 §7).
     Extension(ExtensionError),
     /// More than one `Sec-WebSocket-Protocol` (§11.3.4).
-    SeveralSubprotocols,
+    SubprotocolRepeated,
     /// A subprotocol that was not asked for (§4.1, item 6).
     Subprotocol,
 }
 
-impl fmt::Display for OpeningError {
+impl fmt::Display for ClientHandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Status(status) => {
                 return write!(f, "the server answers {status}, not 101 (RFC 6455 section 4.1)");
             }
             Self::Http10 => "the server answers 101 in HTTP/1.0 (RFC 9110 section 15.2)",
-            Self::NoUpgrade => "the answer has no Upgrade (RFC 6455 section 4.1)",
-            Self::OtherUpgrade => "Upgrade in the answer is not websocket (RFC 6455 section 4.1)",
-            Self::NoConnectionUpgrade => {
+            Self::UpgradeMissing => "the answer has no Upgrade (RFC 6455 section 4.1)",
+            Self::UpgradeNotWebSocket => "Upgrade in the answer is not websocket (RFC 6455 section 4.1)",
+            Self::ConnectionWithoutUpgrade => {
                 "Connection in the answer does not hold Upgrade (RFC 6455 section 4.1)"
             }
-            Self::NoAccept => "the answer has no Sec-WebSocket-Accept (RFC 6455 section 4.1)",
-            Self::SeveralAccepts => "Sec-WebSocket-Accept is there more than once (RFC 6455 section 11.3.3)",
-            Self::OtherAccept => "Sec-WebSocket-Accept does not belong to the key (RFC 6455 section 4.1)",
+            Self::AcceptMissing => "the answer has no Sec-WebSocket-Accept (RFC 6455 section 4.1)",
+            Self::AcceptRepeated => "Sec-WebSocket-Accept is there more than once (RFC 6455 section 11.3.3)",
+            Self::AcceptMismatch => "Sec-WebSocket-Accept does not belong to the key (RFC 6455 section 4.1)",
             Self::Extension(error) => return error.fmt(f),
-            Self::SeveralSubprotocols => {
+            Self::SubprotocolRepeated => {
                 "Sec-WebSocket-Protocol is there more than once (RFC 6455 section 11.3.4)"
             }
             Self::Subprotocol => {
@@ -271,7 +275,7 @@ impl fmt::Display for OpeningError {
     }
 }
 
-impl std::error::Error for OpeningError {}
+impl std::error::Error for ClientHandshakeError {}
 
 #[cfg(test)]
 mod tests {
@@ -281,7 +285,7 @@ mod tests {
     /// The RFC's own nonce (§1.3).
     const NONCE: &[u8; 16] = b"the sample nonce";
 
-    const OPENING: Opening<'_> = Opening {
+    const OPENING: ClientHandshake<'_> = ClientHandshake {
         host: "a:8080",
         target: "/b?c",
         subprotocols: &["chat", "superchat"],
@@ -293,7 +297,7 @@ mod tests {
     fn writes_the_rfcs_request() {
         let key = Key::new(*NONCE);
         let offer = Offer { client_max_window_bits: ClientWindow::Any, ..Offer::default() };
-        let opening = Opening { fields: &[("Origin", "http://a")], offer: Some(offer), ..OPENING };
+        let opening = ClientHandshake { fields: &[("Origin", "http://a")], offer: Some(offer), ..OPENING };
         let mut out = Vec::new();
         opening.write_request(&key, &mut out).unwrap();
         let expected = "GET /b?c HTTP/1.1\r\nHost: a:8080\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -301,26 +305,26 @@ mod tests {
             Sec-WebSocket-Protocol: chat, superchat\r\n\
             Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nOrigin: http://a\r\n\r\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);
-        assert!(handshake::is_valid_key(key.as_bytes()));
+        assert!(server_handshake::is_valid_key(key.as_bytes()));
     }
 
     #[test]
     fn refuses_to_ask_for_what_it_must_not() {
         use RequestError::*;
         for (opening, error) in [
-            (Opening { host: "", ..OPENING }, Host),
-            (Opening { host: "a\r\nX: y", ..OPENING }, Host),
-            (Opening { target: "b", ..OPENING }, Target),
-            (Opening { target: "/b c", ..OPENING }, Target),
-            (Opening { target: "/b#c", ..OPENING }, Target),
-            (Opening { subprotocols: &["a,b"], ..OPENING }, Subprotocol),
-            (Opening { subprotocols: &[""], ..OPENING }, Subprotocol),
-            (Opening { subprotocols: &["a", "b", "a"], ..OPENING }, SubprotocolTwice),
-            (Opening { fields: &[("host", "b")], ..OPENING }, OwnField),
-            (Opening { fields: &[("sec-websocket-extensions", "x")], ..OPENING }, OwnField),
-            (Opening { fields: &[("Content-Length", "1")], ..OPENING }, OwnField),
-            (Opening { fields: &[("a b", "c")], ..OPENING }, FieldName),
-            (Opening { fields: &[("a", "b\r\nc: d")], ..OPENING }, FieldValue),
+            (ClientHandshake { host: "", ..OPENING }, Host),
+            (ClientHandshake { host: "a\r\nX: y", ..OPENING }, Host),
+            (ClientHandshake { target: "b", ..OPENING }, Target),
+            (ClientHandshake { target: "/b c", ..OPENING }, Target),
+            (ClientHandshake { target: "/b#c", ..OPENING }, Target),
+            (ClientHandshake { subprotocols: &["a,b"], ..OPENING }, Subprotocol),
+            (ClientHandshake { subprotocols: &[""], ..OPENING }, Subprotocol),
+            (ClientHandshake { subprotocols: &["a", "b", "a"], ..OPENING }, SubprotocolRepeated),
+            (ClientHandshake { fields: &[("host", "b")], ..OPENING }, ReservedField),
+            (ClientHandshake { fields: &[("sec-websocket-extensions", "x")], ..OPENING }, ReservedField),
+            (ClientHandshake { fields: &[("Content-Length", "1")], ..OPENING }, ReservedField),
+            (ClientHandshake { fields: &[("a b", "c")], ..OPENING }, FieldName),
+            (ClientHandshake { fields: &[("a", "b\r\nc: d")], ..OPENING }, FieldValue),
         ] {
             let mut out = Vec::new();
             assert_eq!(opening.write_request(&Key::new(*NONCE), &mut out), Err(error));

@@ -64,15 +64,15 @@ pub fn check<'a>(
 ) -> Result<Accept, HandshakeError> {
     match single(version_lines) {
         Ok(VERSION) => {}
-        Ok(_) => return Err(HandshakeError::OtherVersion),
-        Err(Count::None) => return Err(HandshakeError::NoVersion),
-        Err(Count::Several) => return Err(HandshakeError::SeveralVersions),
+        Ok(_) => return Err(HandshakeError::VersionUnsupported),
+        Err(Count::None) => return Err(HandshakeError::VersionMissing),
+        Err(Count::Several) => return Err(HandshakeError::VersionRepeated),
     }
     match single(key_lines) {
         Ok(key) if is_valid_key(key) => Ok(Accept(accept_key(key))),
-        Ok(_) => Err(HandshakeError::InvalidKey),
-        Err(Count::None) => Err(HandshakeError::NoKey),
-        Err(Count::Several) => Err(HandshakeError::SeveralKeys),
+        Ok(_) => Err(HandshakeError::KeyInvalid),
+        Err(Count::None) => Err(HandshakeError::KeyMissing),
+        Err(Count::Several) => Err(HandshakeError::KeyRepeated),
     }
 }
 
@@ -103,17 +103,17 @@ fn single<'a>(mut lines: impl Iterator<Item = &'a [u8]>) -> Result<&'a [u8], Cou
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HandshakeError {
     /// No `Sec-WebSocket-Version` (§4.2.1, item 6).
-    NoVersion,
+    VersionMissing,
     /// A version other than 13 (§4.2.2, item 4).
-    OtherVersion,
+    VersionUnsupported,
     /// More than one `Sec-WebSocket-Version` line (§11.3.5).
-    SeveralVersions,
+    VersionRepeated,
     /// No `Sec-WebSocket-Key` (§4.2.1, item 5).
-    NoKey,
+    KeyMissing,
     /// More than one `Sec-WebSocket-Key` line (§11.3.1).
-    SeveralKeys,
+    KeyRepeated,
     /// A key that is not 16 bytes in base64 (§4.2.1, item 5).
-    InvalidKey,
+    KeyInvalid,
 }
 
 impl HandshakeError {
@@ -121,8 +121,8 @@ impl HandshakeError {
     /// help (§4.2.2, item 4; §4.4), else 400.
     pub const fn status(self) -> u16 {
         match self {
-            Self::NoVersion | Self::OtherVersion => 426,
-            Self::SeveralVersions | Self::NoKey | Self::SeveralKeys | Self::InvalidKey => 400,
+            Self::VersionMissing | Self::VersionUnsupported => 426,
+            Self::VersionRepeated | Self::KeyMissing | Self::KeyRepeated | Self::KeyInvalid => 400,
         }
     }
 }
@@ -130,14 +130,14 @@ impl HandshakeError {
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoVersion => "Sec-WebSocket-Version is missing (RFC 6455 section 4.2.1)",
-            Self::OtherVersion => "Sec-WebSocket-Version is not 13 (RFC 6455 section 4.2.2)",
-            Self::SeveralVersions => {
+            Self::VersionMissing => "Sec-WebSocket-Version is missing (RFC 6455 section 4.2.1)",
+            Self::VersionUnsupported => "Sec-WebSocket-Version is not 13 (RFC 6455 section 4.2.2)",
+            Self::VersionRepeated => {
                 "Sec-WebSocket-Version is there more than once (RFC 6455 section 11.3.5)"
             }
-            Self::NoKey => "Sec-WebSocket-Key is missing (RFC 6455 section 4.2.1)",
-            Self::SeveralKeys => "Sec-WebSocket-Key is there more than once (RFC 6455 section 11.3.1)",
-            Self::InvalidKey => "Sec-WebSocket-Key is not 16 bytes in base64 (RFC 6455 section 4.2.1)",
+            Self::KeyMissing => "Sec-WebSocket-Key is missing (RFC 6455 section 4.2.1)",
+            Self::KeyRepeated => "Sec-WebSocket-Key is there more than once (RFC 6455 section 11.3.1)",
+            Self::KeyInvalid => "Sec-WebSocket-Key is not 16 bytes in base64 (RFC 6455 section 4.2.1)",
         })
     }
 }
@@ -164,16 +164,16 @@ mod tests {
     fn refuses_each_broken_rule_with_its_status() {
         use HandshakeError::*;
         for (keys, versions, error, status) in [
-            (&[KEY][..], &[][..], NoVersion, 426),
-            (&[KEY], &[&b"8"[..]], OtherVersion, 426),
-            (&[KEY], &[b"13, 8"], OtherVersion, 426),
-            (&[KEY], &[b"13", b"13"], SeveralVersions, 400),
-            (&[], &[b"13"], NoKey, 400),
-            (&[KEY, KEY], &[b"13"], SeveralKeys, 400),
-            (&[b"short"], &[b"13"], InvalidKey, 400),
+            (&[KEY][..], &[][..], VersionMissing, 426),
+            (&[KEY], &[&b"8"[..]], VersionUnsupported, 426),
+            (&[KEY], &[b"13, 8"], VersionUnsupported, 426),
+            (&[KEY], &[b"13", b"13"], VersionRepeated, 400),
+            (&[], &[b"13"], KeyMissing, 400),
+            (&[KEY, KEY], &[b"13"], KeyRepeated, 400),
+            (&[b"short"], &[b"13"], KeyInvalid, 400),
             // The version comes before the key.
-            (&[b"short"], &[b"7"], OtherVersion, 426),
-            (&[], &[], NoVersion, 426),
+            (&[b"short"], &[b"7"], VersionUnsupported, 426),
+            (&[], &[], VersionMissing, 426),
         ] {
             assert_eq!(checked(keys, versions), Err(error));
             assert_eq!(error.status(), status);
