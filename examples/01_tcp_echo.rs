@@ -1,25 +1,28 @@
-//! 1. TCP echo: one thread, many connections, and nothing that blocks.
+//! 1. TCP echo: one thread serves many connections, and only the poll ever waits.
 //!
-//! Each of the six examples is the one before with something added: `diff examples/0[12]*` is the
-//! second lesson. This first one is what stays the same: the loop around non-blocking sockets.
+//! Each of the six examples is the previous one with one idea added, so the second lesson is
+//! `diff examples/0[12]*`. This first example is the part that stays the same: an event loop around
+//! non-blocking sockets.
 //!
-//! A call that would have to wait returns `WouldBlock` instead, so one thread can serve all clients, if
-//! somebody says which socket is worth a call. That is the poll (epoll on Linux): it sleeps until
-//! sockets become ready, and names them. mio uses it edge-triggered: it tells of a change once. Hence
-//! two rules: read until `WouldBlock`, and write until `WouldBlock` or until nothing is left.
+//! On a non-blocking socket, a call that would have to wait returns `WouldBlock` instead. One
+//! thread can then serve every client, as long as it knows which sockets are ready. The poll (epoll
+//! on Linux) tells it: the poll sleeps until sockets become ready, then lists them. mio uses it
+//! edge-triggered, which means that each change is reported once. Two rules follow: read until
+//! `WouldBlock`, and write until `WouldBlock` or until nothing is left to write.
 //!
-//! TCP is a stream of bytes, not of messages. What a client sends in one call may arrive in pieces, and
-//! what is written here may be taken in part. So each client has two buffers: an *inbox* of what has
-//! come and is not yet understood, and an *outbox*, its queue of what is still to be written.
+//! TCP carries a stream of bytes, not messages. Data sent with one call may arrive in several
+//! parts, and a write may accept only part of its data. So each client has two buffers: an *inbox*
+//! of bytes that have arrived but are not processed yet, and an *outbox* of bytes that are not
+//! written yet.
 //!
-//! Start it in one terminal:
+//! Start the server in one terminal:
 //!
 //! ```console
 //! $ cargo run --example 01_tcp_echo
 //! listening on 127.0.0.1:8080
 //! ```
 //!
-//! and type in another:
+//! Type this in another:
 //!
 //! ```console
 //! $ printf 'hello\n' | nc -q 1 127.0.0.1 8080
@@ -29,11 +32,12 @@
 //! two
 //! ```
 //!
-//! `nc 127.0.0.1 8080` alone lets you type line by line; open several at once. `-q 1` lets netcat say,
-//! when its input ends, that it has sent its last byte (FIN). The other direction stays open, and the
-//! echo still arrives: a half-close.
+//! To type line by line, run `nc 127.0.0.1 8080`, in several terminals at once if you like. With
+//! `-q 1`, netcat closes its sending direction (it sends a FIN) when its input ends. The other
+//! direction stays open, so the echo still arrives. This is called a half-close.
 //!
-//! **Break it:** write, and never read what comes back. `sleep` does that here, once the pipe is full:
+//! **Break it:** send data, and never read the echo. Here `nc` stops reading when its output pipe
+//! is full, because `sleep` never empties that pipe:
 //!
 //! ```text
 //! $ ps -o rss,comm -C 01_tcp_echo
@@ -41,10 +45,11 @@
 //! $ ps -o rss,comm -C 01_tcp_echo
 //! ```
 //!
-//! The server grows by most of what was sent: from 2 MB to 160 MB (`ps` counts in KiB). Nobody takes
-//! the echo, so it stays in the outbox, and nothing slows the sender down. A server that stopped
-//! reading while its outbox is full would pass the pressure back through TCP; here a stranger decides
-//! about our memory.
+//! The server's memory grows by most of what was sent: from 2 MB to 160 MB (`ps` reports KiB). The
+//! client does not read the echo, so the echo stays in the outbox, and nothing slows the client
+//! down. A server can prevent this by not reading from a client whose outbox is full: TCP flow
+//! control then makes the client wait. Without that rule, a stranger decides how much memory the
+//! server uses.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -63,28 +68,28 @@ fn main() -> io::Result<()> {
     println!("listening on {}", listener.local_addr()?);
 
     let mut clients: HashMap<Token, Client> = HashMap::new();
-    let mut newest = LISTENER;
+    let mut last_token = LISTENER;
     let mut events = Events::with_capacity(256);
     loop {
         match poll.poll(&mut events, None) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue, // Ctrl-Z, then `fg`
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue, // after Ctrl-Z and `fg`
             outcome => outcome?,
         }
         for event in &events {
             if event.token() == LISTENER {
-                // The poll tells of them once, so take all that wait.
+                // The poll reports this once, so accept every connection that is waiting.
                 while let Ok((mut stream, _)) = listener.accept() {
-                    // A token is never used again: an event for a client that has gone finds nobody.
-                    newest = Token(newest.0 + 1);
+                    // Tokens are never reused, so an old event cannot reach a new client.
+                    last_token = Token(last_token.0 + 1);
                     let interest = Interest::READABLE | Interest::WRITABLE;
-                    if poll.registry().register(&mut stream, newest, interest).is_ok() {
-                        clients.insert(newest, Client::new(stream));
+                    if poll.registry().register(&mut stream, last_token, interest).is_ok() {
+                        clients.insert(last_token, Client::new(stream));
                     }
                 }
             } else if let Some(client) = clients.get_mut(&event.token())
-                && !client.turn().unwrap_or(false)
+                && !client.process().unwrap_or(false)
             {
-                clients.remove(&event.token()); // which closes its socket
+                clients.remove(&event.token()); // dropping the stream closes it
             }
         }
     }
@@ -92,33 +97,33 @@ fn main() -> io::Result<()> {
 
 struct Client {
     stream: TcpStream,
-    /// What has come and is not yet understood.
+    /// Bytes that have arrived but are not processed yet.
     inbox: Vec<u8>,
-    /// What is still to be written.
+    /// Bytes that are not written yet.
     outbox: VecDeque<u8>,
     /// Nothing more is read: the peer has sent its last byte.
-    ended: bool,
+    done_reading: bool,
 }
 
 impl Client {
     fn new(stream: TcpStream) -> Client {
-        Client { stream, inbox: Vec::new(), outbox: VecDeque::new(), ended: false }
+        Client { stream, inbox: Vec::new(), outbox: VecDeque::new(), done_reading: false }
     }
 
-    /// Read what came, answer it, write what the socket takes. Says whether the client stays.
-    fn turn(&mut self) -> io::Result<bool> {
+    /// Reads, processes and writes as much as possible. Returns whether the client stays connected.
+    fn process(&mut self) -> io::Result<bool> {
         self.read()?;
-        self.answer();
+        self.handle_input();
         self.flush()?;
-        Ok(!self.ended || !self.outbox.is_empty())
+        Ok(!self.done_reading || !self.outbox.is_empty())
     }
 
-    /// Takes what has come, down to the last byte: the poll will not tell of it again.
+    /// Reads everything that has arrived, because the poll will not report it again.
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
-        while !self.ended {
+        while !self.done_reading {
             match self.stream.read(&mut buffer) {
-                Ok(0) => self.ended = true,
+                Ok(0) => self.done_reading = true,
                 Ok(n) => self.inbox.extend_from_slice(&buffer[..n]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
@@ -127,12 +132,12 @@ impl Client {
         Ok(())
     }
 
-    /// What came in goes out.
-    fn answer(&mut self) {
+    /// Moves everything from the inbox to the outbox: this is the echo.
+    fn handle_input(&mut self) {
         self.outbox.extend(self.inbox.drain(..));
     }
 
-    /// Writes what the socket takes. The rest waits until the poll says that there is room again.
+    /// Writes as much as the socket accepts. The poll reports when the socket accepts more.
     fn flush(&mut self) -> io::Result<()> {
         while !self.outbox.is_empty() {
             match self.stream.write(self.outbox.as_slices().0) {

@@ -1,30 +1,32 @@
-//! 2. HTTP: the same bytes, with a grammar.
+//! 2. HTTP: the same bytes, now with a grammar.
 //!
-//! New against `01_tcp_echo`: between `read` and `flush` the inbox is no longer passed on as it is, but
-//! understood. `Request::take` has three outcomes, not two: a whole request, not yet a whole one, and
-//! what can never become one. The second is no error: TCP cuts where it likes, so the parser is asked
-//! again when more has come. httparse reads the head; `Content-Length` says where the body ends (RFC
+//! New since `01_tcp_echo`: between `read` and `flush`, the server parses the inbox instead of
+//! copying it. Parsing has three outcomes, not two. `Request::take` finds a complete request, a
+//! request that is still incomplete, or bytes that can never become a request. An incomplete
+//! request is not an error: TCP may split data anywhere, so the parser tries again when more bytes
+//! arrive. The httparse crate parses the head, and `Content-Length` says where the body ends (RFC
 //! 9112 §6.3).
 //!
-//! Several requests may come on one connection, even in one piece (pipelining, RFC 9112 §9.3.2), so
-//! `answer` is a loop, and the answers go out in the order of the requests.
+//! A client may send several requests without waiting for the responses (pipelining, RFC 9112
+//! §9.3.2), and all of them may arrive in one read. So `handle_input` is a loop, and the responses
+//! leave in the order of the requests.
 //!
-//! Start it in one terminal:
+//! Start the server in one terminal:
 //!
 //! ```console
 //! $ cargo run --example 02_http
 //! listening on http://127.0.0.1:8080
 //! ```
 //!
-//! and type in another:
+//! Type this in another:
 //!
 //! ```console
 //! $ printf 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' | nc -q 1 127.0.0.1 8080
 //! HTTP/1.1 200 OK
 //! Content-Type: text/plain
-//! Content-Length: 23
+//! Content-Length: 27
 //!
-//! POST, and I say it too
+//! POST a body to get it back
 //! $ curl -d 'hello' http://127.0.0.1:8080/
 //! hello
 //! $ printf 'GET /a HTTP/1.1\r\nHost: a\r\n\r\nHow do you do?\r\n\r\n' | nc -q 1 127.0.0.1 8080
@@ -40,24 +42,24 @@
 //! 400 Bad Request
 //! ```
 //!
-//! The last one sends two in one piece: a request, and something that is none. After that nobody can
-//! know where the next request begins, so the connection ends.
+//! The last command sends a request and, right after it, a line that is not a request. After that
+//! line the server cannot tell where the next request begins, so it closes the connection.
 //!
-//! **Break it:** begin a head, and never end it.
+//! **Break it:** start a request head, and never finish it.
 //!
 //! ```text
 //! $ (printf 'GET / HTTP/1.1\r\nX: '; head -c 20M /dev/zero | tr '\0' x) | nc 127.0.0.1 8080 &
 //! $ ps -o rss,time,comm -C 02_http
 //! ```
 //!
-//! It is neither answered nor refused. The inbox keeps it all, for as long as the client likes to stay:
-//! there is no limit and no deadline. And whenever more has come, the head is parsed again from its
-//! first byte, so twice the head is four times the work: try 40M, look at the CPU time, and at a `curl`
-//! meanwhile. The cheap form is called Slowloris: a few bytes of a head now and then, on many
-//! connections.
+//! The server neither responds nor closes the connection. It keeps the whole head in the inbox for
+//! as long as the client stays, because it has no size limit and no deadline. Each time more bytes
+//! arrive, it parses the head again from the first byte, so twice the head costs four times the
+//! work. Try 40M: watch the CPU time, and run `curl` at the same time. A cheaper attack, called
+//! Slowloris, opens many connections and sends a few bytes of a head on each from time to time.
 //!
-//! Left out: chunked bodies (answered 501, RFC 9112 §6.1), several fields of one name (the last
-//! counts), a missing `Host`, `HEAD`, `Expect: 100-continue`, HTTP/1.0, `Date`.
+//! Left out: chunked bodies (the response is 501, RFC 9112 §6.1), repeated fields (the last one
+//! counts), the check for a missing `Host`, `HEAD`, `Expect: 100-continue`, HTTP/1.0, and `Date`.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -69,7 +71,7 @@ use mio::{Events, Interest, Poll, Token};
 
 const LISTENER: Token = Token(0);
 const TEXT: &str = "text/plain";
-const BAD: &str = "400 Bad Request";
+const BAD_REQUEST: &str = "400 Bad Request";
 
 fn main() -> io::Result<()> {
     let port = std::env::args().nth(1).unwrap_or("8080".into()).parse().map_err(io::Error::other)?;
@@ -79,28 +81,28 @@ fn main() -> io::Result<()> {
     println!("listening on http://{}", listener.local_addr()?);
 
     let mut clients: HashMap<Token, Client> = HashMap::new();
-    let mut newest = LISTENER;
+    let mut last_token = LISTENER;
     let mut events = Events::with_capacity(256);
     loop {
         match poll.poll(&mut events, None) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue, // Ctrl-Z, then `fg`
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue, // after Ctrl-Z and `fg`
             outcome => outcome?,
         }
         for event in &events {
             if event.token() == LISTENER {
-                // The poll tells of them once, so take all that wait.
+                // The poll reports this once, so accept every connection that is waiting.
                 while let Ok((mut stream, _)) = listener.accept() {
-                    // A token is never used again: an event for a client that has gone finds nobody.
-                    newest = Token(newest.0 + 1);
+                    // Tokens are never reused, so an old event cannot reach a new client.
+                    last_token = Token(last_token.0 + 1);
                     let interest = Interest::READABLE | Interest::WRITABLE;
-                    if poll.registry().register(&mut stream, newest, interest).is_ok() {
-                        clients.insert(newest, Client::new(stream));
+                    if poll.registry().register(&mut stream, last_token, interest).is_ok() {
+                        clients.insert(last_token, Client::new(stream));
                     }
                 }
             } else if let Some(client) = clients.get_mut(&event.token())
-                && !client.turn().unwrap_or(false)
+                && !client.process().unwrap_or(false)
             {
-                clients.remove(&event.token()); // which closes its socket
+                clients.remove(&event.token()); // dropping the stream closes it
             }
         }
     }
@@ -108,33 +110,33 @@ fn main() -> io::Result<()> {
 
 struct Client {
     stream: TcpStream,
-    /// What has come and is not yet understood.
+    /// Bytes that have arrived but are not processed yet.
     inbox: Vec<u8>,
-    /// What is still to be written.
+    /// Bytes that are not written yet.
     outbox: VecDeque<u8>,
-    /// Nothing more is read: the peer has sent its last byte, or gets its last answer.
-    ended: bool,
+    /// Nothing more is read: the peer has sent its last byte, or its last response is queued.
+    done_reading: bool,
 }
 
 impl Client {
     fn new(stream: TcpStream) -> Client {
-        Client { stream, inbox: Vec::new(), outbox: VecDeque::new(), ended: false }
+        Client { stream, inbox: Vec::new(), outbox: VecDeque::new(), done_reading: false }
     }
 
-    /// Read what came, answer it, write what the socket takes. Says whether the client stays.
-    fn turn(&mut self) -> io::Result<bool> {
+    /// Reads, processes and writes as much as possible. Returns whether the client stays connected.
+    fn process(&mut self) -> io::Result<bool> {
         self.read()?;
-        self.answer();
+        self.handle_input();
         self.flush()?;
-        Ok(!self.ended || !self.outbox.is_empty())
+        Ok(!self.done_reading || !self.outbox.is_empty())
     }
 
-    /// Takes what has come, down to the last byte: the poll will not tell of it again.
+    /// Reads everything that has arrived, because the poll will not report it again.
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
-        while !self.ended {
+        while !self.done_reading {
             match self.stream.read(&mut buffer) {
-                Ok(0) => self.ended = true,
+                Ok(0) => self.done_reading = true,
                 Ok(n) => self.inbox.extend_from_slice(&buffer[..n]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
@@ -143,18 +145,19 @@ impl Client {
         Ok(())
     }
 
-    /// Every whole request in the inbox gets its answer, in order.
-    fn answer(&mut self) {
+    /// Responds to every complete request in the inbox, in order.
+    fn handle_input(&mut self) {
         while let Some(request) = Request::take(&mut self.inbox).transpose() {
-            // RFC 9112 §9.6; and after what is no request, nobody knows where the next one begins.
-            let is_last =
-                request.as_ref().map_or("close", |it| it.field("connection")).eq_ignore_ascii_case("close");
+            // The client may ask to close (RFC 9112 §9.6). After an invalid request the server has
+            // to close, because it cannot tell where the next request begins.
+            let connection = request.as_ref().map_or("close", |request| request.field("connection"));
+            let is_last = connection.eq_ignore_ascii_case("close");
             match request {
                 Ok(request) => self.route(request),
                 Err(status) => self.respond(status, TEXT, format!("{status}\n")),
             }
             if is_last {
-                self.ended = true;
+                self.done_reading = true;
                 self.inbox.clear();
             }
         }
@@ -162,7 +165,7 @@ impl Client {
 
     fn route(&mut self, request: Request) {
         match (request.method.as_str(), request.target.as_str()) {
-            ("GET", "/") => self.respond("200 OK", TEXT, "POST, and I say it too\n"),
+            ("GET", "/") => self.respond("200 OK", TEXT, "POST a body to get it back\n"),
             ("POST", "/") => self.respond("200 OK", TEXT, request.body),
             _ => self.respond("404 Not Found", TEXT, "nothing here\n"),
         }
@@ -176,7 +179,7 @@ impl Client {
         self.outbox.extend(body);
     }
 
-    /// Writes what the socket takes. The rest waits until the poll says that there is room again.
+    /// Writes as much as the socket accepts. The poll reports when the socket accepts more.
     fn flush(&mut self) -> io::Result<()> {
         while !self.outbox.is_empty() {
             match self.stream.write(self.outbox.as_slices().0) {
@@ -197,12 +200,12 @@ struct Request {
 }
 
 impl Request {
-    /// Takes the first request out of the inbox. `None`: it has not all come yet. An error is the
-    /// status to refuse it with.
+    /// Removes the first request from the inbox. Returns `None` if the request is incomplete, and
+    /// the status to respond with if the server cannot accept it.
     fn take(inbox: &mut Vec<u8>) -> Result<Option<Request>, &'static str> {
         let mut fields = [httparse::EMPTY_HEADER; 64];
         let mut head = httparse::Request::new(&mut fields);
-        let Status::Complete(start) = head.parse(inbox).map_err(|_| BAD)? else { return Ok(None) };
+        let Status::Complete(start) = head.parse(inbox).map_err(|_| BAD_REQUEST)? else { return Ok(None) };
         let mut request = Request {
             method: head.method.unwrap_or_default().into(),
             target: head.path.unwrap_or_default().into(),
@@ -215,9 +218,9 @@ impl Request {
         }
         let length = match (request.field("transfer-encoding"), request.field("content-length")) {
             ("", "") => 0,
-            // Only digits: `parse` would take "+5" too.
-            ("", n) if n.bytes().all(|byte| byte.is_ascii_digit()) => n.parse().map_err(|_| BAD)?,
-            ("", _) => return Err(BAD),
+            // Digits only: `parse` on its own would also accept "+5".
+            ("", n) if n.bytes().all(|byte| byte.is_ascii_digit()) => n.parse().map_err(|_| BAD_REQUEST)?,
+            ("", _) => return Err(BAD_REQUEST),
             _ => return Err("501 Not Implemented"), // RFC 9112 §6.1
         };
         let Some(body) = inbox[start..].get(..length) else { return Ok(None) };

@@ -1,19 +1,21 @@
 //! 3. Short polling: ask again and again.
 //!
-//! New against `02_http`: a topic, which is a list of events that only grows. A POST publishes its
-//! body; a GET answers at once with what came after `since`, and with `next`, the `since` to ask with
-//! the next time. The client keeps its place in the list (its *cursor*), and the server knows nothing
-//! about it. What short polling costs is in the asking: a whole request and answer each time, mostly
-//! for no news, and an event waits on average for half the interval.
+//! New since `02_http`: a topic, which is a list of events that only grows. A POST appends its body
+//! as an event. A GET returns at once with the events after `since`, and with `next`, the `since`
+//! of the client's next request. The client keeps its position in the list (its *cursor*); the
+//! server stores nothing about the client.
 //!
-//! Start it in one terminal:
+//! The cost of short polling is in the asking. Each poll is a complete request and response, and
+//! most polls return no events. A new event waits for the next poll: on average, half the interval.
+//!
+//! Start the server in one terminal:
 //!
 //! ```console
 //! $ cargo run --example 03_short_poll
 //! listening on http://127.0.0.1:8080
 //! ```
 //!
-//! and type in another:
+//! Type this in another:
 //!
 //! ```console
 //! $ curl -d 'one' http://127.0.0.1:8080/topics/demo
@@ -32,8 +34,8 @@
 //! {"events":[{"id":"2","event":"message","data":"a \"quoted\" two"}],"next":"2"}
 //! ```
 //!
-//! **Break it:** stop the server with Ctrl-C and start it again. Its ids begin at 1 again, and the
-//! client, which goes on from `next`, has no way to know:
+//! **Break it:** stop the server with Ctrl-C and start it again. Its ids start at 1 again, but the
+//! client continues from its last `next` and cannot notice the restart:
 //!
 //! ```text
 //! $ curl -d 'three' http://127.0.0.1:8080/topics/demo
@@ -42,12 +44,13 @@
 //! {"events":[],"next":"1"}
 //! ```
 //!
-//! The event `three` is lost to this client, and nobody told it so. An id would have to say which life
-//! of the server it belongs to. The list itself breaks too, later: it keeps every event for ever, and a
-//! client without `since` gets all of them in one answer, copied for it.
+//! The client never receives the event `three`, and nothing reports the loss. To prevent this, an
+//! id would have to say which run of the server it belongs to. The list also breaks, later: it
+//! keeps every event forever, and a client without `since` gets a copy of all of them in one
+//! response.
 //!
-//! Left out: what `02_http` leaves out; that is so in all that follow. A `since` that is no number
-//! counts as none.
+//! Left out: everything that `02_http` leaves out, here and in the examples that follow. A `since`
+//! that is not a number is ignored.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -61,7 +64,7 @@ const LISTENER: Token = Token(0);
 const TEXT: &str = "text/plain";
 const JSON: &str = "application/json";
 const TOPIC: &str = "/topics/demo";
-const BAD: &str = "400 Bad Request";
+const BAD_REQUEST: &str = "400 Bad Request";
 
 fn main() -> io::Result<()> {
     let port = std::env::args().nth(1).unwrap_or("8080".into()).parse().map_err(io::Error::other)?;
@@ -72,28 +75,28 @@ fn main() -> io::Result<()> {
 
     let mut clients: HashMap<Token, Client> = HashMap::new();
     let mut topic = Vec::new();
-    let mut newest = LISTENER;
+    let mut last_token = LISTENER;
     let mut events = Events::with_capacity(256);
     loop {
         match poll.poll(&mut events, None) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue, // Ctrl-Z, then `fg`
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue, // after Ctrl-Z and `fg`
             outcome => outcome?,
         }
         for event in &events {
             if event.token() == LISTENER {
-                // The poll tells of them once, so take all that wait.
+                // The poll reports this once, so accept every connection that is waiting.
                 while let Ok((mut stream, _)) = listener.accept() {
-                    // A token is never used again: an event for a client that has gone finds nobody.
-                    newest = Token(newest.0 + 1);
+                    // Tokens are never reused, so an old event cannot reach a new client.
+                    last_token = Token(last_token.0 + 1);
                     let interest = Interest::READABLE | Interest::WRITABLE;
-                    if poll.registry().register(&mut stream, newest, interest).is_ok() {
-                        clients.insert(newest, Client::new(stream));
+                    if poll.registry().register(&mut stream, last_token, interest).is_ok() {
+                        clients.insert(last_token, Client::new(stream));
                     }
                 }
             } else if let Some(client) = clients.get_mut(&event.token())
-                && !client.turn(&mut topic).unwrap_or(false)
+                && !client.process(&mut topic).unwrap_or(false)
             {
-                clients.remove(&event.token()); // which closes its socket
+                clients.remove(&event.token()); // dropping the stream closes it
             }
         }
     }
@@ -101,33 +104,33 @@ fn main() -> io::Result<()> {
 
 struct Client {
     stream: TcpStream,
-    /// What has come and is not yet understood.
+    /// Bytes that have arrived but are not processed yet.
     inbox: Vec<u8>,
-    /// What is still to be written.
+    /// Bytes that are not written yet.
     outbox: VecDeque<u8>,
-    /// Nothing more is read: the peer has sent its last byte, or gets its last answer.
-    ended: bool,
+    /// Nothing more is read: the peer has sent its last byte, or its last response is queued.
+    done_reading: bool,
 }
 
 impl Client {
     fn new(stream: TcpStream) -> Client {
-        Client { stream, inbox: Vec::new(), outbox: VecDeque::new(), ended: false }
+        Client { stream, inbox: Vec::new(), outbox: VecDeque::new(), done_reading: false }
     }
 
-    /// Read what came, answer it, write what the socket takes. Says whether the client stays.
-    fn turn(&mut self, topic: &mut Vec<String>) -> io::Result<bool> {
+    /// Reads, processes and writes as much as possible. Returns whether the client stays connected.
+    fn process(&mut self, topic: &mut Vec<String>) -> io::Result<bool> {
         self.read()?;
-        self.answer(topic);
+        self.handle_input(topic);
         self.flush()?;
-        Ok(!self.ended || !self.outbox.is_empty())
+        Ok(!self.done_reading || !self.outbox.is_empty())
     }
 
-    /// Takes what has come, down to the last byte: the poll will not tell of it again.
+    /// Reads everything that has arrived, because the poll will not report it again.
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
-        while !self.ended {
+        while !self.done_reading {
             match self.stream.read(&mut buffer) {
-                Ok(0) => self.ended = true,
+                Ok(0) => self.done_reading = true,
                 Ok(n) => self.inbox.extend_from_slice(&buffer[..n]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
@@ -136,18 +139,19 @@ impl Client {
         Ok(())
     }
 
-    /// Every whole request in the inbox gets its answer, in order.
-    fn answer(&mut self, topic: &mut Vec<String>) {
+    /// Responds to every complete request in the inbox, in order.
+    fn handle_input(&mut self, topic: &mut Vec<String>) {
         while let Some(request) = Request::take(&mut self.inbox).transpose() {
-            // RFC 9112 §9.6; and after what is no request, nobody knows where the next one begins.
-            let is_last =
-                request.as_ref().map_or("close", |it| it.field("connection")).eq_ignore_ascii_case("close");
+            // The client may ask to close (RFC 9112 §9.6). After an invalid request the server has
+            // to close, because it cannot tell where the next request begins.
+            let connection = request.as_ref().map_or("close", |request| request.field("connection"));
+            let is_last = connection.eq_ignore_ascii_case("close");
             match request {
                 Ok(request) => self.route(request, topic),
                 Err(status) => self.respond(status, TEXT, format!("{status}\n")),
             }
             if is_last {
-                self.ended = true;
+                self.done_reading = true;
                 self.inbox.clear();
             }
         }
@@ -157,12 +161,12 @@ impl Client {
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         match (request.method.as_str(), path) {
             ("GET", TOPIC) => {
-                let since = number(query, "since").unwrap_or(0);
-                self.respond("200 OK", JSON, page(topic, since));
+                let since = query_number(query, "since").unwrap_or(0);
+                self.respond("200 OK", JSON, poll_body(topic, since));
             }
             ("POST", TOPIC) => {
                 let Ok(data) = String::from_utf8(request.body) else {
-                    return self.respond(BAD, TEXT, "data is UTF-8\n");
+                    return self.respond(BAD_REQUEST, TEXT, "the body must be UTF-8\n");
                 };
                 topic.push(data);
                 self.respond("201 Created", JSON, format!("{{\"id\":\"{}\"}}\n", topic.len()));
@@ -179,7 +183,7 @@ impl Client {
         self.outbox.extend(body);
     }
 
-    /// Writes what the socket takes. The rest waits until the poll says that there is room again.
+    /// Writes as much as the socket accepts. The poll reports when the socket accepts more.
     fn flush(&mut self) -> io::Result<()> {
         while !self.outbox.is_empty() {
             match self.stream.write(self.outbox.as_slices().0) {
@@ -200,12 +204,12 @@ struct Request {
 }
 
 impl Request {
-    /// Takes the first request out of the inbox. `None`: it has not all come yet. An error is the
-    /// status to refuse it with.
+    /// Removes the first request from the inbox. Returns `None` if the request is incomplete, and
+    /// the status to respond with if the server cannot accept it.
     fn take(inbox: &mut Vec<u8>) -> Result<Option<Request>, &'static str> {
         let mut fields = [httparse::EMPTY_HEADER; 64];
         let mut head = httparse::Request::new(&mut fields);
-        let Status::Complete(start) = head.parse(inbox).map_err(|_| BAD)? else { return Ok(None) };
+        let Status::Complete(start) = head.parse(inbox).map_err(|_| BAD_REQUEST)? else { return Ok(None) };
         let mut request = Request {
             method: head.method.unwrap_or_default().into(),
             target: head.path.unwrap_or_default().into(),
@@ -218,9 +222,9 @@ impl Request {
         }
         let length = match (request.field("transfer-encoding"), request.field("content-length")) {
             ("", "") => 0,
-            // Only digits: `parse` would take "+5" too.
-            ("", n) if n.bytes().all(|byte| byte.is_ascii_digit()) => n.parse().map_err(|_| BAD)?,
-            ("", _) => return Err(BAD),
+            // Digits only: `parse` on its own would also accept "+5".
+            ("", n) if n.bytes().all(|byte| byte.is_ascii_digit()) => n.parse().map_err(|_| BAD_REQUEST)?,
+            ("", _) => return Err(BAD_REQUEST),
             _ => return Err("501 Not Implemented"), // RFC 9112 §6.1
         };
         let Some(body) = inbox[start..].get(..length) else { return Ok(None) };
@@ -234,20 +238,20 @@ impl Request {
     }
 }
 
-/// A number in a query. One that cannot be read counts as left out.
-fn number(query: &str, name: &str) -> Option<usize> {
+/// Returns the value of a query parameter, or `None` if it is missing or not a number.
+fn query_number(query: &str, name: &str) -> Option<usize> {
     query.split('&').find_map(|each| each.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
-/// What came after `since`: the body of a poll's answer.
-fn page(topic: &[String], since: usize) -> String {
+/// Returns the body of a poll's response: the events after `since`, and the next `since`.
+fn poll_body(topic: &[String], since: usize) -> String {
     let after = topic.iter().enumerate().skip(since);
-    let events: Vec<String> = after.map(|(before, data)| event(before + 1, data)).collect();
+    let events: Vec<String> = after.map(|(index, data)| json_event(index + 1, data)).collect();
     format!("{{\"events\":[{}],\"next\":\"{}\"}}\n", events.join(","), topic.len())
 }
 
-/// An event as JSON; RFC 8259 §7 says what has to be escaped.
-fn event(id: usize, data: &str) -> String {
+/// Encodes an event as JSON. RFC 8259 §7 lists the characters that must be escaped.
+fn json_event(id: usize, data: &str) -> String {
     let escape = |character| match character {
         '"' | '\\' => format!("\\{character}"),
         '\0'..' ' => format!("\\u{:04x}", u32::from(character)),

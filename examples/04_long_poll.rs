@@ -1,19 +1,22 @@
-//! 4. Long polling: ask, and let the answer wait.
+//! 4. Long polling: ask, and let the response wait.
 //!
-//! New against `03_short_poll`: with `?wait=SECONDS` a request that has no news yet is held until there
-//! is some, or until the time is over (`follow`). Now the server has to remember who waits, and three
-//! things change: a client has a state; who waits is looked after when somebody else publishes, and ten
-//! times a second for the clock; and a pipelined request behind a held one stays in the inbox. Without
-//! `since` a long poll begins with what comes next.
+//! New since `03_short_poll`: with `?wait=SECONDS`, the server holds a request that has no new
+//! events until an event is published or the time is over (`deliver`). Now the server has to
+//! remember which clients are waiting, and three things change. Each client has a state,
+//! `following`. The loop checks the waiting clients after each poll, because another client may
+//! have published; it polls at least ten times a second, because a wait may be over. And while a
+//! request is held, the next pipelined request stays in the inbox.
 //!
-//! Start it in one terminal:
+//! Without `since`, a long poll starts with the next event that is published.
+//!
+//! Start the server in one terminal:
 //!
 //! ```console
 //! $ cargo run --example 04_long_poll
 //! listening on http://127.0.0.1:8080
 //! ```
 //!
-//! and type in another:
+//! Type this in another:
 //!
 //! ```console
 //! $ curl -d 'one' http://127.0.0.1:8080/topics/demo
@@ -22,22 +25,23 @@
 //! {"events":[],"next":"1"}
 //! ```
 //!
-//! That took its second, for nothing. Ask once more with more patience:
+//! The last request waited a second and returned no events. Now wait longer:
 //!
 //! ```console first
 //! $ curl 'http://127.0.0.1:8080/topics/demo?since=1&wait=60'
 //! {"events":[{"id":"2","event":"message","data":"two"}],"next":"2"}
 //! ```
 //!
-//! It is silent, until you publish in a third terminal:
+//! This command prints nothing until you publish in a third terminal:
 //!
 //! ```console second
 //! $ curl -d 'two' http://127.0.0.1:8080/topics/demo
 //! {"id":"2"}
 //! ```
 //!
-//! **Break it:** every client that waits holds a connection, and a process may have only so many
-//! descriptors. Start the server with room for eleven clients, let eleven wait, and ask with a twelfth:
+//! **Break it:** each waiting client holds a connection, and a process may open only a limited
+//! number of file descriptors. Start the server with descriptors for eleven clients, let eleven
+//! clients wait, and send a request from a twelfth:
 //!
 //! ```text
 //! $ (ulimit -n 16; exec target/debug/examples/04_long_poll)
@@ -45,10 +49,11 @@
 //! $ curl http://127.0.0.1:8080/topics/demo
 //! ```
 //!
-//! The twelfth is connected, for the kernel does that, but gets no answer; a POST that would set the
-//! others free would not either. And when the ten seconds are over and all eleven have gone, it still
-//! hangs: the poll told of it once, `accept` failed then, and nobody tries again. Another `curl`, in
-//! another terminal, gets both going.
+//! The twelfth client connects, because the kernel completes TCP handshakes by itself, but it gets
+//! no response. A POST that would release the other clients would hang in the same way. After ten
+//! seconds the eleven are gone, and the twelfth still hangs: the poll reported its connection once,
+//! `accept` failed at that moment, and nothing tries again. Run another `curl` in another terminal:
+//! its connection makes the poll report again, and both clients get their responses.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -64,7 +69,7 @@ const TICK: Duration = Duration::from_millis(100);
 const TEXT: &str = "text/plain";
 const JSON: &str = "application/json";
 const TOPIC: &str = "/topics/demo";
-const BAD: &str = "400 Bad Request";
+const BAD_REQUEST: &str = "400 Bad Request";
 
 fn main() -> io::Result<()> {
     let port = std::env::args().nth(1).unwrap_or("8080".into()).parse().map_err(io::Error::other)?;
@@ -75,72 +80,72 @@ fn main() -> io::Result<()> {
 
     let mut clients: HashMap<Token, Client> = HashMap::new();
     let mut topic = Vec::new();
-    let mut newest = LISTENER;
+    let mut last_token = LISTENER;
     let mut events = Events::with_capacity(256);
     loop {
         match poll.poll(&mut events, Some(TICK)) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue, // Ctrl-Z, then `fg`
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue, // after Ctrl-Z and `fg`
             outcome => outcome?,
         }
         for event in &events {
             if event.token() == LISTENER {
-                // The poll tells of them once, so take all that wait.
+                // The poll reports this once, so accept every connection that is waiting.
                 while let Ok((mut stream, _)) = listener.accept() {
-                    // A token is never used again: an event for a client that has gone finds nobody.
-                    newest = Token(newest.0 + 1);
+                    // Tokens are never reused, so an old event cannot reach a new client.
+                    last_token = Token(last_token.0 + 1);
                     let interest = Interest::READABLE | Interest::WRITABLE;
-                    if poll.registry().register(&mut stream, newest, interest).is_ok() {
-                        clients.insert(newest, Client::new(stream));
+                    if poll.registry().register(&mut stream, last_token, interest).is_ok() {
+                        clients.insert(last_token, Client::new(stream));
                     }
                 }
             } else if let Some(client) = clients.get_mut(&event.token())
-                && !client.turn(&mut topic).unwrap_or(false)
+                && !client.process(&mut topic).unwrap_or(false)
             {
-                clients.remove(&event.token()); // which closes its socket
+                clients.remove(&event.token()); // dropping the stream closes it
             }
         }
-        // What one has published, others wait for; and a wait may be over.
-        clients.retain(|_, client| client.following.is_none() || client.turn(&mut topic).unwrap_or(false));
+        // Another client may have published an event, or a long poll may have timed out.
+        clients.retain(|_, client| client.following.is_none() || client.process(&mut topic).unwrap_or(false));
     }
 }
 
 struct Client {
     stream: TcpStream,
-    /// What has come and is not yet understood.
+    /// Bytes that have arrived but are not processed yet.
     inbox: Vec<u8>,
-    /// What is still to be written.
+    /// Bytes that are not written yet.
     outbox: VecDeque<u8>,
-    /// Nothing more is read: the peer has sent its last byte, or gets its last answer.
-    ended: bool,
-    /// While this is something, the next request has to wait.
+    /// Nothing more is read: the peer has sent its last byte, or its last response is queued.
+    done_reading: bool,
+    /// What the client is following. The next request waits until this is `None`.
     following: Option<Following>,
 }
 
 #[derive(Clone, Copy)]
 enum Following {
-    /// A long poll, held until there is an event after `since`.
-    Waiting { since: usize, until: Instant },
+    /// A long poll, held until the topic has an event after `since` or the deadline passes.
+    Waiting { since: usize, deadline: Instant },
 }
 
 impl Client {
     fn new(stream: TcpStream) -> Client {
-        Client { stream, inbox: Vec::new(), outbox: VecDeque::new(), ended: false, following: None }
+        Client { stream, inbox: Vec::new(), outbox: VecDeque::new(), done_reading: false, following: None }
     }
 
-    /// Read what came, answer it, write what the socket takes. Says whether the client stays.
-    fn turn(&mut self, topic: &mut Vec<String>) -> io::Result<bool> {
+    /// Reads, processes and writes as much as possible. Returns whether the client stays connected.
+    fn process(&mut self, topic: &mut Vec<String>) -> io::Result<bool> {
         self.read()?;
-        self.answer(topic);
+        self.handle_input(topic);
         self.flush()?;
-        Ok(!self.ended || !self.outbox.is_empty() || self.following.is_some())
+        Ok(!self.done_reading || !self.outbox.is_empty() || self.following.is_some())
     }
 
-    /// Takes what has come, down to the last byte: the poll will not tell of it again.
+    /// Reads everything that has arrived, because the poll will not report it again.
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
-        while !self.ended {
+        while !self.done_reading {
             match self.stream.read(&mut buffer) {
-                Ok(0) => self.ended = true,
+                Ok(0) => self.done_reading = true,
                 Ok(n) => self.inbox.extend_from_slice(&buffer[..n]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
@@ -149,31 +154,34 @@ impl Client {
         Ok(())
     }
 
-    /// Every whole request in the inbox gets its answer, in order.
-    fn answer(&mut self, topic: &mut Vec<String>) {
-        while self.follow(topic)
+    /// Responds to every complete request in the inbox, in order.
+    fn handle_input(&mut self, topic: &mut Vec<String>) {
+        while self.deliver(topic)
             && let Some(request) = Request::take(&mut self.inbox).transpose()
         {
-            // RFC 9112 §9.6; and after what is no request, nobody knows where the next one begins.
-            let is_last =
-                request.as_ref().map_or("close", |it| it.field("connection")).eq_ignore_ascii_case("close");
+            // The client may ask to close (RFC 9112 §9.6). After an invalid request the server has
+            // to close, because it cannot tell where the next request begins.
+            let connection = request.as_ref().map_or("close", |request| request.field("connection"));
+            let is_last = connection.eq_ignore_ascii_case("close");
             match request {
                 Ok(request) => self.route(request, topic),
                 Err(status) => self.respond(status, TEXT, format!("{status}\n")),
             }
             if is_last {
-                self.ended = true;
+                self.done_reading = true;
                 self.inbox.clear();
             }
         }
     }
 
-    /// Sends what the client waits for, if it is there. Says whether the next request may be answered.
-    fn follow(&mut self, topic: &[String]) -> bool {
+    /// Queues the events that the client is waiting for. Returns whether the next request may run.
+    fn deliver(&mut self, topic: &[String]) -> bool {
         match self.following {
-            Some(Following::Waiting { since, until }) if topic.len() > since || until <= Instant::now() => {
+            Some(Following::Waiting { since, deadline })
+                if topic.len() > since || deadline <= Instant::now() =>
+            {
                 self.following = None;
-                self.respond("200 OK", JSON, page(topic, since));
+                self.respond("200 OK", JSON, poll_body(topic, since));
             }
             _ => {}
         }
@@ -184,14 +192,15 @@ impl Client {
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         match (request.method.as_str(), path) {
             ("GET", TOPIC) => {
-                let wait = number(query, "wait");
-                let since = number(query, "since").unwrap_or(if wait.is_some() { topic.len() } else { 0 });
+                let wait = query_number(query, "wait");
+                let start = if wait.is_some() { topic.len() } else { 0 };
+                let since = query_number(query, "since").unwrap_or(start);
                 let wait = Duration::from_secs(wait.unwrap_or(0).min(60) as u64);
-                self.following = Some(Following::Waiting { since, until: Instant::now() + wait });
+                self.following = Some(Following::Waiting { since, deadline: Instant::now() + wait });
             }
             ("POST", TOPIC) => {
                 let Ok(data) = String::from_utf8(request.body) else {
-                    return self.respond(BAD, TEXT, "data is UTF-8\n");
+                    return self.respond(BAD_REQUEST, TEXT, "the body must be UTF-8\n");
                 };
                 topic.push(data);
                 self.respond("201 Created", JSON, format!("{{\"id\":\"{}\"}}\n", topic.len()));
@@ -208,7 +217,7 @@ impl Client {
         self.outbox.extend(body);
     }
 
-    /// Writes what the socket takes. The rest waits until the poll says that there is room again.
+    /// Writes as much as the socket accepts. The poll reports when the socket accepts more.
     fn flush(&mut self) -> io::Result<()> {
         while !self.outbox.is_empty() {
             match self.stream.write(self.outbox.as_slices().0) {
@@ -229,12 +238,12 @@ struct Request {
 }
 
 impl Request {
-    /// Takes the first request out of the inbox. `None`: it has not all come yet. An error is the
-    /// status to refuse it with.
+    /// Removes the first request from the inbox. Returns `None` if the request is incomplete, and
+    /// the status to respond with if the server cannot accept it.
     fn take(inbox: &mut Vec<u8>) -> Result<Option<Request>, &'static str> {
         let mut fields = [httparse::EMPTY_HEADER; 64];
         let mut head = httparse::Request::new(&mut fields);
-        let Status::Complete(start) = head.parse(inbox).map_err(|_| BAD)? else { return Ok(None) };
+        let Status::Complete(start) = head.parse(inbox).map_err(|_| BAD_REQUEST)? else { return Ok(None) };
         let mut request = Request {
             method: head.method.unwrap_or_default().into(),
             target: head.path.unwrap_or_default().into(),
@@ -247,9 +256,9 @@ impl Request {
         }
         let length = match (request.field("transfer-encoding"), request.field("content-length")) {
             ("", "") => 0,
-            // Only digits: `parse` would take "+5" too.
-            ("", n) if n.bytes().all(|byte| byte.is_ascii_digit()) => n.parse().map_err(|_| BAD)?,
-            ("", _) => return Err(BAD),
+            // Digits only: `parse` on its own would also accept "+5".
+            ("", n) if n.bytes().all(|byte| byte.is_ascii_digit()) => n.parse().map_err(|_| BAD_REQUEST)?,
+            ("", _) => return Err(BAD_REQUEST),
             _ => return Err("501 Not Implemented"), // RFC 9112 §6.1
         };
         let Some(body) = inbox[start..].get(..length) else { return Ok(None) };
@@ -263,20 +272,20 @@ impl Request {
     }
 }
 
-/// A number in a query. One that cannot be read counts as left out.
-fn number(query: &str, name: &str) -> Option<usize> {
+/// Returns the value of a query parameter, or `None` if it is missing or not a number.
+fn query_number(query: &str, name: &str) -> Option<usize> {
     query.split('&').find_map(|each| each.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
-/// What came after `since`: the body of a poll's answer.
-fn page(topic: &[String], since: usize) -> String {
+/// Returns the body of a poll's response: the events after `since`, and the next `since`.
+fn poll_body(topic: &[String], since: usize) -> String {
     let after = topic.iter().enumerate().skip(since);
-    let events: Vec<String> = after.map(|(before, data)| event(before + 1, data)).collect();
+    let events: Vec<String> = after.map(|(index, data)| json_event(index + 1, data)).collect();
     format!("{{\"events\":[{}],\"next\":\"{}\"}}\n", events.join(","), topic.len())
 }
 
-/// An event as JSON; RFC 8259 §7 says what has to be escaped.
-fn event(id: usize, data: &str) -> String {
+/// Encodes an event as JSON. RFC 8259 §7 lists the characters that must be escaped.
+fn json_event(id: usize, data: &str) -> String {
     let escape = |character| match character {
         '"' | '\\' => format!("\\{character}"),
         '\0'..' ' => format!("\\u{:04x}", u32::from(character)),

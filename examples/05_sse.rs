@@ -1,22 +1,24 @@
-//! 5. Server-Sent Events: ask once, and let the answer never end.
+//! 5. Server-Sent Events: ask once, and let the response never end.
 //!
-//! New against `04_long_poll`: a GET that accepts `text/event-stream` gets a head without a length, and
-//! then each event as a block of lines, for as long as the connection lasts. The cursor is now the
-//! connection's; but the client learns its place from each `id:`, and hands it back as `Last-Event-ID`
-//! when it has to connect again. History and news are one path (`follow`): whatever lies between the
-//! cursor and the end of the list goes out.
+//! New since `04_long_poll`: a GET that accepts `text/event-stream` receives a response head
+//! without a length, and after it each event as a block of lines, for as long as the connection
+//! lasts. The cursor now belongs to the connection. The client still learns its position from the
+//! `id:` line of each event, and sends it as `Last-Event-ID` when it reconnects. Old events and new
+//! events take the same path (`deliver`): the server sends everything between the cursor and the
+//! end of the list.
 //!
-//! A block's line ends with CR, LF or both, so data with a line end takes a `data:` for each line, and
-//! a CR cannot be carried at all: it becomes LF when it is published, for all transports alike.
+//! In this format a line ends with CR, LF or both. Data of several lines therefore needs one
+//! `data:` line for each of them, and data cannot contain a CR at all: the server replaces each CR
+//! with LF when an event is published, so that all transports deliver the same data.
 //!
-//! Start it in one terminal:
+//! Start the server in one terminal:
 //!
 //! ```console
 //! $ cargo run --example 05_sse
 //! listening on http://127.0.0.1:8080
 //! ```
 //!
-//! and type in another:
+//! Type this in another:
 //!
 //! ```console
 //! $ curl -d 'one' http://127.0.0.1:8080/topics/demo
@@ -41,7 +43,7 @@
 //!
 //! ```
 //!
-//! The last block comes when you publish in a third terminal; a long poll sees the same event:
+//! The last block arrives when you publish in a third terminal. A long poll returns the same event:
 //!
 //! ```console second
 //! $ printf 'POST /topics/demo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\ntwo\r\nlines' | nc -q 1 127.0.0.1 8080
@@ -54,7 +56,7 @@
 //! {"events":[{"id":"2","event":"message","data":"two\u000alines"}],"next":"2"}
 //! ```
 //!
-//! **Break it:** follow, and do not read. Then publish 100 MB:
+//! **Break it:** follow the topic, and do not read. Then publish 100 MB:
 //!
 //! ```text
 //! $ for i in $(seq 5); do curl -sN -H 'Accept: text/event-stream' http://127.0.0.1:8080/topics/demo | sleep 60 & done
@@ -63,10 +65,11 @@
 //! ```
 //!
 //! The topic keeps the 100 MB once, and each of the five outboxes keeps nearly as much again. A
-//! follower that does not read costs as much as everything published since, and stays as long as it
-//! likes.
+//! follower that does not read costs as much memory as everything published since it stopped
+//! reading, and it may stay connected as long as it likes.
 //!
-//! Left out: a heartbeat, so a follower whose network died stays until something is written to it.
+//! Left out: a heartbeat. Without it, a follower whose network has failed stays until the server
+//! next writes to it.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -81,9 +84,10 @@ const LISTENER: Token = Token(0);
 const TICK: Duration = Duration::from_millis(100);
 const TEXT: &str = "text/plain";
 const JSON: &str = "application/json";
-const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\r\n";
+const STREAM_HEAD: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\r\n";
 const TOPIC: &str = "/topics/demo";
-const BAD: &str = "400 Bad Request";
+const BAD_REQUEST: &str = "400 Bad Request";
 
 fn main() -> io::Result<()> {
     let port = std::env::args().nth(1).unwrap_or("8080".into()).parse().map_err(io::Error::other)?;
@@ -94,74 +98,74 @@ fn main() -> io::Result<()> {
 
     let mut clients: HashMap<Token, Client> = HashMap::new();
     let mut topic = Vec::new();
-    let mut newest = LISTENER;
+    let mut last_token = LISTENER;
     let mut events = Events::with_capacity(256);
     loop {
         match poll.poll(&mut events, Some(TICK)) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue, // Ctrl-Z, then `fg`
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue, // after Ctrl-Z and `fg`
             outcome => outcome?,
         }
         for event in &events {
             if event.token() == LISTENER {
-                // The poll tells of them once, so take all that wait.
+                // The poll reports this once, so accept every connection that is waiting.
                 while let Ok((mut stream, _)) = listener.accept() {
-                    // A token is never used again: an event for a client that has gone finds nobody.
-                    newest = Token(newest.0 + 1);
+                    // Tokens are never reused, so an old event cannot reach a new client.
+                    last_token = Token(last_token.0 + 1);
                     let interest = Interest::READABLE | Interest::WRITABLE;
-                    if poll.registry().register(&mut stream, newest, interest).is_ok() {
-                        clients.insert(newest, Client::new(stream));
+                    if poll.registry().register(&mut stream, last_token, interest).is_ok() {
+                        clients.insert(last_token, Client::new(stream));
                     }
                 }
             } else if let Some(client) = clients.get_mut(&event.token())
-                && !client.turn(&mut topic).unwrap_or(false)
+                && !client.process(&mut topic).unwrap_or(false)
             {
-                clients.remove(&event.token()); // which closes its socket
+                clients.remove(&event.token()); // dropping the stream closes it
             }
         }
-        // What one has published, others wait for; and a wait may be over.
-        clients.retain(|_, client| client.following.is_none() || client.turn(&mut topic).unwrap_or(false));
+        // Another client may have published an event, or a long poll may have timed out.
+        clients.retain(|_, client| client.following.is_none() || client.process(&mut topic).unwrap_or(false));
     }
 }
 
 struct Client {
     stream: TcpStream,
-    /// What has come and is not yet understood.
+    /// Bytes that have arrived but are not processed yet.
     inbox: Vec<u8>,
-    /// What is still to be written.
+    /// Bytes that are not written yet.
     outbox: VecDeque<u8>,
-    /// Nothing more is read: the peer has sent its last byte, or gets its last answer.
-    ended: bool,
-    /// While this is something, the next request has to wait.
+    /// Nothing more is read: the peer has sent its last byte, or its last response is queued.
+    done_reading: bool,
+    /// What the client is following. The next request waits until this is `None`.
     following: Option<Following>,
 }
 
 #[derive(Clone, Copy)]
 enum Following {
-    /// A long poll, held until there is an event after `since`.
-    Waiting { since: usize, until: Instant },
-    /// An event stream that has got everything up to `since`.
+    /// A long poll, held until the topic has an event after `since` or the deadline passes.
+    Waiting { since: usize, deadline: Instant },
+    /// An event stream. Every event up to `since` is already in the outbox or sent.
     Streaming { since: usize },
 }
 
 impl Client {
     fn new(stream: TcpStream) -> Client {
-        Client { stream, inbox: Vec::new(), outbox: VecDeque::new(), ended: false, following: None }
+        Client { stream, inbox: Vec::new(), outbox: VecDeque::new(), done_reading: false, following: None }
     }
 
-    /// Read what came, answer it, write what the socket takes. Says whether the client stays.
-    fn turn(&mut self, topic: &mut Vec<String>) -> io::Result<bool> {
+    /// Reads, processes and writes as much as possible. Returns whether the client stays connected.
+    fn process(&mut self, topic: &mut Vec<String>) -> io::Result<bool> {
         self.read()?;
-        self.answer(topic);
+        self.handle_input(topic);
         self.flush()?;
-        Ok(!self.ended || !self.outbox.is_empty() || self.following.is_some())
+        Ok(!self.done_reading || !self.outbox.is_empty() || self.following.is_some())
     }
 
-    /// Takes what has come, down to the last byte: the poll will not tell of it again.
+    /// Reads everything that has arrived, because the poll will not report it again.
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
-        while !self.ended {
+        while !self.done_reading {
             match self.stream.read(&mut buffer) {
-                Ok(0) => self.ended = true,
+                Ok(0) => self.done_reading = true,
                 Ok(n) => self.inbox.extend_from_slice(&buffer[..n]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
@@ -170,36 +174,39 @@ impl Client {
         Ok(())
     }
 
-    /// Every whole request in the inbox gets its answer, in order.
-    fn answer(&mut self, topic: &mut Vec<String>) {
-        while self.follow(topic)
+    /// Responds to every complete request in the inbox, in order.
+    fn handle_input(&mut self, topic: &mut Vec<String>) {
+        while self.deliver(topic)
             && let Some(request) = Request::take(&mut self.inbox).transpose()
         {
-            // RFC 9112 §9.6; and after what is no request, nobody knows where the next one begins.
-            let is_last =
-                request.as_ref().map_or("close", |it| it.field("connection")).eq_ignore_ascii_case("close");
+            // The client may ask to close (RFC 9112 §9.6). After an invalid request the server has
+            // to close, because it cannot tell where the next request begins.
+            let connection = request.as_ref().map_or("close", |request| request.field("connection"));
+            let is_last = connection.eq_ignore_ascii_case("close");
             match request {
                 Ok(request) => self.route(request, topic),
                 Err(status) => self.respond(status, TEXT, format!("{status}\n")),
             }
             if is_last {
-                self.ended = true;
+                self.done_reading = true;
                 self.inbox.clear();
             }
         }
     }
 
-    /// Sends what the client waits for, if it is there. Says whether the next request may be answered.
-    fn follow(&mut self, topic: &[String]) -> bool {
+    /// Queues the events that the client is waiting for. Returns whether the next request may run.
+    fn deliver(&mut self, topic: &[String]) -> bool {
         match self.following {
-            Some(Following::Waiting { since, until }) if topic.len() > since || until <= Instant::now() => {
+            Some(Following::Waiting { since, deadline })
+                if topic.len() > since || deadline <= Instant::now() =>
+            {
                 self.following = None;
-                self.respond("200 OK", JSON, page(topic, since));
+                self.respond("200 OK", JSON, poll_body(topic, since));
             }
             Some(Following::Streaming { since }) => {
-                self.inbox.clear(); // this answer never ends, so there is no next request
-                for (before, data) in topic.iter().enumerate().skip(since) {
-                    self.outbox.extend(block(before + 1, data).as_bytes());
+                self.inbox.clear(); // this response never ends, so no other can follow it
+                for (index, data) in topic.iter().enumerate().skip(since) {
+                    self.outbox.extend(sse_event(index + 1, data).as_bytes());
                 }
                 self.following = Some(Following::Streaming { since: topic.len() });
             }
@@ -212,24 +219,24 @@ impl Client {
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         match (request.method.as_str(), path) {
             ("GET", TOPIC) => {
-                let wait = number(query, "wait");
-                let streams = request.field("accept").contains("text/event-stream");
-                let start = if wait.is_some() || streams { topic.len() } else { 0 };
-                let since = request.field("last-event-id").parse().ok().or(number(query, "since"));
+                let wait = query_number(query, "wait");
+                let wants_stream = request.field("accept").contains("text/event-stream");
+                let start = if wait.is_some() || wants_stream { topic.len() } else { 0 };
+                let since = request.field("last-event-id").parse().ok().or(query_number(query, "since"));
                 let since = since.unwrap_or(start);
-                if streams {
-                    self.outbox.extend(format!("{STREAM}retry: 2000\nid: {since}\n\n").as_bytes());
+                if wants_stream {
+                    self.outbox.extend(format!("{STREAM_HEAD}retry: 2000\nid: {since}\n\n").as_bytes());
                     self.following = Some(Following::Streaming { since });
                 } else {
                     let wait = Duration::from_secs(wait.unwrap_or(0).min(60) as u64);
-                    self.following = Some(Following::Waiting { since, until: Instant::now() + wait });
+                    self.following = Some(Following::Waiting { since, deadline: Instant::now() + wait });
                 }
             }
             ("POST", TOPIC) => {
                 let Ok(data) = String::from_utf8(request.body) else {
-                    return self.respond(BAD, TEXT, "data is UTF-8\n");
+                    return self.respond(BAD_REQUEST, TEXT, "the body must be UTF-8\n");
                 };
-                topic.push(data.replace("\r\n", "\n").replace('\r', "\n")); // either would end a `data` line
+                topic.push(data.replace("\r\n", "\n").replace('\r', "\n")); // a CR would end a `data` line
                 self.respond("201 Created", JSON, format!("{{\"id\":\"{}\"}}\n", topic.len()));
             }
             _ => self.respond("404 Not Found", TEXT, "nothing here\n"),
@@ -244,7 +251,7 @@ impl Client {
         self.outbox.extend(body);
     }
 
-    /// Writes what the socket takes. The rest waits until the poll says that there is room again.
+    /// Writes as much as the socket accepts. The poll reports when the socket accepts more.
     fn flush(&mut self) -> io::Result<()> {
         while !self.outbox.is_empty() {
             match self.stream.write(self.outbox.as_slices().0) {
@@ -265,12 +272,12 @@ struct Request {
 }
 
 impl Request {
-    /// Takes the first request out of the inbox. `None`: it has not all come yet. An error is the
-    /// status to refuse it with.
+    /// Removes the first request from the inbox. Returns `None` if the request is incomplete, and
+    /// the status to respond with if the server cannot accept it.
     fn take(inbox: &mut Vec<u8>) -> Result<Option<Request>, &'static str> {
         let mut fields = [httparse::EMPTY_HEADER; 64];
         let mut head = httparse::Request::new(&mut fields);
-        let Status::Complete(start) = head.parse(inbox).map_err(|_| BAD)? else { return Ok(None) };
+        let Status::Complete(start) = head.parse(inbox).map_err(|_| BAD_REQUEST)? else { return Ok(None) };
         let mut request = Request {
             method: head.method.unwrap_or_default().into(),
             target: head.path.unwrap_or_default().into(),
@@ -283,9 +290,9 @@ impl Request {
         }
         let length = match (request.field("transfer-encoding"), request.field("content-length")) {
             ("", "") => 0,
-            // Only digits: `parse` would take "+5" too.
-            ("", n) if n.bytes().all(|byte| byte.is_ascii_digit()) => n.parse().map_err(|_| BAD)?,
-            ("", _) => return Err(BAD),
+            // Digits only: `parse` on its own would also accept "+5".
+            ("", n) if n.bytes().all(|byte| byte.is_ascii_digit()) => n.parse().map_err(|_| BAD_REQUEST)?,
+            ("", _) => return Err(BAD_REQUEST),
             _ => return Err("501 Not Implemented"), // RFC 9112 §6.1
         };
         let Some(body) = inbox[start..].get(..length) else { return Ok(None) };
@@ -299,26 +306,26 @@ impl Request {
     }
 }
 
-/// A number in a query. One that cannot be read counts as left out.
-fn number(query: &str, name: &str) -> Option<usize> {
+/// Returns the value of a query parameter, or `None` if it is missing or not a number.
+fn query_number(query: &str, name: &str) -> Option<usize> {
     query.split('&').find_map(|each| each.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
-/// What came after `since`: the body of a poll's answer.
-fn page(topic: &[String], since: usize) -> String {
+/// Returns the body of a poll's response: the events after `since`, and the next `since`.
+fn poll_body(topic: &[String], since: usize) -> String {
     let after = topic.iter().enumerate().skip(since);
-    let events: Vec<String> = after.map(|(before, data)| event(before + 1, data)).collect();
+    let events: Vec<String> = after.map(|(index, data)| json_event(index + 1, data)).collect();
     format!("{{\"events\":[{}],\"next\":\"{}\"}}\n", events.join(","), topic.len())
 }
 
-/// An event in an event stream: a `data` line for each of its lines, and an empty line to end it.
-fn block(id: usize, data: &str) -> String {
+/// Encodes an event for an event stream: one `data` line per line of data, then an empty line.
+fn sse_event(id: usize, data: &str) -> String {
     let lines: String = data.split('\n').map(|line| format!("data: {line}\n")).collect();
     format!("id: {id}\n{lines}\n")
 }
 
-/// An event as JSON; RFC 8259 §7 says what has to be escaped.
-fn event(id: usize, data: &str) -> String {
+/// Encodes an event as JSON. RFC 8259 §7 lists the characters that must be escaped.
+fn json_event(id: usize, data: &str) -> String {
     let escape = |character| match character {
         '"' | '\\' => format!("\\{character}"),
         '\0'..' ' => format!("\\u{:04x}", u32::from(character)),
