@@ -1,101 +1,111 @@
-//! A built example, or the command itself, as a process, and plain sockets to talk to it.
+//! A server process (a built example, or `barewire` itself), and plain sockets to talk to it.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up. Nothing is expected to need it.
+/// The longest time that any step may take. A passing test never needs this long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A running server. Dropping it kills the process.
 pub struct Server {
     child: Child,
+    /// The first line that the server prints.
     pub greeting: String,
     pub port: u16,
 }
 
 impl Server {
-    pub fn start(name: &str) -> Server {
-        let mut command = Command::new(path(name));
+    /// Starts an example on a free port.
+    pub fn start(example: &str) -> Server {
+        let mut command = Command::new(example_path(example));
         command.arg("0");
-        Server::run(command)
+        Server::spawn(command)
     }
 
-    /// Starts the command, as a reader of the README does, but for the port.
+    /// Starts `barewire` as a reader of the README does, except for the port.
     pub fn start_barewire() -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
         command.args(["--listen", "127.0.0.1:0", "--quiet"]);
-        Server::run(command)
+        Server::spawn(command)
     }
 
-    /// Starts it with room for `descriptors` open files.
-    pub fn start_limited(name: &str, descriptors: usize) -> Server {
+    /// Starts an example that may have at most `descriptors` open files.
+    pub fn start_limited(example: &str, descriptors: usize) -> Server {
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" 0")]).arg(path(name));
-        Server::run(command)
+        let script = format!("ulimit -n {descriptors}; exec \"$0\" 0");
+        command.args(["-c", &script]).arg(example_path(example));
+        Server::spawn(command)
     }
 
-    fn run(mut command: Command) -> Server {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts");
+    fn spawn(mut command: Command) -> Server {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut greeting = String::new();
         let stdout = child.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut greeting).expect("its first line");
+        BufReader::new(stdout).read_line(&mut greeting).expect("the server prints a line");
         let port = greeting.trim_end().rsplit(':').next().and_then(|port| port.parse().ok());
         Server { child, port: port.expect("the first line ends with the port"), greeting }
     }
 
     pub fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a socket option");
-        stream.set_nodelay(true).expect("a socket option");
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("the server listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("the read timeout can be set");
+        stream.set_write_timeout(Some(PATIENCE)).expect("the write timeout can be set");
+        stream.set_nodelay(true).expect("TCP_NODELAY can be set");
         stream
     }
 
+    /// Connects and sends `bytes`.
     pub fn send(&self, bytes: impl AsRef<[u8]>) -> TcpStream {
         let mut stream = self.connect();
-        stream.write_all(bytes.as_ref()).expect("it reads");
+        stream.write_all(bytes.as_ref()).expect("the server reads");
         stream
     }
 
-    /// Sends it all and FIN, and gives all that comes back, up to the server's FIN.
+    /// Sends `bytes` and a FIN. Returns everything that the server sends up to its own FIN.
     pub fn exchange(&self, bytes: impl AsRef<[u8]>) -> String {
         let mut stream = self.send(bytes);
-        stream.shutdown(Shutdown::Write).expect("the connection stands");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("an answer and FIN");
-        String::from_utf8_lossy(&answer).into_owned()
+        stream.shutdown(Shutdown::Write).expect("the connection is open");
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).expect("a response and a FIN");
+        String::from_utf8_lossy(&response).into_owned()
     }
 
-    /// The body of the answer to a GET.
+    /// Sends a GET and returns the body of the response.
     pub fn get(&self, target: &str) -> String {
         body(&self.exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")))
     }
 
+    /// Publishes to the topic `demo` and returns the body of the response.
     pub fn publish(&self, data: &str) -> String {
         let length = data.len();
         let head = format!("POST /topics/demo HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
         body(&self.exchange(head + data))
     }
 
-    /// Returns when the server has dealt with everything that was sent before: it has one thread, and takes
-    /// its sockets in the order in which they became ready. Any bytes will do as a question, even to the echo.
-    pub fn settle(&self) {
+    /// Returns once the server has processed everything that was sent before this call.
+    ///
+    /// The server has one thread and handles its sockets in the order in which they became ready,
+    /// so a response to a later request proves it. The request is also valid input for the echo.
+    pub fn wait_until_idle(&self) {
         for _ in 0..2 {
-            assert!(!self.exchange("GET /settle HTTP/1.1\r\nHost: a\r\n\r\n").is_empty());
+            assert!(!self.exchange("GET /idle HTTP/1.1\r\nHost: a\r\n\r\n").is_empty());
         }
     }
 
-    /// The memory that the process has in use, in bytes; `None` where /proc does not tell.
+    /// Returns the resident memory of the process in bytes, or `None` if /proc does not report it.
     pub fn resident(&self) -> Option<usize> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         line.trim().strip_suffix(" kB")?.trim().parse::<usize>().ok().map(|kib| kib * 1024)
     }
 
-    /// How many of the descriptors below `limit` are in use; `None` where /proc does not tell. One that was
-    /// inherited may lie above the limit, and then does not count towards it.
+    /// Counts the open descriptors below `limit`. Returns `None` if /proc does not list them.
+    ///
+    /// A descriptor that the process inherited may be above the limit, and does not count.
     pub fn descriptors_below(&self, limit: usize) -> Option<usize> {
         let entries = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok()?;
         let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<usize>().ok());
@@ -105,55 +115,57 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; the test has then failed already.
+        // These calls fail if the process has already exited. In that case the test has failed too.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// `cargo test` builds the examples beside the tests, but tells nobody where: target/PROFILE/examples.
-fn path(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("this test's own path");
-    let profile = test.ancestors().nth(2).expect("a test lies in target/PROFILE/deps");
+/// Returns the path of a built example, target/PROFILE/examples/NAME.
+///
+/// `cargo test` builds the examples but does not pass their paths to the tests.
+fn example_path(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let profile = test.ancestors().nth(2).expect("the test is in target/PROFILE/deps");
     let path = profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
     let source = format!("{}/examples/{name}.rs", env!("CARGO_MANIFEST_DIR"));
-    let modified = |path: &std::path::Path| path.metadata().and_then(|it| it.modified()).ok();
+    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
     assert!(
         modified(&path) >= modified(source.as_ref()),
-        "{} is missing or older than its source: run `cargo build --examples` first",
+        "{} is missing or older than its source; run `cargo build --examples` first",
         path.display()
     );
     path
 }
 
-/// What follows the head of a message.
+/// Returns the body of an HTTP message.
 pub fn body(message: &str) -> String {
-    message.split_once("\r\n\r\n").expect("a whole head").1.into()
+    message.split_once("\r\n\r\n").expect("the head is complete").1.into()
 }
 
-/// Reads exactly what is expected, in small pieces, and not a byte more.
+/// Reads exactly as many bytes as `expected` has, in small chunks, and compares them.
 pub fn expect(stream: &mut TcpStream, expected: impl AsRef<[u8]>) {
-    let mut piece = [0; 1000];
-    for expected in expected.as_ref().chunks(piece.len()) {
-        let piece = &mut piece[..expected.len()];
-        stream.read_exact(piece).expect("more is to come");
-        assert_eq!(String::from_utf8_lossy(piece), String::from_utf8_lossy(expected));
+    let mut buffer = [0; 1000];
+    for expected in expected.as_ref().chunks(buffer.len()) {
+        let received = &mut buffer[..expected.len()];
+        stream.read_exact(received).expect("more bytes arrive");
+        assert_eq!(String::from_utf8_lossy(received), String::from_utf8_lossy(expected));
     }
 }
 
-/// Whether nothing has come that is not read yet.
+/// Returns true if the socket is open and has no unread data.
 pub fn is_silent(stream: &TcpStream) -> bool {
-    stream.set_nonblocking(true).expect("a socket option");
+    stream.set_nonblocking(true).expect("the socket can be made non-blocking");
     let peeked = stream.peek(&mut [0]);
-    stream.set_nonblocking(false).expect("a socket option");
+    stream.set_nonblocking(false).expect("the socket can be made blocking");
     matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
 }
 
-/// Asks again and again until it is so.
-pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+/// Repeats `condition` until it is true. Panics when [`PATIENCE`] is over.
+pub fn eventually(description: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
+    while !condition() {
+        assert!(Instant::now() < deadline, "timed out: {description}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
