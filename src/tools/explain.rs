@@ -283,7 +283,7 @@ impl Shown {
 
     fn write(&mut self, source: Source) -> Result<(), String> {
         for span in &self.spans {
-            self.is_wrong |= span.wrong.is_some();
+            self.is_wrong |= span.violation.is_some();
             match self.form {
                 Form::Text => self.text.span(source, span, &mut self.out),
                 Form::Json => {

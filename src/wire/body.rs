@@ -1,15 +1,15 @@
 //! Bodies: where they end, and what is in them (RFC 9112 §6).
 
 use super::chunked::Chunked;
-use super::cut::{Cutter, Part, Progress};
 use super::event_stream::EventStream;
 use super::head::Head;
 use super::span::Kind;
+use super::splitter::{FieldSpec, Progress, Splitter};
 use crate::protocol::http::fields::trim;
 use crate::protocol::rule::Section;
 
 /// How many bytes of data a span has at most. Data are cut at multiples of it, counted from where they begin.
-pub const PIECE: usize = 4096;
+pub const DATA_SPAN_BYTES: usize = 4096;
 
 /// How the end of a body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub(super) enum Framing {
     UntilClose,
 }
 
-const BODY: Part =
-    Part::new("message-body", Kind::Payload, Section::rfc(9112, "6"), "The content of the message.");
+const BODY: FieldSpec =
+    FieldSpec::new("message-body", Kind::Payload, Section::rfc(9112, "6"), "The content of the message.");
 
 /// A body under way.
 #[derive(Debug)]
@@ -55,20 +55,20 @@ impl Body {
         self.length
     }
 
-    pub fn advance(&mut self, cutter: &mut Cutter) -> Progress {
+    pub fn advance(&mut self, splitter: &mut Splitter) -> Progress {
         match &mut self.end {
             BodyEnd::Length { left } => {
                 if *left > 0 {
-                    let taken = self.content.advance(cutter, *left, BODY);
+                    let taken = self.content.advance(splitter, *left, BODY);
                     *left -= taken;
                     self.length += taken;
                 }
-                if *left == 0 { Progress::Done } else { Progress::More }
+                if *left == 0 { Progress::Done } else { Progress::NeedMore }
             }
-            BodyEnd::Chunked(chunked) => chunked.advance(cutter, &mut self.content, &mut self.length),
+            BodyEnd::Chunked(chunked) => chunked.advance(splitter, &mut self.content, &mut self.length),
             BodyEnd::Close => {
-                self.length += self.content.advance(cutter, u64::MAX, BODY);
-                Progress::More
+                self.length += self.content.advance(splitter, u64::MAX, BODY);
+                Progress::NeedMore
             }
         }
     }
@@ -103,23 +103,23 @@ impl Content {
     }
 
     /// Cuts content of which `left` bytes come before something else, and says how many it took.
-    pub fn advance(&mut self, cutter: &mut Cutter, left: u64, part: Part) -> u64 {
-        let start = cutter.offset();
-        let is_rest = left <= cutter.rest().len() as u64;
+    pub fn advance(&mut self, splitter: &mut Splitter, left: u64, part: FieldSpec) -> u64 {
+        let start = splitter.offset();
+        let is_rest = left <= splitter.rest().len() as u64;
         // If it is not the rest of it, there are fewer bytes than `left`.
-        let available = if is_rest { left as usize } else { cutter.rest().len() };
+        let available = if is_rest { left as usize } else { splitter.rest().len() };
         match self {
-            Self::EventStream(stream) => stream.advance(cutter, available, is_rest || cutter.ended()),
+            Self::EventStream(stream) => stream.advance(splitter, available, is_rest || splitter.ended()),
             Self::Plain { done } => {
-                let is_last = is_rest || cutter.ended();
+                let is_last = is_rest || splitter.ended();
                 let mut available = available;
                 while available > 0 {
-                    let whole = PIECE - (*done % PIECE as u64) as usize;
+                    let whole = DATA_SPAN_BYTES - (*done % DATA_SPAN_BYTES as u64) as usize;
                     if available < whole && !is_last {
                         break;
                     }
                     let length = whole.min(available);
-                    cutter.cut(length, part);
+                    splitter.emit(length, part);
                     available -= length;
                     *done += length as u64;
                 }
@@ -128,11 +128,11 @@ impl Content {
                 }
             }
         }
-        let taken = cutter.offset() - start;
-        if cutter.ended()
+        let taken = splitter.offset() - start;
+        if splitter.ended()
             && left > taken
             && left != u64::MAX
-            && let Some(last) = cutter.last()
+            && let Some(last) = splitter.last()
         {
             last.cut_off = true;
         }

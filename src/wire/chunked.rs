@@ -3,43 +3,50 @@
 use std::fmt::Write;
 
 use super::body::Content;
-use super::cut::{Cutter, Part, Progress, broken};
 use super::field_line;
-use super::line::{self, CRLF, Line, Next};
+use super::line::{self, CRLF, Line, NextLine};
 use super::secrets;
-use super::span::{Kind, Wrong};
+use super::span::{Kind, Violation};
+use super::splitter::{FieldSpec, Progress, Splitter, violation};
 use crate::protocol::http::fields::{is_control, is_tchar};
 use crate::protocol::rule::Section;
 
 const CHUNKED: Section = Section::rfc(9112, "7.1");
 const EXTENSION: Section = Section::rfc(9112, "7.1.1");
 
-const SIZE: Part =
-    Part::new("chunk-size", Kind::Length, CHUNKED, "How many bytes of data follow, in hexadecimal digits.");
-const DATA: Part = Part::new("chunk-data", Kind::Payload, CHUNKED, "A part of the body's content.");
-const NO_SIZE: Part = Part::new("chunk-size", Kind::Opaque, CHUNKED, "This should be the size of a chunk.");
-const DATA_END: Part =
-    Part::new("CRLF", Kind::Separator, CHUNKED, "Behind the data; it is not counted in chunk-size.");
-const NO_DATA_END: Part = Part::new("CRLF", Kind::Opaque, CHUNKED, "This should be a CRLF.");
-const END: Part = Part::new(
+const SIZE: FieldSpec = FieldSpec::new(
+    "chunk-size",
+    Kind::Length,
+    CHUNKED,
+    "How many bytes of data follow, in hexadecimal digits.",
+);
+const DATA: FieldSpec = FieldSpec::new("chunk-data", Kind::Payload, CHUNKED, "A part of the body's content.");
+const NO_SIZE: FieldSpec =
+    FieldSpec::new("chunk-size", Kind::Opaque, CHUNKED, "This should be the size of a chunk.");
+const DATA_END: FieldSpec =
+    FieldSpec::new("CRLF", Kind::Separator, CHUNKED, "Behind the data; it is not counted in chunk-size.");
+const NO_DATA_END: FieldSpec = FieldSpec::new("CRLF", Kind::Opaque, CHUNKED, "This should be a CRLF.");
+const END: FieldSpec = FieldSpec::new(
     "CRLF",
     Kind::Control,
     Section::rfc(9112, "7.1.2"),
     "The empty line behind the trailer section ends the body.",
 );
-const BWS: Part = Part::new(
+const BWS: FieldSpec = FieldSpec::new(
     "BWS",
     Kind::Separator,
     Section::rfc(9110, "5.6.3"),
     "Bad white space: only there for those who have always sent it.",
 );
-const SEMICOLON: Part = Part::new(";", Kind::Separator, EXTENSION, "A chunk extension follows.");
-const EXTENSION_NAME: Part = Part::new("chunk-ext-name", Kind::Name, EXTENSION, "The name of an extension.");
-const EQUALS: Part = Part::new("=", Kind::Separator, EXTENSION, "The value of the extension follows.");
-const EXTENSION_VALUE: Part =
-    Part::new("chunk-ext-val", Kind::Value, EXTENSION, "The value of an extension.");
-const NO_EXTENSION: Part =
-    Part::new("chunk-ext", Kind::Opaque, EXTENSION, "This should be a chunk extension.");
+const SEMICOLON: FieldSpec = FieldSpec::new(";", Kind::Separator, EXTENSION, "A chunk extension follows.");
+const EXTENSION_NAME: FieldSpec =
+    FieldSpec::new("chunk-ext-name", Kind::Name, EXTENSION, "The name of an extension.");
+const EQUALS: FieldSpec =
+    FieldSpec::new("=", Kind::Separator, EXTENSION, "The value of the extension follows.");
+const EXTENSION_VALUE: FieldSpec =
+    FieldSpec::new("chunk-ext-val", Kind::Value, EXTENSION, "The value of an extension.");
+const NO_EXTENSION: FieldSpec =
+    FieldSpec::new("chunk-ext", Kind::Opaque, EXTENSION, "This should be a chunk extension.");
 
 /// The state of a chunked body.
 #[derive(Debug)]
@@ -63,26 +70,26 @@ impl Chunked {
         Self { awaiting: Awaiting::SizeLine, is_secret: false }
     }
 
-    pub fn advance(&mut self, cutter: &mut Cutter, content: &mut Content, length: &mut u64) -> Progress {
+    pub fn advance(&mut self, splitter: &mut Splitter, content: &mut Content, length: &mut u64) -> Progress {
         loop {
             match self.awaiting {
                 Awaiting::SizeLine | Awaiting::Trailer { .. } => {
-                    let line = match line::next(cutter) {
-                        Next::Awaited | Next::Nothing => return Progress::More,
-                        Next::TooLong => {
-                            return Progress::Lost("A line is longer than what the view waits for.");
+                    let line = match line::next(splitter) {
+                        NextLine::Incomplete | NextLine::Finished => return Progress::NeedMore,
+                        NextLine::TooLong => {
+                            return Progress::Unreadable("A line is longer than what the view waits for.");
                         }
-                        Next::Line(line) => line,
+                        NextLine::Line(line) => line,
                     };
                     if let Awaiting::Trailer { lines } = self.awaiting {
-                        if self.trailer(cutter, line, lines) {
+                        if self.trailer(splitter, line, lines) {
                             return Progress::Done;
                         }
                         continue;
                     }
-                    match size_line(cutter, line) {
+                    match size_line(splitter, line) {
                         None => {
-                            return Progress::Lost(
+                            return Progress::Unreadable(
                                 "Without the size of a chunk nobody knows where the next begins.",
                             );
                         }
@@ -91,30 +98,30 @@ impl Chunked {
                     }
                 }
                 Awaiting::Data { left } => {
-                    let taken = content.advance(cutter, left, DATA);
+                    let taken = content.advance(splitter, left, DATA);
                     *length += taken;
                     self.awaiting = match left - taken {
                         0 => Awaiting::DataEnd,
                         left => Awaiting::Data { left },
                     };
                     if taken < left {
-                        return Progress::More;
+                        return Progress::NeedMore;
                     }
                 }
-                Awaiting::DataEnd => match cutter.rest() {
+                Awaiting::DataEnd => match splitter.rest() {
                     [b'\r', b'\n', ..] => {
-                        cutter.cut(2, DATA_END);
+                        splitter.emit(2, DATA_END);
                         self.awaiting = Awaiting::SizeLine;
                     }
-                    [b'\r'] if cutter.ended() => cutter.cut(1, DATA_END).cut_off = true,
-                    [] | [b'\r'] => return Progress::More,
+                    [b'\r'] if splitter.ended() => splitter.emit(1, DATA_END).cut_off = true,
+                    [] | [b'\r'] => return Progress::NeedMore,
                     [first, ..] => {
                         if *first == b'\r' {
-                            cutter.cut(1, DATA_END);
+                            splitter.emit(1, DATA_END);
                         }
-                        cutter.cut(1, NO_DATA_END).wrong =
-                            Some(broken("No CRLF stands behind the data of a chunk.", CHUNKED));
-                        return Progress::Lost(
+                        splitter.emit(1, NO_DATA_END).violation =
+                            Some(violation("No CRLF stands behind the data of a chunk.", CHUNKED));
+                        return Progress::Unreadable(
                             "Without the end of a chunk nobody knows where the next begins.",
                         );
                     }
@@ -124,50 +131,50 @@ impl Chunked {
     }
 
     /// Cuts a line of the trailer section; true if it was the last.
-    fn trailer(&mut self, cutter: &mut Cutter, line: Line, lines: usize) -> bool {
-        if line.text == 0 && line.is_whole() {
-            cutter.hide([]);
-            line::cut_end(cutter, line, END);
+    fn trailer(&mut self, splitter: &mut Splitter, line: Line, lines: usize) -> bool {
+        if line.text == 0 && line.is_complete() {
+            splitter.hide([]);
+            line::split_end(splitter, line, END);
             return true;
         }
-        let text = &cutter.rest()[..line.text];
-        cutter.hide(secrets::in_line(text, self.is_secret));
-        self.is_secret = secrets::goes_on_behind(text, self.is_secret);
+        let text = &splitter.rest()[..line.text];
+        splitter.hide(secrets::in_line(text, self.is_secret));
+        self.is_secret = secrets::continues_after(text, self.is_secret);
         if line.text > 0 {
             // Here a line that begins with white space is folded, also where none stands before it.
-            field_line::cut(cutter, line.text, false, line.has_all_text());
+            field_line::split(splitter, line.text, false, line.has_complete_text());
         }
-        line::cut_end(cutter, line, CRLF);
-        cutter.hide([]);
+        line::split_end(splitter, line, CRLF);
+        splitter.hide([]);
         self.awaiting = Awaiting::Trailer { lines: lines + 1 };
         false
     }
 }
 
 /// Cuts a chunk's first line, and gives its size.
-fn size_line(cutter: &mut Cutter, line: Line) -> Option<u64> {
-    let text = &cutter.rest()[..line.text];
+fn size_line(splitter: &mut Splitter, line: Line) -> Option<u64> {
+    let text = &splitter.rest()[..line.text];
     let digits = text.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     // Of at most 16 digits, so it fits.
     let size = text[..digits]
         .iter()
         .take(16)
         .fold(0, |size, digit| size << 4 | char::from(*digit).to_digit(16).map_or(0, u64::from));
-    if let Some(span) = cutter.cut_any(digits.min(16), SIZE) {
+    if let Some(span) = splitter.emit_nonempty(digits.min(16), SIZE) {
         if size > 9 {
             let _ = write!(span.value.to_mut(), " = {size}");
         }
         if size == 0 {
             span.meaning = "Zero: the last chunk, which has no data.".into();
         }
-        if !line.is_whole() {
+        if !line.is_complete() {
             span.cut_off = text.len() == digits;
         }
     }
     let rest = &text[digits.min(16)..];
     let wrong = if digits > 16 {
         Some("A chunk-size has more than 16 digits.")
-    } else if digits == 0 && (line.has_all_text() || !rest.is_empty()) {
+    } else if digits == 0 && (line.has_complete_text() || !rest.is_empty()) {
         Some("A chunk-size is not hexadecimal digits.")
     } else if !rest.is_empty() && !matches!(rest[0], b';' | b' ' | b'\t') {
         Some("Behind a chunk-size stands neither an extension nor a CRLF.")
@@ -175,21 +182,21 @@ fn size_line(cutter: &mut Cutter, line: Line) -> Option<u64> {
         None
     };
     if let Some(rule) = wrong {
-        match cutter.cut_any(rest.len(), NO_SIZE) {
-            Some(span) => span.wrong = Some(broken(rule, CHUNKED)),
+        match splitter.emit_nonempty(rest.len(), NO_SIZE) {
+            Some(span) => span.violation = Some(violation(rule, CHUNKED)),
             None => {
-                line::cut_end(cutter, line, CRLF);
-                if let Some(last) = cutter.last() {
-                    last.wrong = Some(broken(rule, CHUNKED));
+                line::split_end(splitter, line, CRLF);
+                if let Some(last) = splitter.last() {
+                    last.violation = Some(violation(rule, CHUNKED));
                 }
                 return None;
             }
         }
-        line::cut_end(cutter, line, CRLF);
+        line::split_end(splitter, line, CRLF);
         return None;
     }
-    extensions(cutter, rest, line);
-    line::cut_end(cutter, line, CRLF);
+    extensions(splitter, rest, line);
+    line::split_end(splitter, line, CRLF);
     Some(size)
 }
 
@@ -232,7 +239,7 @@ impl Place {
         })
     }
 
-    fn part(self) -> Part {
+    fn part(self) -> FieldSpec {
         use Place::*;
         match self {
             BeforeSemicolon | BeforeName | BeforeEquals | BeforeValue => BWS,
@@ -244,22 +251,22 @@ impl Place {
     }
 }
 
-fn extensions(cutter: &mut Cutter, text: &[u8], line: Line) {
-    fn malformed() -> Wrong {
-        broken("A chunk extension is malformed.", EXTENSION)
+fn extensions(splitter: &mut Splitter, text: &[u8], line: Line) {
+    fn malformed() -> Violation {
+        violation("A chunk extension is malformed.", EXTENSION)
     }
     if text.is_empty() {
         return;
     }
     let mut place = Place::BeforeSemicolon;
     let mut start = 0;
-    let mut part: Option<Part> = None;
+    let mut part: Option<FieldSpec> = None;
     for (at, byte) in text.iter().enumerate() {
         let Some(next) = place.then(*byte) else {
             if let Some(part) = part {
-                cutter.cut(at - start, part);
+                splitter.emit(at - start, part);
             }
-            cutter.cut(text.len() - at, NO_EXTENSION).wrong = Some(malformed());
+            splitter.emit(text.len() - at, NO_EXTENSION).violation = Some(malformed());
             return;
         };
         let next_part = next.part();
@@ -268,7 +275,7 @@ fn extensions(cutter: &mut Cutter, text: &[u8], line: Line) {
             Some(part)
                 if part.field != next_part.field || part.kind == Kind::Separator && part.field != "BWS" =>
             {
-                cutter.cut(at - start, part);
+                splitter.emit(at - start, part);
                 start = at;
             }
             _ => {}
@@ -277,12 +284,12 @@ fn extensions(cutter: &mut Cutter, text: &[u8], line: Line) {
         place = next;
     }
     if let Some(part) = part {
-        cutter.cut(text.len() - start, part);
+        splitter.emit(text.len() - start, part);
     }
-    if line.has_all_text()
+    if line.has_complete_text()
         && !matches!(place, Place::Name | Place::Token | Place::QuotedEnd)
-        && let Some(last) = cutter.last()
+        && let Some(last) = splitter.last()
     {
-        last.wrong = Some(malformed());
+        last.violation = Some(malformed());
     }
 }

@@ -1,15 +1,15 @@
 //! Both directions of a connection, each a state machine, and what one tells the other.
 
-use super::answer;
-use super::body::{Body, Content, Framing, PIECE};
-use super::cut::{Cutter, Part, Progress};
+use super::body::{Body, Content, DATA_SPAN_BYTES, Framing};
 use super::event_stream::EventStream;
-use super::exchange::{Asked, Carries, Compression, Exchange, Switch};
+use super::exchange::{Compression, Exchange, PendingRequest, Protocol, Switch};
 use super::frame::Frames;
 use super::head::Head;
 use super::note::Note;
+use super::response;
 use super::secrets;
-use super::span::{Kind, Side, Span, show};
+use super::span::{Kind, Side, Span, printable};
+use super::splitter::{FieldSpec, Progress, Splitter};
 use crate::protocol::http::fields::is_token;
 use crate::protocol::rule::Section;
 
@@ -19,7 +19,7 @@ const MOST_HELD: usize = 64 * 1024;
 /// Why a side is not read that does not begin with a start line.
 pub(super) const NO_HTTP: &str = "What does not begin with a start line is not HTTP.";
 
-const OPAQUE: Part = Part::new("octets", Kind::Opaque, Section::rfc(9293, "2.2"), "");
+const OPAQUE: FieldSpec = FieldSpec::new("octets", Kind::Opaque, Section::rfc(9293, "2.2"), "");
 
 /// What a conversation begins with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum Start {
 /// Follows a connection in both directions, and says what each byte is.
 ///
 /// Spans of one side follow each other without a gap, and hold all of its bytes. They do not depend on how the bytes
-/// were cut into calls. A field is one span when its last byte has come; data come in pieces of [`PIECE`] bytes. So what
+/// were cut into calls. A field is one span when its last byte has come; data come in pieces of [`DATA_SPAN_BYTES`] bytes. So what
 /// waits in here is less than a line of HTTP, 64 KiB, and a message of 128 KiB, for each direction.
 #[derive(Debug)]
 pub struct Conversation {
@@ -66,10 +66,10 @@ enum State {
         body: Body,
         note: Note,
         /// Whether the client waits for the answer behind it, and for what.
-        awaits: Option<Awaits>,
+        awaits: Option<SwitchTarget>,
     },
     /// The client has asked for another protocol. What it sends meanwhile is in that, or in HTTP.
-    Waiting(Awaits),
+    AwaitingSwitch(SwitchTarget),
     Frames(Box<Frames>),
     EventStream(Box<EventStream>),
     Opaque {
@@ -80,7 +80,7 @@ enum State {
 
 /// What a client that waits has asked for.
 #[derive(Clone, Copy, Debug)]
-enum Awaits {
+enum SwitchTarget {
     WebSocket,
     Tunnel,
     Other,
@@ -113,7 +113,7 @@ impl Conversation {
     /// Then an answer is read as one to a GET, and a client that asks for a WebSocket is taken to get it.
     pub fn one_sided(start: Start) -> Self {
         let mut conversation = Self::starting(start);
-        conversation.exchange.is_alone = true;
+        conversation.exchange.is_one_sided = true;
         conversation
     }
 
@@ -142,28 +142,28 @@ impl Conversation {
         self.feed(side, &[], out);
         if side == Side::Server {
             // No answer will come.
-            self.exchange.is_alone = true;
+            self.exchange.is_one_sided = true;
             self.run(Side::Client, &[], out);
         }
     }
 
     /// What it carries at the moment.
-    pub fn carries(&self) -> Carries {
+    pub fn protocol(&self) -> Protocol {
         // The server's first: it is what says which protocol this is.
         let directions = [&self.server, &self.client];
         for direction in directions {
             if let Some(why) = direction.unreadable() {
-                return Carries::Unknown { side: direction.side, why };
+                return Protocol::Unknown { side: direction.side, why };
             }
         }
         if directions.iter().any(|direction| matches!(direction.state, State::Frames(_))) {
-            return Carries::WebSocket;
+            return Protocol::WebSocket;
         }
-        let answer = self.exchange.last.unwrap_or(Carries::Undecided);
+        let answer = self.exchange.last_response.unwrap_or(Protocol::Undecided);
         match &self.server.state {
-            State::EventStream(_) => Carries::EventStream,
+            State::EventStream(_) => Protocol::EventStream,
             State::Body { .. } => answer,
-            _ if self.exchange.next().is_some() || self.client.is_in_a_head() => Carries::Undecided,
+            _ if self.exchange.next_request().is_some() || self.client.is_in_a_head() => Protocol::Undecided,
             _ => answer,
         }
     }
@@ -188,20 +188,20 @@ impl Conversation {
             pending.extend_from_slice(bytes);
         }
         let input = if waits { &pending } else { bytes };
-        let mut cutter = Cutter::new(side, direction.offset, input, direction.ended, out).hiding(hides);
-        while direction.step(&mut cutter, exchange) && !exchange.is_clients_turn {}
-        let yields = std::mem::take(&mut exchange.is_clients_turn);
+        let mut splitter = Splitter::new(side, direction.offset, input, direction.ended, out).hiding(hides);
+        while direction.step(&mut splitter, exchange) && !exchange.client_runs_next {}
+        let yields = std::mem::take(&mut exchange.client_runs_next);
         if direction.ended
             && !yields
-            && !matches!(direction.state, State::Waiting(_))
-            && !cutter.rest().is_empty()
+            && !matches!(direction.state, State::AwaitingSwitch(_))
+            && !splitter.rest().is_empty()
         {
             // Every state cuts what is left of its fields; this is only for what none of them knows.
-            let left = cutter.rest().len();
-            cutter.cut(left, OPAQUE).cut_off = true;
+            let left = splitter.rest().len();
+            splitter.emit(left, OPAQUE).cut_off = true;
         }
-        let left = cutter.rest().len();
-        direction.offset = cutter.offset();
+        let left = splitter.rest().len();
+        direction.offset = splitter.offset();
         if waits {
             pending.drain(..pending.len() - left);
         } else {
@@ -243,32 +243,32 @@ impl Direction {
     }
 
     /// Goes on in the state in which it is, up to the next; false if it needs more bytes for that.
-    fn step(&mut self, cutter: &mut Cutter, exchange: &mut Exchange) -> bool {
+    fn step(&mut self, splitter: &mut Splitter, exchange: &mut Exchange) -> bool {
         let progress = match &mut self.state {
-            State::Head(head) => head.advance(cutter, exchange),
-            State::Body { body, .. } => body.advance(cutter),
-            State::Frames(frames) => frames.advance(cutter),
-            State::Waiting(awaits) => {
-                let Some(switch) = switched(*awaits, cutter, exchange) else { return false };
+            State::Head(head) => head.advance(splitter, exchange),
+            State::Body { body, .. } => body.advance(splitter),
+            State::Frames(frames) => frames.advance(splitter),
+            State::AwaitingSwitch(awaits) => {
+                let Some(switch) = switched(*awaits, splitter, exchange) else { return false };
                 self.state = self.switch(switch);
                 return true;
             }
             State::EventStream(stream) => {
-                stream.advance(cutter, cutter.rest().len(), cutter.ended());
+                stream.advance(splitter, splitter.rest().len(), splitter.ended());
                 return false;
             }
             State::Opaque { why, done } => {
-                cut_opaque(cutter, why, done);
+                split_opaque(splitter, why, done);
                 return false;
             }
         };
         match progress {
-            Progress::More => false,
+            Progress::NeedMore => false,
             Progress::Done => {
-                self.next(cutter, exchange);
+                self.next(splitter, exchange);
                 true
             }
-            Progress::Lost(why) => {
+            Progress::Unreadable(why) => {
                 self.state = State::Opaque { why, done: 0 };
                 true
             }
@@ -276,20 +276,20 @@ impl Direction {
     }
 
     /// Goes over to the state behind the one that is done.
-    fn next(&mut self, cutter: &mut Cutter, exchange: &mut Exchange) {
+    fn next(&mut self, splitter: &mut Splitter, exchange: &mut Exchange) {
         let again = State::Head(Head::new(self.side));
         self.state = match (std::mem::replace(&mut self.state, again), self.side) {
-            (State::Head(head), Side::Client) => behind_request(&head, cutter, exchange),
-            (State::Head(head), Side::Server) => self.behind_response(&head, cutter, exchange),
+            (State::Head(head), Side::Client) => after_request(&head, splitter, exchange),
+            (State::Head(head), Side::Server) => self.after_response(&head, splitter, exchange),
             (State::Body { body, mut note, awaits }, side) => {
                 if let Note::Request { content, .. } | Note::Response { content, .. } = &mut note {
                     *content = body.length();
                 }
-                if let Some(last) = cutter.last() {
+                if let Some(last) = splitter.last() {
                     last.notes.push(note);
                 }
                 match awaits {
-                    Some(awaits) => State::Waiting(awaits),
+                    Some(awaits) => State::AwaitingSwitch(awaits),
                     None => State::Head(Head::new(side)),
                 }
             }
@@ -297,28 +297,29 @@ impl Direction {
         };
     }
 
-    fn behind_response(&self, head: &Head, cutter: &mut Cutter, exchange: &mut Exchange) -> State {
+    fn after_response(&self, head: &Head, splitter: &mut Splitter, exchange: &mut Exchange) -> State {
         let status = head.start().status;
         if matches!(status, 100 | 102..=199) {
             return State::Head(Head::new(self.side)); // RFC 9110 §15.2: the final answer is still to come
         }
         let note = Note::Response { status, content: 0 };
-        let switch = answer::switch(head, exchange);
-        let derivation = answer::derivation(head, exchange).filter(|_| status == 101);
-        if let Some(last) = cutter.last() {
+        let switch = response::switch(head, exchange);
+        let derivation = response::derivation(head, exchange).filter(|_| status == 101);
+        if let Some(last) = splitter.last() {
             last.notes.extend(derivation);
             if !matches!(switch, Switch::Http) {
                 last.notes.push(note.clone());
             }
         }
-        let framing = answer::framing(head, exchange);
-        if exchange.next().is_some_and(|asked| asked.awaits) {
+        let framing = response::framing(head, exchange);
+        if exchange.next_request().is_some_and(|request| request.awaits_switch) {
             exchange.switch = Some(switch);
-            exchange.is_clients_turn = true;
+            exchange.client_runs_next = true;
         }
-        exchange.answered();
+        exchange.pop_request();
         let content = Content::of(head);
-        exchange.last = Some(if content.is_event_stream() { Carries::EventStream } else { Carries::Http });
+        exchange.last_response =
+            Some(if content.is_event_stream() { Protocol::EventStream } else { Protocol::Http });
         match switch {
             Switch::Http => State::Body { body: Body::new(framing, content), note, awaits: None },
             other => self.switch(other),
@@ -347,16 +348,16 @@ fn may_begin_a_head(side: Side, bytes: &[u8]) -> bool {
     }
 }
 
-fn behind_request(head: &Head, cutter: &Cutter, exchange: &mut Exchange) -> State {
-    let asked = head.asked();
-    let Asked { is_connect, awaits, .. } = asked;
-    let awaits = awaits.then_some(match asked.opening {
-        Some(_) => Awaits::WebSocket,
-        None if is_connect => Awaits::Tunnel,
-        None => Awaits::Other,
+fn after_request(head: &Head, splitter: &Splitter, exchange: &mut Exchange) -> State {
+    let request = head.request();
+    let PendingRequest { is_connect, awaits_switch, .. } = request;
+    let awaits = awaits_switch.then_some(match request.handshake {
+        Some(_) => SwitchTarget::WebSocket,
+        None if is_connect => SwitchTarget::Tunnel,
+        None => SwitchTarget::Other,
     });
-    exchange.ask(asked);
-    let framing = match answer::sent_framing(head) {
+    exchange.push_request(request);
+    let framing = match response::sent_framing(head) {
         _ if is_connect => Framing::None,
         None => Framing::None, // RFC 9112 §6.3, rule 7
         Some(Framing::UntilClose) => {
@@ -365,37 +366,38 @@ fn behind_request(head: &Head, cutter: &Cutter, exchange: &mut Exchange) -> Stat
         Some(framing) => framing,
     };
     let mut target = head.start().target.clone();
-    if cutter.hides() {
+    if splitter.hides() {
         secrets::in_line(&head.start().target, false).into_iter().for_each(|range| target[range].fill(b'*'));
     }
-    let note = Note::Request { method: show(&head.start().method), target: show(&target), content: 0 };
+    let note =
+        Note::Request { method: printable(&head.start().method), target: printable(&target), content: 0 };
     State::Body { body: Body::new(framing, Content::of(head)), note, awaits }
 }
 
 /// What a client that waits for an answer is to go on with; `None` while nobody knows.
-fn switched(awaits: Awaits, cutter: &Cutter, exchange: &mut Exchange) -> Option<Switch> {
+fn switched(awaits: SwitchTarget, splitter: &Splitter, exchange: &mut Exchange) -> Option<Switch> {
     if let Some(switch) = exchange.switch.take() {
         return Some(switch);
     }
-    let [first, ..] = cutter.rest() else { return None };
-    let guesses = exchange.is_alone || cutter.rest().len() > MOST_HELD;
+    let [first, ..] = splitter.rest() else { return None };
+    let guesses = exchange.is_one_sided || splitter.rest().len() > MOST_HELD;
     guesses.then(|| match awaits {
         // One byte has to be enough. No frame begins with these: reserved bits or opcodes would be set. Methods do.
-        Awaits::WebSocket if !(b'C'..=b'Z').contains(first) => Switch::WebSocket(Compression::NotSeen),
-        Awaits::Tunnel => Switch::Opaque("A tunnel, if the server allows it."),
-        Awaits::WebSocket | Awaits::Other => Switch::Http,
+        SwitchTarget::WebSocket if !(b'C'..=b'Z').contains(first) => Switch::WebSocket(Compression::NotSeen),
+        SwitchTarget::Tunnel => Switch::Opaque("A tunnel, if the server allows it."),
+        SwitchTarget::WebSocket | SwitchTarget::Other => Switch::Http,
     })
 }
 
-fn cut_opaque(cutter: &mut Cutter, why: &'static str, done: &mut u64) {
+fn split_opaque(splitter: &mut Splitter, why: &'static str, done: &mut u64) {
     loop {
-        let length = (PIECE - (*done % PIECE as u64) as usize).min(cutter.rest().len());
-        let is_whole = (*done + length as u64).is_multiple_of(PIECE as u64) || cutter.ended();
+        let length = (DATA_SPAN_BYTES - (*done % DATA_SPAN_BYTES as u64) as usize).min(splitter.rest().len());
+        let is_whole = (*done + length as u64).is_multiple_of(DATA_SPAN_BYTES as u64) || splitter.ended();
         if length == 0 || !is_whole {
             return;
         }
-        cutter.hide(std::iter::once(0..length));
-        cutter.cut(length, Part { meaning: why, ..OPAQUE });
+        splitter.hide(std::iter::once(0..length));
+        splitter.emit(length, FieldSpec { meaning: why, ..OPAQUE });
         *done += length as u64;
     }
 }

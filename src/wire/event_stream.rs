@@ -3,10 +3,10 @@
 //! Which events come out of them says the decoder, the same that everything else here reads streams with: it is given each
 //! byte that is cut.
 
-use super::body::PIECE;
-use super::cut::{Cutter, Part};
+use super::body::DATA_SPAN_BYTES;
 use super::note::Note;
 use super::span::{Kind, Span};
+use super::splitter::{FieldSpec, Splitter};
 use crate::protocol::rule::Section;
 use crate::protocol::sse::{DecodeLimits, Decoder};
 
@@ -16,21 +16,23 @@ const MODEL: Section = Section::html("9.2.6");
 /// How long a line, and the data of an event, may be for the view to tell what is dispatched.
 const LIMITS: DecodeLimits = DecodeLimits { line: 128 * 1024, data: 128 * 1024 };
 
-const MARK: Part =
-    Part::new("bom", Kind::Ignored, GRAMMAR, "A byte order mark at the very start is passed over.");
-const COLON: Part = Part::new("colon", Kind::Separator, GRAMMAR, "The colon ends the field's name.");
-const COMMENT_COLON: Part = Part::new(
+const MARK: FieldSpec =
+    FieldSpec::new("bom", Kind::Ignored, GRAMMAR, "A byte order mark at the very start is passed over.");
+const COLON: FieldSpec =
+    FieldSpec::new("colon", Kind::Separator, GRAMMAR, "The colon ends the field's name.");
+const COMMENT_COLON: FieldSpec = FieldSpec::new(
     "comment",
     Kind::Ignored,
     GRAMMAR,
     "A line that begins with a colon is a comment: it keeps the connection warm, and no more.",
 );
-const SPACE: Part =
-    Part::new("space", Kind::Separator, GRAMMAR, "One space behind the colon is no part of the value.");
-const LINE_END: Part = Part::new("end-of-line", Kind::Separator, GRAMMAR, "The line ends: LF, CR or both.");
-const REST_OF_END: Part =
-    Part::new("end-of-line", Kind::Separator, GRAMMAR, "This LF belongs to the CR before it.");
-const BLANK_LINE: Part = Part::new("end-of-line", Kind::Control, MODEL, "");
+const SPACE: FieldSpec =
+    FieldSpec::new("space", Kind::Separator, GRAMMAR, "One space behind the colon is no part of the value.");
+const LINE_END: FieldSpec =
+    FieldSpec::new("end-of-line", Kind::Separator, GRAMMAR, "The line ends: LF, CR or both.");
+const REST_OF_END: FieldSpec =
+    FieldSpec::new("end-of-line", Kind::Separator, GRAMMAR, "This LF belongs to the CR before it.");
+const BLANK_LINE: FieldSpec = FieldSpec::new("end-of-line", Kind::Control, MODEL, "");
 
 /// What a field's name makes of its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +57,7 @@ impl Field {
         }
     }
 
-    fn name_part(self) -> Part {
+    fn name_part(self) -> FieldSpec {
         let (kind, meaning) = match self {
             Self::Data => (Kind::Name, "data: a line of the event's data follows."),
             Self::Event => (Kind::Name, "event: the event's type follows; without it, it is message."),
@@ -65,19 +67,21 @@ impl Field {
                 (Kind::Ignored, "No field of an event stream: the line is ignored.")
             }
         };
-        Part::new("field name", kind, MODEL, meaning)
+        FieldSpec::new("field name", kind, MODEL, meaning)
     }
 
-    fn value_part(self) -> Part {
+    fn value_part(self) -> FieldSpec {
         let (kind, meaning) = match self {
             Self::Data => (Kind::Payload, "A line of the event's data; several are joined with line feeds."),
             Self::Event => (Kind::Value, "The event's type."),
             Self::Id => (Kind::Value, "The last event ID, from the next dispatch on."),
             Self::Retry => (Kind::Value, "The reconnection time, in milliseconds."),
-            Self::Comment => return Part::new("comment", Kind::Ignored, GRAMMAR, "The text of the comment."),
+            Self::Comment => {
+                return FieldSpec::new("comment", Kind::Ignored, GRAMMAR, "The text of the comment.");
+            }
             Self::Unknown => (Kind::Ignored, "The value of a field that is ignored."),
         };
-        Part::new("field value", kind, MODEL, meaning)
+        FieldSpec::new("field value", kind, MODEL, meaning)
     }
 
     /// What a byte does that makes the field be ignored.
@@ -134,29 +138,29 @@ impl Default for EventStream {
 impl EventStream {
     /// Cuts what it can of the next `available` bytes: all of them if they are the last before something else stands
     /// between, or comes no more.
-    pub fn advance(&mut self, cutter: &mut Cutter, available: usize, is_last: bool) {
-        let end = cutter.offset() + available as u64;
+    pub fn advance(&mut self, splitter: &mut Splitter, available: usize, is_last: bool) {
+        let end = splitter.offset() + available as u64;
         loop {
-            let text = &cutter.rest()[..(end - cutter.offset()) as usize];
+            let text = &splitter.rest()[..(end - splitter.offset()) as usize];
             if text.is_empty() {
                 return;
             }
             if std::mem::take(&mut self.after_cr) && text[0] == b'\n' {
-                self.take(cutter, 1, REST_OF_END);
+                self.take(splitter, 1, REST_OF_END);
                 continue;
             }
             let went_on = match self.place {
-                Place::Start => self.start(cutter, text, is_last),
-                Place::Name => self.name(cutter, text, is_last),
+                Place::Start => self.start(splitter, text, is_last),
+                Place::Name => self.name(splitter, text, is_last),
                 Place::Space(field) => {
                     if text[0] == b' ' {
                         let is_comment = field == Field::Comment;
-                        self.take(cutter, 1, if is_comment { field.value_part() } else { SPACE });
+                        self.take(splitter, 1, if is_comment { field.value_part() } else { SPACE });
                     }
                     self.place = Place::Value(field, 0);
                     true
                 }
-                Place::Value(field, done) => self.value(cutter, text, is_last, field, done),
+                Place::Value(field, done) => self.value(splitter, text, is_last, field, done),
             };
             if !went_on {
                 return;
@@ -164,10 +168,10 @@ impl EventStream {
         }
     }
 
-    fn start(&mut self, cutter: &mut Cutter, text: &[u8], is_last: bool) -> bool {
+    fn start(&mut self, splitter: &mut Splitter, text: &[u8], is_last: bool) -> bool {
         const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
         if text.starts_with(BYTE_ORDER_MARK) {
-            self.take(cutter, BYTE_ORDER_MARK.len(), MARK);
+            self.take(splitter, BYTE_ORDER_MARK.len(), MARK);
         } else if BYTE_ORDER_MARK.starts_with(text) && !is_last {
             return false;
         }
@@ -175,11 +179,11 @@ impl EventStream {
         true
     }
 
-    fn name(&mut self, cutter: &mut Cutter, text: &[u8], is_last: bool) -> bool {
+    fn name(&mut self, splitter: &mut Splitter, text: &[u8], is_last: bool) -> bool {
         const TOO_LONG: &[u8] = b"too long";
-        let window = &text[..text.len().min(PIECE)];
+        let window = &text[..text.len().min(DATA_SPAN_BYTES)];
         let end = window.iter().position(|byte| matches!(byte, b':' | b'\r' | b'\n'));
-        if end.is_none() && window.len() < PIECE && !is_last {
+        if end.is_none() && window.len() < DATA_SPAN_BYTES && !is_last {
             return false;
         }
         let part = &window[..end.unwrap_or(window.len())];
@@ -190,7 +194,7 @@ impl EventStream {
         }
         let field = Field::of(&self.name);
         if !part.is_empty() {
-            let span = self.take(cutter, part.len(), field.name_part());
+            let span = self.take(splitter, part.len(), field.name_part());
             if end.is_none() {
                 span.meaning = "A part of a field's name.".into();
             }
@@ -198,12 +202,12 @@ impl EventStream {
         let Some(end) = end else { return true };
         let is_blank = self.name_length == 0;
         if text[end] == b':' {
-            self.take(cutter, 1, if is_blank { COMMENT_COLON } else { COLON });
+            self.take(splitter, 1, if is_blank { COMMENT_COLON } else { COLON });
             self.begin(Place::Space(field));
             return true;
         }
         if is_blank {
-            return self.line_end(cutter, &text[end..], is_last, BLANK_LINE);
+            return self.line_end(splitter, &text[end..], is_last, BLANK_LINE);
         }
         self.begin(Place::Value(field, 0));
         true
@@ -215,8 +219,15 @@ impl EventStream {
         self.place = place;
     }
 
-    fn value(&mut self, cutter: &mut Cutter, text: &[u8], is_last: bool, field: Field, done: usize) -> bool {
-        let whole = PIECE - done % PIECE;
+    fn value(
+        &mut self,
+        splitter: &mut Splitter,
+        text: &[u8],
+        is_last: bool,
+        field: Field,
+        done: usize,
+    ) -> bool {
+        let whole = DATA_SPAN_BYTES - done % DATA_SPAN_BYTES;
         let window = &text[..text.len().min(whole)];
         let end = window.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
         if end.is_none() && window.len() < whole && !is_last {
@@ -224,13 +235,13 @@ impl EventStream {
         }
         let mut rest = &window[..end.unwrap_or(window.len())];
         if rest.is_empty() {
-            return self.line_end(cutter, text, is_last, LINE_END);
+            return self.line_end(splitter, text, is_last, LINE_END);
         }
         self.place = Place::Value(field, done + rest.len());
         while let Some(first) = rest.first() {
             let spoils = field.spoils(*first);
             let length = rest.iter().position(|byte| field.spoils(*byte) != spoils).unwrap_or(rest.len());
-            let span = self.take(cutter, length, field.value_part());
+            let span = self.take(splitter, length, field.value_part());
             if let Some(meaning) = spoils {
                 span.meaning = meaning.into();
                 span.kind = Kind::Ignored;
@@ -241,7 +252,7 @@ impl EventStream {
     }
 
     /// Cuts the end of a line, if it is all there.
-    fn line_end(&mut self, cutter: &mut Cutter, text: &[u8], is_last: bool, part: Part) -> bool {
+    fn line_end(&mut self, splitter: &mut Splitter, text: &[u8], is_last: bool, part: FieldSpec) -> bool {
         let length = match text {
             [b'\r', b'\n', ..] => 2,
             [b'\r'] if !is_last => return false,
@@ -253,7 +264,7 @@ impl EventStream {
         };
         let is_blank = part.kind == Kind::Control;
         let knows = self.decoder.is_some();
-        let span = self.take(cutter, length, part);
+        let span = self.take(splitter, length, part);
         if is_blank {
             span.meaning = match (knows, span.notes.is_empty()) {
                 (true, false) => "The blank line dispatches the event.",
@@ -268,9 +279,9 @@ impl EventStream {
     }
 
     /// Cuts `length` bytes, and hands them to the decoder.
-    fn take<'s>(&mut self, cutter: &'s mut Cutter, length: usize, part: Part) -> &'s mut Span {
-        let mut bytes = &cutter.rest()[..length];
-        let span = cutter.cut(length, part);
+    fn take<'s>(&mut self, splitter: &'s mut Splitter, length: usize, part: FieldSpec) -> &'s mut Span {
+        let mut bytes = &splitter.rest()[..length];
+        let span = splitter.emit(length, part);
         while let (Some(decoder), false) = (&mut self.decoder, bytes.is_empty()) {
             match decoder.read(bytes) {
                 Ok((taken, event)) => {

@@ -22,18 +22,18 @@ pub enum Compression {
 
 /// A request that is still to be answered.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct PendingRequest {
     pub is_head: bool,
     pub is_connect: bool,
     /// A WebSocket's opening handshake.
-    pub opening: Option<Opening>,
+    pub handshake: Option<HandshakeRequest>,
     /// The client goes on only when it has the answer: it has asked for another protocol.
-    pub awaits: bool,
+    pub awaits_switch: bool,
 }
 
 /// What a client asks for in an opening handshake (RFC 6455 §4.1).
 #[derive(Debug, Default)]
-pub(super) struct Opening {
+pub(super) struct HandshakeRequest {
     pub key: Vec<u8>,
     pub protocols: Vec<Vec<u8>>,
     pub offers: Vec<Offer>,
@@ -49,7 +49,7 @@ pub(super) enum Switch {
 
 /// What a connection carries at the moment, as far as its bytes tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carries {
+pub enum Protocol {
     /// Nobody knows yet: nothing has come, or a request whose answer has not.
     Undecided,
     /// HTTP, of which no answer goes over to something else.
@@ -70,34 +70,34 @@ pub enum Carries {
 /// What both directions share.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
-    asked: VecDeque<Asked>,
+    requests: VecDeque<PendingRequest>,
     /// What the last answer was, or is.
-    pub last: Option<Carries>,
+    pub last_response: Option<Protocol>,
     /// Only one direction is seen.
-    pub is_alone: bool,
+    pub is_one_sided: bool,
     /// The answer that the client's direction waits for.
     pub switch: Option<Switch>,
     /// It has just come: before the server's direction goes on, the client's has to say what it asks next.
-    pub is_clients_turn: bool,
+    pub client_runs_next: bool,
 }
 
 impl Exchange {
-    pub fn ask(&mut self, asked: Asked) {
-        if self.asked.len() == MOST_REQUESTS {
-            self.asked.clear();
+    pub fn push_request(&mut self, request: PendingRequest) {
+        if self.requests.len() == MOST_REQUESTS {
+            self.requests.clear();
         }
-        if !self.is_alone {
-            self.asked.push_back(asked);
+        if !self.is_one_sided {
+            self.requests.push_back(request);
         }
     }
 
     /// The request that the next answer is for.
-    pub fn next(&self) -> Option<&Asked> {
-        self.asked.front()
+    pub fn next_request(&self) -> Option<&PendingRequest> {
+        self.requests.front()
     }
 
     /// It is answered.
-    pub fn answered(&mut self) {
-        self.asked.pop_front();
+    pub fn pop_request(&mut self) {
+        self.requests.pop_front();
     }
 }

@@ -1,35 +1,36 @@
 //! Field lines of heads and of trailers (RFC 9112 §5).
 
-use super::cut::{Cutter, Part};
 use super::glossary;
 use super::line;
 use super::rules;
 use super::span::Kind;
+use super::splitter::{FieldSpec, Splitter};
 use crate::protocol::http::HeadError;
 use crate::protocol::http::fields::{is_control, is_tchar, is_token, trim};
 use crate::protocol::rule::Section;
 
 const FIELD_LINE: Section = Section::rfc(9112, "5");
 
-const NAME: Part = Part::new("field-name", Kind::Name, Section::rfc(9110, "5.1"), "The name of a field.");
-const COLON: Part =
-    Part::new(":", Kind::Separator, FIELD_LINE, "The colon ends the name; nothing may stand before it.");
-const OWS: Part = Part::new(
+const NAME: FieldSpec =
+    FieldSpec::new("field-name", Kind::Name, Section::rfc(9110, "5.1"), "The name of a field.");
+const COLON: FieldSpec =
+    FieldSpec::new(":", Kind::Separator, FIELD_LINE, "The colon ends the name; nothing may stand before it.");
+const OWS: FieldSpec = FieldSpec::new(
     "OWS",
     Kind::Separator,
     Section::rfc(9110, "5.6.3"),
     "Optional white space, which is no part of the value.",
 );
-const VALUE: Part =
-    Part::new("field-value", Kind::Value, Section::rfc(9110, "5.5"), "The value of the field.");
-const FOLD: Part = Part::new(
+const VALUE: FieldSpec =
+    FieldSpec::new("field-value", Kind::Value, Section::rfc(9110, "5.5"), "The value of the field.");
+const FOLD: FieldSpec = FieldSpec::new(
     "obs-fold",
     Kind::Separator,
     Section::rfc(9112, "5.2"),
     "White space at a line's start continued the value of the line before; no sender may do this any more.",
 );
-const NO_FIELD: Part =
-    Part::new("field-line", Kind::Opaque, FIELD_LINE, "This should be a name, a colon and a value.");
+const NO_FIELD: FieldSpec =
+    FieldSpec::new("field-line", Kind::Opaque, FIELD_LINE, "This should be a name, a colon and a value.");
 
 /// What a field line says, if it could be read.
 pub(super) struct FieldLine<'a> {
@@ -41,52 +42,57 @@ pub(super) struct FieldLine<'a> {
 
 /// Cuts a field line of `length` bytes, without its end. `is_first` if no field line stands before it; one that is not
 /// `is_whole` may yet become right.
-pub(super) fn cut<'c>(
-    cutter: &mut Cutter<'c>,
+pub(super) fn split<'c>(
+    splitter: &mut Splitter<'c>,
     length: usize,
     is_first: bool,
     is_whole: bool,
 ) -> Option<FieldLine<'c>> {
-    let line = &cutter.rest()[..length];
+    let line = &splitter.rest()[..length];
     if let [b' ' | b'\t', ..] = line {
         let blank = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let error = if is_first { HeadError::SpaceBeforeFields } else { HeadError::ObsFold };
-        cutter.cut(blank, FOLD).wrong = Some(rules::of_head(error));
-        cut_value(cutter, &line[blank..], VALUE);
+        splitter.emit(blank, FOLD).violation = Some(rules::of_head(error));
+        split_value(splitter, &line[blank..], VALUE);
         return None;
     }
     let Some(colon) = line.iter().position(|byte| *byte == b':') else {
         if !is_whole && is_token(line) {
-            cutter.cut(length, NAME);
+            splitter.emit(length, NAME);
         } else {
-            cutter.cut(length, NO_FIELD).wrong = Some(rules::of_head(HeadError::FieldName));
+            splitter.emit(length, NO_FIELD).violation = Some(rules::of_head(HeadError::FieldName));
         }
         return None;
     };
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     let (meaning, section) = glossary::field(trim(name));
-    let part = Part { meaning, section, ..NAME };
+    let part = FieldSpec { meaning, section, ..NAME };
     let spaces = name.len() - trim(name).len();
     let is_spaced = spaces > 0 && is_token(trim(name)) && name.starts_with(trim(name));
     if is_spaced {
-        cutter.cut(name.len() - spaces, part);
-        cutter.cut(spaces, OWS).wrong = Some(rules::of_head(HeadError::SpaceBeforeColon));
+        splitter.emit(name.len() - spaces, part);
+        splitter.emit(spaces, OWS).violation = Some(rules::of_head(HeadError::SpaceBeforeColon));
     } else {
-        cutter.cut_text(name.len(), part, |byte| !is_tchar(byte), |_| rules::of_head(HeadError::FieldName));
+        splitter.emit_text(
+            name.len(),
+            part,
+            |byte| !is_tchar(byte),
+            |_| rules::of_head(HeadError::FieldName),
+        );
     }
-    let colon = cutter.cut(1, COLON);
+    let colon = splitter.emit(1, COLON);
     if name.is_empty() {
-        colon.wrong = Some(rules::of_head(HeadError::FieldName));
+        colon.violation = Some(rules::of_head(HeadError::FieldName));
     }
     let content = trim(value);
     let before = value.len() - value.iter().skip_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    cutter.cut_any(before, OWS);
-    let value_part = Part { meaning, section, ..VALUE };
-    cut_value(cutter, content, value_part);
-    cutter.cut_any(value.len() - before - content.len(), OWS);
+    splitter.emit_nonempty(before, OWS);
+    let value_part = FieldSpec { meaning, section, ..VALUE };
+    split_value(splitter, content, value_part);
+    splitter.emit_nonempty(value.len() - before - content.len(), OWS);
     is_token(name).then_some(FieldLine { name, value: content })
 }
 
-fn cut_value(cutter: &mut Cutter, value: &[u8], part: Part) {
-    cutter.cut_text(value.len(), part, is_control, line::control);
+fn split_value(splitter: &mut Splitter, value: &[u8], part: FieldSpec) {
+    splitter.emit_text(value.len(), part, is_control, line::control);
 }

@@ -1,15 +1,15 @@
 //! Heads of requests and responses, line by line (RFC 9112 §2 to §6).
 
-use super::answer;
 use super::conversation::NO_HTTP;
-use super::cut::{Cutter, Part, Progress, broken};
-use super::exchange::{Asked, Exchange, Opening};
+use super::exchange::{Exchange, HandshakeRequest, PendingRequest};
 use super::field_line;
-use super::line::{self, CRLF, Next};
+use super::line::{self, CRLF, NextLine};
 use super::note::Note;
+use super::response;
 use super::rules;
 use super::secrets;
-use super::span::{Kind, Side, Wrong};
+use super::span::{Kind, Side, Violation};
+use super::splitter::{FieldSpec, Progress, Splitter, violation};
 use super::start_line::{self, NO_LIMITS, StartLine};
 use crate::protocol::http::fields::{is_token, members};
 use crate::protocol::http::{self, Framing, HeadError, HeadScan, RequestHead};
@@ -22,16 +22,16 @@ const MOST_OF_A_HEAD: usize = 64 * 1024;
 /// How many empty lines may stand before a request line, as the protocol code has it.
 const MOST_EMPTY_LINES: u8 = 4;
 
-const EMPTY_LINE: Part = Part::new(
+const EMPTY_LINE: FieldSpec = FieldSpec::new(
     "CRLF",
     Kind::Separator,
     Section::rfc(9112, "2.2"),
     "An empty line before a request line, which a server passes over.",
 );
-const BLANK_LINE: Part =
-    Part::new("CRLF", Kind::Control, Section::rfc(9112, "2.1"), "The blank line ends the head.");
-const NO_START_LINE: Part =
-    Part::new("start-line", Kind::Opaque, Section::rfc(9112, "2.1"), "This should be a start line.");
+const BLANK_LINE: FieldSpec =
+    FieldSpec::new("CRLF", Kind::Control, Section::rfc(9112, "2.1"), "The blank line ends the head.");
+const NO_START_LINE: FieldSpec =
+    FieldSpec::new("start-line", Kind::Opaque, Section::rfc(9112, "2.1"), "This should be a start line.");
 
 /// A head under way.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(super) struct Head {
 }
 
 /// The fields that something depends on, in the view.
-const LOOKED_AT: [&str; 15] = [
+const RELEVANT_FIELDS: [&str; 15] = [
     "connection",
     "content-encoding",
     "content-length",
@@ -108,79 +108,81 @@ impl Head {
     }
 
     /// Cuts line after line, up to the blank one.
-    pub fn advance(&mut self, cutter: &mut Cutter, exchange: &Exchange) -> Progress {
+    pub fn advance(&mut self, splitter: &mut Splitter, exchange: &Exchange) -> Progress {
         loop {
-            let line = match line::next(cutter) {
-                Next::Awaited | Next::Nothing => return Progress::More,
-                Next::TooLong => return Progress::Lost("A line is longer than what the view waits for."),
-                Next::Line(line) => line,
+            let line = match line::next(splitter) {
+                NextLine::Incomplete | NextLine::Finished => return Progress::NeedMore,
+                NextLine::TooLong => {
+                    return Progress::Unreadable("A line is longer than what the view waits for.");
+                }
+                NextLine::Line(line) => line,
             };
-            let text = &cutter.rest()[..line.text];
-            cutter.hide(secrets::in_line(text, self.is_secret));
-            self.is_secret = secrets::goes_on_behind(text, self.is_secret);
-            let before = cutter.offset();
-            if line.text == 0 && !line.is_whole() {
-                line::cut_end(cutter, line, CRLF);
-                return Progress::More;
+            let text = &splitter.rest()[..line.text];
+            splitter.hide(secrets::in_line(text, self.is_secret));
+            self.is_secret = secrets::continues_after(text, self.is_secret);
+            let before = splitter.offset();
+            if line.text == 0 && !line.is_complete() {
+                line::split_end(splitter, line, CRLF);
+                return Progress::NeedMore;
             }
             if self.start.is_some() && line.text == 0 {
-                line::cut_end(cutter, line, BLANK_LINE);
-                self.is_wrong |= cutter.is_marked_since(before);
-                self.end(cutter, exchange);
+                line::split_end(splitter, line, BLANK_LINE);
+                self.is_wrong |= splitter.has_violation_since(before);
+                self.end(splitter, exchange);
                 return Progress::Done;
             }
             let is_empty = line.text == 0;
             match self.start {
-                None if is_empty && self.side == Side::Client => self.empty_line(cutter, line),
+                None if is_empty && self.side == Side::Client => self.empty_line(splitter, line),
                 None => {
-                    if !self.start_line(cutter, line) {
-                        return Progress::Lost(NO_HTTP);
+                    if !self.start_line(splitter, line) {
+                        return Progress::Unreadable(NO_HTTP);
                     }
                 }
-                Some(_) => self.field_line(cutter, line, exchange),
+                Some(_) => self.field_line(splitter, line, exchange),
             }
-            self.is_wrong |= cutter.is_marked_since(before);
+            self.is_wrong |= splitter.has_violation_since(before);
         }
     }
 
-    fn empty_line(&mut self, cutter: &mut Cutter, line: line::Line) {
-        let before = cutter.offset();
-        line::cut_end(cutter, line, EMPTY_LINE);
+    fn empty_line(&mut self, splitter: &mut Splitter, line: line::Line) {
+        let before = splitter.offset();
+        line::split_end(splitter, line, EMPTY_LINE);
         if self.empty_lines == MOST_EMPTY_LINES
-            && !cutter.is_marked_since(before)
-            && let Some(last) = cutter.last()
+            && !splitter.has_violation_since(before)
+            && let Some(last) = splitter.last()
         {
-            last.wrong = Some(rules::of_head(HeadError::EmptyLines));
+            last.violation = Some(rules::of_head(HeadError::EmptyLines));
         }
         self.empty_lines = self.empty_lines.saturating_add(1);
     }
 
     /// Cuts the start line; false if it is none at all.
-    fn start_line(&mut self, cutter: &mut Cutter, line: line::Line) -> bool {
-        let text = &cutter.rest()[..line.text];
+    fn start_line(&mut self, splitter: &mut Splitter, line: line::Line) -> bool {
+        let text = &splitter.rest()[..line.text];
         let is_start = match self.side {
             Side::Client => {
                 let method = text.split(|byte| *byte == b' ').next().unwrap_or_default();
                 let has_version = text.windows(6).any(|window| window == b" HTTP/");
-                has_version || (is_token(method) && (method.len() < text.len() || !line.is_whole()))
+                has_version || (is_token(method) && (method.len() < text.len() || !line.is_complete()))
             }
-            Side::Server => text.starts_with(b"HTTP/") || (!line.is_whole() && b"HTTP/".starts_with(text)),
+            Side::Server => text.starts_with(b"HTTP/") || (!line.is_complete() && b"HTTP/".starts_with(text)),
         };
         if !is_start {
             let rule = match self.side {
                 Side::Client => rules::of_head(HeadError::RequestLine),
                 Side::Server => rules::of_response(http::ResponseError::NotHttp),
             };
-            cutter.hide(std::iter::once(0..line.text));
-            match cutter.cut_any(line.text, NO_START_LINE) {
+            splitter.hide(std::iter::once(0..line.text));
+            match splitter.emit_nonempty(line.text, NO_START_LINE) {
                 Some(span) => {
-                    span.wrong = Some(rule);
-                    line::cut_end(cutter, line, CRLF);
+                    span.violation = Some(rule);
+                    line::split_end(splitter, line, CRLF);
                 }
                 None => {
-                    line::cut_end(cutter, line, CRLF);
-                    if let Some(last) = cutter.last() {
-                        last.wrong = Some(rule);
+                    line::split_end(splitter, line, CRLF);
+                    if let Some(last) = splitter.last() {
+                        last.violation = Some(rule);
                     }
                 }
             }
@@ -188,37 +190,37 @@ impl Head {
         }
         self.keep(text);
         let start = match self.side {
-            Side::Client => start_line::cut_request(cutter, line.text, line.is_whole()),
-            Side::Server => start_line::cut_status(cutter, line.text, line.is_whole()),
+            Side::Client => start_line::split_request(splitter, line.text, line.is_complete()),
+            Side::Server => start_line::split_status(splitter, line.text, line.is_complete()),
         };
-        line::cut_end(cutter, line, CRLF);
+        line::split_end(splitter, line, CRLF);
         self.start = Some(start);
         true
     }
 
-    fn field_line(&mut self, cutter: &mut Cutter, line: line::Line, exchange: &Exchange) {
-        let text = &cutter.rest()[..line.text];
+    fn field_line(&mut self, splitter: &mut Splitter, line: line::Line, exchange: &Exchange) {
+        let text = &splitter.rest()[..line.text];
         self.keep(text);
-        let field = field_line::cut(cutter, line.text, self.lines == 0, line.has_all_text());
+        let field = field_line::split(splitter, line.text, self.lines == 0, line.has_complete_text());
         self.lines += 1;
         let name = field.as_ref().and_then(|field| {
-            LOOKED_AT.into_iter().find(|name| name.as_bytes().eq_ignore_ascii_case(field.name))
+            RELEVANT_FIELDS.into_iter().find(|name| name.as_bytes().eq_ignore_ascii_case(field.name))
         });
         if let (Some(name), Some(field)) = (name, field)
             && self.fields.len() < 256
         {
             self.fields.push((name, field.value.to_vec()));
-            if line.is_whole() && !self.is_wrong {
+            if line.is_complete() && !self.is_wrong {
                 let wrong = match self.side {
-                    Side::Client => self.judge_request(Some(name)),
-                    Side::Server => answer::judge_field(self, name, field.value, exchange),
+                    Side::Client => self.check_request(Some(name)),
+                    Side::Server => response::check_field(self, name, field.value, exchange),
                 };
-                if let (Some(wrong), Some(last)) = (wrong, cutter.last()) {
-                    last.wrong.get_or_insert(wrong);
+                if let (Some(wrong), Some(last)) = (wrong, splitter.last()) {
+                    last.violation.get_or_insert(wrong);
                 }
             }
         }
-        line::cut_end(cutter, line, CRLF);
+        line::split_end(splitter, line, CRLF);
     }
 
     fn keep(&mut self, line: &[u8]) {
@@ -231,15 +233,15 @@ impl Head {
     }
 
     /// What only the whole head shows is marked at the blank line.
-    fn end(&mut self, cutter: &mut Cutter, exchange: &Exchange) {
+    fn end(&mut self, splitter: &mut Splitter, exchange: &Exchange) {
         let wrong = match self.side {
             _ if self.is_wrong => None,
-            Side::Client => self.judge_request(None),
-            Side::Server => answer::judge_end(self, exchange).or_else(|| self.judge_response()),
+            Side::Client => self.check_request(None),
+            Side::Server => response::check_end(self, exchange).or_else(|| self.check_response()),
         };
-        let Some(last) = cutter.last() else { return };
+        let Some(last) = splitter.last() else { return };
         if let Some(wrong) = wrong {
-            last.wrong = Some(wrong);
+            last.violation = Some(wrong);
             self.is_wrong = true;
         }
         if self.text.is_empty() {
@@ -248,7 +250,7 @@ impl Head {
     }
 
     /// What the protocol code says of the lines so far; of all of them, where no `field` was the last.
-    fn judge_request(&self, field: Option<&str>) -> Option<Wrong> {
+    fn check_request(&self, field: Option<&str>) -> Option<Violation> {
         if self.text.is_empty() {
             return None;
         }
@@ -269,10 +271,10 @@ impl Head {
         if let Err(error) = Framing::of(&head) {
             return Some(rules::of_framing(error));
         }
-        self.judge_opening(&head, field)
+        self.check_opening(&head, field)
     }
 
-    fn judge_opening(&self, head: &RequestHead, field: Option<&str>) -> Option<Wrong> {
+    fn check_opening(&self, head: &RequestHead, field: Option<&str>) -> Option<Violation> {
         let fields = head.fields;
         let is_named = fields.has_token("Connection", "upgrade");
         match field {
@@ -287,7 +289,7 @@ impl Head {
                 && !self.start().is_http10 =>
             {
                 const RULE: &str = "Upgrade is there, and Connection does not name it.";
-                Some(broken(RULE, Section::rfc(9110, "7.8")))
+                Some(violation(RULE, Section::rfc(9110, "7.8")))
             }
             Some("sec-websocket-key") => {
                 let checked =
@@ -310,7 +312,7 @@ impl Head {
     }
 
     /// What the protocol code says of a whole response head.
-    fn judge_response(&self) -> Option<Wrong> {
+    fn check_response(&self) -> Option<Violation> {
         if self.text.is_empty() {
             return None;
         }
@@ -323,14 +325,14 @@ impl Head {
     }
 
     /// What the answer to this request has to know of it.
-    pub fn asked(&self) -> Asked {
+    pub fn request(&self) -> PendingRequest {
         let method = &self.start().method[..];
         let is_connect = method == b"CONNECT";
         let is_upgrade = self.get("upgrade").is_some() && self.has_token("connection", "upgrade");
-        Asked {
+        PendingRequest {
             is_head: method == b"HEAD",
             is_connect,
-            opening: is_websocket(self).then(|| Opening {
+            handshake: is_websocket(self).then(|| HandshakeRequest {
                 key: self.get("sec-websocket-key").unwrap_or_default().to_vec(),
                 protocols: self
                     .get_all("sec-websocket-protocol")
@@ -339,7 +341,7 @@ impl Head {
                     .collect(),
                 offers: extension::offers(self.get_all("sec-websocket-extensions")).unwrap_or_default(),
             }),
-            awaits: is_connect || (is_upgrade && !self.start().is_http10),
+            awaits_switch: is_connect || (is_upgrade && !self.start().is_http10),
         }
     }
 }

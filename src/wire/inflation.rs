@@ -1,7 +1,7 @@
 //! Inflating one side's messages, to show what they say (RFC 7692 §7.2.2).
 
 use super::exchange::Compression;
-use super::message::NotInflated;
+use super::message::InflateError;
 use super::span::Side;
 use crate::protocol::websocket::extension::Agreement;
 use crate::protocol::websocket::inflate::{Inflater, InvalidDeflate};
@@ -45,11 +45,11 @@ impl Inflation {
         piece: &[u8],
         is_end: bool,
         mut sink: impl FnMut(&[u8]) -> u64,
-    ) -> Result<(), NotInflated> {
+    ) -> Result<(), InflateError> {
         let (inflater, is_presumed) = match self {
             Self::On { inflater, is_presumed } => (inflater, *is_presumed),
-            Self::Off => return Err(NotInflated { why: "no compression was agreed on", is_wrong: false }),
-            Self::Lost(why) => return Err(NotInflated { why, is_wrong: false }),
+            Self::Off => return Err(InflateError { why: "no compression was agreed on", is_wrong: false }),
+            Self::Lost(why) => return Err(InflateError { why, is_wrong: false }),
         };
         let mut sink =
             |inflated: &[u8]| if sink(inflated) > MOST_INFLATED { Err(Stop::TooLong) } else { Ok(()) };
@@ -61,12 +61,12 @@ impl Inflation {
             Ok(()) => Ok(()),
             Err(Stop::TooLong) => {
                 *self = Self::Lost("a message before it was longer than what the view inflates");
-                Err(NotInflated { why: "it is longer than what the view inflates", is_wrong: false })
+                Err(InflateError { why: "it is longer than what the view inflates", is_wrong: false })
             }
             Err(Stop::Invalid) => {
                 *self = Self::Lost("a message before it could not be inflated");
                 // What is only presumed to be DEFLATE may be something else, and right.
-                Err(NotInflated { why: "it could not be inflated", is_wrong: !is_presumed })
+                Err(InflateError { why: "it could not be inflated", is_wrong: !is_presumed })
             }
         }
     }

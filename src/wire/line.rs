@@ -1,8 +1,8 @@
 //! Lines of HTTP: where they end, and what may end them (RFC 9112 §2.2).
 
-use super::cut::{Cutter, Part};
 use super::rules;
-use super::span::{Kind, Wrong};
+use super::span::{Kind, Violation};
+use super::splitter::{FieldSpec, Splitter};
 use crate::protocol::http::HeadError;
 use crate::protocol::rule::Section;
 
@@ -10,7 +10,7 @@ use crate::protocol::rule::Section;
 pub(super) const MOST_OF_A_LINE: usize = 64 * 1024;
 
 /// The end of a line that is not empty.
-pub(super) const CRLF: Part = Part::new(
+pub(super) const CRLF: FieldSpec = FieldSpec::new(
     "CRLF",
     Kind::Separator,
     Section::rfc(9112, "2.2"),
@@ -40,22 +40,22 @@ pub(super) enum End {
 
 impl Line {
     /// Whether no text can follow.
-    pub fn has_all_text(self) -> bool {
+    pub fn has_complete_text(self) -> bool {
         self.end != End::Missing
     }
 
     /// Whether its end is there, right or wrong.
-    pub fn is_whole(self) -> bool {
+    pub fn is_complete(self) -> bool {
         matches!(self.end, End::CrLf | End::BareLf)
     }
 }
 
 /// What the next line is.
-pub(super) enum Next {
+pub(super) enum NextLine {
     /// More has to come.
-    Awaited,
+    Incomplete,
     /// Nothing comes any more.
-    Nothing,
+    Finished,
     /// A line, or what there is of one.
     Line(Line),
     /// It is longer than what the view waits for.
@@ -63,32 +63,32 @@ pub(super) enum Next {
 }
 
 /// Looks for the end of the next line.
-pub(super) fn next(cutter: &Cutter) -> Next {
-    let rest = cutter.rest();
+pub(super) fn next(splitter: &Splitter) -> NextLine {
+    let rest = splitter.rest();
     let window = &rest[..rest.len().min(MOST_OF_A_LINE)];
     match window.iter().position(|byte| *byte == b'\n') {
-        Some(at) if window[..at].ends_with(b"\r") => Next::Line(Line { text: at - 1, end: End::CrLf }),
-        Some(at) => Next::Line(Line { text: at, end: End::BareLf }),
-        None if window.len() == MOST_OF_A_LINE => Next::TooLong,
-        None if !cutter.ended() => Next::Awaited,
-        None if rest.is_empty() => Next::Nothing,
+        Some(at) if window[..at].ends_with(b"\r") => NextLine::Line(Line { text: at - 1, end: End::CrLf }),
+        Some(at) => NextLine::Line(Line { text: at, end: End::BareLf }),
+        None if window.len() == MOST_OF_A_LINE => NextLine::TooLong,
+        None if !splitter.ended() => NextLine::Incomplete,
+        None if rest.is_empty() => NextLine::Finished,
         None => match rest {
-            [text @ .., b'\r'] => Next::Line(Line { text: text.len(), end: End::Cr }),
-            text => Next::Line(Line { text: text.len(), end: End::Missing }),
+            [text @ .., b'\r'] => NextLine::Line(Line { text: text.len(), end: End::Cr }),
+            text => NextLine::Line(Line { text: text.len(), end: End::Missing }),
         },
     }
 }
 
 /// Cuts the end of a line, behind its text, as `part`. Where it is missing, the span before it is cut off.
-pub(super) fn cut_end(cutter: &mut Cutter, line: Line, part: Part) {
+pub(super) fn split_end(splitter: &mut Splitter, line: Line, part: FieldSpec) {
     match line.end {
         End::CrLf => {
-            cutter.cut(2, part);
+            splitter.emit(2, part);
         }
-        End::BareLf => cutter.cut(1, part).wrong = Some(rules::of_head(HeadError::BareLf)),
-        End::Cr => cutter.cut(1, part).cut_off = true,
+        End::BareLf => splitter.emit(1, part).violation = Some(rules::of_head(HeadError::BareLf)),
+        End::Cr => splitter.emit(1, part).cut_off = true,
         End::Missing => {
-            if let Some(last) = cutter.last() {
+            if let Some(last) = splitter.last() {
                 last.cut_off = true;
             }
         }
@@ -96,6 +96,6 @@ pub(super) fn cut_end(cutter: &mut Cutter, line: Line, part: Part) {
 }
 
 /// What is wrong with a control in a line.
-pub(super) fn control(byte: u8) -> Wrong {
+pub(super) fn control(byte: u8) -> Violation {
     rules::of_head(if byte == b'\r' { HeadError::BareCr } else { HeadError::Control })
 }

@@ -1,14 +1,14 @@
 //! Messages, joined from frames and inflated, as far as the view keeps them (RFC 6455 §5.4, RFC 7692 §7.2.2).
 
-use super::cut::broken;
 use super::inflation::Inflation;
 use super::note::{Content, Note};
-use super::span::Wrong;
+use super::span::Violation;
+use super::splitter::violation;
 use crate::protocol::rule::Section;
 use crate::protocol::websocket::utf8::Utf8;
 
 /// How many bytes of a message the view keeps, to show it whole. Of a longer one it tells the length.
-pub const MOST_OF_A_MESSAGE: usize = 128 * 1024;
+pub const MAX_MESSAGE_BYTES: usize = 128 * 1024;
 
 /// What became wrong with a message at a piece of its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) enum Fault {
 }
 
 /// Why it is not known what a compressed message says, and whether that is the sender's fault.
-pub(super) struct NotInflated {
+pub(super) struct InflateError {
     pub why: &'static str,
     pub is_wrong: bool,
 }
@@ -76,7 +76,7 @@ impl Message {
     /// Takes bytes of the message itself, and gives the first that is not UTF-8 where it should.
     fn keep(&mut self, piece: &[u8]) -> Option<usize> {
         self.length += piece.len() as u64;
-        if self.length > MOST_OF_A_MESSAGE as u64 {
+        if self.length > MAX_MESSAGE_BYTES as u64 {
             self.kept = Vec::new();
             self.not_kept.get_or_insert("it is longer than what the view keeps");
         } else {
@@ -95,7 +95,7 @@ impl Message {
         });
         match outcome {
             Ok(()) => (!is_utf8).then_some(Fault::InflatedUtf8),
-            Err(NotInflated { why, is_wrong }) => {
+            Err(InflateError { why, is_wrong }) => {
                 self.lose(why);
                 is_wrong.then_some(Fault::Deflate)
             }
@@ -109,9 +109,9 @@ impl Message {
     }
 
     /// What is wrong if it ends here, with a frame that has no payload.
-    pub fn is_cut(&self) -> Option<Wrong> {
+    pub fn is_cut(&self) -> Option<Violation> {
         let is_cut = !self.compressed && self.utf8.is_some_and(|utf8| !utf8.is_complete());
-        is_cut.then(|| broken("The text ends inside a character.", Section::rfc(6455, "8.1")))
+        is_cut.then(|| violation("The text ends inside a character.", Section::rfc(6455, "8.1")))
     }
 
     /// What it says, now that it is whole.

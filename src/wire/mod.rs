@@ -34,11 +34,9 @@
 //!
 //! [`record`] is the form in which conversations are saved, [`render`] has the three forms in which spans are shown.
 
-mod answer;
 mod body;
 mod chunked;
 mod conversation;
-mod cut;
 mod event_stream;
 mod exchange;
 mod field_line;
@@ -56,15 +54,17 @@ mod note;
 mod payload;
 pub mod record;
 pub mod render;
+mod response;
 mod rules;
 mod secrets;
 mod span;
+mod splitter;
 mod start_line;
 
 pub use crate::protocol::rule::{Document, Section, Url};
-pub use body::PIECE;
+pub use body::DATA_SPAN_BYTES;
 pub use conversation::{Conversation, Start};
-pub use exchange::{Carries, Compression};
-pub use message::MOST_OF_A_MESSAGE;
+pub use exchange::{Compression, Protocol};
+pub use message::MAX_MESSAGE_BYTES;
 pub use note::{Content, Note};
-pub use span::{Bits, Kind, MOST_OF_A_VALUE, Side, Span, Wrong, show};
+pub use span::{Bits, Kind, MAX_VALUE_CHARS, Side, Span, Violation, printable};

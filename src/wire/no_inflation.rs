@@ -1,7 +1,7 @@
 //! Stands where `inflation` would, without the feature `deflate`: compressed messages are seen to be that, and no more.
 
 use super::exchange::Compression;
-use super::message::NotInflated;
+use super::message::InflateError;
 use super::span::Side;
 
 /// Whether one side's messages may be compressed.
@@ -23,7 +23,7 @@ impl Inflation {
         matches!(self, Self::On)
     }
 
-    pub fn inflate(&mut self, _: &[u8], _: bool, _: impl FnMut(&[u8]) -> u64) -> Result<(), NotInflated> {
-        Err(NotInflated { why: "this build can't inflate", is_wrong: false })
+    pub fn inflate(&mut self, _: &[u8], _: bool, _: impl FnMut(&[u8]) -> u64) -> Result<(), InflateError> {
+        Err(InflateError { why: "this build can't inflate", is_wrong: false })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::span::Wrong;
+use super::span::Violation;
 use crate::protocol::http::{FramingError, HeadError, ResponseError};
 use crate::protocol::rule::{Rule, Section};
 use crate::protocol::websocket::extension::ExtensionError;
@@ -20,11 +20,11 @@ fn sentence(refusal: impl Display) -> String {
     sentence
 }
 
-fn wrong(refusal: impl Display, section: Section) -> Wrong {
-    Wrong { rule: sentence(refusal).into(), section }
+fn wrong(refusal: impl Display, section: Section) -> Violation {
+    Violation { rule: sentence(refusal).into(), section }
 }
 
-pub(super) fn of_head(error: HeadError) -> Wrong {
+pub(super) fn of_head(error: HeadError) -> Violation {
     use HeadError::*;
     let section = match error {
         EmptyLines | BareCr | BareLf | SpaceBeforeFields => Section::rfc(9112, "2.2"),
@@ -44,17 +44,17 @@ pub(super) fn of_head(error: HeadError) -> Wrong {
     wrong(error, section)
 }
 
-impl From<Rule> for Wrong {
+impl From<Rule> for Violation {
     fn from(Rule { sentence, section }: Rule) -> Self {
         Self { rule: sentence.into(), section }
     }
 }
 
-pub(super) fn of_framing(error: FramingError) -> Wrong {
+pub(super) fn of_framing(error: FramingError) -> Violation {
     error.rule().into()
 }
 
-pub(super) fn of_response(error: ResponseError) -> Wrong {
+pub(super) fn of_response(error: ResponseError) -> Violation {
     use ResponseError::*;
     let section = match error {
         NotHttp | StatusLineTooLong | StatusLine => Section::rfc(9112, "4"),
@@ -71,7 +71,7 @@ pub(super) fn of_response(error: ResponseError) -> Wrong {
     wrong(error, section)
 }
 
-pub(super) fn of_handshake(error: HandshakeError) -> Wrong {
+pub(super) fn of_handshake(error: HandshakeError) -> Violation {
     use HandshakeError::*;
     let paragraph = match error {
         VersionMissing | KeyMissing | KeyInvalid => "4.2.1",
@@ -82,7 +82,7 @@ pub(super) fn of_handshake(error: HandshakeError) -> Wrong {
     wrong(error, Section::rfc(6455, paragraph))
 }
 
-pub(super) fn of_extension(error: ExtensionError) -> Wrong {
+pub(super) fn of_extension(error: ExtensionError) -> Violation {
     use ExtensionError::*;
     let section = match error {
         Grammar => Section::rfc(6455, "9.1"),
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     /// The section of a rule is the one that the refusal names.
-    fn agrees(refusal: impl Display + Copy, wrong: &Wrong) {
+    fn agrees(refusal: impl Display + Copy, wrong: &Violation) {
         let text = refusal.to_string().replace(" section ", " §");
         let named = wrong.section.to_string();
         assert!(

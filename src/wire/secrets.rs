@@ -13,10 +13,10 @@ const FIELDS: [&[u8]; 4] = [b"authorization", b"proxy-authorization", b"cookie",
 /// The parameter of a query that carries a token (RFC 6750 §2.3).
 const PARAMETER: &str = "access_token";
 
-/// The secrets in a line, without its end; `goes_on` if the line before it was one whose value is, which this one may continue.
-pub(super) fn in_line(line: &[u8], goes_on: bool) -> Vec<Range<usize>> {
+/// The secrets in a line, without its end; `continues` if the line before it was one whose value is, which this one may continue.
+pub(super) fn in_line(line: &[u8], continues: bool) -> Vec<Range<usize>> {
     let all_from = |start| std::iter::once(start..line.len()).collect();
-    if goes_on && matches!(line, [b' ' | b'\t', ..]) {
+    if continues && matches!(line, [b' ' | b'\t', ..]) {
         return all_from(0);
     }
     if is_secret_field(line) {
@@ -36,8 +36,8 @@ fn is_secret_field(line: &[u8]) -> bool {
 }
 
 /// Whether a folded line would go on with the secret of this one.
-pub(super) fn goes_on_behind(line: &[u8], goes_on: bool) -> bool {
-    is_secret_field(line) || (goes_on && matches!(line, [b' ' | b'\t', ..]))
+pub(super) fn continues_after(line: &[u8], continues: bool) -> bool {
+    is_secret_field(line) || (continues && matches!(line, [b' ' | b'\t', ..]))
 }
 
 /// The values of all parameters that carry a token, in a target or in a URI that a field holds.
@@ -61,9 +61,9 @@ fn parameters(line: &[u8]) -> Vec<Range<usize>> {
 mod tests {
     use super::in_line;
 
-    fn shown(line: &str, goes_on: bool) -> String {
+    fn shown(line: &str, continues: bool) -> String {
         let mut bytes = line.as_bytes().to_vec();
-        for range in in_line(line.as_bytes(), goes_on) {
+        for range in in_line(line.as_bytes(), continues) {
             bytes[range].fill(b'*');
         }
         String::from_utf8(bytes).expect("ASCII")

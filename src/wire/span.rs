@@ -92,7 +92,7 @@ impl Kind {
 
 /// A rule that is broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
+pub struct Violation {
     /// The rule, or what is against it, in a sentence.
     pub rule: Cow<'static, str>,
     /// Where it stands.
@@ -113,7 +113,7 @@ pub struct Bits {
     /// Where it is defined.
     pub section: Section,
     /// It is (also) these bits that break the span's rule.
-    pub is_wrong: bool,
+    pub breaks_rule: bool,
 }
 
 /// Some bytes of one side, and what they are.
@@ -127,7 +127,7 @@ pub struct Span {
     pub bytes: Box<[u8]>,
     /// The name that the specification has for it.
     pub field: &'static str,
-    /// What they say, decoded, and cut to about [`MOST_OF_A_VALUE`] characters.
+    /// What they say, decoded, and cut to about [`MAX_VALUE_CHARS`] characters.
     pub value: Cow<'static, str>,
     /// What that means, in a sentence.
     pub meaning: Cow<'static, str>,
@@ -140,7 +140,7 @@ pub struct Span {
     /// The bytes without their mask (RFC 6455 §5.3), where they have one.
     pub unmasked: Option<Box<[u8]>>,
     /// The rule that is broken here.
-    pub wrong: Option<Wrong>,
+    pub violation: Option<Violation>,
     /// What was sent ends within this field.
     pub cut_off: bool,
     /// Which of the bytes are a secret that the view does not show.
@@ -150,7 +150,7 @@ pub struct Span {
 }
 
 /// How many characters of a value are kept; its bytes are all there.
-pub const MOST_OF_A_VALUE: usize = 200;
+pub const MAX_VALUE_CHARS: usize = 200;
 
 impl Span {
     /// The offset behind the last byte.
@@ -175,23 +175,23 @@ impl Span {
 }
 
 /// Bytes as text in one line: controls as `\r`, `\n`, `\t` and `\xNN`, and so what is not UTF-8.
-pub fn show(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().min(4 * MOST_OF_A_VALUE));
+pub fn printable(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len().min(4 * MAX_VALUE_CHARS));
     let mut count = 0;
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
             count += 1;
-            if count > MOST_OF_A_VALUE {
+            if count > MAX_VALUE_CHARS {
                 out.push('…');
                 return out;
             }
-            show_character(character, &mut out);
+            push_printable_char(character, &mut out);
         }
         for byte in chunk.invalid() {
             count += 1;
-            show_byte(*byte, &mut out);
+            push_hex_escape(*byte, &mut out);
         }
-        if count > MOST_OF_A_VALUE {
+        if count > MAX_VALUE_CHARS {
             out.push('…');
             return out;
         }
@@ -199,7 +199,7 @@ pub fn show(bytes: &[u8]) -> String {
     out
 }
 
-fn show_character(character: char, out: &mut String) {
+fn push_printable_char(character: char, out: &mut String) {
     match character {
         '\r' => out.push_str("\\r"),
         '\n' => out.push_str("\\n"),
@@ -208,11 +208,11 @@ fn show_character(character: char, out: &mut String) {
         ' '..='~' => out.push(character),
         // Of what is not ASCII only what takes a place of its own: nothing that turns the direction of a line about.
         _ if character.is_alphanumeric() || character.escape_debug().len() == 1 => out.push(character),
-        _ => character.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| show_byte(byte, out)),
+        _ => character.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_hex_escape(byte, out)),
     }
 }
 
-fn show_byte(byte: u8, out: &mut String) {
+fn push_hex_escape(byte: u8, out: &mut String) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push_str("\\x");
     out.push(char::from(HEX[usize::from(byte >> 4)]));
@@ -221,15 +221,15 @@ fn show_byte(byte: u8, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_OF_A_VALUE, show};
+    use super::{MAX_VALUE_CHARS, printable};
 
     #[test]
     fn bytes_are_shown_in_one_line() {
-        assert_eq!(show(b"a \r\n\t\\ \0\x7f"), "a \\r\\n\\t\\\\ \\x00\\x7f");
-        assert_eq!(show("é…\u{202e}\u{2028}".as_bytes()), "é…\\xe2\\x80\\xae\\xe2\\x80\\xa8");
-        assert_eq!(show(b"\xff\xc3"), "\\xff\\xc3");
-        let long = "x".repeat(MOST_OF_A_VALUE + 1);
-        assert_eq!(show(&long.as_bytes()[1..]), &long[1..]);
-        assert_eq!(show(long.as_bytes()), format!("{}…", &long[1..]));
+        assert_eq!(printable(b"a \r\n\t\\ \0\x7f"), "a \\r\\n\\t\\\\ \\x00\\x7f");
+        assert_eq!(printable("é…\u{202e}\u{2028}".as_bytes()), "é…\\xe2\\x80\\xae\\xe2\\x80\\xa8");
+        assert_eq!(printable(b"\xff\xc3"), "\\xff\\xc3");
+        let long = "x".repeat(MAX_VALUE_CHARS + 1);
+        assert_eq!(printable(&long.as_bytes()[1..]), &long[1..]);
+        assert_eq!(printable(long.as_bytes()), format!("{}…", &long[1..]));
     }
 }

@@ -1,10 +1,10 @@
 //! Request lines and status lines (RFC 9112 §3, §4).
 
-use super::cut::{Cutter, Part};
 use super::glossary;
 use super::line;
 use super::rules;
-use super::span::{Kind, Wrong};
+use super::span::{Kind, Violation};
+use super::splitter::{FieldSpec, Splitter};
 use crate::protocol::http::fields::{is_control, is_tchar};
 use crate::protocol::http::{self, HeadError, HeadLimits, HeadScan, ResponseError, ResponseScan};
 use crate::protocol::rule::Section;
@@ -13,15 +13,25 @@ const LINE: Section = Section::rfc(9112, "3");
 const STATUS_LINE: Section = Section::rfc(9112, "4");
 const VERSION: Section = Section::rfc(9112, "2.3");
 
-const METHOD: Part =
-    Part::new("method", Kind::StartLine, Section::rfc(9110, "9.1"), "What to do with the target.");
-const TARGET: Part =
-    Part::new("request-target", Kind::StartLine, Section::rfc(9112, "3.2"), "What the request is about.");
-const HTTP_VERSION: Part =
-    Part::new("HTTP-version", Kind::StartLine, VERSION, "The version of HTTP that the sender conforms to.");
-const SPACE: Part = Part::new("SP", Kind::Separator, LINE, "One space between the parts of the line.");
-const STATUS_CODE: Part = Part::new("status-code", Kind::StartLine, STATUS_LINE, "How the request came out.");
-const REASON: Part = Part::new(
+const METHOD: FieldSpec =
+    FieldSpec::new("method", Kind::StartLine, Section::rfc(9110, "9.1"), "What to do with the target.");
+const TARGET: FieldSpec = FieldSpec::new(
+    "request-target",
+    Kind::StartLine,
+    Section::rfc(9112, "3.2"),
+    "What the request is about.",
+);
+const HTTP_VERSION: FieldSpec = FieldSpec::new(
+    "HTTP-version",
+    Kind::StartLine,
+    VERSION,
+    "The version of HTTP that the sender conforms to.",
+);
+const SPACE: FieldSpec =
+    FieldSpec::new("SP", Kind::Separator, LINE, "One space between the parts of the line.");
+const STATUS_CODE: FieldSpec =
+    FieldSpec::new("status-code", Kind::StartLine, STATUS_LINE, "How the request came out.");
+const REASON: FieldSpec = FieldSpec::new(
     "reason-phrase",
     Kind::StartLine,
     STATUS_LINE,
@@ -48,56 +58,61 @@ pub(super) struct StartLine {
 }
 
 /// Cuts a request line of `length` bytes, without its end; one that is not whole is not judged as a whole.
-pub(super) fn cut_request(cutter: &mut Cutter, length: usize, is_whole: bool) -> StartLine {
-    let line = &cutter.rest()[..length];
-    let verdict = is_whole.then(|| judge_request(line)).flatten();
+pub(super) fn split_request(splitter: &mut Splitter, length: usize, is_whole: bool) -> StartLine {
+    let line = &splitter.rest()[..length];
+    let verdict = is_whole.then(|| check_request(line)).flatten();
     let wrong = verdict.map(rules::of_head);
-    let before = cutter.offset();
-    let parts = Parts::of(line);
+    let before = splitter.offset();
+    let parts = RequestLineParts::of(line);
 
     let (meaning, section) = glossary::method(parts.method);
-    let part = Part { section, meaning, ..METHOD };
-    cutter.cut_text(parts.method.len(), part, |byte| !is_tchar(byte), |_| rules::of_head(HeadError::Method));
+    let part = FieldSpec { section, meaning, ..METHOD };
+    splitter.emit_text(
+        parts.method.len(),
+        part,
+        |byte| !is_tchar(byte),
+        |_| rules::of_head(HeadError::Method),
+    );
     if let Some(target) = parts.target {
-        let space = cutter.cut(1, SPACE);
+        let space = splitter.emit(1, SPACE);
         if parts.method.is_empty() {
-            space.wrong.clone_from(&wrong);
+            space.violation.clone_from(&wrong);
         }
-        cut_target(cutter, target, parts.method == b"CONNECT", verdict);
+        split_target(splitter, target, parts.method == b"CONNECT", verdict);
     }
     if let Some(version) = parts.version {
-        let space = cutter.cut(1, SPACE);
+        let space = splitter.emit(1, SPACE);
         if parts.target.is_none_or(<[u8]>::is_empty) {
-            space.wrong.clone_from(&wrong);
+            space.violation.clone_from(&wrong);
         }
         let is_bad = matches!(verdict, Some(HeadError::Version | HeadError::VersionNotSupported));
-        cut_version(cutter, version, wrong.clone().filter(|_| is_bad));
+        split_version(splitter, version, wrong.clone().filter(|_| is_bad));
     }
     // What the protocol code has found is marked, if not at a byte that shows it then at the last.
     if let Some(wrong) = wrong
-        && !cutter.is_marked_since(before)
-        && let Some(last) = cutter.last()
+        && !splitter.has_violation_since(before)
+        && let Some(last) = splitter.last()
     {
-        last.wrong = Some(wrong);
+        last.violation = Some(wrong);
     }
     StartLine {
         is_http10: parts.version == Some(b"HTTP/1.0"),
         method: parts.method.to_vec(),
         target: parts.target.unwrap_or_default().to_vec(),
         status: 0,
-        is_wrong: cutter.is_marked_since(before),
+        is_wrong: splitter.has_violation_since(before),
     }
 }
 
 /// The parts of a request line, with one space before the second and the third.
-struct Parts<'a> {
+struct RequestLineParts<'a> {
     method: &'a [u8],
     /// All up to the version: spaces in it are wrong, and are seen best in it.
     target: Option<&'a [u8]>,
     version: Option<&'a [u8]>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> RequestLineParts<'a> {
     fn of(line: &'a [u8]) -> Self {
         let Some(first) = line.iter().position(|byte| *byte == b' ') else {
             return Self { method: line, target: None, version: None };
@@ -111,7 +126,7 @@ impl<'a> Parts<'a> {
 }
 
 /// What the protocol code says of a request line: asked with it in the least of all heads.
-fn judge_request(line: &[u8]) -> Option<HeadError> {
+fn check_request(line: &[u8]) -> Option<HeadError> {
     let head = [line, b"\r\nHost: a\r\n\r\n"].concat();
     if let Err(error) = HeadScan::default().scan(&head, &NO_LIMITS) {
         return Some(error);
@@ -119,7 +134,7 @@ fn judge_request(line: &[u8]) -> Option<HeadError> {
     http::parse(&head, &mut http::scratch(), &NO_LIMITS).err()
 }
 
-fn cut_target(cutter: &mut Cutter, target: &[u8], is_connect: bool, verdict: Option<HeadError>) {
+fn split_target(splitter: &mut Splitter, target: &[u8], is_connect: bool, verdict: Option<HeadError>) {
     let (meaning, paragraph) = match target {
         _ if is_connect => ("Host and port, to which the tunnel is to lead: authority-form.", "3.2.3"),
         [b'/', ..] if target.contains(&b'?') => {
@@ -129,7 +144,7 @@ fn cut_target(cutter: &mut Cutter, target: &[u8], is_connect: bool, verdict: Opt
         b"*" => ("The server as a whole: asterisk-form.", "3.2.4"),
         _ => ("What the request is about, as a whole URI: absolute-form.", "3.2.2"),
     };
-    let part = Part { meaning, section: Section::rfc(9112, paragraph), ..TARGET };
+    let part = FieldSpec { meaning, section: Section::rfc(9112, paragraph), ..TARGET };
     // The fragment begins at its sign; all else that no target holds stands for itself.
     let end = target.iter().position(|byte| *byte == b'#').unwrap_or(target.len());
     let (error, is_form) = match verdict {
@@ -137,20 +152,20 @@ fn cut_target(cutter: &mut Cutter, target: &[u8], is_connect: bool, verdict: Opt
         Some(error @ (HeadError::RequestLine | HeadError::Control | HeadError::BareCr)) => (error, false),
         _ => (HeadError::Target, false),
     };
-    let before = cutter.offset();
-    cutter.cut_text(end, part, |byte| !byte.is_ascii_graphic(), |_| rules::of_head(error));
-    if let Some(rest) = cutter.cut_any(target.len() - end, part) {
-        rest.wrong = Some(rules::of_head(HeadError::Fragment));
+    let before = splitter.offset();
+    splitter.emit_text(end, part, |byte| !byte.is_ascii_graphic(), |_| rules::of_head(error));
+    if let Some(rest) = splitter.emit_nonempty(target.len() - end, part) {
+        rest.violation = Some(rules::of_head(HeadError::Fragment));
     } else if is_form
-        && !cutter.is_marked_since(before)
-        && let Some(whole) = cutter.last()
+        && !splitter.has_violation_since(before)
+        && let Some(whole) = splitter.last()
     {
-        whole.wrong = Some(rules::of_head(error));
+        whole.violation = Some(rules::of_head(error));
     }
 }
 
-fn cut_version(cutter: &mut Cutter, version: &[u8], wrong: Option<Wrong>) {
-    let Some(span) = cutter.cut_any(version.len(), HTTP_VERSION) else { return };
+fn split_version(splitter: &mut Splitter, version: &[u8], wrong: Option<Violation>) {
+    let Some(span) = splitter.emit_nonempty(version.len(), HTTP_VERSION) else { return };
     span.meaning = match version {
         b"HTTP/1.1" => "The sender speaks HTTP/1.1.".into(),
         b"HTTP/1.0" => {
@@ -158,56 +173,56 @@ fn cut_version(cutter: &mut Cutter, version: &[u8], wrong: Option<Wrong>) {
         }
         _ => span.meaning.clone(),
     };
-    span.wrong = wrong;
+    span.violation = wrong;
 }
 
 /// Cuts a status line of `length` bytes, without its end; one that is not whole is not judged as a whole.
-pub(super) fn cut_status(cutter: &mut Cutter, length: usize, is_whole: bool) -> StartLine {
-    let line = &cutter.rest()[..length];
-    let verdict = is_whole.then(|| judge_status(line)).flatten();
+pub(super) fn split_status(splitter: &mut Splitter, length: usize, is_whole: bool) -> StartLine {
+    let line = &splitter.rest()[..length];
+    let verdict = is_whole.then(|| check_status(line)).flatten();
     let wrong = verdict.map(rules::of_response);
-    let before = cutter.offset();
+    let before = splitter.offset();
     let first = line.iter().position(|byte| *byte == b' ').unwrap_or(length);
     let is_bad = matches!(verdict, Some(ResponseError::VersionNotSupported | ResponseError::NotHttp));
     let version = &line[..first];
-    cut_version(cutter, version, wrong.clone().filter(|_| is_bad));
+    split_version(splitter, version, wrong.clone().filter(|_| is_bad));
     let mut status = 0;
     let mut rest = &line[first..];
     if let [_, after @ ..] = rest {
-        cutter.cut(1, SPACE);
+        splitter.emit(1, SPACE);
         let digits = after.iter().position(|byte| *byte == b' ').unwrap_or(after.len());
         let code = &after[..digits];
         if code.len() == 3 && code.iter().all(u8::is_ascii_digit) {
             status = code.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
         }
         let (meaning, section) = glossary::status(status);
-        if let Some(span) = cutter.cut_any(digits, Part { meaning, section, ..STATUS_CODE })
+        if let Some(span) = splitter.emit_nonempty(digits, FieldSpec { meaning, section, ..STATUS_CODE })
             && (matches!(verdict, Some(ResponseError::StatusCode)) || (status == 0 && is_whole))
         {
-            span.wrong = wrong.clone().or(Some(rules::of_response(ResponseError::StatusLine)));
+            span.violation = wrong.clone().or(Some(rules::of_response(ResponseError::StatusLine)));
         }
         rest = &after[digits..];
     }
     if let [_, phrase @ ..] = rest {
-        cutter.cut(1, SPACE);
-        cutter.cut_text(phrase.len(), REASON, is_control, line::control);
+        splitter.emit(1, SPACE);
+        splitter.emit_text(phrase.len(), REASON, is_control, line::control);
     }
     if let Some(wrong) = wrong
-        && !cutter.is_marked_since(before)
-        && let Some(last) = cutter.last()
+        && !splitter.has_violation_since(before)
+        && let Some(last) = splitter.last()
     {
-        last.wrong = Some(wrong);
+        last.violation = Some(wrong);
     }
     StartLine {
         is_http10: version == b"HTTP/1.0",
         status,
-        is_wrong: cutter.is_marked_since(before),
+        is_wrong: splitter.has_violation_since(before),
         ..StartLine::default()
     }
 }
 
 /// What the protocol code says of a status line, asked with it as a head.
-fn judge_status(line: &[u8]) -> Option<ResponseError> {
+fn check_status(line: &[u8]) -> Option<ResponseError> {
     let head = [line, b"\r\n\r\n"].concat();
     if let Err(error) = ResponseScan::default().scan(&head, &NO_LIMITS) {
         return Some(error);

@@ -109,7 +109,7 @@ fn assert_agree(bytes: &[u8], side: Side, agreement: Option<&Agreement>, what: &
             assert!(wrong.offset <= at, "{what}: {failure} at {at}, and the first mark is {wrong:?}");
         }
         None if is_closed => {
-            let rule = wrong.and_then(|span| span.wrong.as_ref()).map(|wrong| &*wrong.rule);
+            let rule = wrong.and_then(|span| span.violation.as_ref()).map(|wrong| &*wrong.rule);
             let is_late = rule == Some("Behind its close frame a side sends nothing more.");
             assert!(wrong.is_none() || is_late, "{what}: {wrong:?} is marked");
         }

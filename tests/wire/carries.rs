@@ -1,6 +1,6 @@
 //! What a conversation says that it carries, message after message.
 
-use barewire::wire::{Carries, Conversation, Side};
+use barewire::wire::{Conversation, Protocol, Side};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -12,14 +12,14 @@ const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// One word for it.
-fn word(carries: Carries) -> &'static str {
+fn word(carries: Protocol) -> &'static str {
     match carries {
-        Carries::Undecided => "undecided",
-        Carries::Http => "http",
-        Carries::EventStream => "event stream",
-        Carries::WebSocket => "websocket",
-        Carries::Unknown { side: Side::Client, .. } => "unknown client",
-        Carries::Unknown { side: Side::Server, .. } => "unknown server",
+        Protocol::Undecided => "undecided",
+        Protocol::Http => "http",
+        Protocol::EventStream => "event stream",
+        Protocol::WebSocket => "websocket",
+        Protocol::Unknown { side: Side::Client, .. } => "unknown client",
+        Protocol::Unknown { side: Side::Server, .. } => "unknown server",
     }
 }
 
@@ -67,10 +67,10 @@ fn what_is_carried_is_known_when_the_answer_comes() {
         ],
     ] {
         let mut conversation = Conversation::new();
-        assert_eq!(word(conversation.carries()), "undecided");
+        assert_eq!(word(conversation.protocol()), "undecided");
         for (side, bytes, carries) in talk {
             conversation.feed(*side, bytes.as_bytes(), &mut Vec::new());
-            assert_eq!(word(conversation.carries()), *carries, "behind {bytes:?}");
+            assert_eq!(word(conversation.protocol()), *carries, "behind {bytes:?}");
         }
     }
 }

@@ -37,7 +37,7 @@ pub fn of(side: Side, spans: &[Span]) -> Vec<Span> {
 
 /// The offset of the first byte that breaks a rule.
 pub fn first_wrong(spans: &[Span]) -> Option<&Span> {
-    spans.iter().find(|span| span.wrong.is_some())
+    spans.iter().find(|span| span.violation.is_some())
 }
 
 /// The spans of one side hold these bytes, end to end.

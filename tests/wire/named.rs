@@ -17,9 +17,9 @@ fn spans(vector: &Vector) -> Vec<Span> {
     };
     let sides = [("client", Side::Client), ("server", Side::Server)];
     let sent = sides.map(|(key, side)| (side, vector.get(key)));
-    let is_alone = sent.iter().any(|(_, bytes)| bytes.is_none());
+    let is_one_sided = sent.iter().any(|(_, bytes)| bytes.is_none());
     let mut conversation =
-        if is_alone { Conversation::one_sided(start) } else { Conversation::starting(start) };
+        if is_one_sided { Conversation::one_sided(start) } else { Conversation::starting(start) };
     let mut spans = Vec::new();
     for (side, bytes) in sent {
         conversation.feed(side, bytes.unwrap_or_default(), &mut spans);
@@ -48,7 +48,7 @@ fn written(spans: &[Span]) -> String {
     for span in spans {
         let side = if span.side == Side::Client { 'C' } else { 'S' };
         write!(lines, "{side} {} {}: {}", span.offset, span.field, span.value).expect("a String takes all");
-        if let Some(wrong) = &span.wrong {
+        if let Some(wrong) = &span.violation {
             write!(lines, " ! {} ({})", wrong.rule, wrong.section).expect("a String takes all");
         }
         span.notes.iter().for_each(|note| write!(lines, " = {}", noted(note)).expect("a String takes all"));

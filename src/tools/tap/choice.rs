@@ -1,6 +1,6 @@
 //! What of all that passes is shown and recorded.
 
-use crate::wire::Carries;
+use crate::wire::Protocol;
 
 /// What a connection can be chosen by; `-` is what the view can't read.
 const KINDS: [&str; 4] = ["http", "sse", "websocket", "-"];
@@ -29,7 +29,7 @@ impl Choice {
     }
 
     /// Whether what a connection carries is chosen; `None` as long as nobody knows.
-    pub fn takes(&self, number: u64, carries: Carries) -> Option<bool> {
+    pub fn takes(&self, number: u64, carries: Protocol) -> Option<bool> {
         if !self.connections.is_empty() && !self.connections.contains(&number) {
             return Some(false);
         }
@@ -37,11 +37,11 @@ impl Choice {
             return Some(true);
         }
         let kind = match carries {
-            Carries::Undecided => return None,
-            Carries::Http => "http",
-            Carries::EventStream => "sse",
-            Carries::WebSocket => "websocket",
-            Carries::Unknown { .. } => "-",
+            Protocol::Undecided => return None,
+            Protocol::Http => "http",
+            Protocol::EventStream => "sse",
+            Protocol::WebSocket => "websocket",
+            Protocol::Unknown { .. } => "-",
         };
         Some(self.kinds.contains(&kind))
     }

@@ -9,7 +9,7 @@ use super::output::Output;
 use crate::wire::record::Writer;
 use crate::wire::render::shorten::{Shortener, Shown};
 use crate::wire::render::{Source, json, text::Text};
-use crate::wire::{Carries, Conversation, Kind, Side, Span};
+use crate::wire::{Conversation, Kind, Protocol, Side, Span};
 
 /// How many bytes of a connection wait until it is known what it carries, where only some are to be shown.
 const MOST_HELD: usize = 64 * 1024;
@@ -112,7 +112,7 @@ impl View {
                 sent: [0; 2],
                 ended: [false; 2],
             };
-            if self.choice.takes(connection, Carries::Undecided) == Some(true) {
+            if self.choice.takes(connection, Protocol::Undecided) == Some(true) {
                 watching.show(&mut self.sink);
             }
             self.watched.insert(connection, watching);
@@ -149,9 +149,9 @@ impl View {
 impl Watching {
     /// Shows spans, once it is known whether they are to be.
     fn settle(&mut self, time_ms: u64, spans: Vec<Span>, is_over: bool, choice: &Choice, sink: &mut Sink) {
-        let carries = self.conversation.carries();
+        let carries = self.conversation.protocol();
         let unknown = match carries {
-            Carries::Unknown { side, why } if self.unreadable.is_none() => Some((side, why)),
+            Protocol::Unknown { side, why } if self.unreadable.is_none() => Some((side, why)),
             _ => None,
         };
         if spans.is_empty() && unknown.is_none() && !is_over {
@@ -162,7 +162,7 @@ impl Watching {
         let is_chosen = match choice.takes(self.number, carries) {
             None if !is_over && self.held_bytes < MOST_HELD => return,
             // Without an answer it is no more than HTTP.
-            None => choice.takes(self.number, Carries::Http) == Some(true),
+            None => choice.takes(self.number, Protocol::Http) == Some(true),
             Some(is_chosen) => is_chosen,
         };
         self.held_bytes = 0;
@@ -190,7 +190,7 @@ impl Watching {
                 None if unknown.is_none() => true,
                 // A server that speaks something else makes the whole connection that. A client's mistakes are answered.
                 Some(unreadable) if unreadable == Side::Server || unreadable == span.side => false,
-                _ => span.kind != Kind::Opaque || span.wrong.is_some(),
+                _ => span.kind != Kind::Opaque || span.violation.is_some(),
             });
             sink.print(self.number, time_ms, &spans);
         }

@@ -30,10 +30,10 @@ pub fn span(source: Source, span: &Span, out: &mut String) {
                 object.value("value", bits.value);
                 object.string("meaning", &bits.meaning);
                 section(&bits.section, object);
-                flag("wrong", bits.is_wrong, object);
+                flag("wrong", bits.breaks_rule, object);
             });
         }
-        if let Some(wrong) = &span.wrong {
+        if let Some(wrong) = &span.violation {
             object.object("wrong", |object| {
                 object.string("rule", &wrong.rule);
                 section(&wrong.section, object);

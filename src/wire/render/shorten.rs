@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::wire::{Kind, PIECE, Side, Span};
+use crate::wire::{DATA_SPAN_BYTES, Kind, Side, Span};
 
 /// What was left out of a long payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +52,12 @@ impl Shortener {
     pub fn span<'s>(&mut self, connection: u64, span: &'s Span, shown: &mut Vec<Shown<'s>>) {
         let long = self.long.entry((connection, span.side)).or_default();
         let may_go_on = matches!(span.kind, Kind::Payload | Kind::Opaque);
-        let is_plain = span.notes.is_empty() && span.wrong.is_none();
+        let is_plain = span.notes.is_empty() && span.violation.is_none();
         if may_go_on && long.field == span.field && is_plain {
             long.skipped += span.bytes.len();
             return;
         }
-        let next = match may_go_on && span.bytes.len() == PIECE {
+        let next = match may_go_on && span.bytes.len() == DATA_SPAN_BYTES {
             true => Long { field: span.field, skipped: 0, is_data: span.is_data() },
             false => Long::default(),
         };

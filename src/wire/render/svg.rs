@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use crate::wire::{Kind, Side, Span, show};
+use crate::wire::{Kind, Side, Span, printable};
 
 /// Of a bit, and of the 32 in a row.
 const BIT: usize = 24;
@@ -104,14 +104,14 @@ fn in_frame(span: &Span) -> bool {
 
 fn title(spans: &[Span]) -> String {
     let bytes: usize = spans.iter().map(|span| span.bytes.len()).sum();
-    let wrong = spans.iter().filter(|span| span.wrong.is_some()).count();
+    let wrong = spans.iter().filter(|span| span.violation.is_some()).count();
     let wrong = if wrong == 0 { String::new() } else { format!(", {wrong} of them against a rule") };
     format!("{bytes} bytes in {} fields{wrong}", spans.len())
 }
 
 /// A span in a sentence.
 fn in_words(span: &Span) -> String {
-    let wrong = span.wrong.as_ref().map(|wrong| format!(" Wrong: {} ({})", wrong.rule, wrong.section));
+    let wrong = span.violation.as_ref().map(|wrong| format!(" Wrong: {} ({})", wrong.rule, wrong.section));
     format!(
         "{}: {}. {} ({}){}",
         span.field,
@@ -191,7 +191,7 @@ impl Drawing {
             let (x, y) = (self.x, self.y);
             self.begin(&in_words(span));
             self.text(x + 1, y + 10, "label", span.field);
-            self.rect([x, y + 15, width, 24], span.kind, span.wrong.is_some());
+            self.rect([x, y + 15, width, 24], span.kind, span.violation.is_some());
             self.text(x + 5, y + 31, "", &value);
             self.end();
             self.x += width + 3;
@@ -221,8 +221,8 @@ impl Drawing {
                 let words = format!("{}: {}. {} ({})", bits.field, bits.value, bits.meaning, bits.section);
                 self.begin(&words);
                 let width = usize::from(bits.range.end - bits.range.start);
-                let is_wrong =
-                    bits.is_wrong || (span.wrong.is_some() && !span.bits.iter().any(|bits| bits.is_wrong));
+                let is_wrong = bits.breaks_rule
+                    || (span.violation.is_some() && !span.bits.iter().any(|bits| bits.breaks_rule));
                 let [x, y, w, _] = self.place(bit, width);
                 self.rect([x, y, w, ROW_HEIGHT], span.kind, is_wrong);
                 if width == 1 {
@@ -267,7 +267,7 @@ impl Drawing {
             let room = (ROW_BITS - *bit % ROW_BITS) / 8;
             let (piece, after) = rest.split_at(room.max(1).min(rest.len()));
             let [x, y, w, h] = self.place(*bit, 8 * piece.len());
-            self.rect([x, y, w, h], span.kind, span.wrong.is_some());
+            self.rect([x, y, w, h], span.kind, span.violation.is_some());
             if done == 0 {
                 self.text(x + 5, y + 16, "label", &fitting(span.field, w / LABEL));
             }
@@ -275,8 +275,8 @@ impl Drawing {
             self.text(x + 5, y + 34, "", &hex.join(" "));
             let beside = match &span.unmasked {
                 Some(_) if span.field == "status code" => span.value.to_string(),
-                Some(unmasked) => show(&unmasked[done..done + piece.len()]),
-                None if matches!(span.kind, Kind::Payload) => show(piece),
+                Some(unmasked) => printable(&unmasked[done..done + piece.len()]),
+                None if matches!(span.kind, Kind::Payload) => printable(piece),
                 None if done == 0 && span.kind != Kind::Mask => span.value.to_string(),
                 None => String::new(),
             };
@@ -288,7 +288,7 @@ impl Drawing {
         if span.bytes.len() > MOST_BYTES {
             *bit = bit.next_multiple_of(ROW_BITS);
             let [x, y, w, h] = self.place(*bit, ROW_BITS);
-            self.rect([x, y, w, h], span.kind, span.wrong.is_some());
+            self.rect([x, y, w, h], span.kind, span.violation.is_some());
             self.text(x + 5, y + 34, "", &format!("… {} more bytes", span.bytes.len() - MOST_BYTES));
             *bit += ROW_BITS;
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::Source;
 use super::shorten::More;
-use crate::wire::{Content, Kind, Note, Side, Span, Wrong, show};
+use crate::wire::{Content, Kind, Note, Side, Span, Violation, printable};
 
 /// Bytes in a row.
 const ROW: usize = 8;
@@ -74,7 +74,7 @@ impl Text {
                 bits.field, bits.value, bits.meaning, bits.section
             );
         }
-        if let Some(wrong) = &span.wrong {
+        if let Some(wrong) = &span.violation {
             self.wrong(span, wrong, out);
         }
         for note in &span.notes {
@@ -145,7 +145,7 @@ impl Text {
         }
     }
 
-    fn wrong(&self, span: &Span, wrong: &Wrong, out: &mut String) {
+    fn wrong(&self, span: &Span, wrong: &Violation, out: &mut String) {
         let [on, off] = self.paint(span);
         let carets = "^^ ".repeat(span.bytes.len().min(ROW));
         let (rule, section) = (&wrong.rule, wrong.section);
@@ -183,8 +183,8 @@ impl Text {
                 let frames = if *frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
                 let how = if *compressed { ", inflated" } else { "" };
                 let content = match content {
-                    Content::Text(text) => format!("text \"{}\"", show(text.as_bytes())),
-                    Content::Binary(bytes) => format!("binary \"{}\"", show(bytes)),
+                    Content::Text(text) => format!("text \"{}\"", printable(text.as_bytes())),
+                    Content::Binary(bytes) => format!("binary \"{}\"", printable(bytes)),
                     Content::NotKept(why) => format!("not shown, for {why}"),
                 };
                 line(&format!(
@@ -192,7 +192,7 @@ impl Text {
                 ));
             }
             Note::Event { id, event, data } => {
-                let shown = |text: &str| show(text.as_bytes());
+                let shown = |text: &str| printable(text.as_bytes());
                 line(&format!("event \"{}\", id \"{}\": data \"{}\"", shown(event), shown(id), shown(data)));
             }
             Note::Remark(text) => line(text),
@@ -205,7 +205,7 @@ impl Text {
             return ["", ""];
         }
         let on = match span.kind {
-            _ if span.wrong.is_some() => "\x1b[1;37;41m",
+            _ if span.violation.is_some() => "\x1b[1;37;41m",
             Kind::StartLine => "\x1b[1;34m",
             Kind::Name => "\x1b[36m",
             Kind::Value => "\x1b[32m",

@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::span::{Kind, Side, Span, Wrong, show};
+use super::span::{Kind, Side, Span, Violation, printable};
 use crate::protocol::rule::Section;
 
 /// What is the same for all spans of one field.
 #[derive(Clone, Copy)]
-pub(super) struct Part {
+pub(super) struct FieldSpec {
     pub field: &'static str,
     pub kind: Kind,
     pub section: Section,
     pub meaning: &'static str,
 }
 
-impl Part {
+impl FieldSpec {
     pub const fn new(field: &'static str, kind: Kind, section: Section, meaning: &'static str) -> Self {
         Self { field, kind, section, meaning }
     }
@@ -25,20 +25,20 @@ impl Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// It needs more bytes than there are.
-    More,
+    NeedMore,
     /// It is done; what follows is another's.
     Done,
     /// Where the next field would begin is not known, and why.
-    Lost(&'static str),
+    Unreadable(&'static str),
 }
 
 /// A rule, in a sentence without its section, and the section.
-pub(super) const fn broken(rule: &'static str, section: Section) -> Wrong {
-    Wrong { rule: Cow::Borrowed(rule), section }
+pub(super) const fn violation(rule: &'static str, section: Section) -> Violation {
+    Violation { rule: Cow::Borrowed(rule), section }
 }
 
 /// The bytes that are in no span yet, and the spans.
-pub(super) struct Cutter<'c> {
+pub(super) struct Splitter<'c> {
     side: Side,
     offset: u64,
     rest: &'c [u8],
@@ -53,7 +53,7 @@ pub(super) struct Cutter<'c> {
     hidden: Vec<Range<u64>>,
 }
 
-impl<'c> Cutter<'c> {
+impl<'c> Splitter<'c> {
     /// Of the side's bytes from `offset` on these are there, of which it `ended` if none will come behind them.
     pub fn new(side: Side, offset: u64, rest: &'c [u8], ended: bool, out: &'c mut Vec<Span>) -> Self {
         let before = out.len();
@@ -89,9 +89,9 @@ impl<'c> Cutter<'c> {
     }
 
     /// Whether a span that begins at `offset` or behind it, and was cut in this call, breaks a rule.
-    pub fn is_marked_since(&self, offset: u64) -> bool {
+    pub fn has_violation_since(&self, offset: u64) -> bool {
         let cut = self.out[self.before..].iter().rev();
-        cut.take_while(|span| span.offset >= offset).any(|span| span.wrong.is_some())
+        cut.take_while(|span| span.offset >= offset).any(|span| span.violation.is_some())
     }
 
     /// From now on these are the bytes not to show, counted from the first of [`rest`](Self::rest).
@@ -106,7 +106,7 @@ impl<'c> Cutter<'c> {
     }
 
     /// Cuts the next `length` bytes, at least one.
-    pub fn cut(&mut self, length: usize, part: Part) -> &mut Span {
+    pub fn emit(&mut self, length: usize, part: FieldSpec) -> &mut Span {
         debug_assert!(length > 0, "a span of {:?} has no bytes", part.field);
         let (bytes, rest) = self.rest.split_at(length);
         self.rest = rest;
@@ -117,7 +117,7 @@ impl<'c> Cutter<'c> {
         for range in &hidden {
             bytes[range.clone()].fill(b'*');
         }
-        let value = show(&bytes).into();
+        let value = printable(&bytes).into();
         self.out.push(Span {
             side: self.side,
             offset,
@@ -129,7 +129,7 @@ impl<'c> Cutter<'c> {
             kind: part.kind,
             bits: Vec::new(),
             unmasked: None,
-            wrong: None,
+            violation: None,
             cut_off: false,
             hidden,
             notes: Vec::new(),
@@ -139,34 +139,34 @@ impl<'c> Cutter<'c> {
     }
 
     /// Cuts the next `length` bytes, if that is not none.
-    pub fn cut_any(&mut self, length: usize, part: Part) -> Option<&mut Span> {
-        (length > 0).then(|| self.cut(length, part))
+    pub fn emit_nonempty(&mut self, length: usize, part: FieldSpec) -> Option<&mut Span> {
+        (length > 0).then(|| self.emit(length, part))
     }
 
     /// Cuts all that is left, if nothing more will come: a part of what should be here.
-    pub fn cut_off(&mut self, part: Part) {
+    pub fn emit_truncated(&mut self, part: FieldSpec) {
         if self.ended
-            && let Some(span) = self.cut_any(self.rest.len(), part)
+            && let Some(span) = self.emit_nonempty(self.rest.len(), part)
         {
             span.cut_off = true;
         }
     }
 
     /// Cuts the next `length` bytes, and each run of those that are bad by itself; `wrong` says of its first byte what is.
-    pub fn cut_text(
+    pub fn emit_text(
         &mut self,
         length: usize,
-        part: Part,
+        part: FieldSpec,
         is_bad: impl Fn(u8) -> bool,
-        wrong: impl Fn(u8) -> Wrong,
+        wrong: impl Fn(u8) -> Violation,
     ) {
         let mut text = &self.rest[..length];
         while let [first, ..] = text {
             let bad = is_bad(*first);
             let end = text.iter().position(|byte| is_bad(*byte) != bad).unwrap_or(text.len());
-            let span = self.cut(end, part);
+            let span = self.emit(end, part);
             if bad {
-                span.wrong = Some(wrong(*first));
+                span.violation = Some(wrong(*first));
             }
             text = &text[end..];
         }
