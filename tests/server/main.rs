@@ -19,7 +19,6 @@ mod deadlines;
 mod draining;
 mod echo;
 mod events;
-mod explain;
 mod gaps;
 mod hostile;
 mod operating;

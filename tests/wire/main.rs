@@ -2,6 +2,8 @@
 
 mod agreement;
 mod carries;
+#[cfg(feature = "cli")]
+mod command;
 mod http;
 mod named;
 mod saved;
