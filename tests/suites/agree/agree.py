@@ -1,4 +1,6 @@
-"""`barewire bench` and the load generators of others, in turn, at one server: see tests/suites/agree/run."""
+"""Runs `barewire bench` and independent load generators alternately against the same server. See
+tests/suites/agree/run.
+"""
 
 import json
 import os
@@ -15,11 +17,13 @@ from pathlib import Path
 CONNECTIONS = 50
 SIZE = 64
 WITHIN = 0.10
-# A server of one thread that fills so much of a core, under a client that fills no more than the other, is the limit. Where the client is, the
-# server waits now and then, and finds less to do at once: then both figures are the client's too.
+# A single-threaded server that uses at least FULL of a core, under a client that uses at most FREE,
+# is the bottleneck. Where the client is the bottleneck, the server sometimes idles and finds less
+# to do at once, so both figures also depend on the client.
 FULL, FREE = 0.9, 0.8
 
-# Answers as barewire does, in size and in shape, but slowly: so it is the limit, whichever client there is.
+# Sends the same responses as barewire, in size and in shape, but slowly, so that the server is the
+# bottleneck with either client.
 SLOW_HTTP = """
 const body = '{"events":[],"next":"HpfL5TaZ-0"}';
 const server = require('http').createServer((request, response) => {
@@ -30,7 +34,7 @@ const server = require('http').createServer((request, response) => {
 server.listen(0, '127.0.0.1', () => console.log(`listening on http://127.0.0.1:${server.address().port}`));
 """
 
-# Users who each send a message when the last has come back; tsung ends when its time is over.
+# Each user sends a message when the previous echo has arrived; tsung ends after the given duration.
 TSUNG = """<?xml version="1.0"?>
 <!DOCTYPE tsung SYSTEM "/usr/share/tsung/tsung-1.0.dtd">
 <tsung loglevel="warning" version="1.0">
@@ -51,7 +55,7 @@ TSUNG = """<?xml version="1.0"?>
 
 @dataclass
 class Round:
-    """What one program found in one round."""
+    """The measurements of one program in one round."""
 
     done: int
     seconds: float
@@ -68,23 +72,25 @@ class Round:
 
 
 class Server:
-    """One that listens, and says so first; what else it says is kept."""
+    """A server process. Its first line of output is its address; the rest of the output is kept."""
 
     def __init__(self, command):
-        self.said = tempfile.NamedTemporaryFile("r")
-        with open(self.said.name, "w") as out:
+        self.output = tempfile.NamedTemporaryFile("r")
+        with open(self.output.name, "w") as out:
             self.process = subprocess.Popen(command, stdout=out)
         until = time.monotonic() + 60
-        while "\n" not in self.said.read():
-            self.said.seek(0)
+        while "\n" not in self.output.read():
+            self.output.seek(0)
             if self.process.poll() is not None or time.monotonic() > until:
-                raise SystemExit(f"{command[0]} does not listen")
+                raise SystemExit(f"{command[0]} did not start to listen within 60 s")
             time.sleep(0.01)
-        self.said.seek(0)
-        self.address = self.said.readline().strip().removeprefix("listening on http://")
+        self.output.seek(0)
+        self.address = self.output.readline().strip().removeprefix("listening on http://")
 
     def cpu(self):
-        """All threads, in user space and in the kernel: proc(5), schedstat."""
+        """Returns the CPU seconds of all threads, in user space and in the kernel: proc(5),
+        schedstat.
+        """
         tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
@@ -94,7 +100,7 @@ class Server:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
-        self.said.close()
+        self.output.close()
 
 
 def children_cpu():
@@ -105,16 +111,18 @@ def children_cpu():
 def wrk(server, seconds):
     cpu, client = server.cpu(), children_cpu()
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", f"http://{server.address}/topics/bench"]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise SystemExit(f"wrk met errors:\n{said}")
-    requests, took = re.search(r"(\d+) requests in ([\d.]+)s", said).groups()
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in output or "Socket errors" in output:
+        raise SystemExit(f"wrk reported errors:\n{output}")
+    requests, took = re.search(r"(\d+) requests in ([\d.]+)s", output).groups()
     return Round(int(requests), float(took), server.cpu() - cpu, children_cpu() - client)
 
 
 def tsung(server, seconds):
-    """tsung tells its figures for ten seconds at a time. So the server counts, from when the users are there to just before they go."""
-    server.said.seek(0, os.SEEK_END)
+    """Runs tsung. Its own figures are sums over ten seconds, so the server counts instead: from
+    when all users have joined until just before they leave.
+    """
+    server.output.seek(0, os.SEEK_END)
     client = children_cpu()
     port = server.address.rpartition(":")[2]
     with tempfile.TemporaryDirectory() as home:
@@ -122,11 +130,11 @@ def tsung(server, seconds):
         plan.write_text(TSUNG.format(port=port, seconds=seconds + 2, users=CONNECTIONS, message="." * SIZE))
         command = ["tsung", "-f", str(plan), "-l", f"{home}/log", "start"]
         subprocess.run(command, check=True, capture_output=True, timeout=120, env=os.environ | {"HOME": home})
-    counts = [tuple(map(float, line.split())) for line in server.said.read().splitlines()]
+    counts = [tuple(map(float, line.split())) for line in server.output.read().splitlines()]
     grown = [at for at in range(1, len(counts)) if counts[at][1] > counts[at - 1][1]]
     if len(grown) < 12:
-        raise SystemExit("tsung sent nothing, or too little to tell")
-    # The first of them come while users still join; in the last some have gone.
+        raise SystemExit("tsung sent too few messages to measure")
+    # During the first intervals users are still joining; during the last one some have left.
     (from_time, from_count, from_cpu), (to_time, to_count, to_cpu) = counts[grown[5]], counts[grown[-2]]
     seconds = to_time - from_time
     return Round(int(to_count - from_count), seconds, to_cpu - from_cpu, (children_cpu() - client) * seconds / (counts[-1][0] - counts[0][0]))
@@ -140,7 +148,9 @@ def bench(program, workload, server, seconds, url):
 
 
 def compare(name, mine, other, of):
-    """The median over all rounds of the ratio in each: what else the machine does meanwhile is much the same for two that follow each other."""
+    """Compares the medians. The ratio is the median of the ratios per round, because two
+    consecutive runs see much the same background load.
+    """
     medians = [statistics.median(of(one) for one in rounds) for rounds in (mine, other)]
     ratios = sorted(of(one) / of(two) for one, two in zip(mine, other, strict=True))
     ratio = statistics.median(ratios)
@@ -149,7 +159,7 @@ def compare(name, mine, other, of):
 
 
 def agree(title, mine, other):
-    """Whether two programs agree, from their rounds; None where these can't tell."""
+    """Returns whether two programs agree, or None if their rounds cannot decide it."""
     print(f"\n{title}")
     of_wall = compare("per second", mine, other, lambda one: one.per_second)
     of_cpu = compare("per second of CPU time", mine, other, lambda one: one.per_cpu_second)
@@ -161,7 +171,7 @@ def agree(title, mine, other):
         for of in (mine, other)
     )
     if not is_limit:
-        print("  The server is not the limit with both: this is shown, and does not decide.")
+        print("  The server is not the bottleneck with both clients, so this ratio is shown but does not count.")
         return None
     return of_cpu and of_wall
 
@@ -169,7 +179,7 @@ def agree(title, mine, other):
 def requests(title, command, program, rounds, seconds):
     with Server(command) as server:
         url = f"http://{server.address}/topics/bench"
-        wrk(server, 1)  # to warm it up
+        wrk(server, 1)  # warm-up
         pairs = [(bench(program, "requests", server, seconds, url), wrk(server, seconds)) for _ in range(rounds)]
     return agree(f"requests at {title}: bench, wrk", *zip(*pairs, strict=True))
 
@@ -184,19 +194,19 @@ def echoes(program, rounds, seconds):
 def main(program, rounds=15, seconds=1):
     version = subprocess.run(["wrk", "-v"], capture_output=True, text=True).stdout.split(" [")[0]
     load = os.getloadavg()[0]
-    print(f"{rounds} rounds of {seconds} s, {CONNECTIONS} connections; {version}; load of the machine before it {load:.1f}")
+    print(f"{rounds} rounds of {seconds} s, {CONNECTIONS} connections; {version}; load average before the run {load:.1f}")
     own = [program, "serve", "--listen", "127.0.0.1:0", "--quiet", "--no-wire"]
     requests("barewire", own, program, rounds, seconds)
     agreed = [
         requests("Node's http, a slow server", ["node", "-e", SLOW_HTTP], program, rounds, seconds),
-        # tsung takes its time to start: fewer rounds, and longer ones.
+        # tsung starts slowly, so its rounds are fewer and longer.
         echoes(program, max(1, rounds // 3), 5 * seconds),
     ]
     if None in agreed:
-        raise SystemExit("\nThe machine is too busy to tell: a slow server was not the limit.")
+        raise SystemExit("\nThe machine is too busy to decide: a slow server was not the bottleneck.")
     if not all(agreed):
-        raise SystemExit(f"\nThey do not agree within {WITHIN:.0%}.")
-    print(f"\nThey agree within {WITHIN:.0%}.")
+        raise SystemExit(f"\nThe load generators do not agree within {WITHIN:.0%}.")
+    print(f"\nThe load generators agree within {WITHIN:.0%}.")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""A WebSocket that gives back what it gets, slowly: so it is the limit, whichever client there is. Writes the time, and how many messages it has
-given back by then, a line four times a second."""
+"""A deliberately slow WebSocket echo server, so that the server is the bottleneck with any client.
+Four times per second it prints the time, the number of messages echoed so far and its CPU time.
+"""
 
 import asyncio
 import hashlib
@@ -22,7 +23,7 @@ async def echo(websocket):
             hashlib.sha256(WORK).digest()
             count += 1
     except Exception:
-        pass  # a client that is gone
+        pass  # the client has disconnected
 
 
 async def main():

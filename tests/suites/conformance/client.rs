@@ -1,13 +1,15 @@
-//! The client under test: for each case of the suite a connection that echoes, until the suite closes it.
+//! The client under test: opens one connection per case of the suite and echoes until the suite
+//! closes it.
 //!
-//! `conformance-client ws://HOST:PORT AGENT [--without-context]`: `tests/suites/conformance/run` starts it.
+//! `tests/suites/conformance/run` starts it as `conformance-client ws://HOST:PORT AGENT
+//! [--without-context]`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use barewire::client::{ConnectError, Message, Request, WebSocket};
 
-/// Cases that run at once.
+/// Cases that run concurrently.
 const AT_ONCE: usize = 4;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let cases = match connect(suite, "/getCaseCount", &request)?.read()? {
         Message::Text(count) => count.trim().parse::<usize>()?,
-        other => return Err(format!("{other:?} is no number of cases").into()),
+        other => return Err(format!("expected the number of cases, received {other:?}").into()),
     };
     let next = AtomicUsize::new(1);
     let run = || -> Result<(), ConnectError> {
@@ -36,13 +38,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(run)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("a client never panics"))
     })?;
-    // Told that all have run, the suite writes its report, and ends the connection.
+    // This request makes the suite write its report and close the connection.
     let mut reports = connect(suite, &format!("/updateReports?agent={agent}"), &request)?;
     while matches!(reports.read(), Ok(Message::Text(_) | Message::Binary(_))) {}
     Ok(())
 }
 
-/// With an offer that promises to compress each message alone (RFC 7692 §7.1.1.2).
+/// Returns a request whose offer promises to compress each message independently (RFC 7692
+/// §7.1.1.2).
 fn without_context() -> Request<'static> {
     let mut request = Request::default();
     if let Some(offer) = &mut request.deflate {
@@ -55,7 +58,8 @@ fn connect(suite: &str, target: &str, request: &Request<'_>) -> Result<WebSocket
     WebSocket::connect(&format!("{suite}{target}"), request)
 }
 
-/// Answers one message. What ends the connection is for the suite to judge, which has seen it too.
+/// Echoes one message and returns true if the connection is still open. The suite judges how the
+/// connection ends.
 fn echo(connection: &mut WebSocket) -> bool {
     let sent = match connection.read() {
         Ok(Message::Text(text)) => connection.send_text(&text),

@@ -1,4 +1,6 @@
-"""Runs the cases, prints a row of a table for each, and says whether all is well. See `tests/suites/faults/run`."""
+"""Runs the cases, prints a table row for each, and reports whether all passed. See
+`tests/suites/faults/run`.
+"""
 
 import os
 import platform
@@ -12,10 +14,10 @@ import server
 from cases import CASES
 from outcome import Fault, Skipped
 
-HEAD = ["case", "what was tried", "lost", "peak memory", "delay before, ms", "during, ms", "what came out"]
+HEAD = ["case", "fault", "lost", "peak memory", "delay before, ms", "during, ms", "result"]
 PAGE = os.path.join(os.path.dirname(__file__), "../../../docs/faults.md")
 MARKS = ("<!-- tests/suites/faults/run --update -->\n", "<!-- end -->\n")
-# Nothing here is expected to need so long; a case that does hangs.
+# No case needs this many seconds; one that takes longer hangs.
 PATIENCE = 240
 
 
@@ -24,7 +26,7 @@ def line(cells):
 
 
 def machine():
-    """The machine in words."""
+    """Describes the machine in words."""
     with open("/proc/meminfo") as info:
         memory = int(re.search(r"MemTotal:\s+(\d+)", info.read())[1]) / (1 << 20)
     with open("/proc/cpuinfo") as info:
@@ -35,21 +37,21 @@ def machine():
 
 
 def update(rows):
-    """Puts the table into the page."""
+    """Writes the table into the page."""
     with open(PAGE) as page:
         head, rest = page.read().split(MARKS[0])
         tail = rest.split(MARKS[1])[1]
     table = "\n".join([line(HEAD), line(["---"] * len(HEAD)), *map(line, rows)])
-    told = f"On {machine()}, shared with other work; {time.strftime('%d %B %Y').lstrip('0')}.\n"
+    where = f"Measured on {machine()}, shared with other work, on {time.strftime('%d %B %Y').lstrip('0')}.\n"
     with open(PAGE, "w") as page:
-        page.write(f"{head}{MARKS[0]}\n{told}\n{table}\n\n{MARKS[1]}{tail}")
+        page.write(f"{head}{MARKS[0]}\n{where}\n{table}\n\n{MARKS[1]}{tail}")
 
 
 def run(name, case, short):
-    """One case, whose servers and peers end with it. Returns its row and whether it is well."""
+    """Runs one case and then kills its servers and peers. Returns its row and whether it passed."""
 
     def late(*_):
-        raise Fault(f"not over after {PATIENCE} s")
+        raise Fault(f"did not end within {PATIENCE} s")
 
     signal.signal(signal.SIGALRM, late)
     signal.alarm(PATIENCE)
@@ -61,7 +63,7 @@ def run(name, case, short):
         return [name, f"FAILED: {fault}", *[""] * (len(HEAD) - 2)], False
     except Exception:
         traceback.print_exc()
-        return [name, "FAILED: the case itself", *[""] * (len(HEAD) - 2)], False
+        return [name, "FAILED: the case raised an exception", *[""] * (len(HEAD) - 2)], False
     finally:
         signal.alarm(0)
         server.end_all()
@@ -72,20 +74,20 @@ def main():
     names = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
     unknown = set(flags) - {"--short", "--update"} | set(names) - set(CASES)
     if unknown or (names and "--update" in flags):
-        sys.exit(f"what is {', '.join(unknown) or '--update for some cases'}? cases: {' '.join(CASES)}")
+        sys.exit(f"unknown: {', '.join(unknown) or '--update together with single cases'}; the cases are: {' '.join(CASES)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     began = time.monotonic()
     print(line(HEAD), line(["---"] * len(HEAD)), sep="\n", flush=True)
-    rows, well = [], True
+    rows, passed = [], True
     for name in names or CASES:
-        row, right = run(name, CASES[name], "--short" in flags)
+        row, ok = run(name, CASES[name], "--short" in flags)
         rows.append(row)
-        well &= right
+        passed &= ok
         print(line(row), flush=True)
-    print(f"\n{len(rows)} cases in {time.monotonic() - began:.0f} s: {'nothing was lost' if well else 'FAILED'}")
-    if well and "--update" in flags:
+    print(f"\n{len(rows)} cases in {time.monotonic() - began:.0f} s: {'nothing was lost' if passed else 'FAILED'}")
+    if passed and "--update" in flags:
         update(rows)
-    sys.exit(0 if well else 1)
+    sys.exit(0 if passed else 1)
 
 
 if __name__ == "__main__":

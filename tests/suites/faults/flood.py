@@ -1,4 +1,6 @@
-"""Floods: a process that sends one thing over a few connections as fast as it is taken, for some time."""
+"""Floods: a process that sends the same data over several connections, as fast as the server reads
+it, for some seconds.
+"""
 
 import multiprocessing
 import os
@@ -12,9 +14,9 @@ from peers import dial
 BLOCK = 64 * 1024
 
 
-def fill(piece):
-    """As much of it as goes into one write."""
-    return piece * max(1, BLOCK // len(piece))
+def fill(data):
+    """Returns the data repeated to fill about one write."""
+    return data * max(1, BLOCK // len(data))
 
 
 def upgrade(topic="flooded", extra=""):
@@ -28,11 +30,12 @@ def echo(extra=""):
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 NDJSON = "Content-Type: application/x-ndjson\r\nAuthorization: Bearer known\r\n"
 
-# Each kind: what is said first on a connection, what is said again and again, how many connections, and whether answers are read.
+# Each kind: the bytes sent first on a connection, the bytes sent repeatedly, the number of
+# connections, and whether the client reads.
 KINDS = {
     "garbage": (b"", os.urandom(BLOCK), 8, True),
     "tiny requests, pipelined": (b"", fill(wire.request("/health")), 8, True),
-    "the same, answers not read": (b"", fill(wire.request("/topics/flooded?since=start")), 64, False),
+    "the same, responses not read": (b"", fill(wire.request("/topics/flooded?since=start")), 64, False),
     "publishes without the token": (b"", fill(wire.publish("flooded", b"x" * 64)), 8, True),
     "publishes to new topics": (b"", None, 8, True),
     "empty frames of one message": (upgrade(), fill(wire.frame(0, b"", fin=False)), 8, True),
@@ -48,13 +51,13 @@ KINDS = {
 
 
 def new_topics(number):
-    """Publishes that are let in, each to a topic that is new."""
+    """Returns publishes with a valid token, each to a new topic."""
     fields = "Authorization: Bearer known\r\n"
     return b"".join(wire.publish(f"new-{number}-{at}", b"x" * 512, fields) for at in range(64))
 
 
 class Flooder:
-    """One kind, in the process that floods."""
+    """One kind of flood, in its own process."""
 
     def __init__(self, address, kind):
         self.address = address
@@ -84,7 +87,7 @@ class Flooder:
             while len(self.by_fd) < self.count:
                 self.open()
             if self.first is None:
-                # All are let go as soon as they are there, some before.
+                # Each connection is closed as soon as it is established, some even before.
                 for fd in [fd for fd, _ in self.epoll.poll(0.01)]:
                     self.end(fd)
                 continue
@@ -108,19 +111,20 @@ class Flooder:
             self.bytes += sent
             entry[1] = left[sent:] or memoryview(self.more())
             if not entry[1]:
-                # It holds what it has.
+                # This connection has sent everything and now stays open.
                 self.epoll.modify(fd, select.EPOLLIN)
 
 
 def _flood(address, kind, seconds, pipe, gently):
     if gently:
-        # It shares the machine with what it floods: the server is not to wait for the processor because of that.
+            # The flood shares the processors with the server; a lower priority keeps it from
+            # starving the server.
         os.nice(5)
     pipe.send(Flooder(address, kind).run(seconds))
 
 
 class Flood:
-    """A flood that is under way."""
+    """A running flood."""
 
     def __init__(self, address, kind, seconds, gently=True):
         self.pipe, pipe = multiprocessing.Pipe()
@@ -130,10 +134,10 @@ class Flood:
         self.process.start()
         self.kind, self.seconds = kind, seconds
 
-    def over(self):
-        """What was sent, once its time is over."""
+    def join(self):
+        """Waits for the flood's end and returns what it sent."""
         if not self.pipe.poll(self.seconds + 30):
-            raise Fault(f"the flood of {self.kind} did not end")
+            raise Fault(f"the flood “{self.kind}” did not end")
         sent = self.pipe.recv()
         self.process.join(10)
         return sent

@@ -1,26 +1,26 @@
-"""What a case ends with."""
+"""The results of a case."""
 
 
 class Fault(Exception):
-    """Something that must not be: the case has failed, and this says with what."""
+    """The case has failed; the message says what must not happen and did."""
 
 
 class Skipped(Exception):
-    """The case can't be run here, and this says why."""
+    """The case cannot run here; the message says why."""
 
 
 class Outcome:
-    """What a case has to tell."""
+    """The result of a case that passed, as a table row."""
 
-    def __init__(self, tried, figure, peak, saw):
-        self.tried, self.figure, self.peak, self.saw = tried, figure, peak, saw
+    def __init__(self, tried, figure, peak, control):
+        self.tried, self.figure, self.peak, self.control = tried, figure, peak, control
 
     def row(self, name):
         delays = [
-            " / ".join(f"{number:g}" for number in self.saw["delays"].get(phase, [])) or "–" for phase in ("before", "during")
+            " / ".join(f"{number:g}" for number in self.control["delays"].get(phase, [])) or "–" for phase in ("before", "during")
         ]
-        lost = f"0 of {self.saw['accepted']:,}"
-        told = sum(outcome["told"] for outcome in self.saw["followers"].values())
-        if told:
-            lost += f", {told} told as a gap"
+        lost = f"0 of {self.control['accepted']:,}"
+        reported = sum(outcome["reported"] for outcome in self.control["followers"].values())
+        if reported:
+            lost += f", {reported} reported as a gap"
         return [name, self.tried, lost, f"{self.peak / (1 << 20):.1f} MiB", *delays, self.figure]

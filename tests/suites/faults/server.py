@@ -1,4 +1,4 @@
-"""A server of one's own for a case: started, looked at from outside (/proc, /metrics), ended."""
+"""A server for one case: started, observed from outside (/proc, /metrics), stopped."""
 
 import ctypes
 import os
@@ -13,17 +13,19 @@ import time
 from outcome import Fault
 
 TICKS = os.sysconf("SC_CLK_TCK")
-# What was started and is not yet ended; the end of the script ends it, whatever happens.
+# The processes that are still running. The script kills them when it ends, in every case.
 RUNNING = []
 
 
-def tied():
-    """In a child, before it becomes another program: it ends with the script (prctl(2), PR_SET_PDEATHSIG)."""
+def kill_with_parent():
+    """Runs in a child before exec: the kernel kills the child when the script ends (prctl(2),
+    PR_SET_PDEATHSIG).
+    """
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Server:
-    """One process of the release binary, on a port of its own."""
+    """One process of the release binary, on its own port."""
 
     def __init__(self, *options, listen="127.0.0.1:0", files=None, env=None):
         self.options, self.files, self.env = options, files, env
@@ -31,10 +33,10 @@ class Server:
         self.start(listen)
 
     def start(self, listen):
-        """Starts it; after an end of its own `listen` is the same address again."""
+        """Starts the process. For a restart, `listen` is the previous address."""
 
         def before():
-            tied()
+            kill_with_parent()
             if self.files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
 
@@ -52,8 +54,8 @@ class Server:
         self.address = (found[1], int(found[2]))
         self.pid = self.process.pid
 
-    def again(self):
-        """Starts it anew where it was."""
+    def restart(self):
+        """Starts the process again, at the same address."""
         self.start(f"{self.address[0]}:{self.address[1]}")
 
     def _status(self, name):
@@ -61,58 +63,62 @@ class Server:
             return int(re.search(rf"^{name}:\s+(\d+) kB", status.read(), re.M)[1]) * 1024
 
     def peak(self):
-        """The most memory that it has had, in bytes, over all its lives."""
+        """Returns the peak resident memory in bytes, over all runs of this server."""
         if self.process.poll() is None:
             self.highest = max(self.highest, self._status("VmHWM"))
         return self.highest
 
     def memory(self):
-        """The memory that it has, in bytes."""
+        """Returns the resident memory, in bytes."""
         return self._status("VmRSS")
 
     def reserved(self):
-        """The most address space that it has had, in bytes: what it has set aside, written to or not."""
+        """Returns the peak address space in bytes: all reserved memory, whether it was written or
+        not.
+        """
         return self._status("VmPeak")
 
     def cpu(self):
-        """How long it has worked, in seconds."""
+        """Returns the CPU time used, in seconds."""
         with open(f"/proc/{self.pid}/stat") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def metrics(self):
-        """Its metrics: name with labels to number. Asked over a connection of its own."""
-        with socket.create_connection(self.address, timeout=20) as asker:
-            asker.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            heard = b"".join(iter(lambda: asker.recv(65536), b""))
-        found = re.findall(r"^([a-z_]+(?:\{[^}]*\})?) (\d+)\s*$", heard.decode(), re.M)
+        """Returns the metrics: name with labels to number. Requests them over a separate
+        connection.
+        """
+        with socket.create_connection(self.address, timeout=20) as client:
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            received = b"".join(iter(lambda: client.recv(65536), b""))
+        found = re.findall(r"^([a-z_]+(?:\{[^}]*\})?) (\d+)\s*$", received.decode(), re.M)
         if not found:
-            raise Fault(f"/metrics: {heard[:200]!r}")
+            raise Fault(f"/metrics: {received[:200]!r}")
         return {name: int(number) for name, number in found}
 
     def gauge(self, name):
-        """One metric, without its `barewire_`."""
+        """Returns one metric; `name` omits the prefix `barewire_`."""
         return self.metrics().get(f"barewire_{name}", 0)
 
-    def is_up(self):
-        """It has not ended by itself."""
+    def check_running(self):
+        """Raises a Fault if the process has ended."""
         if self.process.poll() is not None:
-            raise Fault(f"the server has ended with {self.process.returncode}")
+            raise Fault(f"the server ended with {self.process.returncode}")
 
     def terminate(self):
-        """SIGTERM. Returns at once."""
+        """Sends SIGTERM and returns at once."""
         self.peak()
         self.process.send_signal(signal.SIGTERM)
 
-    def awaited(self, seconds):
-        """Its exit status, once it has ended by itself."""
+    def exit_status(self, seconds):
+        """Waits for the process to end and returns its exit status."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise Fault(f"the server had not ended after {seconds} s") from None
 
     def kill(self):
-        """SIGKILL, if it still runs."""
+        """Kills the process if it is still running."""
         if self.process.poll() is None:
             self.peak()
             self.process.kill()
@@ -123,7 +129,7 @@ class Server:
 
 
 def eventually(what, condition, seconds):
-    """Waits until `condition()` holds, and returns how long that took."""
+    """Waits until `condition()` holds. Returns how long that took."""
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:
@@ -133,7 +139,7 @@ def eventually(what, condition, seconds):
 
 
 def end_all():
-    """Ends whatever still runs."""
+    """Kills every process that is still running."""
     for process in RUNNING:
         if process.poll() is None:
             process.kill()

@@ -1,4 +1,6 @@
-"""The bytes that peers send and look for: requests, WebSocket frames, numbered events in what comes."""
+"""The bytes that peers send and search for: requests, WebSocket frames, and numbered events in
+received data.
+"""
 
 import re
 import struct
@@ -11,14 +13,14 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
 def request(target, fields="", method="GET", body=None):
-    """One request, with its length if it has a body."""
+    """Returns a request, with a Content-Length if it has a body."""
     if body is not None:
         fields += f"Content-Length: {len(body)}\r\n"
     return f"{method} {target} HTTP/1.1\r\nHost: x\r\n{fields}\r\n".encode() + (body or b"")
 
 
 def follow(transport, topic, since=None, wait=30):
-    """A request to follow a topic, from an id on if there is one."""
+    """Returns a request to follow a topic, optionally from an id on."""
     query = f"?since={since}" if since else ""
     target = f"/topics/{topic}{query}"
     if transport == "sse":
@@ -31,12 +33,14 @@ def follow(transport, topic, since=None, wait=30):
 
 
 def publish(topic, body, fields=""):
-    """A request to publish."""
+    """Returns a request that publishes."""
     return request(f"/topics/{topic}", fields, "POST", body)
 
 
 def frame(opcode, payload=b"", fin=True, rsv1=False, declared=None):
-    """A masked frame (RFC 6455 §5.2), its mask zero. `declared` is a length that is only claimed."""
+    """Returns a masked frame (RFC 6455 §5.2) with a zero masking key. `declared` overrides the
+    declared length.
+    """
     first = (0x80 if fin else 0) | (0x40 if rsv1 else 0) | opcode
     length = len(payload) if declared is None else declared
     if length < 126:
@@ -49,32 +53,37 @@ def frame(opcode, payload=b"", fin=True, rsv1=False, declared=None):
 
 
 def zeros(mebibytes):
-    """So many MiB of zeros as the payload of one compressed message (RFC 7692 §7.2.1): a thousandth of it."""
+    """Returns the payload of one compressed message (RFC 7692 §7.2.1) that inflates to that many
+    MiB of zeros, about 1000 : 1.
+    """
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-    # Each block stands alone behind a full flush, so one is as good as all.
+    # After a full flush each block is independent of the previous ones, so the same block can be
+    # repeated.
     block = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)
     return (block * mebibytes)[:-4]
 
 
-# A numbered event, as each transport writes it: its id and its number. Gaps are looked for beside them.
+# A numbered event as each transport encodes it: its id and its number. The same patterns find gaps.
 EVENTS = {
     "sse": re.compile(rb"(event: gap)\n|id: ([\w-]+)\ndata: (\d+)\n"),
     "websocket": re.compile(rb'("gap":)|"id":"([\w-]+)","event":"message","data":"(\d+)"'),
     "long-poll": re.compile(rb'("gap":true)|"id":"([\w-]+)","event":"message","data":"(\d+)"'),
 }
-# What says that it follows, and from where.
+# The first message to a new follower, which contains its cursor.
 GREETINGS = {"sse": re.compile(rb"id: ([\w-]+)\n"), "websocket": re.compile(rb'"next":"([\w-]+)"')}
 NEXT = re.compile(rb'"next":"([\w-]+)"')
 
 
-def status(heard):
-    """The status of an answer, or the close code of the WebSocket behind a 101; what else there is, as it is."""
-    found = re.match(rb"HTTP/1\.1 (\d{3})", heard)
+def status(received):
+    """Returns the status of a response, or the close code of the WebSocket after a 101, or else the
+    received bytes.
+    """
+    found = re.match(rb"HTTP/1\.1 (\d{3})", received)
     if not found:
-        return "nothing" if not heard else repr(heard[:40])
+        return "nothing" if not received else repr(received[:40])
     if found[1] != b"101":
         return found[1].decode()
-    frames = heard.partition(b"\r\n\r\n")[2]
+    frames = received.partition(b"\r\n\r\n")[2]
     while len(frames) >= 2:
         length, at = frames[1] & 0x7F, 2
         if length == 126:

@@ -1,4 +1,4 @@
-"""The cases, and the page that lists where nginx differs."""
+"""Reads the cases, and reads and writes the page that lists where nginx differs."""
 
 import re
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class Case:
     rule: str
     section: str
     must_end: bool
-    expected: str  # statuses, and what becomes of the connection
-    nginx: str  # why nginx does something else, if it does
+    expected: str  # statuses, then how the connection ends
+    nginx: str  # the reason for a difference, or empty
 
 
 def unescape(text):
-    """The bytes of a value, as tests/vectors/mod.rs reads them."""
+    """Decodes a value's escapes, as tests/vectors/mod.rs does."""
 
     def one(match):
         repeated, count, digits, plain = match.groups()
@@ -54,20 +54,20 @@ def case(fields):
     rule, section = text["rule"].split(", RFC ")
     must_end = rule.endswith(" but must end")
     rule = rule.removesuffix(" but must end")
-    assert rule in RULES, f"{text['name']}: no such rule: {rule}"
+    assert rule in RULES, f"{text['name']}: unknown rule {rule!r}, expected one of {RULES}"
     return Case(text["name"], unescape(fields["in"]), rule, section, must_end, text["is"], text.get("nginx", ""))
 
 
 class Page:
-    """docs/hostile-requests.md, of which the part between two marks is written by the run."""
+    """docs/hostile-requests.md. The run writes the part between two marks."""
 
     def __init__(self, path):
         self.path = path
         self.before, rest = path.read_text().split(BEGIN + "\n")
         part, self.after = rest.split(END)
         lines = part.strip().split("\n")
-        said = re.search(r"nginx ([0-9.]+)", lines[0])
-        self.version = said and said[1]
+        version = re.search(r"nginx ([0-9.]+)", lines[0])
+        self.version = version and version[1]
         self.lines = lines[2:]
 
     def write(self, version, lines):

@@ -1,4 +1,4 @@
-"""The two servers, each on a port of its own."""
+"""Starts the two servers, each on its own port."""
 
 import contextlib
 import os
@@ -10,10 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-# What is compared is how requests are read, so nginx is a proxy here: it reads a request with all of its body, and refuses it, before it hands it on
-# (`proxy_request_buffering`). A location with `return` alone would answer before it has looked at the body. The other end is nginx too, and takes everything: what
-# gets there nginx has framed anew. The bounds are barewire's defaults, as far as nginx has them. `lingering_close always`, since an answer that a reset overtakes is
-# no answer; barewire lingers too.
+# The cases compare how requests are read, so nginx is a proxy here: it reads and checks a request
+# with its whole body before it forwards it (`proxy_request_buffering`). A location with only
+# `return` would respond before it has looked at the body. The upstream is nginx too and accepts
+# everything, because nginx frames forwarded requests again. The limits are barewire's defaults,
+# where nginx has them. `lingering_close always` prevents a reset from overtaking a response;
+# barewire lingers as well.
 CONFIGURATION = """
 daemon off;
 master_process off;
@@ -38,13 +40,13 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         location / {{
-            proxy_pass http://unix:{directory}/behind.sock;
+            proxy_pass http://unix:{directory}/upstream.sock;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
         }}
     }}
     server {{
-        listen unix:{directory}/behind.sock;
+        listen unix:{directory}/upstream.sock;
         client_header_buffer_size 64k;
         large_client_header_buffers 4 64k;
         location / {{ return 200 "taken"; }}
@@ -56,7 +58,7 @@ http {{
 
 @contextlib.contextmanager
 def barewire(root):
-    """Its address."""
+    """Starts barewire and yields its address."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
     subprocess.run(["cargo", "build", "--quiet"], cwd=root, check=True)
     command = [target / "debug" / "barewire", "--listen", "127.0.0.1:0", "--quiet"]
@@ -70,7 +72,7 @@ def barewire(root):
 
 @contextlib.contextmanager
 def nginx(directory):
-    """Its address and version."""
+    """Starts nginx and yields its address and version."""
     command = find()
     version = re.search(r"nginx/([0-9.]+)", subprocess.run([command, "-v"], capture_output=True, text=True).stderr)[1]
     port = free_port()
@@ -87,13 +89,13 @@ def nginx(directory):
 def find():
     path = os.environ["PATH"] + ":/usr/sbin"
     if not shutil.which("nginx", path=path):
-        # With this runlevel the package does not start a server of its own.
+        # At this runlevel the package does not start its own server.
         environment = os.environ | {"RUNLEVEL": "1"}
         subprocess.run(["apt-get", "update", "-qq"], check=True)
         subprocess.run(["apt-get", "install", "-y", "-qq", "nginx"], check=True, env=environment, stdout=subprocess.DEVNULL)
     command = shutil.which("nginx", path=path)
     if not command:
-        sys.exit("tests/suites/hostile/run: nginx can't be installed")
+        sys.exit("tests/suites/hostile/run: cannot install nginx; install it by hand and run this again")
     return command
 
 
@@ -110,4 +112,4 @@ def await_port(process, port, log):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.1)
-    sys.exit(f"tests/suites/hostile/run: nginx does not start: {log.read_text() if log.exists() else ''}")
+    sys.exit(f"tests/suites/hostile/run: nginx did not start within 30 s: {log.read_text() if log.exists() else ''}")

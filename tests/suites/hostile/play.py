@@ -1,14 +1,15 @@
-"""One case on one connection: what is sent, and what comes."""
+"""Plays one case on one connection: sends its bytes and reads the outcome."""
 
 import re
 import socket
 from dataclasses import dataclass
 
-# Follows the bytes of every case: it is answered where the server has read the case to its end, to no other end, and goes on. No case asks
-# for these metrics, so that its answer is known by them.
+# Sent after the bytes of every case. It gets a response only if the server has read the case
+# exactly to its end and keeps the connection open. No case requests these metrics, so the response
+# to this request is recognized by its body.
 LAST = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 METRICS = b"# HELP "
-QUIET = 3  # seconds; who has said nothing for so long, and has not ended, waits for more
+QUIET = 3  # seconds; a server that sends nothing for this long, and keeps the connection open, is waiting for more
 AT_MOST = 20
 
 
@@ -25,8 +26,10 @@ class Outcome:
         return any(status >= 400 for status in self.statuses)
 
     def differs(self, other):
-        """Whether they take and refuse the same requests, and end the connection at the same place. Which status says so is left
-        to each, and so is whether 100 comes before an answer."""
+        """Returns whether one server accepts a request that the other rejects, or closes the
+        connection at another place. Differences in the exact status, and in whether a 100 precedes
+        the response, do not count.
+        """
         return self.shape() != other.shape()
 
     def shape(self):
@@ -35,7 +38,7 @@ class Outcome:
 
 def play(case, address):
     received, waits = exchange(case, address)
-    statuses, goes_on = answers(received, head_only=case.bytes.startswith(b"HEAD "))
+    statuses, goes_on = responses(received, head_only=case.bytes.startswith(b"HEAD "))
     return Outcome(statuses, "waits" if waits else "on" if goes_on else "end")
 
 
@@ -47,8 +50,8 @@ def exchange(case, address):
         try:
             connection.sendall(case.bytes + LAST)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # it has refused and ended already: its answer is what counts
-        # Where the case says that barewire does not wait, nobody needs to be quick.
+            pass  # The server has already rejected the request and closed; its response is what counts.
+        # Only a case whose expected outcome is `waits` needs the short timeout.
         connection.settimeout(QUIET if case.expected.endswith("waits") else AT_MOST)
         try:
             while part := connection.recv(65536):
@@ -60,19 +63,21 @@ def exchange(case, address):
     return received, waits
 
 
-def answers(received, head_only):
-    """The statuses of all answers to the case, and whether the last request is answered too."""
+def responses(received, head_only):
+    """Returns the statuses of all responses to the case, and whether the last request also got a
+    response.
+    """
     statuses = []
     while received:
         head, blank, received = received.partition(b"\r\n\r\n")
         match = re.match(rb"HTTP/1\.[01] ([0-9]{3}) ", head)
         if not match or not blank:
-            return [*statuses, 0], False  # an answer without a head, as HTTP/0.9 had it
+            return [*statuses, 0], False  # a response without a head, as in HTTP/0.9
         if received.startswith(METRICS):
             return statuses, True
         statuses.append(int(match[1]))
         length = re.search(rb"^content-length: *([0-9]+)", head, re.MULTILINE | re.IGNORECASE)
-        # Neither server answers any of this in chunks.
+        # Neither server sends a chunked response to any of these requests.
         if length and not (head_only and statuses[-1] >= 200):
             received = received[int(length[1]) :]
         head_only = head_only and statuses[-1] < 200

@@ -1,10 +1,10 @@
-"""Holds followers of one topic open, from one process, with nothing but the standard library.
+"""Holds followers of one topic open, from one process, using only the standard library.
 
     followers.py ADDRESS PORT TRANSPORT COUNT
 
-TRANSPORT is `sse`, `websocket` or `long-poll`. Prints `ready` when all are held; then counts the followers that the
-marker reaches (an event whose data is `marker`), prints `reached N` when it has reached all or 30 s are over, and ends
-when its standard input ends.
+TRANSPORT is `sse`, `websocket` or `long-poll`. Prints `ready` when all followers are connected.
+Then counts the followers that receive the marker (an event whose data is `marker`), prints `reached
+N` when all have received it or 30 s after the first data, and ends when its standard input ends.
 """
 
 import select
@@ -18,7 +18,7 @@ REQUESTS = {
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     "long-poll": "GET /topics/load?wait=60 HTTP/1.1\r\nHost: x\r\n\r\n",
 }
-# What the server says once it follows; of a held poll it says nothing.
+# The first bytes that the server sends to a follower. A held poll receives nothing.
 GREETINGS = {"sse": b"id: ", "websocket": b'{"next"', "long-poll": None}
 
 
@@ -30,12 +30,12 @@ def main():
         follower = socket.create_connection((address, port), timeout=30)
         follower.sendall(REQUESTS[transport].encode())
         greeting = GREETINGS[transport]
-        heard = b""
-        while greeting and greeting not in heard:
+        received = b""
+        while greeting and greeting not in received:
             part = follower.recv(4096)
             if not part:
-                sys.exit(f"{transport}: ended with {heard!r}")
-            heard += part
+                sys.exit(f"{transport}: the server closed the connection after {received!r}")
+            received += part
         follower.setblocking(False)
         epoll.register(follower.fileno(), select.EPOLLIN)
         followers[follower.fileno()] = [follower, b""]
@@ -45,17 +45,17 @@ def main():
     deadline = None
     while len(reached) < count and (deadline is None or time.monotonic() < deadline):
         for descriptor, _ in epoll.poll(1):
-            follower, heard = followers[descriptor]
+            follower, received = followers[descriptor]
             try:
                 part = follower.recv(65536)
             except BlockingIOError:
                 continue
             if not part:
-                sys.exit(f"{transport}: a follower was ended")
+                sys.exit(f"{transport}: the server closed a follower's connection")
             deadline = deadline or time.monotonic() + 30
-            # The end of what came before may hold the marker's beginning.
-            followers[descriptor][1] = (heard + part)[-64:]
-            if b"marker" in heard + part:
+            # The end of the previous data may hold the beginning of the marker.
+            followers[descriptor][1] = (received + part)[-64:]
+            if b"marker" in received + part:
                 reached.add(descriptor)
     print(f"reached {len(reached)}", flush=True)
     sys.stdin.read()

@@ -1,21 +1,23 @@
-"""`barewire bench`, one run at a time, and what it found."""
+"""Starts `barewire bench` for one run and reads its figures."""
 
 import json
 import subprocess
 from dataclasses import dataclass
 
 import cores
-from servers import Failed, tied
+from servers import Failed, pinned
 
-# Beyond the time that is measured: to connect, and to end.
+# Seconds in addition to the measured time, for connecting and closing.
 PATIENCE = 120
-# A short poll is held against an echo: one read, one write.
+# A short poll is compared with an echo: one read, one write.
 ECHO = ("--in-flight", "1", "--size", "64")
 
 
 @dataclass
 class Figures:
-    """What one run came to: work for a second of the server's CPU time, or bytes of memory for each follower."""
+    """The figures of one run: work per second of the server's CPU time, or bytes of memory per
+    follower.
+    """
 
     value: float
     raw: dict
@@ -28,7 +30,7 @@ class Bench:
         self.common = ["--runs", "1", "--duration", f"{duration:g}", "--warm-up", f"{warm_up:g}", "--json"]
 
     def ceiling(self, row):
-        """The bare program, under the load that the servers have."""
+        """Measures the bare program under the load that the servers get."""
         via = ["--via", row.via] if row.via else []
         echo = ECHO if row.ceiling != row.workload else []
         return self.run(row, ["ceiling", row.ceiling, *via, *row.options, *echo])
@@ -43,24 +45,24 @@ class Bench:
     def run(self, row, arguments):
         command = [self.program, "bench", *arguments, *self.common]
         with subprocess.Popen(
-            [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=tied(cores.LOAD)
+            [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=pinned(cores.LOAD)
         ) as bench:
-            # The bare program is the load generator's child; a server is none.
-            is_placed = arguments[0] != "ceiling" or cores.keep_child_to(cores.SERVER, bench.pid)
+            # The bare program is a child of the load generator; a measured server is not.
+            is_placed = arguments[0] != "ceiling" or cores.pin_child(cores.SERVER, bench.pid)
             try:
                 out, error = bench.communicate(timeout=self.seconds + PATIENCE)
             except subprocess.TimeoutExpired:
-                # A child of its own ends with its standard input.
+                # The bare program ends when its standard input does.
                 bench.kill()
-                raise Failed(f"no end after {self.seconds + PATIENCE:g} s") from None
+                raise Failed(f"did not end within {self.seconds + PATIENCE:g} s") from None
         found = json.loads(out) if out else {"notes": []}
         if bench.returncode != 0:
             wrong = [note for note in found["notes"] if note.startswith("WRONG")]
             raise Failed(f"status {bench.returncode}: {'; '.join([*wrong, *error.splitlines()])}")
         if not is_placed:
-            raise Failed("the bare program was not seen, and so not given its core")
+            raise Failed("the bare program was not found and so could not be pinned to its core")
         name = "per_server_cpu_second" if row.ceiling else "user_bytes_each"
         value = found["runs"][0][name]
         if value is None:
-            raise Failed(f"{name} is not known")
+            raise Failed(f"the load generator reports no {name}")
         return Figures(value, found)

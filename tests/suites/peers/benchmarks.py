@@ -1,15 +1,17 @@
-"""What is measured."""
+"""The benchmarks to run."""
 
 from dataclasses import dataclass
 
-# Followers of a burst: a hundred times as many deliveries as there are followers.
+# Events per burst, so that each burst causes a hundred deliveries per follower.
 BURST = 100
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A row of the table: one workload of `barewire bench` with its options. The ceiling is the bare program's workload that it is held
-    against; a benchmark without one is of memory."""
+    """A row of the table: one workload of `barewire bench` with its options. `ceiling` is the
+    workload of the bare program that the row is compared with; a benchmark without one measures
+    memory.
+    """
 
     name: str
     title: str
@@ -20,7 +22,7 @@ class Benchmark:
 
 
 def all_of(followers, burst_followers, idle_followers):
-    """The rows, in the table's order."""
+    """Returns the rows, in the table's order."""
     echo = ("--connections", "50", "--size", "64")
     idle = ("--connections", str(idle_followers))
     fan_out = ("--connections", str(followers), "--size", "120", "--burst", "1")

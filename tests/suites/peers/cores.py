@@ -1,8 +1,9 @@
-"""The load on one core, the server on another.
+"""Pins the load to one core and the server to another.
 
-Where both share a core, what one has written is still in that core's cache when the other reads it, and nobody has to be woken elsewhere: an echo
-then costs half the CPU time. The scheduler puts them together or apart as it likes, most of all when the machine has other work. So it
-is not left to it.
+If both share a core, data written by one is still in that core's cache when the other reads it, and
+no other core has to be woken: an echo then costs half the CPU time. The scheduler places the two
+together or apart as it likes, especially when the machine has other work. So this module decides
+the placement.
 """
 
 import os
@@ -12,13 +13,15 @@ ALL = sorted(os.sched_getaffinity(0))
 LOAD, SERVER = ALL[0], ALL[-1]
 
 
-def keep_to(core, process=0):
-    """Lets a process, and those that it starts from now on, run on this core only."""
+def pin(core, process=0):
+    """Restricts a process, and the children that it starts from now on, to one core."""
     os.sched_setaffinity(process, {core})
 
 
-def keep_child_to(core, parent):
-    """The same for the child that a process is about to start. Whether there was one within some seconds."""
+def pin_child(core, parent):
+    """Restricts the child that a process is about to start. Returns false if no child appeared
+    within ten seconds.
+    """
     end = time.monotonic() + 10
     while time.monotonic() < end:
         try:
@@ -27,7 +30,7 @@ def keep_child_to(core, parent):
         except FileNotFoundError:
             return False
         for child in children:
-            keep_to(core, int(child))
+            pin(core, int(child))
             return True
         time.sleep(0.005)
     return False

@@ -1,4 +1,4 @@
-"""measure.py TARGET [OPTION…]: see tests/suites/peers/run."""
+"""measure.py TARGET [OPTION…]: see tests/suites/peers/run for the options."""
 
 import argparse
 import contextlib
@@ -34,7 +34,7 @@ def main():
         "nginx": shutil.which("nginx"),
     }
     check_files(arguments)
-    # By their signals, the servers end with the script.
+    # Exiting this way ends the servers too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
     bench = Bench(target / "release" / "barewire", arguments.duration, arguments.warm_up)
@@ -45,14 +45,14 @@ def main():
     for number in range(1, arguments.rounds + 1):
         for row in rows:
             measure(bench, row, columns, table)
-            tell(f"round {number} of {arguments.rounds}, {time.monotonic() - began:.0f} s: {row.title}: {table.latest(row)}")
+            log(f"round {number} of {arguments.rounds}, {time.monotonic() - began:.0f} s: {row.title}: {table.latest(row)}")
 
     date = datetime.datetime.now(datetime.timezone.utc).date()
     text = table.markdown(date)
     print(text)
-    kept = target / "peers" / "results.json"
-    kept.write_text(json.dumps(table.raw(), indent=1) + "\n")
-    tell(f"each figure of the load generator is in {kept}; {time.monotonic() - began:.0f} s")
+    results = target / "peers" / "results.json"
+    results.write_text(json.dumps(table.raw(), indent=1) + "\n")
+    log(f"all figures of the load generator are in {results}; {time.monotonic() - began:.0f} s")
     problems = table.problems
     if arguments.update and not problems:
         page = PAGE.read_text()
@@ -65,12 +65,12 @@ def main():
 def parsed(words):
     parser = argparse.ArgumentParser(prog="tests/suites/peers/run", allow_abbrev=False)
     parser.add_argument("--quick", action="store_true", help="small numbers and one round")
-    parser.add_argument("--only", nargs="+", metavar="NAME", default=[], help="these servers and benchmarks")
-    parser.add_argument("--rounds", type=int, help="how often all is measured [5]")
-    parser.add_argument("--duration", type=float, help="how long each is measured in a round, in seconds [3]")
-    parser.add_argument("--warm-up", type=float, help="how long each is under load before that, in seconds [1]")
-    parser.add_argument("--followers", type=int, help="of the fan-out [2000]")
-    parser.add_argument("--idle-followers", type=int, help="of those that wait [10000]: many, for what a server has once counts too")
+    parser.add_argument("--only", nargs="+", metavar="NAME", default=[], help="only these servers and benchmarks")
+    parser.add_argument("--rounds", type=int, help="number of rounds [5]")
+    parser.add_argument("--duration", type=float, help="seconds of each measurement [3]")
+    parser.add_argument("--warm-up", type=float, help="seconds under load before each measurement [1]")
+    parser.add_argument("--followers", type=int, help="followers of the fan-out [2000]")
+    parser.add_argument("--idle-followers", type=int, help="idle followers [10000]: many, because the server's fixed costs are included")
     parser.add_argument("--update", action="store_true", help="write the table into docs/performance.md")
     arguments = parser.parse_args(words)
     defaults = {"rounds": 1, "duration": 0.5, "warm_up": 0.2, "followers": 200, "idle_followers": 500} if arguments.quick else {}
@@ -78,18 +78,20 @@ def parsed(words):
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
         if getattr(arguments, name) <= 0:
-            parser.error(f"--{name.replace('_', '-')} has to be more than 0")
+            parser.error(f"--{name.replace('_', '-')} must be more than 0")
     arguments.burst_followers = 100 if arguments.quick else 1000
     if arguments.update and arguments.only:
-        parser.error("--update takes all servers and benchmarks")
+        parser.error("--update needs all servers and benchmarks, so it cannot be combined with --only")
     return arguments
 
 
 def chosen(names, rows, columns):
-    """What --only names. Where it names no benchmark, these are all; where it names no server, so are those."""
+    """Returns the rows and columns that --only names. Naming no benchmark selects all of them, and
+    so does naming no server.
+    """
     known = [row.name for row in rows] + [kind.name for kind in columns]
     if unknown := set(names) - set(known):
-        sys.exit(f"tests/suites/peers/run: {', '.join(sorted(unknown))}: not among {', '.join(known)}")
+        sys.exit(f"tests/suites/peers/run: {', '.join(sorted(unknown))}: unknown; choose from {', '.join(known)}")
     return (
         [row for row in rows if row.name in names] or rows,
         [kind for kind in columns if kind.name in names] or columns,
@@ -97,42 +99,46 @@ def chosen(names, rows, columns):
 
 
 def check_files(arguments):
-    """Each follower is an open file, here and there."""
+    """Exits if the limit of open files is too low: each follower needs one, in the server and in
+    the load generator.
+    """
     files, needed = os.sysconf("SC_OPEN_MAX"), max(arguments.followers, arguments.burst_followers, arguments.idle_followers) + 300
     if files < needed:
-        sys.exit(f"tests/suites/peers/run: the limit of open files is {files}, and {needed} are needed")
+        sys.exit(f"tests/suites/peers/run: the limit of open files is {files}, but this run needs {needed}: raise it with ulimit -Hn")
 
 
 def measure(bench, row, columns, table):
-    """One round of a row: the bare program, each server, with what its users may choose otherwise, and the bare program again."""
+    """Measures one round of a row: the bare program, each server with and without its variant's
+    options, and the bare program again.
+    """
     bare(bench, row, table)
     for server in columns:
         if row.name in server.cannot:
             continue
         for is_variant in (False, True)[: 1 + (row.name in server.variants)]:
-            with kept(table, row, server), server.running(server.variants[row.name] if is_variant else ()) as (address, pids):
+            with recorded(table, row, server), server.running(server.variants[row.name] if is_variant else ()) as (address, pids):
                 table.add(row, server, is_variant, bench.server(row, server, address, pids))
     bare(bench, row, table)
 
 
 def bare(bench, row, table):
     if row.ceiling:
-        with kept(table, row, None):
+        with recorded(table, row, None):
             table.add(row, None, False, bench.ceiling(row))
 
 
 @contextlib.contextmanager
-def kept(table, row, server):
-    """What goes wrong is told at the end, and at once; the others are measured all the same."""
+def recorded(table, row, server):
+    """Records a failure for the summary and prints it at once; the other measurements continue."""
     try:
         yield
     except Failed as failure:
         what = server.name if server else "the bare program"
         table.fail(row, server, f"{row.name}: {what}: {failure}")
-        tell(f"WRONG: {row.name}: {what}: {failure}")
+        log(f"WRONG: {row.name}: {what}: {failure}")
 
 
-def tell(text):
+def log(text):
     print(text, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,6 @@
-"""The servers that are measured: barewire and its peers. Each is started anew for each measurement, and ended after it."""
+"""The measured servers: barewire and its peers. Each one is started for one measurement and killed
+after it.
+"""
 
 import contextlib
 import ctypes
@@ -19,59 +21,66 @@ import cores
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 
-# What all of them serve, but for where a peer says otherwise. The script fills in {address}, and the load generator {cursor}.
+# The URLs that all servers use unless a class overrides them. This script fills in {address}, and
+# the load generator {cursor}.
 ECHO = "ws://{address}/echo"
 TOPIC = "http://{address}/topics/bench"
 SOCKET = "ws://{address}/topics/bench"
 POLL = TOPIC + "?since={cursor}&wait=30"
 
-# Why there is nothing to measure.
-NO_ECHO = "nothing in it answers a WebSocket's messages"
-ONLY_WEB_SOCKET = "a library for WebSockets alone"
+# Reasons for which a benchmark cannot run.
+NO_ECHO = "it cannot echo WebSocket messages"
+ONLY_WEB_SOCKET = "a library for WebSockets only"
 
 
 class Failed(Exception):
-    """Something is not as it has to be, and this says what."""
+    """A measurement failed; the message says why."""
 
 
-def tied(core, by=signal.SIGKILL):
-    """In a child, before it becomes another program: it runs on this core, and ends with the script (prctl(2), PR_SET_PDEATHSIG)."""
+def pinned(core, by=signal.SIGKILL):
+    """Returns a function to run in a child before exec. It pins the child to a core and makes it
+    end with the script (prctl(2), PR_SET_PDEATHSIG).
+    """
 
     def before():
-        cores.keep_to(core)
+        cores.pin(core)
         ctypes.CDLL(None).prctl(1, by)
 
     return before
 
 
-def said(*command):
-    """What a command prints, on either output: nginx tells its version on the other."""
+def output_of(*command):
+    """Returns what a command prints on either output; nginx prints its version on standard error.
+    """
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     except FileNotFoundError as error:
-        raise Failed(f"there is no {command[0]}") from error
+        raise Failed(f"{command[0]} is not installed") from error
     if done.returncode != 0:
         raise Failed(f"{' '.join(str(word) for word in command)}: status {done.returncode}: {' '.join(done.stdout.split())}")
     return done.stdout.strip()
 
 
 def locked(crate):
-    """The version of a crate that a peer was built with. axum brings an older tokio-tungstenite of its own: the newest is the peer's."""
+    """Returns the version of a crate that a peer was built with. axum depends on an older
+    tokio-tungstenite; the newest is the peer's.
+    """
     packages = tomllib.loads((HERE / "Cargo.lock").read_text())["package"]
     found = [package["version"] for package in packages if package["name"] == crate]
     return max(found, key=lambda version: [int(part) for part in version.split(".")])
 
 
 class Server:
-    """One kind of server. `variants` are other options that its users may choose: for each benchmark that they matter to, what
-    is added to the command."""
+    """One kind of server. `variants` maps benchmarks to additional options that affect them and
+    that users may choose.
+    """
 
     name = None
-    # Benchmark: why it can't be measured.
+    # Maps a benchmark to the reason for which it cannot run.
     cannot = {}
-    # Benchmark: options.
+    # Maps a benchmark to options.
     variants = {}
-    # What these options are, in words.
+    # The options in words.
     variant = None
 
     def __init__(self, programs):
@@ -81,20 +90,20 @@ class Server:
         raise NotImplementedError
 
     def command(self):
-        """What to start; the port is added."""
+        """Returns the command to start."""
         raise NotImplementedError
 
     @contextlib.contextmanager
     def running(self, options=()):
-        """Its address and the ids of its processes."""
+        """Starts the server and yields its address and the ids of its processes."""
         with started([*self.command(), *options]) as (process, line):
             found = re.match(r"listening on http://(\S+)$", line)
             if not found:
-                raise Failed(f"{self.name} did not start: it said {line!r}")
+                raise Failed(f"{self.name} did not start: its first line is {line!r}")
             yield found[1], [process.pid]
 
     def where(self, benchmark):
-        """The options by which the load generator finds what it measures."""
+        """Returns the options that tell the load generator which URLs to use."""
         match benchmark.workload, benchmark.via:
             case "echo", _:
                 return ["--url", ECHO]
@@ -105,17 +114,19 @@ class Server:
                 return ["--url", url, *(["--publish", TOPIC] if workload == "fan-out" else [])]
 
     def newest(self, address):
-        """Publishes an event, and returns the cursor behind it: what a client that polls has most of the time."""
+        """Publishes an event and returns the cursor after it, which a polling client has most of
+        the time.
+        """
         url = TOPIC.replace("{address}", address)
-        said("curl", "-sS", "--fail", "-d", "first", url)
-        return json.loads(said("curl", "-sS", "--fail", url))["next"]
+        output_of("curl", "-sS", "--fail", "-d", "first", url)
+        return json.loads(output_of("curl", "-sS", "--fail", url))["next"]
 
 
 @contextlib.contextmanager
 def started(command):
-    """The process, and the first line that it printed."""
+    """Starts a command and yields the process and the first line that it printed."""
     with subprocess.Popen(
-        [str(part) for part in command], stdout=subprocess.PIPE, text=True, preexec_fn=tied(cores.SERVER)
+        [str(part) for part in command], stdout=subprocess.PIPE, text=True, preexec_fn=pinned(cores.SERVER)
     ) as process:
         watchdog = threading.Timer(30, process.kill)
         watchdog.start()
@@ -132,23 +143,25 @@ class Barewire(Server):
     name = "barewire"
 
     def version(self):
-        version = said(self.programs["barewire"], "--version").removeprefix("barewire ")
-        with contextlib.suppress(Failed):  # A copy without its history.
-            return f"{version}, commit {said('git', '-C', ROOT, 'describe', '--always', '--dirty', '--exclude', '*')}"
+        version = output_of(self.programs["barewire"], "--version").removeprefix("barewire ")
+        with contextlib.suppress(Failed):  # The directory may have no git history.
+            return f"{version}, commit {output_of('git', '-C', ROOT, 'describe', '--always', '--dirty', '--exclude', '*')}"
         return version
 
     def command(self):
         return [self.programs["barewire"], "serve", "--quiet", "--no-wire", "--listen", "127.0.0.1:0"]
 
     def where(self, benchmark):
-        # Bare data in each message, as the others send it.
+        # Only the event's data in each message, as the other servers send it.
         bare = ["--header", "Sec-WebSocket-Protocol: barewire.text"] if benchmark.via == "websocket" else []
         return [*super().where(benchmark), *bare]
 
 
 class Nchan(Server):
-    """One worker of nginx. A subscriber's cursor is nchan's message id; what it is after an answer comes in a header, and goes into the
-    query of the next request, where nchan looks for it if there is no If-None-Match."""
+    """One worker of nginx. A subscriber's cursor is nchan's message id. The new id arrives in a
+    header of each response and goes into the query of the next request, where nchan looks for it if
+    the request has no If-None-Match.
+    """
 
     name = "nchan"
     cannot = {"echo-1": NO_ECHO, "echo-16": NO_ECHO}
@@ -188,29 +201,29 @@ http {{
 """
 
     def version(self):
-        packaged = said("dpkg-query", "-W", "-f", "${Version}", "libnginx-mod-nchan")
-        return f"{packaged} on nginx {said(self.programs['nginx'], '-v').rpartition('/')[2]}, both Debian's"
+        packaged = output_of("dpkg-query", "-W", "-f", "${Version}", "libnginx-mod-nchan")
+        return f"{packaged} on nginx {output_of(self.programs['nginx'], '-v').rpartition('/')[2]}, both Debian's"
 
     @contextlib.contextmanager
     def running(self, options=()):
         files = os.sysconf("SC_OPEN_MAX")
         with tempfile.TemporaryDirectory() as directory:
             work = Path(directory)
-            work.chmod(0o755)  # The worker is another user.
+            work.chmod(0o755)  # nginx's worker runs as another user.
             with socket.socket() as listener:
                 listener.bind(("127.0.0.1", 0))
                 address = f"127.0.0.1:{listener.getsockname()[1]}"
             configuration = work / "nginx.conf"
-            connections = files - 100  # Some descriptors are no connections.
-            modules = Path(said("dpkg", "-L", "libnginx-mod-nchan").partition("ngx_nchan_module.so")[0].splitlines()[-1])
+            connections = files - 100  # Not every descriptor is a connection.
+            modules = Path(output_of("dpkg", "-L", "libnginx-mod-nchan").partition("ngx_nchan_module.so")[0].splitlines()[-1])
             configuration.write_text(
                 self.CONFIGURATION.format(
                     modules=modules, work=work, files=files, connections=connections, address=address
                 )
             )
             command = [self.programs["nginx"], "-p", work, "-c", configuration, "-e", work / "error.log"]
-            # Killed, it would leave its worker behind.
-            process = subprocess.Popen([str(part) for part in command], preexec_fn=tied(cores.SERVER, signal.SIGTERM))
+            # SIGKILL would leave the worker running.
+            process = subprocess.Popen([str(part) for part in command], preexec_fn=pinned(cores.SERVER, signal.SIGTERM))
             try:
                 self.await_port(process, address, work / "error.log")
                 yield address, [process.pid, *self.workers(process)]
@@ -230,7 +243,7 @@ http {{
             with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
                 return
             time.sleep(0.05)
-        raise Failed(f"nginx did not start: {log.read_text() if log.exists() else 'no word of why'}")
+        raise Failed(f"nginx did not start: {log.read_text() if log.exists() else 'no error log'}")
 
     def workers(self, process):
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -249,7 +262,7 @@ http {{
 
     def newest(self, address):
         url = TOPIC.replace("{address}", address)
-        published = said("curl", "-sS", "--fail", "-i", "-d", "first", url)
+        published = output_of("curl", "-sS", "--fail", "-i", "-d", "first", url)
         return re.search(r"^X-Cursor: (\S+)", published, re.M | re.I)[1]
 
 
@@ -260,7 +273,7 @@ class TokioTungstenite(Server):
         **dict.fromkeys(["echo-1", "echo-16", "idle-websocket"], ["--read-buffer", "4096"]),
         "burst": ["--batch"],
     }
-    variant = "a read buffer of 4 KiB instead of 128 KiB; in bursts, one flush for all events that wait"
+    variant = "a read buffer of 4 KiB instead of 128 KiB; in bursts, one flush for all waiting events"
 
     def version(self):
         return f"{locked('tokio-tungstenite')}, tokio {locked('tokio')}"
@@ -292,7 +305,7 @@ class Axum(Server):
         **dict.fromkeys(["echo-1", "idle-websocket"], ["--read-buffer", "4096"]),
         **dict.fromkeys(["echo-16", "burst"], ["--batch"]),
     }
-    variant = "echo, 1 in flight, and idle: a read buffer of 4 KiB instead of 128 KiB; else one flush for all messages that wait"
+    variant = "echo, 1 in flight, and idle: a read buffer of 4 KiB instead of 128 KiB; otherwise one flush for all waiting messages"
 
     def version(self):
         return f"{locked('axum')}, hyper {locked('hyper')}, tokio {locked('tokio')}"
@@ -306,7 +319,7 @@ class Ws(Server):
 
     def version(self):
         package = json.loads((HERE / "ws" / "node_modules" / "ws" / "package.json").read_text())
-        return f"{package['version']}, Node {said('node', '--version').removeprefix('v')}"
+        return f"{package['version']}, Node {output_of('node', '--version').removeprefix('v')}"
 
     def command(self):
         return ["node", HERE / "ws" / "server.js", 0]

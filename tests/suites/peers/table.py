@@ -1,4 +1,4 @@
-"""The figures, and the Markdown that shows them."""
+"""Collects the figures and formats them as Markdown."""
 
 import os
 import platform
@@ -8,14 +8,14 @@ from statistics import mean, median
 
 import cores
 
-# Variants stand in brackets.
+# The cell of a benchmark that a server cannot run. Variants appear in brackets.
 NOTHING = "–"
 
 
 class Table:
     def __init__(self, rows, columns, arguments, command):
         self.rows, self.columns, self.arguments, self.command = rows, columns, arguments, command
-        # (benchmark, server or None, is it the variant): the figures of each round.
+        # (benchmark, server or None, whether it is the variant) maps to the figures of each round.
         self.figures = {}
         self.failed = set()
         self.problems = []
@@ -24,27 +24,31 @@ class Table:
         self.figures.setdefault((row.name, server and server.name, is_variant), []).append(figures)
 
     def fail(self, row, server, problem):
-        # Without the ceiling there is no ratio for anybody.
+        # Without the ceiling, no server has a ratio.
         self.failed |= {(row.name, column.name) for column in self.columns if server in (None, column)}
         if not server:
             self.failed.add((row.name, None))
         self.problems.append(problem)
 
     def values(self, row, server, is_variant):
-        """What stands in a cell, of each round: ratios, or bytes."""
+        """Returns a cell's value for each round: ratios, or bytes."""
         found = self.figures.get((row.name, server.name, is_variant), [])
         if not row.ceiling:
             return [figures.value for figures in found]
-        # Nothing has failed here, so that there is one of each round.
+        # No measurement of this row failed, so there is one ceiling for each round.
         return [figures.value / ceiling for figures, ceiling in zip(found, self.ceilings(row))]
 
     def ceilings(self, row):
-        """The bare program's figure for each round: it runs before the servers and after them. While they run, it is what it was before."""
+        """Returns the bare program's figure for each round: the mean of the runs before and after
+        the servers. During a round it is the one before.
+        """
         found = [figures.value for figures in self.figures[row.name, None, False]]
         return [mean(found[at : at + 2]) for at in range(0, len(found), 2)]
 
-    def restlessness(self, row):
-        """How far the bare program's figures are from their median, at most: that is what the machine's other work did."""
+    def spread(self, row):
+        """Returns the largest deviation of the bare program's figures from their median, which
+        shows the effect of the machine's other work.
+        """
         found = [figures.value for figures in self.figures[row.name, None, False]]
         return max(abs(value / median(found) - 1) for value in found)
 
@@ -59,7 +63,7 @@ class Table:
         return text
 
     def latest(self, row):
-        """A round's figures, for whoever waits."""
+        """Returns a round's figures, as progress output."""
         return ", ".join(f"{server.name} {self.cell(row, server, lambda values: number(row, values[-1]))}" for server in self.columns)
 
     def markdown(self, date):
@@ -67,25 +71,25 @@ class Table:
         idle = [row for row in self.rows if not row.ceiling]
         parts = [f"{date.day} {date:%B %Y}, on {machine()}, by `{self.command}`."]
         if self.arguments.quick:
-            parts.insert(0, "**From a quick run, in which nothing is measured for long: these are no figures to rely on.**")
+            parts.insert(0, "**From a quick run with short measurements: do not rely on these figures.**")
         parts.append(
             f"{self.arguments.rounds} round{'s'[: self.arguments.rounds > 1]} of {self.arguments.duration:g} s for each figure, after "
             f"{self.arguments.warm_up:g} s under load; {placed()}."
         )
         if measured:
-            parts.append("Work for a second of the server's CPU time, over the bare program's in the same round; the median of the rounds:")
+            parts.append("Work per second of the server's CPU time, relative to the bare program in the same round; the median of the rounds:")
             parts.append(self.grid(measured, lambda row: lambda values: number(row, median(values))))
         if idle:
-            parts.append("Bytes of memory in user space, the median of the rounds:")
+            parts.append("Bytes of user-space memory, the median of the rounds:")
             parts.append(self.grid(idle, lambda row: lambda values: number(row, median(values))))
         if self.arguments.rounds > 1:
             parts.append("The lowest and the highest of the rounds:")
             parts.append(self.grid(self.rows, lambda row: lambda values: f"{number(row, min(values))} to {number(row, max(values))}"))
-        restless = max((self.restlessness(row) for row in measured if (row.name, None) not in self.failed), default=0)
+        spread = max((self.spread(row) for row in measured if (row.name, None) not in self.failed), default=0)
         if measured:
-            parts.append(f"The bare program's own figures were up to {restless:.0%} from their median: so much did the machine's other work change.")
+            parts.append(f"The bare program's own figures deviated by up to {spread:.0%} from their median, because of the machine's other work.")
         if self.columns[0].name == "barewire" and len(self.columns) > 1:
-            parts.append(self.standing())
+            parts.append(self.ranking())
         parts.append("\n".join(self.notes()))
         return "\n\n".join(parts) + "\n"
 
@@ -95,9 +99,9 @@ class Table:
         lines += [[row.title, *(self.cell(row, server, show(row)) for server in self.columns)] for row in rows]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines).replace("|  |", "| |")
 
-    def standing(self):
-        """Where the first server is not the best, plainly."""
-        first, behind = self.columns[0], []
+    def ranking(self):
+        """Returns a sentence that names the rows in which the first server is not the best."""
+        first, worse = self.columns[0], []
         for row in self.rows:
             found = {}
             for server in self.columns:
@@ -108,13 +112,15 @@ class Table:
             if first.name in found:
                 best = (max if row.ceiling else min)(found, key=found.get)
                 if number(row, found[best]) != number(row, found[first.name]):
-                    behind.append(f"{row.title} ({best}: {number(row, found[best])}, {first.name}: {number(row, found[first.name])})")
-        if not behind:
-            return f"None of the others does better than {first.name} in any row."
-        return f"{first.name} is not the best in: {'; '.join(behind)}."
+                    worse.append(f"{row.title} ({best}: {number(row, found[best])}, {first.name}: {number(row, found[first.name])})")
+        if not worse:
+            return f"No other server does better than {first.name} in any row."
+        return f"{first.name} is not the best in: {'; '.join(worse)}."
 
     def notes(self):
-        """Versions, what the brackets are, and why there is nothing."""
+        """Yields each server's version, the meaning of its brackets, and the reasons for its empty
+        cells.
+        """
         names = {row.name for row in self.rows}
         for server in self.columns:
             text = f"- {server.name} {server.version()}."
@@ -136,7 +142,7 @@ class Table:
 
 def placed():
     if cores.LOAD == cores.SERVER:
-        return "load and server share the one core that there is, which makes all figures higher"
+        return "load and server share the only core, which raises all figures"
     return "the load on one core, the server on another"
 
 
@@ -145,7 +151,7 @@ def number(row, value):
 
 
 def machine():
-    """In words."""
+    """Describes the machine in words."""
     model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
     kibibytes = re.search(r"^MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(), re.M)
     system = re.match(r"[0-9]+\.[0-9]+", platform.release())

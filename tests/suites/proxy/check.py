@@ -1,4 +1,4 @@
-"""check.py PROGRAM WORK [--update]: see tests/suites/proxy/run."""
+"""check.py PROGRAM WORK [--update]: see tests/suites/proxy/run for the details."""
 
 import os
 import re
@@ -15,15 +15,15 @@ from trials import ROWS, Trials
 
 TABLE = re.compile(r"(?<=<!-- table -->\n).*?(?=<!-- end of the table -->)", re.S)
 
-# What breaks, and how. All else works. Where there are two outcomes it is a race, and the table says so.
-UNASKED = "no: 200 for 101"  # nginx has dropped Upgrade, and the server has answered the short poll that was left
+# The expected failures; everything else works. Two outcomes mean a race, and the table says so.
+NOT_UPGRADED = "no: 200 for 101"  # nginx drops Upgrade, so the server answers the short poll that remains
 NGINX = {
-    **{(trial, WebSocket): UNASKED for trial in ("at once", "silence", "mute", "reload", "slow", "end", "leaves")},
-    "codes": UNASKED,
-    # 60 s of wait, and of patience.
+    **{(trial, WebSocket): NOT_UPGRADED for trial in ("at once", "silence", "mute", "reload", "slow", "end", "leaves")},
+    "codes": NOT_UPGRADED,
+    # The poll's wait and nginx's time-out are both 60 s.
     ("silence", LongPoll): ("yes", "no: 504"),
     ("mute", EventStream): "no: cut",
-    ("leaves", LongPoll): "no: at its answer",
+    ("leaves", LongPoll): "no: at its response",
     "old": "no",
     "origin": "no: 403",
     "kept": "no: one for each request",
@@ -32,18 +32,19 @@ NGINX = {
     "publishes": "no",
 }
 BREAKS = {
-    # What ends its side may still want its answer, and all that a closing client, or nginx, shows is such an end.
-    "none": {("leaves", LongPoll): "no: at its answer", "old": "–", "requests": "no", "publishes": "no"},
-    "nginx recommended": {("leaves", LongPoll): "no: at its answer"},
+    # A client that half-closes may still want the response, and a client that closes, or nginx, is
+    # indistinguishable from one.
+    "none": {("leaves", LongPoll): "no: at its response", "old": "–", "requests": "no", "publishes": "no"},
+    "nginx recommended": {("leaves", LongPoll): "no: at its response"},
     "nginx defaults": NGINX,
-    "nginx unheard": NGINX | {(trial, EventStream): "no: held back" for trial in ("at once", "silence", "reload", "slow")},
+    "nginx ignoring": NGINX | {(trial, EventStream): "no: held back" for trial in ("at once", "silence", "reload", "slow")},
     "haproxy recommended": {},
     "haproxy packaged": {
         ("at once", EventStream): "no: each 0.2 s late",
         ("silence", LongPoll): "no: 504",
         ("mute", EventStream): "no: cut",
         ("mute", WebSocket): "no: cut",
-        ("leaves", LongPoll): "no: at its answer",
+        ("leaves", LongPoll): "no: at its response",
         ("leaves", EventStream): "no: at the next write",
         "old": "no",
         "token": "no: it is there",
@@ -56,17 +57,17 @@ BREAKS = {
 def main():
     program, work = sys.argv[1], Path(sys.argv[2])
     unknown = set(sys.argv[3:]) - {"--update"}
-    assert not unknown, f"unknown: {unknown}"
+    assert not unknown, f"unknown options: {unknown}"
     certificate = make_certificate(work)
-    versions = [said("nginx", "-v").rpartition("/")[2], re.search(r"version (\S+)", said("haproxy", "-v"))[1]]
-    print(f"nginx {versions[0]}, HAProxy {versions[1]}; a minute and a half of silences", flush=True)
+    versions = [first_line_of("nginx", "-v").rpartition("/")[2], re.search(r"version (\S+)", first_line_of("haproxy", "-v"))[1]]
+    print(f"nginx {versions[0]}, HAProxy {versions[1]}; the silences take a minute and a half", flush=True)
 
     trials = {kind: Trials(kind, program, work / kind.replace(" ", "-"), certificate) for kind in FRONTS}
 
     def cut_short(*_):
         for trial in trials.values():
-            for what in list(trial.running):
-                what.stop()
+            for process in list(trial.running):
+                process.stop()
         os._exit(1)
 
     signal.signal(signal.SIGTERM, cut_short)
@@ -90,9 +91,9 @@ def main():
                     found = expected = "a race"
                 else:
                     expected = " or ".join(expected)
-            # A cell without a finding is due to an error, which is told above.
+            # A cell without a finding is due to an error that is reported above.
             if found != expected and not (found == "?" and trial.errors):
-                problems.append(f"{kind}: {title}: {found}, and expected was {expected}")
+                problems.append(f"{kind}: {title}: {found}, expected {expected}")
             cells.append(found)
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     table = "".join(f"{line}\n" for line in lines)
@@ -104,19 +105,19 @@ def main():
         if "--update" in sys.argv:
             PAGE.write_text(TABLE.sub(lambda _: table, page))
         else:
-            problems.append("docs/proxies.md has another table; --update writes it anew")
+            problems.append("docs/proxies.md has another table: run tests/suites/proxy/run --update to rewrite it")
     for problem in problems:
         print(f"WRONG: {problem}", file=sys.stderr)
     sys.exit(bool(problems))
 
 
-def said(*command):
+def first_line_of(*command):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True)
     return done.stdout.splitlines()[0]
 
 
 def make_certificate(work):
-    """A certificate for example.org and its key, in one file, as both proxies take it."""
+    """Creates a certificate for example.org and its key, in one file, which both proxies accept."""
     parts = [work / "certificate", work / "key"]
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     command += ["-subj", "/CN=example.org", "-addext", "subjectAltName=DNS:example.org", "-out", parts[0], "-keyout", parts[1]]
@@ -127,7 +128,7 @@ def make_certificate(work):
 
 
 def print_delays(trials):
-    print(f"\nms from a publish to its arrival, half of 20 and the latest\n{'':42}" + "".join(f"{kind.name:>16}" for kind in TRANSPORTS))
+    print(f"\nms from a publish to its arrival: the median of 20 and the maximum\n{'':42}" + "".join(f"{kind.name:>16}" for kind in TRANSPORTS))
     for kind, trial in trials.items():
         cells = []
         for transport in TRANSPORTS:

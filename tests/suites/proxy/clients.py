@@ -1,4 +1,6 @@
-"""Clients of the four transports that keep every byte they get, know their cursor, and come again with it. They read only when told to."""
+"""Clients of the four transports that keep every received byte, know their cursor, and reconnect
+with it. They read only when called.
+"""
 
 import base64
 import json
@@ -34,13 +36,15 @@ class Address:
 
 
 class Wire:
-    """A connection's bytes as far as they have come."""
+    """A connection and its unread bytes."""
 
     def __init__(self, connection):
         self.connection, self.bytes, self.ended = connection, b"", False
 
     def more(self, seconds):
-        """Waits for more bytes so long. Whether any came; EOFError behind the last."""
+        """Waits up to `seconds` for more bytes. Returns whether any arrived; raises EOFError after
+        the last.
+        """
         if self.ended:
             raise EOFError
         self.connection.settimeout(max(seconds, 0.001))
@@ -63,7 +67,8 @@ class Wire:
         return taken
 
     def head(self):
-        """A response's status and fields, once they are whole."""
+        """Removes and returns a response's status and fields, or None until the head is complete.
+        """
         end = self.bytes.find(b"\r\n\r\n")
         if end < 0:
             return None
@@ -79,24 +84,24 @@ class Wire:
 
 
 class Response:
-    """Reads a response of which the body is wanted as it comes."""
+    """Reads a response whose body is wanted as it arrives."""
 
     def __init__(self, wire):
         self.wire, self.status, self.fields = wire, None, {}
-        self.body, self.whole = b"", False
-        self.left = None  # of Content-Length, or of the present chunk
+        self.body, self.complete = b"", False
+        self.left = None  # bytes of Content-Length, or of the current chunk
 
     def pump(self, seconds):
-        """Reads on for at most so long; whether anything new is there."""
+        """Reads for at most `seconds`. Returns whether any bytes arrived."""
         try:
-            came = self.wire.more(seconds)
+            arrived = self.wire.more(seconds)
         except EOFError:
             self.parse()
             if self.status and not self.is_chunked() and "content-length" not in self.fields:
-                self.whole = True
+                self.complete = True
             raise
         self.parse()
-        return came
+        return arrived
 
     def is_chunked(self):
         return self.fields.get("transfer-encoding") == "chunked"
@@ -109,18 +114,18 @@ class Response:
             self.status, self.fields = head
             if "content-length" in self.fields:
                 self.left = int(self.fields["content-length"])
-            self.whole = self.left == 0 or self.status == 304
+            self.complete = self.left == 0 or self.status == 304
         if self.is_chunked():
             self.parse_chunks()
         elif self.left is not None:
             part = self.wire.take(self.left)
             self.body, self.left = self.body + part, self.left - len(part)
-            self.whole = self.left == 0
+            self.complete = self.left == 0
         elif self.status != 101:
             self.body += self.wire.take(len(self.wire.bytes))
 
     def parse_chunks(self):
-        while not self.whole:
+        while not self.complete:
             if self.left is None:
                 line = re.match(rb"([0-9A-Fa-f]+)[^\r\n]*\r\n", self.wire.bytes)
                 if not line:
@@ -131,7 +136,7 @@ class Response:
             if len(self.wire.bytes) < self.left:
                 return
             self.body += self.wire.take(self.left)[:-2]
-            self.left, self.whole = None, self.last
+            self.left, self.complete = None, self.last
 
 
 def request(method, target, fields=(), body=None, host=HOST):
@@ -141,33 +146,37 @@ def request(method, target, fields=(), body=None, host=HOST):
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b"")
 
 
-def ask(address, *arguments, wire=None, **named):
-    """One request, on a connection of its own if none is given; its whole answer, or EOFError."""
+def fetch(address, *arguments, wire=None, **named):
+    """Sends one request, on a new connection unless one is given. Returns the complete response, or
+    raises EOFError.
+    """
     own = wire or Wire(address.connect())
     own.send(request(*arguments, **named))
-    answer = whole(own)
+    response = read_response(own)
     if not wire:
         own.close()
-    return answer
+    return response
 
 
-def whole(wire):
-    """The next response, to its end."""
-    answer, end = Response(wire), time.monotonic() + 30
-    answer.parse()
-    while not answer.whole:
-        assert time.monotonic() < end, "a response does not end"
+def read_response(wire):
+    """Reads the next response to its end."""
+    response, end = Response(wire), time.monotonic() + 30
+    response.parse()
+    while not response.complete:
+        assert time.monotonic() < end, "the response did not end within 30 s"
         try:
-            answer.pump(1)
+            response.pump(1)
         except EOFError:
-            if answer.whole:
+            if response.complete:
                 break
             raise
-    return answer
+    return response
 
 
 class Follower:
-    """One that follows a topic, over one transport. `failures` says in order how its connections failed."""
+    """A follower of a topic over one transport. `failures` lists how its connections failed, in
+    order.
+    """
 
     def __init__(self, address, topic, cursor, receive_buffer=None):
         self.address, self.topic, self.cursor = address, topic, cursor
@@ -179,9 +188,9 @@ class Follower:
 
     def fail(self, why):
         self.failures.append(why)
-        self.leave()
+        self.disconnect()
 
-    def leave(self):
+    def disconnect(self):
         if self.wire:
             self.wire.close()
         self.wire = None
@@ -192,7 +201,9 @@ class Follower:
             self.begin()
 
     def pump(self, seconds):
-        """Reads for about so long, or until something came. A failure is kept, and the next call begins anew."""
+        """Reads for about `seconds`, or until data arrives. Records a failure; the next call then
+        reconnects.
+        """
         try:
             self.connect()
             self.read(seconds)
@@ -201,13 +212,14 @@ class Follower:
             time.sleep(0.1)
 
     def opened(self, seconds=20):
-        """Until it follows, or has failed."""
+        """Reads until it follows or has failed."""
         end, failures = time.monotonic() + seconds, len(self.failures)
         while time.monotonic() < end and len(self.failures) == failures and not self.follows():
             self.pump(0.05)
 
     def until(self, event_id, seconds):
-        """Reads until this event is there, but not longer than this. Whether it is."""
+        """Reads until this event has arrived, or the time is over. Returns whether it has arrived.
+        """
         end = time.monotonic() + seconds
         while all(event[0] != event_id for event in self.events):
             if time.monotonic() > end:
@@ -217,43 +229,44 @@ class Follower:
 
 
 class Poll(Follower):
-    """Short polling, each 50 ms; with `wait` long polling."""
+    """Short polling every 50 ms; with `wait`, long polling."""
 
     name, wait, every = "short poll", None, 0.05
 
     def begin(self):
-        self.answer, self.used = None, False
+        self.response, self.used = None, False
 
     def follows(self):
-        return self.wire is not None and self.answer is not None
+        return self.wire is not None and self.response is not None
 
     def read(self, seconds):
         try:
-            if not self.answer:
+            if not self.response:
                 wait = f"&wait={self.wait}" if self.wait else ""
-                self.answer = Response(self.wire)
+                self.response = Response(self.wire)
                 self.wire.send(request("GET", f"/topics/{self.topic}?since={self.cursor}{wait}"))
-            self.answer.pump(seconds)
+            self.response.pump(seconds)
         except CUT:
-            if self.used and self.answer.status is None and not self.wait:
-                # A kept connection may end between two requests; a client asks again (RFC 9112 §9.3.1).
-                return self.leave()
-            if not self.answer.whole:
+            if self.used and self.response.status is None and not self.wait:
+                # A persistent connection may end between two requests; a client sends the request
+                # again (RFC 9112 §9.3.1).
+                return self.disconnect()
+            if not self.response.complete:
                 raise
-        answer = self.answer
-        if not answer.whole:
+        response = self.response
+        if not response.complete:
             return
-        self.answer, self.used = None, True
-        if answer.status != 200:
-            return self.fail(str(answer.status))
-        page = json.loads(answer.body)
+        self.response, self.used = None, True
+        if response.status != 200:
+            return self.fail(str(response.status))
+        page = json.loads(response.body)
         for event in page["events"]:
             self.add(event["id"], event["data"])
         self.cursor = page["next"]
         if page.get("gap"):
             self.failures.append("gap")
-        if answer.fields.get("connection") == "close":
-            self.leave()
+        if response.fields.get("connection") == "close":
+            self.disconnect()
         if not self.wait and not page["events"]:
             time.sleep(self.every)
 
@@ -263,34 +276,34 @@ class LongPoll(Poll):
 
 
 class EventStream(Follower):
-    """An event stream, read as a browser does (WHATWG HTML §9.2.6)."""
+    """An event stream, parsed as a browser does (WHATWG HTML §9.2.6)."""
 
     name = "SSE"
 
     def begin(self):
-        self.answer, self.said, self.retry = Response(self.wire), False, None
+        self.response, self.greeted, self.retry = Response(self.wire), False, None
         fields = [("Accept", "text/event-stream"), ("Last-Event-ID", self.cursor)]
         self.wire.send(request("GET", f"/topics/{self.topic}", fields))
 
     def follows(self):
-        return self.wire is not None and self.said
+        return self.wire is not None and self.greeted
 
     def read(self, seconds):
         try:
-            self.answer.pump(seconds)
+            self.response.pump(seconds)
         except EOFError:
             self.blocks()
-            return self.fail("end" if self.answer.whole else "cut")
-        if self.answer.status not in (None, 200):
-            return self.fail(str(self.answer.status))
+            return self.fail("end" if self.response.complete else "cut")
+        if self.response.status not in (None, 200):
+            return self.fail(str(self.response.status))
         self.blocks()
-        if self.answer.whole:
+        if self.response.complete:
             self.fail("end")
 
     def blocks(self):
-        *blocks, self.answer.body = self.answer.body.split(b"\n\n")
+        *blocks, self.response.body = self.response.body.split(b"\n\n")
         for block in blocks:
-            self.said, data = True, []
+            self.greeted, data = True, []
             for line in block.decode().split("\n"):
                 name, _, value = line.partition(":")
                 value = value.removeprefix(" ")
@@ -312,29 +325,29 @@ class WebSocket(Follower):
     name = "WebSocket"
 
     def begin(self):
-        self.answer, self.said, self.codes, self.pings = Response(self.wire), False, [], 0
+        self.response, self.greeted, self.codes, self.pings = Response(self.wire), False, [], 0
         key = base64.b64encode(os.urandom(16)).decode()
         fields = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", key), ("Sec-WebSocket-Version", "13")]
         self.wire.send(request("GET", f"/topics/{self.topic}?since={self.cursor}", fields))
 
     def follows(self):
-        return self.wire is not None and self.said
+        return self.wire is not None and self.greeted
 
     def read(self, seconds):
-        # What came with the last bytes may be more than was read of them.
+        # The last bytes may contain more frames than were parsed.
         try:
             self.wire.more(seconds)
         except EOFError:
             self.frames()
             return self.fail(f"close {self.codes[0]}" if self.codes else "cut")
-        if self.answer.status is None:
-            self.answer.parse()
-        if self.answer.status not in (None, 101):
-            return self.fail(f"{self.answer.status} for 101")
+        if self.response.status is None:
+            self.response.parse()
+        if self.response.status not in (None, 101):
+            return self.fail(f"{self.response.status} for 101")
         self.frames()
 
     def frames(self):
-        while self.answer.status == 101 and (frame := self.frame()):
+        while self.response.status == 101 and (frame := self.frame()):
             opcode, payload = frame
             if opcode == 1:
                 self.message(json.loads(payload))
@@ -350,7 +363,7 @@ class WebSocket(Follower):
 
     def message(self, message):
         if "next" in message:
-            self.said, self.cursor = True, message["next"]
+            self.greeted, self.cursor = True, message["next"]
             if "gap" in message:
                 self.failures.append("gap")
         else:
@@ -358,7 +371,7 @@ class WebSocket(Follower):
             self.add(message["id"], message["data"])
 
     def frame(self):
-        """The next unmasked frame (§5.2), once it is whole."""
+        """Removes and returns the next unmasked frame (§5.2), or None until it is complete."""
         have = self.wire.bytes
         if len(have) < 2:
             return None
@@ -373,7 +386,7 @@ class WebSocket(Follower):
         return have[0] & 0x0F, self.wire.take(start + length)[start:]
 
     def send(self, opcode, payload):
-        """A masked frame; the mask is all zeros, which changes no byte."""
+        """Sends a masked frame. The masking key is zero, which changes no byte."""
         length = bytes([0x80 | len(payload)]) if len(payload) < 126 else bytes([0xFE]) + struct.pack("!H", len(payload))
         self.wire.send(bytes([0x80 | opcode]) + length + bytes(4) + payload)
 

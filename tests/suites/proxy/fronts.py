@@ -1,4 +1,6 @@
-"""What stands in front: the server alone, nginx and HAProxy, with the configurations that docs/proxies.md has."""
+"""The front ends: the server alone, nginx and HAProxy, with the configurations from
+docs/proxies.md.
+"""
 
 import contextlib
 import re
@@ -15,19 +17,19 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "proxies.md"
 ORIGIN = "https://example.org"
 
-# The order is the table's.
+# In the order of the table's columns.
 FRONTS = {
     "none": "no proxy",
     "nginx recommended": "nginx, recommended",
     "nginx defaults": "nginx, its defaults",
-    "nginx unheard": "nginx, its defaults, without the header",
+    "nginx ignoring": "nginx, its defaults, without the header",
     "haproxy recommended": "HAProxy, recommended",
     "haproxy packaged": "HAProxy, as packaged",
 }
 
 
 def configuration(name):
-    """The fenced block of docs/proxies.md with this name in its info string."""
+    """Returns the fenced block of docs/proxies.md that has this name in its info string."""
     found = re.findall(rf"^```{name}\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
     assert len(found) == 1, f"docs/proxies.md has {len(found)} blocks named {name!r}"
     return found[0]
@@ -49,7 +51,7 @@ def replaced(text, *pairs):
 def wait_for(condition, seconds, what):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"waited in vain for {what}"
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
         time.sleep(0.05)
 
 
@@ -60,7 +62,7 @@ def listens(port):
 
 
 def stop(process):
-    """Ends a process that was started here, and waits for its end."""
+    """Ends a process that this script started, and waits for its end."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -80,7 +82,7 @@ def children(pid):
 
 
 class Server:
-    """A barewire, and its log of requests."""
+    """A barewire process and its request log."""
 
     def __init__(self, program, work, *options):
         self.log = work / "barewire.log"
@@ -91,15 +93,15 @@ class Server:
         self.address = Address(self.port)
 
     def metric(self, name):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=20) as answer:
-            return int(re.search(rf"^barewire_{name} (\d+)", answer.read().decode(), re.M)[1])
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=20) as response:
+            return int(re.search(rf"^barewire_{name} (\d+)", response.read().decode(), re.M)[1])
 
     def stop(self):
         stop(self.process)
 
 
 class Front:
-    """One way to reach one server. Beginning and ending are the caller's: `start`, `stop`."""
+    """One way to reach one server. The caller starts and stops it."""
 
     def __init__(self, kind, server, work, certificate):
         self.kind, self.server, self.work = kind, server, work
@@ -112,7 +114,7 @@ class Front:
         self.address = Address(self.port, certificate if tls else None)
         self.access_log = work / "access.log"
         file = work / "configuration"
-        text = configuration("nginx defaults" if kind == "nginx unheard" else kind)
+        text = configuration("nginx defaults" if kind == "nginx ignoring" else kind)
         text = replaced(text, ("127.0.0.1:8080", f"127.0.0.1:{server.port}"))
         if kind.startswith("nginx"):
             text = self.nginx(text, certificate)
@@ -128,11 +130,11 @@ class Front:
             text = replaced(text, ("listen 443", here), ("/etc/ssl/example.org.pem", str(certificate)), (log, str(self.access_log)))
         else:
             text = replaced(text, ("listen 80", here), ("http {", f"http {{ access_log {self.access_log};"))
-        if self.kind == "nginx unheard":
+        if self.kind == "nginx ignoring":
             text = replaced(text, ("proxy_pass", "proxy_ignore_headers X-Accel-Buffering; proxy_pass"))
-        # Where Debian's nginx has these by default.
-        kept = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        return replaced(text, ("http {", "http { " + " ".join(f"{name}_temp_path {self.work}/{name};" for name in kept)))
+        # The directories that are compiled into Debian's nginx.
+        paths = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        return replaced(text, ("http {", "http { " + " ".join(f"{name}_temp_path {self.work}/{name};" for name in paths)))
 
     def haproxy(self, text, certificate):
         text = replaced(text, ("log /dev/log", "log stdout format raw"))
@@ -143,19 +145,19 @@ class Front:
     def start(self):
         if self.kind == "none":
             return
-        to = self.access_log if self.kind.startswith("haproxy") else self.work / "said"
-        with to.open("a") as said, (self.work / "errors").open("a") as errors:
-            self.process = subprocess.Popen([str(part) for part in self.command], stdout=said, stderr=errors)
-        wait_for(lambda: self.process.poll() is not None or listens(self.port), 20, f"{self.kind} to listen")
-        assert self.process.poll() is None, f"{self.kind} has ended: {(self.work / 'errors').read_text()}"
+        to = self.access_log if self.kind.startswith("haproxy") else self.work / "output"
+        with to.open("a") as output, (self.work / "errors").open("a") as errors:
+            self.process = subprocess.Popen([str(part) for part in self.command], stdout=output, stderr=errors)
+        wait_for(lambda: self.process.poll() is not None or listens(self.port), 20, f"{self.kind} listens")
+        assert self.process.poll() is None, f"{self.kind} ended: {(self.work / 'errors').read_text()}"
 
     def stop(self):
         if self.process:
             stop(self.process)
 
     def reload(self):
-        """As `systemctl reload` does it. Returns the processes that served until then."""
+        """Reloads as `systemctl reload` does. Returns the processes that served until then."""
         old = children(self.process.pid)
         self.process.send_signal(signal.SIGHUP if self.kind.startswith("nginx") else signal.SIGUSR2)
-        wait_for(lambda: children(self.process.pid) - old, 20, "new workers")
+        wait_for(lambda: children(self.process.pid) - old, 20, "new workers appear")
         return old

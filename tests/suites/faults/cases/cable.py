@@ -1,18 +1,17 @@
-"""A cable is cut: peers in a network namespace, whose link goes down and comes back."""
+"""A network cable is cut: peers in a network namespace whose link goes down and comes back."""
 
 import contextlib
 import ctypes
 import os
-import re
 import socket
 import subprocess
 import time
 
 import wire
+from control import ControlGroup
 from outcome import Fault, Outcome, Skipped
 from peers import Exchange
 from server import Server, eventually
-from witness import Witness
 
 CLONE_NEWNET = 0x40000000
 
@@ -24,7 +23,9 @@ def ip(*arguments):
 
 
 class Cable:
-    """A network namespace, and a pair of devices that leads there. 198.18.0.0/15 is for such things (RFC 2544)."""
+    """A network namespace and a pair of devices that leads to it. 198.18.0.0/15 is reserved for
+    tests (RFC 2544).
+    """
 
     def __init__(self):
         number = os.getpid() % 10_000
@@ -39,7 +40,7 @@ class Cable:
             ip("-n", self.space, "link", "set", self.far, "up")
         except OSError as why:
             self.remove()
-            raise Skipped(f"there can be no network namespace: {why}") from None
+            raise Skipped(f"cannot create a network namespace: {why}") from None
 
     def link(self, to):
         ip("-n", self.space, "link", "set", self.far, to)
@@ -51,7 +52,7 @@ class Cable:
 
     @contextlib.contextmanager
     def beyond(self):
-        """Sockets that are made in here are at the other end (setns(2))."""
+        """Sockets created in this context are at the other end (setns(2))."""
         libc = ctypes.CDLL(None, use_errno=True)
         with open("/proc/self/ns/net") as home, open(f"/run/netns/{self.space}") as away:
             if libc.setns(away.fileno(), CLONE_NEWNET):
@@ -62,21 +63,23 @@ class Cable:
                 libc.setns(home.fileno(), CLONE_NEWNET)
 
 
-def numbers(heard):
-    return [int(found[3]) for found in wire.EVENTS["sse"].finditer(heard) if found[3]]
+def numbers(received):
+    return [int(found[3]) for found in wire.EVENTS["sse"].finditer(received) if found[3]]
 
 
 def stream(server, since, seconds, enough):
-    """An event stream of the topic beside it, for a while: the numbers seen, and the last id."""
-    heard = b""
+    """Reads an event stream of the control topic for a while. Returns the received numbers and the
+    last id.
+    """
+    received = b""
     with socket.create_connection(server.address, timeout=20) as peer:
-        peer.sendall(wire.follow("sse", "beside", since))
+        peer.sendall(wire.follow("sse", "control", since))
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and len(numbers(heard)) < enough:
-            heard += peer.recv(65536)
-    if b"event: gap" in heard:
-        raise Fault("whoever came back over the mended cable was told of a gap")
-    found = [found for found in wire.EVENTS["sse"].finditer(heard) if found[3]]
+        while time.monotonic() < deadline and len(numbers(received)) < enough:
+            received += peer.recv(65536)
+    if b"event: gap" in received:
+        raise Fault("a client that reconnected over the restored link received a gap")
+    found = [found for found in wire.EVENTS["sse"].finditer(received) if found[3]]
     return [int(event[3]) for event in found], found[-1][2].decode()
 
 
@@ -92,51 +95,46 @@ def cut(cable, short):
     each = 50 if short else 200
     options = ["--write-timeout", "2", "--heartbeat", "1", "--ping-interval", "1", "--pong-timeout", "2"]
     server = Server(*options, listen=f"{cable.here}:0")
-    witness = Witness(server)
-    witness.before(1 if short else 3)
+    control = ControlGroup(server)
+    control.before(1 if short else 3)
     with cable.beyond():
-        seen, last = stream(server, None, 10, 20)
+        before, last = stream(server, None, 10, 20)
         kinds = {"sse": "sse", "websocket": "websocket", "long-poll": "long-poll"}
         peers = Exchange(server.address, [wire.follow(kind, "quiet", wait=3) for kind in kinds for _ in range(each)])
-    peers.until(lambda: not any(peers.left) and sum(map(bool, peers.heard)) >= 2 * each, 20)
+    peers.until(lambda: peers.all_sent() and sum(map(bool, peers.received)) >= 2 * each, 20)
 
     def open_by_transport():
         return {
             kind: server.metrics()[f'barewire_connections_by_transport{{transport="{kind}"}}'] for kind in (*kinds, "http")
         }
 
-    # One of each is beside it.
-    eventually("all are held", lambda: min(open_by_transport()[kind] for kind in kinds) >= each, 20)
+    # The control clients add one follower per transport.
+    eventually("all followers are connected", lambda: min(open_by_transport()[kind] for kind in kinds) >= each, 20)
     cable.link("down")
     began, found = time.monotonic(), {}
     deadline = began + 40
     while len(found) < 3:
         if time.monotonic() > deadline:
-            raise Fault(f"40 s after the cut there are still {open_by_transport()}")
+            raise Fault(f"40 s after the cut the server still counts {open_by_transport()}")
         held = open_by_transport()
         for kind in kinds:
-            # What was a long poll is HTTP again once it is answered.
+            # After its response a long poll counts as HTTP again.
             left = held[kind] + (held["http"] if kind == "long-poll" else 0)
             if left <= (6 if kind == "long-poll" else 1):
                 found.setdefault(kind, time.monotonic() - began)
         time.sleep(0.05)
-    eventually("the gauge goes back", lambda: server.gauge("connections") <= 7, 20)
-    reasons = {
-        reason: count for name, count in server.metrics().items()
-        for reason in re.findall(r'ended_total\{.*reason="(.*)"', name) if reason in ("broken", "pong-timeout", "write-timeout")
-        and count
-    }
+    eventually("the connections gauge drops to its old value", lambda: server.gauge("connections") <= 7, 20)
     cable.link("up")
     with cable.beyond():
-        more, _ = stream(server, last, 20, 400)
-    if more[:1] != [seen[-1] + 1] or more != list(range(more[0], more[0] + len(more))):
-        raise Fault(f"after {seen[-1]} came {more[:5]}")
-    witness.phase("after")
-    saw = witness.stop()
+        after, _ = stream(server, last, 20, 400)
+    if after[:1] != [before[-1] + 1] or after != list(range(after[0], after[0] + len(after))):
+        raise Fault(f"event {before[-1]} was followed by {after[:5]}")
+    control.phase("after")
+    report = control.stop()
     peers.close()
     ended = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found.items())
     return Outcome(
-        f"the cable of {3 * each} clients cut ({each} each: event streams, WebSockets, polls held for 3 s), `--write-timeout 2`",
-        f"all found: {ended}; the gauge of connections goes back; whoever came back over the mended cable went on at event "
-        f"{more[0]} and missed none", server.peak(), saw,
+        f"the network link of {3 * each} clients cut ({each} each: event streams, WebSockets, polls held for 3 s), `--write-timeout 2`",
+        f"all dead connections found: {ended}; the connections gauge drops to its old value; a client that reconnected over the restored "
+        f"link resumed at event {after[0]} and missed none", server.peak(), report,
     )

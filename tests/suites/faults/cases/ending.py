@@ -1,84 +1,88 @@
-"""The server ends under load, with notice and without, and starts anew."""
+"""The server ends under load, with and without notice, and starts again."""
 
 import time
 
-from crowd import Crowd, Publisher, newest
+from control import ControlGroup
 from outcome import Fault, Outcome
+from pool import FollowerPool, Publisher, newest
 from server import Server
-from witness import Witness
 
 DRAIN = 5
 
 
-def ended(short, end):
-    """A crowd and two publishers under a server that `end` ends, and that starts again. What came out."""
+def end_and_restart(short, end):
+    """Runs a pool of followers and two publishers while `end` ends the server and it restarts.
+    Returns the results.
+    """
     each = 40 if short else 150
     server = Server("--retry", "500", "--drain-timeout", str(DRAIN))
-    witness = Witness(server, steady=False)
-    witness.before(1 if short else 3)
-    witness.phase("gathering")
+    control = ControlGroup(server, steady=False)
+    control.before(1 if short else 3)
+    control.phase("gathering")
     kinds = {(topic, kind): each for topic in ("posted", "sent") for kind in ("sse", "websocket", "long-poll")}
-    crowd = Crowd(server.address, kinds, newest(server, "posted"))
-    crowd.all_come()
-    crowd.until("all follow", crowd.all_follow, 30)
+    pool = FollowerPool(server.address, kinds, newest(server, "posted"))
+    pool.connect_all()
+    pool.until("all follow", pool.all_follow, 30)
     publishers = [Publisher(server.address, "posted", 50), Publisher(server.address, "sent", 50, socketed=True)]
-    witness.phase("during")
-    crowd.run(1 if short else 3)
-    # What was accepted before it was told to end.
+    control.phase("during")
+    pool.run(1 if short else 3)
+    # The events accepted before the signal.
     before = {publisher.topic: max(publisher.accepted) for publisher in publishers}
     end(server)
     began = time.monotonic()
-    crowd.until("the server ends", lambda: server.process.poll() is not None, DRAIN + 10)
+    pool.until("the server ends", lambda: server.process.poll() is not None, DRAIN + 10)
     took = time.monotonic() - began
-    crowd.until("all connections end", lambda: not crowd.by_fd, 10)
+    pool.until("all connections end", lambda: not pool.by_fd, 10)
     at_end = {publisher.topic: max(publisher.accepted) for publisher in publishers}
-    complete = sum(member.newest >= before[member.topic] for member in crowd.members)
-    cut = [member.transport for member in crowd.members if member.newest < before[member.topic]]
+    complete = sum(follower.newest >= before[follower.topic] for follower in pool.followers)
+    cut = [follower.transport for follower in pool.followers if follower.newest < before[follower.topic]]
     missed = sum(
-        number > member.newest for member in crowd.members for publisher in publishers if publisher.topic == member.topic
+        number > follower.newest for follower in pool.followers for publisher in publishers if publisher.topic == follower.topic
         for number in list(publisher.accepted)
     )
-    crowd.check(*publishers)
-    for member in crowd.members:
-        crowd.come(member, time.monotonic() + 0.2)
-    server.again()
-    crowd.until("all are back", crowd.all_follow, 30)
-    crowd.run(1)
+    pool.check(*publishers)
+    for follower in pool.followers:
+        pool.connect(follower, time.monotonic() + 0.2)
+    server.restart()
+    pool.until("all have reconnected", pool.all_follow, 30)
+    pool.run(1)
     for publisher in publishers:
         publisher.stop()
-    crowd.until("all have the last event", lambda: crowd.all_have(*publishers), 30)
-    crowd.check(*publishers)
+    pool.until("all have the last event", lambda: pool.all_have(*publishers), 30)
+    pool.check(*publishers)
     if not all(max(publisher.accepted) > at_end[publisher.topic] for publisher in publishers):
-        raise Fault("nothing was published in its second life")
-    silent = sum(member.told == 0 for member in crowd.members)
+        raise Fault("nothing was published after the restart")
+    silent = sum(follower.gaps == 0 for follower in pool.followers)
     if silent:
-        raise Fault(f"{silent} that came back were not told of the gap")
-    witness.phase("after")
-    saw = witness.stop()
-    many = len(crowd.members)
-    crowd.close()
-    return many, sum(before.values()), took, complete, cut, missed, server, saw
+        raise Fault(f"{silent} followers reconnected and received no gap")
+    control.phase("after")
+    report = control.stop()
+    many = len(pool.followers)
+    pool.close()
+    return many, sum(before.values()), took, complete, cut, missed, server, report
 
 
 def sigterm(short):
-    many, accepted, took, complete, cut, missed, server, saw = ended(short, Server.terminate)
+    many, accepted, took, complete, cut, missed, server, report = end_and_restart(short, Server.terminate)
     if took > DRAIN + 2:
-        raise Fault(f"it took {took:.1f} s to end")
+        raise Fault(f"the server took {took:.1f} s to end")
     if set(cut) - {"long-poll"}:
-        raise Fault(f"{len(cut)} followers were ended without what was accepted before: {set(cut)}")
-    between = f" (not {len(cut)} polls that were between two requests)" if cut else ""
+        raise Fault(f"the connections of {len(cut)} followers ended before all accepted events had arrived: {set(cut)}")
+    between = f" (all but {len(cut)} polls that were between two requests)" if cut else ""
     return Outcome(
         f"SIGTERM under {many} followers (streams, WebSockets, long polls), {accepted} events published by POST and WebSocket",
-        f"gone after {took:.1f} s; {complete} followers had all that was accepted before{between}; after the start all {many} were told of the gap, {missed} "
-        f"deliveries of accepted events among it", server.peak(), saw,
+        f"ended after {took:.1f} s; {complete} followers had everything accepted before{between}; after the restart all {many} received a gap, which "
+        f"stands for {missed} deliveries of accepted events", server.peak(), report,
     )
 
 
 def kill(short):
-    many, accepted, took, complete, _, missed, server, saw = ended(short, lambda server: (server.peak(), server.process.kill()))
+    many, accepted, took, complete, _, missed, server, report = end_and_restart(
+        short, lambda server: (server.peak(), server.process.kill())
+    )
     return Outcome(
         f"SIGKILL under {many} followers (streams, WebSockets, long polls), {accepted} events published by POST and WebSocket",
-        f"{complete} followers had all that was accepted before; after the start all {many} were told of the gap, {missed} deliveries of accepted "
-        f"events among it",
-        server.peak(), saw,
+        f"{complete} followers had everything accepted before; after the restart all {many} received a gap, which stands for {missed} deliveries of "
+        f"accepted events",
+        server.peak(), report,
     )

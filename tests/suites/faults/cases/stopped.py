@@ -4,44 +4,48 @@ import socket
 import time
 
 import wire
-from crowd import newest
+from control import ControlGroup
 from outcome import Fault, Outcome
 from peers import Exchange
+from pool import newest
 from server import Server, eventually
-from witness import Witness
 
 MIB = 1 << 20
-# What one event has; a second of it at the pace below is an eighth of the window.
+# The data of one event. At the pace below, one second of events is an eighth of the window.
 DATA = b"x" * 65_000
 
 
 def publish_many(server, count):
-    """So many events, at a pace at which whoever reads keeps up."""
+    """Publishes that many events, at a pace at which a client that reads keeps up."""
     with socket.create_connection(server.address, timeout=20) as publisher:
         for _ in range(count):
             publisher.sendall(wire.publish("much", DATA))
-            heard = publisher.recv(4096)
-            if not heard.startswith(b"HTTP/1.1 201"):
-                raise Fault(f"a publish: {heard!r}")
+            response = publisher.recv(4096)
+            if not response.startswith(b"HTTP/1.1 201"):
+                raise Fault(f"a publish: {response!r}")
             time.sleep(0.005)
 
 
 def one_of_each(server):
-    """A reader of each encoding, so that it is there before it is measured what the stopped ones cost."""
+    """Connects one reader per encoding, so that the encodings exist before the cost of the stopped
+    clients is measured.
+    """
     readers = Exchange(server.address, [wire.follow("sse", "much"), wire.follow("websocket", "much")])
-    readers.until(readers.all_heard, 10)
+    readers.until(readers.all_received, 10)
     return readers
 
 
 def poll(server, since):
-    """One answer to a poll, whole."""
+    """Returns the complete response to one poll."""
     with socket.create_connection(server.address, timeout=20) as poll:
         poll.sendall(wire.request(f"/topics/much?since={since}&wait=1", "Connection: close\r\n"))
         return b"".join(iter(lambda: poll.recv(1 << 18), b""))
 
 
 def read_all(stopped, seconds):
-    """They read again, to their end. What each heard last tells how it was ended."""
+    """Reads on all stopped clients until their connections end. Returns the last bytes that each
+    received.
+    """
     tails = [b""] * len(stopped.peers)
     deadline = time.monotonic() + seconds
     while stopped.by_fd and time.monotonic() < deadline:
@@ -52,13 +56,14 @@ def read_all(stopped, seconds):
             except BlockingIOError:
                 continue
             except OSError as error:
-                raise Fault(f"a stopped client was not told of its end: {error}") from None
+                raise Fault(f"a stopped client's connection was reset: {error}") from None
             tails[number] = (tails[number] + part)[-200:]
-            # Whoever gets a close frame answers it, or, as here, ends the connection.
+            # A client that receives a close frame responds with one or, as here, closes the
+            # connection.
             if not part or b"too slow: events are lost" in tails[number]:
                 stopped.end(number)
     if stopped.by_fd:
-        raise Fault(f"{len(stopped.by_fd)} stopped clients were not ended")
+        raise Fault(f"{len(stopped.by_fd)} stopped clients are still connected")
     return tails
 
 
@@ -66,10 +71,10 @@ def case(short):
     each = 30 if short else 100
     window = 16 * MIB
     server = Server("--window-bytes", str(window), "--encoded-bytes", str(3 * window), "--write-timeout", "60")
-    witness = Witness(server)
-    witness.before(1 if short else 3)
+    control = ControlGroup(server)
+    control.before(1 if short else 3)
     readers = one_of_each(server)
-    # The window, and what the sockets take in beside it.
+    # The window, plus what the socket buffers hold.
     count = 2 * window // len(DATA)
     for _ in range(2):
         publish_many(server, count // 2)
@@ -82,14 +87,14 @@ def case(short):
     before = server.memory()
 
     kinds = ["sse"] * each + ["websocket"] * each + ["long-poll"] * each
-    asks = [wire.follow(kind, "much", since) for kind in kinds[:-each]]
-    asks += [wire.request(f"/topics/much?since={since}&wait=60", "Connection: close\r\n")] * each
-    stopped = Exchange(server.address, asks, receive=4096)
-    stopped.until(lambda: all(not left for left in stopped.left) and sum(map(bool, stopped.heard)) >= 2 * each, 20)
+    requests = [wire.follow(kind, "much", since) for kind in kinds[:-each]]
+    requests += [wire.request(f"/topics/much?since={since}&wait=60", "Connection: close\r\n")] * each
+    stopped = Exchange(server.address, requests, receive=4096)
+    stopped.until(lambda: stopped.all_sent() and sum(map(bool, stopped.received)) >= 2 * each, 20)
     for number in list(stopped.by_fd.values()):
         stopped.epoll.modify(stopped.peers[number].fileno(), 0)
     publish_many(server, count)
-    eventually("all are out of the window", lambda: server.gauge("followers_too_slow_total") >= 2 * each, 20)
+    eventually("all stopped clients have left the window", lambda: server.gauge("followers_too_slow_total") >= 2 * each, 20)
     held = server.memory() - before
     buffered = server.gauge("buffered_bytes")
     for number in list(stopped.by_fd.values()):
@@ -98,28 +103,28 @@ def case(short):
     for number, tail in enumerate(tails):
         if kinds[number] == "sse" and not tail.endswith(b"\r\n0\r\n\r\n"):
             raise Fault(f"a stopped event stream ends with {tail!r}")
-        # 1013, behind the event that was finished.
+        # 1013, after the event that was completed.
         if kinds[number] == "websocket" and b"\x03\xf5too slow" not in tail:
             raise Fault(f"a stopped WebSocket ends with {tail!r}")
         if kinds[number] == "long-poll" and not wire.NEXT.search(tail):
-            raise Fault(f"the answer to a stopped poll ends with {tail!r}")
-    # A poll is one answer, which stands whole whenever it is read; the next one is told.
-    told = 0
-    again = Exchange(server.address, [wire.follow(kind, "much", since) for kind in ("sse", "websocket")])
-    again.until(again.all_heard, 10)
-    told = sum(word in heard for word, heard in zip((b"event: gap", b'"gap":'), again.heard))
-    again.close()
-    told += b'"gap":true' in poll(server, since)
-    if told != 3:
-        raise Fault(f"{told} of 3 that came back were told of the gap")
-    witness.phase("after")
-    saw = witness.stop()
-    # The window was full before, with its encodings: what there is more now is theirs.
+            raise Fault(f"the response to a stopped poll ends with {tail!r}")
+    # A poll's response stays complete however late the client reads it; only its next poll reports
+    # the gap.
+    back = Exchange(server.address, [wire.follow(kind, "much", since) for kind in ("sse", "websocket")])
+    back.until(back.all_received, 10)
+    gaps = sum(mark in received for mark, received in zip((b"event: gap", b'"gap":'), back.received))
+    back.close()
+    gaps += b'"gap":true' in poll(server, since)
+    if gaps != 3:
+        raise Fault(f"{gaps} of 3 clients that reconnected received a gap")
+    control.phase("after")
+    report = control.stop()
+    # The window and its encodings were full before, so the growth is due to the stopped clients.
     cost = held / (3 * each)
     if cost > 64 * 1024:
         raise Fault(f"a stopped client costs {cost:.0f} bytes")
     return Outcome(
-        f"{3 * each} clients (event streams, WebSockets, long polls) that read no more, {2 * count * len(DATA) // MIB} MiB published",
-        f"the server's memory grew by {max(0, cost) / 1024:.1f} KiB a stopped client (`buffered_bytes`: {buffered // 1024} KiB in all); "
-        "streams ended, WebSockets closed with 1013, whoever came back was told of the gap", server.peak(), saw,
+        f"{3 * each} clients (event streams, WebSockets, long polls) that stop reading, {2 * count * len(DATA) // MIB} MiB published",
+        f"the server's memory grew by {max(0, cost) / 1024:.1f} KiB per stopped client (`buffered_bytes`: {buffered // 1024} KiB in total); "
+        "streams ended, WebSockets closed with 1013, every client that reconnected received a gap", server.peak(), report,
     )

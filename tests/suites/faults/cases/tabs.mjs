@@ -1,6 +1,7 @@
-// Six tabs hold an event stream each; what becomes of a seventh? Prints what was measured, in milliseconds, as JSON.
+// Six tabs hold one event stream each; what happens to a request of a seventh? Prints the
+// measurements as JSON, in milliseconds.
 //
-//   tabs.mjs BASE WAIT      WAIT: how long the seventh is left waiting
+//   tabs.mjs BASE WAIT      WAIT: how long the seventh tab is observed while it waits
 
 import { chromium } from '../../browser/node_modules/playwright-core/index.mjs';
 
@@ -18,7 +19,7 @@ const browser = await chromium.launch({
     '--disable-component-update', '--disable-sync'],
 });
 
-/** A browser's profile of its own, with tabs that stand ready on the server's origin. */
+/** Opens a separate browser profile with that many tabs on the server's origin. */
 async function open(count) {
   const context = await browser.newContext();
   const tabs = [];
@@ -31,13 +32,16 @@ async function open(count) {
   return { context, tabs };
 }
 
-/** In a tab: asks for something, and says after how many milliseconds it came, or null if it has not within `patience`. */
-const ask = (tab, patience) => tab.evaluate(async (patience) => {
+/**
+ * Sends a request from a tab. Returns the milliseconds until its response, or null if none arrived
+ * within `patience`.
+ */
+const request = (tab, patience) => tab.evaluate(async (patience) => {
   const began = performance.now();
-  globalThis.asked = fetch('/health', { cache: 'no-store' }).then((answer) => answer.text()).then(() => performance.now());
+  globalThis.pending = fetch('/health', { cache: 'no-store' }).then((response) => response.text()).then(() => performance.now());
   const late = new Promise((resolve) => { setTimeout(resolve, patience, null); });
-  const came = await Promise.race([globalThis.asked, late]);
-  return came === null ? null : Math.round(came - began);
+  const arrived = await Promise.race([globalThis.pending, late]);
+  return arrived === null ? null : Math.round(arrived - began);
 }, patience);
 
 const stream = (tab) => tab.evaluate(() => new Promise((resolve, reject) => {
@@ -54,41 +58,42 @@ const socket = (tab) => tab.evaluate(() => new Promise((resolve, reject) => {
 }));
 
 try {
-  const told = {};
+  const measured = {};
   const six = await open(TABS + 1);
   const seventh = six.tabs.pop();
   for (const tab of six.tabs) await stream(tab);
-  must(await ask(seventh, Number(wait)) === null, 'the seventh tab did not wait');
-  told.waited = Number(wait);
-  told.socket = await socket(seventh);
+  must(await request(seventh, Number(wait)) === null, 'the seventh tab did not wait');
+  measured.waited = Number(wait);
+  measured.socket = await socket(seventh);
   const began = await seventh.evaluate(() => performance.now());
   await six.tabs[0].evaluate(() => globalThis.source.close());
-  told.after_close = Math.round(await seventh.evaluate(() => globalThis.asked) - began);
+  measured.after_close = Math.round(await seventh.evaluate(() => globalThis.pending) - began);
   await six.context.close();
 
   const sockets = await open(TABS + 1);
   for (const tab of sockets.tabs) await socket(tab);
-  told.beside_sockets = await ask(sockets.tabs[TABS], PATIENCE);
-  must(told.beside_sockets !== null, 'WebSockets count among the six');
+  measured.with_sockets = await request(sockets.tabs[TABS], PATIENCE);
+  must(measured.with_sockets !== null, 'WebSockets count towards the limit of six');
   await sockets.context.close();
 
-  // One tab holds the stream, and tells the others (a BroadcastChannel; which tab, a Web Lock would decide).
+  // One tab holds the stream and forwards its events to the others (a BroadcastChannel; a Web Lock
+  // would elect the tab).
   const shared = await open(TABS + 1);
   await stream(shared.tabs[0]);
   await shared.tabs[0].evaluate(() => {
     const channel = new BroadcastChannel('tabs');
     globalThis.source.onmessage = ({ data }) => channel.postMessage(data);
   });
-  const heard = shared.tabs.slice(1).map((tab) => tab.evaluate(() => new Promise((resolve) => {
+  const received = shared.tabs.slice(1).map((tab) => tab.evaluate(() => new Promise((resolve) => {
     new BroadcastChannel('tabs').onmessage = ({ data }) => resolve(data);
   })));
-  // A page that hears has its channel by now: this comes behind it.
+  // This evaluation runs after the previous one, so each tab's channel is open by now.
   for (const tab of shared.tabs) await tab.evaluate(() => 0);
-  told.beside_shared = await ask(shared.tabs[TABS], PATIENCE);
+  measured.with_shared_stream = await request(shared.tabs[TABS], PATIENCE);
   await fetch(`${base}/topics/tabs`, { method: 'POST', body: 'to all tabs' });
-  must((await Promise.all(heard)).every((data) => data === 'to all tabs'), 'not all tabs heard of it');
+  must((await Promise.all(received)).every((data) => data === 'to all tabs'), 'a tab did not receive the event');
   await shared.context.close();
-  console.log(JSON.stringify(told));
+  console.log(JSON.stringify(measured));
 } finally {
   await browser.close();
 }

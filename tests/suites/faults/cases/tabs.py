@@ -1,37 +1,37 @@
-"""The seventh tab: a browser opens six connections to a host over HTTP/1.1, all tabs together."""
+"""The seventh tab: a browser opens at most six HTTP/1.1 connections per host, across all tabs."""
 
 import json
 import os
 import shutil
 import subprocess
 
+from control import ControlGroup
 from outcome import Fault, Outcome, Skipped
-from server import Server, tied
-from witness import Witness
+from server import Server, kill_with_parent
 
 PROGRAM = os.path.join(os.path.dirname(__file__), "tabs.mjs")
 
 
 def case(short):
     if not shutil.which("node"):
-        raise Skipped("there is no node")
+        raise Skipped("node is not installed")
     server = Server()
-    witness = Witness(server)
-    witness.before(1 if short else 3)
+    control = ControlGroup(server)
+    control.before(1 if short else 3)
     wait = 2000 if short else 5000
     browser = subprocess.run(
         ["timeout", "120", "node", PROGRAM, f"http://{server.address[0]}:{server.address[1]}", str(wait)],
-        capture_output=True, text=True, preexec_fn=tied,
+        capture_output=True, text=True, preexec_fn=kill_with_parent,
     )
     if browser.returncode:
         raise Fault(f"the browser: {browser.stderr.strip().splitlines()[-3:]}")
-    saw_tabs = json.loads(browser.stdout)
-    witness.phase("after")
-    saw = witness.stop()
+    measured = json.loads(browser.stdout)
+    control.phase("after")
+    report = control.stop()
     return Outcome(
-        "6 tabs with an event stream each in Chromium, and a seventh",
-        f"the seventh's request waits ({saw_tabs['waited'] / 1000:.0f} s, until one closes; then {saw_tabs['after_close']} ms); its WebSocket opens meanwhile "
-        f"({saw_tabs['socket']} ms); beside seven tabs with WebSockets a request takes {saw_tabs['beside_sockets']} ms, and so it does beside one stream "
-        f"that seven tabs share ({saw_tabs['beside_shared']} ms)",
-        server.peak(), saw,
+        "6 tabs with an event stream each in Chromium, and a seventh tab",
+        f"the seventh's request waits ({measured['waited'] / 1000:.0f} s, until one closes; then {measured['after_close']} ms); its WebSocket opens meanwhile "
+        f"({measured['socket']} ms); next to seven tabs with WebSockets a request takes {measured['with_sockets']} ms, next to one stream "
+        f"that seven tabs share {measured['with_shared_stream']} ms",
+        server.peak(), report,
     )

@@ -1,18 +1,19 @@
-// npm's `ws` and Node's own `http`: echo, and a topic that is followed over a WebSocket, an event stream, a long poll and a short poll.
+// A server on npm's `ws` and Node's own `http`: echo, and a topic to follow over WebSockets, event
+// streams, long polls and short polls.
 //
 //   node server.js PORT
 
 import http from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
 
-/** How many events are kept for polls. */
+/** The number of events kept for polls. */
 const KEPT = 1024;
 
 const log = [];
 let last = 0;
 const sockets = new Set();
 const streams = new Set();
-/** The long polls that are held, all for the next event: the answer and its timer. */
+/** The held long polls, which all wait for the next event: each response with its timer. */
 let held = new Map();
 
 function publish(data) {
@@ -20,7 +21,7 @@ function publish(data) {
   log.push({ id: last, data });
   if (log.length > KEPT) log.shift();
 
-  // Text that is encoded once, not once for each follower.
+  // The text is encoded once, not once per follower.
   const bytes = Buffer.from(data);
   for (const socket of sockets) {
     if (socket.readyState === WebSocket.OPEN) socket.send(bytes, { binary: false });
@@ -29,14 +30,14 @@ function publish(data) {
   for (const stream of streams) stream.write(block);
   const answered = held;
   held = new Map();
-  const body = answer([data]);
+  const body = page([data]);
   for (const [response, timer] of answered) {
     clearTimeout(timer);
     send(response, body);
   }
 }
 
-function answer(events) {
+function page(events) {
   return Buffer.from(JSON.stringify({ events, next: String(last) }));
 }
 
@@ -56,12 +57,12 @@ function poll(query, response) {
   const since = query.get('since') === 'now' ? last : Number(query.get('since') ?? 0);
   const wait = query.get('wait');
   if (since < last || wait === null) {
-    send(response, answer(since < last ? log.filter(({ id }) => id > since).map(({ data }) => data) : []));
+    send(response, page(since < last ? log.filter(({ id }) => id > since).map(({ data }) => data) : []));
     return;
   }
   const timer = setTimeout(() => {
     held.delete(response);
-    send(response, answer([]));
+    send(response, page([]));
   }, 1000 * Number(wait));
   held.set(response, timer);
   response.on('close', () => {
@@ -85,10 +86,10 @@ const server = http.createServer((request, response) => {
     poll(new URLSearchParams(request.url.split('?')[1]), response);
   }
 });
-// A client that keeps its connection may be silent for as long as a poll is held.
+// A client's connection may be silent for as long as a poll is held.
 server.keepAliveTimeout = 120_000;
 
-// `ws` compresses nothing unless it is told to.
+// `ws` does not compress unless it is configured to.
 const echo = new WebSocketServer({ noServer: true });
 const topic = new WebSocketServer({ noServer: true });
 server.on('upgrade', (request, socket, head) => {

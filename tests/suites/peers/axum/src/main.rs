@@ -1,11 +1,11 @@
-//! axum, as its examples use it: echo, and a topic that is followed over a WebSocket, an event stream, a long poll and
-//! a short poll.
+//! A server on axum, written like axum's examples: echo, and a topic to follow over WebSockets,
+//! event streams, long polls and short polls.
 //!
 //! ```text
 //! peer-axum PORT [--read-buffer BYTES] [--batch]
 //! ```
-//! `--read-buffer` is the WebSocket's `read_buffer_size` (its default is 128 KiB a connection); with `--batch` what
-//! waits for a WebSocket is flushed once, not message by message.
+//! `--read-buffer` sets the WebSocket's `read_buffer_size` (by default 128 KiB per connection).
+//! With `--batch`, all messages that wait for a WebSocket are flushed once, instead of one by one.
 
 use std::collections::VecDeque;
 use std::env;
@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
-/// How many events a follower may be behind, and how many are kept for polls.
+/// The number of events that a follower may lag behind, and that the log keeps for polls.
 const KEPT: usize = 1024;
 
 #[derive(Clone)]
@@ -38,7 +38,7 @@ struct Event {
 }
 
 struct Topic {
-    /// The newest ones, and the id of the last that there was.
+    /// The newest events, and the id of the latest one.
     log: Mutex<(VecDeque<Event>, u64)>,
     events: broadcast::Sender<Event>,
     read_buffer: usize,
@@ -47,20 +47,20 @@ struct Topic {
 
 impl Topic {
     fn publish(&self, data: Utf8Bytes) {
-        let mut log = self.log.lock().expect("nobody panics with it");
+        let mut log = self.log.lock().expect("no thread panics while it holds the log");
         log.1 += 1;
         let event = Event { id: log.1, data };
         if log.0.len() == KEPT {
             log.0.pop_front();
         }
         log.0.push_back(event.clone());
-        // An error says that nobody follows.
+        // An error means that the topic has no followers.
         let _ = self.events.send(event);
     }
 
-    /// The events behind this one, and the id of the last.
+    /// Returns the events after `id`, and the latest id.
     fn after(&self, id: u64) -> (Vec<Event>, u64) {
-        let log = self.log.lock().expect("nobody panics with it");
+        let log = self.log.lock().expect("no thread panics while it holds the log");
         let newer = log.0.iter().rev().take_while(|event| event.id > id).count();
         (log.0.range(log.0.len() - newer..).cloned().collect(), log.1)
     }
@@ -83,7 +83,7 @@ async fn main() -> io::Result<()> {
                 topic.read_buffer = size.expect("a number of bytes");
             }
             "--batch" => topic.batch = true,
-            _ => panic!("{option}: no such option"),
+            _ => panic!("{option}: unknown option"),
         }
     }
     let routes = Router::new()
@@ -107,7 +107,7 @@ async fn echo(State(topic): State<Arc<Topic>>, upgrade: WebSocketUpgrade) -> Res
     upgrade.read_buffer_size(topic.read_buffer).on_upgrade(async move |mut socket: WebSocket| {
         if topic.batch {
             let (to, from) = socket.split();
-            // `forward` flushes when nothing more has come.
+            // `forward` flushes when no further message is available.
             let _ = from.forward(to).await;
             return;
         }
@@ -121,17 +121,17 @@ async fn echo(State(topic): State<Arc<Topic>>, upgrade: WebSocketUpgrade) -> Res
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct Parameters {
     /// An id, or `now`.
     since: Option<String>,
     /// In seconds.
     wait: Option<u64>,
 }
 
-/// What kind of request it is says how it is answered.
+/// Responds over the transport that the request asks for.
 async fn follow(
     State(topic): State<Arc<Topic>>,
-    Query(asked): Query<Asked>,
+    Query(parameters): Query<Parameters>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
@@ -142,10 +142,11 @@ async fn follow(
     if headers.get(header::ACCEPT).is_some_and(|accept| accept == "text/event-stream") {
         return over_event_stream(&topic).into_response();
     }
-    poll(&topic, &asked).await.into_response()
+    poll(&topic, &parameters).await.into_response()
 }
 
-/// Writes in a task of its own, as axum's chat example does, so that nothing is read when an event comes.
+/// Writes in a separate task, as axum's chat example does, so that an event does not interrupt a
+/// read.
 async fn over_web_socket(topic: Arc<Topic>, socket: WebSocket) {
     let mut events = topic.events.subscribe();
     let (mut to, mut from) = socket.split();
@@ -169,7 +170,7 @@ async fn over_web_socket(topic: Arc<Topic>, socket: WebSocket) {
 }
 
 fn over_event_stream(topic: &Topic) -> impl IntoResponse + use<> {
-    // A follower that is too far back has an error, which ends the stream.
+    // A follower that lags too far gets an error, which ends the stream.
     let events = BroadcastStream::new(topic.events.subscribe()).map(|event| {
         event.map(|event| StreamEvent::default().id(event.id.to_string()).data(event.data.as_str()))
     });
@@ -177,27 +178,27 @@ fn over_event_stream(topic: &Topic) -> impl IntoResponse + use<> {
 }
 
 #[derive(Serialize)]
-struct Answer {
+struct Page {
     events: Vec<String>,
     next: String,
 }
 
-async fn poll(topic: &Topic, asked: &Asked) -> impl IntoResponse + use<> {
-    // Before the log is looked at, so that no event falls between the two.
+async fn poll(topic: &Topic, parameters: &Parameters) -> impl IntoResponse + use<> {
+    // Subscribes before it reads the log, so that no event is missed in between.
     let mut events = topic.events.subscribe();
-    let since = match asked.since.as_deref() {
+    let since = match parameters.since.as_deref() {
         Some("now") => u64::MAX,
         Some(id) => id.parse().unwrap_or(0),
         None => 0,
     };
     let (mut found, mut next) = topic.after(since);
     if found.is_empty()
-        && let Some(wait) = asked.wait
+        && let Some(wait) = parameters.wait
         && let Ok(Ok(event)) = tokio::time::timeout(Duration::from_secs(wait), events.recv()).await
     {
         next = event.id;
         found.push(event);
     }
     let events = found.into_iter().map(|event| event.data.to_string()).collect();
-    Json(Answer { events, next: next.to_string() })
+    Json(Page { events, next: next.to_string() })
 }

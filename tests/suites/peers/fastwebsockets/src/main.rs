@@ -1,4 +1,5 @@
-//! fastwebsockets behind hyper, as its examples use it: echo, and a broadcast to all who follow.
+//! A server on fastwebsockets and hyper, written like the library's examples: echo, and a broadcast
+//! to all followers.
 //!
 //! ```text
 //! peer-fastwebsockets PORT
@@ -19,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, broadcast};
 
-/// How many events a follower may be behind; one that is further back is closed.
+/// The number of events that a follower may lag behind; one that lags further is disconnected.
 const KEPT: usize = 1024;
 
 type Events = broadcast::Sender<Bytes>;
@@ -35,15 +36,15 @@ async fn main() -> io::Result<()> {
         stream.set_nodelay(true)?;
         let events = events.clone();
         tokio::spawn(async move {
-            let service = service_fn(move |request| answer(request, events.clone()));
+            let service = service_fn(move |request| respond(request, events.clone()));
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // How one connection ends is of no interest to the others.
+            // The end of one connection does not concern the others.
             let _ = connection.with_upgrades().await;
         });
     }
 }
 
-async fn answer(
+async fn respond(
     mut request: Request<Incoming>,
     events: Events,
 ) -> Result<Response<Empty<Bytes>>, Infallible> {
@@ -55,7 +56,7 @@ async fn answer(
     if request.method() == Method::POST {
         return match request.into_body().collect().await {
             Ok(body) => {
-                // An error says that nobody follows.
+                // An error means that there are no followers.
                 let _ = events.send(body.to_bytes());
                 status(StatusCode::CREATED)
             }
@@ -85,8 +86,8 @@ async fn echo(upgraded: UpgradeFut) -> Result<(), WebSocketError> {
     }
 }
 
-/// Reads and writes side by side: a frame that is half read must not be dropped, as a `select!` over
-/// `read_frame` in a loop would.
+/// Reads and writes concurrently. A `select!` over `read_frame` in a loop would drop a partly read
+/// frame.
 async fn follow(upgraded: UpgradeFut, mut events: broadcast::Receiver<Bytes>) -> Result<(), WebSocketError> {
     let (from, to) = upgraded.await?.split(tokio::io::split);
     let (mut from, to) = (FragmentCollectorRead::new(from), Mutex::new(to));

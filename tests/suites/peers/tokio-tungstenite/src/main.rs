@@ -1,11 +1,13 @@
-//! tokio-tungstenite, as its examples use it: echo, and a broadcast to all who follow.
+//! A server on tokio-tungstenite, written like the library's examples: echo, and a broadcast to all
+//! followers.
 //!
 //! ```text
 //! peer-tokio-tungstenite PORT [--read-buffer BYTES] [--batch]
 //! ```
-//! It speaks no HTTP beyond the handshake, so what is published comes as text messages on a WebSocket at `/publish`.
-//! `--read-buffer` is tungstenite's `read_buffer_size` (its default is 128 KiB a connection); with `--batch` a
-//! follower's events that wait are flushed once, not one by one.
+//! The library speaks no HTTP beyond the handshake, so publishers send text messages on a WebSocket
+//! at `/publish`. `--read-buffer` sets tungstenite's `read_buffer_size` (by default 128 KiB per
+//! connection). With `--batch`, all events that wait for a follower are flushed once, instead of
+//! one by one.
 
 use std::env;
 use std::io;
@@ -18,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
-/// How many events a follower may be behind; one that is further back is closed.
+/// The number of events that a follower may lag behind; one that lags further is disconnected.
 const KEPT: usize = 1024;
 
 type Socket = WebSocketStream<TcpStream>;
@@ -43,7 +45,7 @@ async fn main() -> io::Result<()> {
                 peer.config = peer.config.read_buffer_size(size);
             }
             "--batch" => peer.batch = true,
-            _ => panic!("{option}: no such option"),
+            _ => panic!("{option}: unknown option"),
         }
     }
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
@@ -52,16 +54,16 @@ async fn main() -> io::Result<()> {
         let (stream, _) = listener.accept().await?;
         let peer = peer.clone();
         tokio::spawn(async move {
-            // How one connection ends is of no interest to the others.
+            // The end of one connection does not concern the others.
             let _ = peer.serve(stream).await;
         });
     }
 }
 
-/// Keeps the path that is asked for.
-struct Asked<'p>(&'p mut String);
+/// Stores the requested path.
+struct RequestPath<'p>(&'p mut String);
 
-impl Callback for Asked<'_> {
+impl Callback for RequestPath<'_> {
     fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
         *self.0 = request.uri().path().to_owned();
         Ok(response)
@@ -72,8 +74,8 @@ impl Peer {
     async fn serve(self, stream: TcpStream) -> Result<(), Error> {
         stream.set_nodelay(true)?;
         let mut path = String::new();
-        let asked = Asked(&mut path);
-        let socket = accept_hdr_async_with_config(stream, asked, Some(self.config)).await?;
+        let callback = RequestPath(&mut path);
+        let socket = accept_hdr_async_with_config(stream, callback, Some(self.config)).await?;
         match path.as_str() {
             "/echo" => echo(socket).await,
             "/publish" => self.publish(socket).await,
@@ -84,14 +86,14 @@ impl Peer {
     async fn publish(self, mut socket: Socket) -> Result<(), Error> {
         while let Some(message) = socket.next().await {
             if let Message::Text(text) = message? {
-                // An error says that nobody follows.
+                // An error means that there are no followers.
                 let _ = self.events.send(text);
             }
         }
         Ok(())
     }
 
-    /// Writes in a task of its own, so that nothing is read when an event comes.
+    /// Writes in a separate task, so that an event does not interrupt a read.
     async fn follow(self, socket: Socket) -> Result<(), Error> {
         let mut events = self.events.subscribe();
         let (mut to, mut from) = socket.split();
@@ -116,7 +118,7 @@ impl Peer {
     }
 }
 
-/// `forward` flushes when nothing more has come: this is how the library's own example echoes.
+/// Echoes like the library's own example. `forward` flushes when no further message is available.
 async fn echo(socket: Socket) -> Result<(), Error> {
     let (to, from) = socket.split();
     let messages = from

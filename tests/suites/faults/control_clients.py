@@ -1,12 +1,14 @@
-"""Those who behave well: a publisher of numbered events, and a follower on each transport, in a process of their own.
+"""The control clients: a publisher of numbered events and one follower per transport, in one
+process.
 
-    beside.py ADDRESS PORT [TOKEN]
+    control_clients.py ADDRESS PORT [TOKEN]
 
-Every 20 ms the publisher sends a number, whether its last one is answered or not; where its connection ends before the
-answer, that number is uncertain, and the next one goes out on a new connection. The followers resume by id when their
-connection ends. Lines on standard input: `phase NAME` begins a part of the run, `stop` ends the publishing; then what each
-follower has seen is compared with what was accepted (201), and the outcome is printed as JSON. The first line says that the first
-number was accepted.
+The publisher sends a number every 20 ms, even if earlier responses are still outstanding. If its
+connection ends before a response arrives, that number is uncertain, and the next number goes out on
+a new connection. The followers resume by id when their connection ends. Commands arrive on standard
+input: `phase NAME` begins a phase of the run and `stop` ends the publishing. Then each follower's
+events are compared with the accepted ones (201), and the outcome is printed as JSON. The first line
+of output reports that the first number was accepted.
 """
 
 import asyncio
@@ -19,13 +21,15 @@ import time
 import wire
 
 EVERY = 0.02
-TOPIC = "beside"
-# How long a follower may take for the last event, once the publishing has stopped.
+TOPIC = "control"
+# Seconds that a follower may take to receive the last event after the publishing has stopped.
 PATIENCE = 40
 
 
 class Run:
-    """What is known of all: numbers published, when, in which phase, and what came of them."""
+    """The state shared by all control clients: which numbers were published, when, in which phase,
+    and the results.
+    """
 
     def __init__(self, address, port, token):
         self.address, self.port = address, port
@@ -41,8 +45,8 @@ class Run:
         return await asyncio.wait_for(asyncio.open_connection(self.address, self.port), 20)
 
 
-async def answer(reader):
-    """One answer: status, fields, body."""
+async def response(reader):
+    """Reads one response: status, fields, body."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     lines = head.split("\r\n")
     fields = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
@@ -52,10 +56,12 @@ async def answer(reader):
 
 
 async def publishing(run):
-    """Publishes until it is stopped. A delay counts from when the number was due, not from when there was time for it."""
+    """Publishes until the run stops. A delay counts from the time at which the number was due, even
+    if it was sent later.
+    """
     number, due = 0, time.monotonic()
     while not run.stopped.is_set():
-        waiting = []
+        unanswered = []
         try:
             reader, writer = await run.connect()
         except OSError:
@@ -63,69 +69,69 @@ async def publishing(run):
             due = time.monotonic()
             continue
 
-        async def answers():
+        async def responses():
             while True:
-                status, _, _ = await answer(reader)
-                outcome = waiting.pop(0)
+                status, _, _ = await response(reader)
+                published = unanswered.pop(0)
                 if status == 201:
                     if not run.accepted:
-                        print("under way", flush=True)
-                    run.accepted.append(outcome)
+                        print("publishing", flush=True)
+                    run.accepted.append(published)
                 else:
                     run.refused += 1
 
-        answering = asyncio.create_task(answers())
-        while not run.stopped.is_set() and not answering.done():
+        reading = asyncio.create_task(responses())
+        while not run.stopped.is_set() and not reading.done():
             pause = due - time.monotonic()
             if pause > 0:
                 await asyncio.sleep(pause)
                 continue
             number += 1
             run.sent[number] = (due, run.phase)
-            waiting.append(number)
+            unanswered.append(number)
             due += EVERY
             writer.write(wire.publish(TOPIC, str(number).encode(), run.fields))
         if run.stopped.is_set():
             for _ in range(200):
-                if not waiting or answering.done():
+                if not unanswered or reading.done():
                     break
                 await asyncio.sleep(0.1)
-        if not answering.done():
-            answering.cancel()
-        elif not answering.cancelled():
-            answering.exception()
-        run.uncertain += len(waiting)
+        if not reading.done():
+            reading.cancel()
+        elif not reading.cancelled():
+            reading.exception()
+        run.uncertain += len(unanswered)
         writer.close()
 
 
 class Follower:
-    """One that follows by a transport, from an id on."""
+    """A follower of the control topic over one transport, starting after an id."""
 
     def __init__(self, run, transport, since):
         self.run, self.transport, self.last = run, transport, since
-        self.seen, self.gaps = [], []
+        self.received, self.gaps = [], []
         self.retry = 0.3
         self.done = False
 
-    def take(self, id, data):
+    def add_event(self, id, data):
         number = int(data)
-        self.seen.append(number)
+        self.received.append(number)
         due, phase = self.run.sent.get(number, (None, None))
         if self.transport != "short-poll" and due is not None:
             self.run.delays.setdefault(phase, []).append(time.monotonic() - due)
         self.last = id
 
-    def gap(self):
-        self.gaps.append(len(self.seen))
+    def add_gap(self):
+        self.gaps.append(len(self.received))
 
-    async def go(self):
-        """Follows, and comes back when the connection is over."""
-        how = {"sse": self.stream, "websocket": self.socket}.get(self.transport, self.poll)
+    async def follow(self):
+        """Follows, and reconnects whenever the connection ends."""
+        read = {"sse": self.stream, "websocket": self.socket}.get(self.transport, self.poll)
         while not self.done:
             writer = None
             try:
                 reader, writer = await self.run.connect()
-                await how(reader, writer)
+                await read(reader, writer)
             except (OSError, EOFError, asyncio.TimeoutError):
                 pass
             finally:
@@ -133,22 +139,22 @@ class Follower:
                     writer.close()
             if not self.done:
                 self.run.reconnects += 1
-                # As the page does: drawn by chance from the upper half.
+                # Like the page: the delay is random, from the upper half of the range.
                 await asyncio.sleep(self.retry * (0.5 + random.random() / 2))
 
     async def poll(self, reader, writer):
         while not self.done:
             writer.write(wire.follow(self.transport, TOPIC, self.last))
-            status, fields, body = await answer(reader)
+            status, fields, body = await response(reader)
             if status != 200:
                 self.retry = float(fields.get("retry-after", self.retry))
                 return
-            told = json.loads(body)
-            if told.get("gap"):
-                self.gap()
-            for event in told["events"]:
-                self.take(event["id"], event["data"])
-            self.last = told["next"]
+            page = json.loads(body)
+            if page.get("gap"):
+                self.add_gap()
+            for event in page["events"]:
+                self.add_event(event["id"], event["data"])
+            self.last = page["next"]
             if fields.get("connection") == "close":
                 return
             if self.transport == "short-poll":
@@ -169,10 +175,10 @@ class Follower:
                 if "retry" in fields:
                     self.retry = int(fields["retry"]) / 1000
                 if fields.get("event") == "gap":
-                    self.gap()
+                    self.add_gap()
                     self.last = fields["id"]
                 elif "data" in fields:
-                    self.take(fields["id"], fields["data"])
+                    self.add_event(fields["id"], fields["data"])
                 elif "id" in fields:
                     self.last = fields["id"]
 
@@ -193,31 +199,36 @@ class Follower:
                 writer.write(wire.frame(wire.CLOSE, payload[:2]))
                 return
             elif opcode == wire.TEXT:
-                told = json.loads(payload)
-                if "gap" in told:
-                    self.gap()
-                if "next" in told:
-                    self.last = told["next"]
+                message = json.loads(payload)
+                if "gap" in message:
+                    self.add_gap()
+                if "next" in message:
+                    self.last = message["next"]
                 else:
-                    self.take(told["id"], told["data"])
+                    self.add_event(message["id"], message["data"])
 
     def outcome(self):
-        """What of the accepted is missing without a word, and what came twice or out of order."""
-        missing = sorted(set(self.run.accepted) - set(self.seen))
-        # A gap stands between two that were seen: what is missing there was told.
-        told = [
-            (self.seen[at - 1] if at else 0, self.seen[at] if at < len(self.seen) else float("inf")) for at in self.gaps
+        """Returns the accepted events that are missing without a reported gap, and the duplicated
+        and disordered ones.
+        """
+        missing = sorted(set(self.run.accepted) - set(self.received))
+        # A gap lies between two received events, so every event missing between these two was
+        # reported.
+        reported = [
+            (self.received[at - 1] if at else 0, self.received[at] if at < len(self.received) else float("inf"))
+            for at in self.gaps
         ]
-        lost = [number for number in missing if not any(low < number < high for low, high in told)]
-        increasing = sum(one >= other for one, other in zip(self.seen, self.seen[1:]))
+        lost = [number for number in missing if not any(low < number < high for low, high in reported)]
+        disordered = sum(one >= other for one, other in zip(self.received, self.received[1:]))
         return {
-            "lost": len(lost), "which": lost[:5], "told": len(missing) - len(lost), "gaps": len(self.gaps),
-            "doubled": len(self.seen) - len(set(self.seen)), "disordered": increasing, "seen": len(self.seen),
+            "lost": len(lost), "which": lost[:5], "reported": len(missing) - len(lost), "gaps": len(self.gaps),
+            "duplicated": len(self.received) - len(set(self.received)), "disordered": disordered,
+            "received": len(self.received),
         }
 
 
 def percentiles(delays):
-    """p50, p99 and the highest, in milliseconds."""
+    """Returns the 50th and 99th percentile and the maximum, in milliseconds."""
     delays = sorted(delays)
     return [round(1000 * delays[min(int(part * len(delays)), len(delays) - 1)], 1) for part in (0.5, 0.99, 1)]
 
@@ -226,10 +237,10 @@ async def main():
     run = Run(sys.argv[1], int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None)
     reader, writer = await run.connect()
     writer.write(wire.follow("short-poll", TOPIC, "now"))
-    since = json.loads((await answer(reader))[2])["next"]
+    since = json.loads((await response(reader))[2])["next"]
     writer.close()
     followers = [Follower(run, transport, since) for transport in ("sse", "websocket", "long-poll", "short-poll")]
-    tasks = [asyncio.create_task(follower.go()) for follower in followers]
+    tasks = [asyncio.create_task(follower.follow()) for follower in followers]
     publisher = asyncio.create_task(publishing(run))
     commands = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
@@ -242,10 +253,10 @@ async def main():
     last = run.accepted[-1] if run.accepted else 0
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if all(follower.seen and follower.seen[-1] >= last for follower in followers):
+        if all(follower.received and follower.received[-1] >= last for follower in followers):
             break
-        # Where a restart has taken the last events with it, there is nothing more to come than the word of it.
-        if all(bisect.bisect(follower.seen, last) or follower.gaps for follower in followers) and all(
+        # If a restart has dropped the last events, a follower receives only the report of the gap.
+        if all(bisect.bisect(follower.received, last) or follower.gaps for follower in followers) and all(
             follower.outcome()["lost"] == 0 for follower in followers
         ):
             break
@@ -256,15 +267,15 @@ async def main():
         if task.done():
             task.result()
         task.cancel()
-    # A phase may have parts: `during: this`, `during: that`.
-    whole = {}
+    # A phase may consist of parts, such as `during: this` and `during: that`.
+    combined = {}
     for phase, delays in run.delays.items():
-        whole.setdefault(phase.split(":")[0], []).extend(delays)
+        combined.setdefault(phase.split(":")[0], []).extend(delays)
     print(json.dumps({
         "accepted": len(run.accepted), "uncertain": run.uncertain, "refused": run.refused,
         "reconnects": run.reconnects,
         "followers": {follower.transport: follower.outcome() for follower in followers},
-        "delays": {phase: percentiles(delays) for phase, delays in {**run.delays, **whole}.items()},
+        "delays": {phase: percentiles(delays) for phase, delays in {**run.delays, **combined}.items()},
     }), flush=True)
 
 
