@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use crate::client::follow::Via;
-use crate::tools::load::compare::{Plan, Progress};
+use crate::tools::compare::{Plan, Progress};
 
 /// How wide the bar is, in characters.
 const WIDTH: usize = 24;

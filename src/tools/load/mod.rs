@@ -4,11 +4,9 @@
 //!
 //! 1. `process` — CPU time and memory of a process, as Linux counts them.
 //! 2. `delays` — many durations, and their quantiles.
-//! 3. [`mod@compare`] — the four transports under the same stream of events, measured beside what arithmetic says.
-//! 4. [`mod@bench`] — load for any server of these transports, and what it makes of it.
+//! 3. [`mod@bench`] — load for any server of these transports, and what it makes of it.
 
 pub mod bench;
-pub mod compare;
 mod delays;
 mod process;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-use super::seen;
+use super::tracker as seen;
 use super::{CompareError, Plan};
 use crate::client::follow::{Next, Posted, Poster, Resource};
 

@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::CompareError;
-use super::seen::{self, Seen};
+use super::tracker::{self as seen, Seen};
 use crate::client::follow::{Follower, Next, Notice, Resource, Room, Since, Via};
 use crate::tools::load::Delays;
 

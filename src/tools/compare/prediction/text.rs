@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::numbers::{NOT_KNOWN, bytes, count, delay, duration};
 use super::{Constant, Constants, PredictedLeg, Prediction};
 use crate::client::follow::Via;
+use crate::tools::compare::output::numbers::{NOT_KNOWN, bytes, count, delay, duration};
 
 impl PredictedLeg {
     /// The figures, each with its name, as text.
@@ -114,10 +114,10 @@ pub fn table(prediction: &Prediction) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::report::fixture::curve;
     use super::super::predict;
     use super::super::tests::comparison;
     use super::*;
+    use crate::tools::compare::output::report::fixture::curve;
 
     #[test]
     fn the_table_says_that_it_is_calculated_and_with_what() {

@@ -1,7 +1,7 @@
 //! A comparison in CSV (RFC 4180): a line for each leg.
 
 use super::figures::{COUNTS, FIGURES, rounded};
-use super::{Comparison, difference};
+use crate::tools::compare::{Comparison, difference};
 
 /// A comparison in CSV, with a header line. Nothing in it needs quotes; what could not be measured, and the difference from nothing, is
 /// empty.

@@ -13,14 +13,14 @@
 //! - Queues: a delay is the transport's own. What one process needs to hand an event to all is told beside it.
 
 mod json;
-mod told;
+mod text;
 
 use std::time::Duration;
 
-pub(super) use json::members;
-pub use told::table;
+pub use json::members;
+pub use text::table;
 
-use super::numbers::{bytes, count, duration};
+use super::output::numbers::{bytes, count, duration};
 use super::{Comparison, Figures, Leg, Plan};
 use crate::client::follow::Via;
 
@@ -226,8 +226,8 @@ impl PredictedLeg {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::fixture::{curve, of};
     use super::*;
+    use crate::tools::compare::output::report::fixture::{curve, of};
 
     /// So many clients that what they cost in memory can be told.
     pub(super) fn comparison() -> Comparison {

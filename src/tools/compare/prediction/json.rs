@@ -54,10 +54,10 @@ fn constants(constants: &Constants, object: &mut Object) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::report::fixture::curve;
     use super::super::predict;
     use super::super::tests::comparison;
     use super::*;
+    use crate::tools::compare::output::report::fixture::curve;
 
     fn json(prediction: &Prediction) -> serde_json::Value {
         let mut out = String::new();
@@ -110,7 +110,7 @@ mod tests {
         written.retain(|name| !["value", "origin", "p50"].contains(&name.as_str()));
         written.sort_unstable();
         written.dedup();
-        let page = include_str!("../../../../../docs/prediction.md");
+        let page = include_str!("../../../../docs/prediction.md");
         let mut documented: Vec<_> = page
             .lines()
             .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))

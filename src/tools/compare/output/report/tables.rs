@@ -1,12 +1,12 @@
 //! The tables: a column for each leg.
 
 use super::super::numbers::{self, NOT_KNOWN, bytes, count, delay, difference, duration, percent};
-use super::super::predict::{Curve, Prediction, memory_per_client};
-use super::super::{self as compare, Comparison, Figures, Leg, Plan};
 use super::markup::{Table, element, escaped};
 use super::plots::{self, Mark, USERS};
 use super::words::{TOLERANCE, leg_name, name, pairs, share};
 use crate::client::follow::Via;
+use crate::tools::compare::prediction::{Curve, Prediction, memory_per_client};
+use crate::tools::compare::{self as compare, Comparison, Figures, Leg, Plan};
 use std::time::Duration;
 
 /// The names of the columns: the legs' marks, names and intervals.

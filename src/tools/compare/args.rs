@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::client::follow::Via;
 use crate::tools::args::{bearer_token, header, process, resource, text, utf8};
+use crate::tools::compare::{MIN_SIZE, MOST_EVENTS, Plan};
 use crate::tools::load::Process;
-use crate::tools::load::compare::{MIN_SIZE, MOST_EVENTS, Plan};
 
 /// The help of the subcommand.
 pub const HELP: &str = "\

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 
 use super::arithmetic::Arithmetic;
-use super::crowd::{Counts, Crowd};
-use super::feed::{Feed, Schedule};
+use super::client_pool::{Counts, Crowd};
+use super::publisher::{Feed, Schedule};
 use super::{Bytes, DelayFigures, Figures, Leg, Plan, ServerFigures};
 use crate::client::connect::connect_tcp;
 use crate::client::follow::{Error, Resource, Via};

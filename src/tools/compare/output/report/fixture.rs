@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::{Bytes, Comparison, DelayFigures, Figures, Leg, Plan, ServerFigures};
 use crate::client::follow::Via;
+use crate::tools::compare::{Bytes, Comparison, DelayFigures, Figures, Leg, Plan, ServerFigures};
 
 /// Bytes of a request's head, of an answer's head, of an empty list, and around an event in a list.
 const REQUEST: f64 = 122.0;
@@ -12,7 +12,7 @@ const EMPTY: f64 = 36.0;
 const AROUND: f64 = 47.0;
 
 /// A stand-in for the arithmetic, of the same form.
-pub(in super::super) fn curve(plan: &Plan, via: Via, interval: Option<Duration>) -> Figures {
+pub fn curve(plan: &Plan, via: Via, interval: Option<Duration>) -> Figures {
     let clients = plan.clients as f64;
     let minutes = plan.duration.as_secs_f64() / 60.0;
     let events = plan.events_per_minute;
@@ -84,12 +84,12 @@ fn leg(plan: &Plan, at: usize, via: Via, interval: Option<Duration>) -> Leg {
 }
 
 /// The course's page, with three intervals.
-pub(in super::super) fn comparison() -> Comparison {
+pub fn comparison() -> Comparison {
     of(Plan { intervals: [1, 3, 6].map(Duration::from_secs).to_vec(), ..Plan::default() })
 }
 
 /// What the plan came to.
-pub(in super::super) fn of(plan: Plan) -> Comparison {
+pub fn of(plan: Plan) -> Comparison {
     let legs = plan.legs().enumerate().map(|(at, (via, interval))| leg(&plan, at, via, interval)).collect();
     Comparison { plan, legs, is_interrupted: false }
 }

@@ -1,6 +1,6 @@
 //! A logarithmic axis, on which zero has a place of its own.
 
-use super::super::super::numbers;
+use crate::tools::compare::output::numbers;
 
 /// From values to places. Values are on a logarithmic scale; zero, which has no place on one, has a strip at its beginning.
 #[derive(Clone, Debug)]

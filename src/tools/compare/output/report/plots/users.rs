@@ -1,13 +1,13 @@
 //! Requests a minute over the number of users.
 
-use super::super::super::numbers::{count, duration};
-use super::super::super::predict::Curve;
-use super::super::super::{Comparison, Leg, Plan};
 use super::super::words::{brief, leg_name, name};
 use super::axis::{Axis, brief_number, number};
 use super::cost::ground;
 use super::labels::apart;
 use super::{Anchor, Canvas, Frame, LINE, Mark};
+use crate::tools::compare::output::numbers::{count, duration};
+use crate::tools::compare::prediction::Curve;
+use crate::tools::compare::{Comparison, Leg, Plan};
 
 /// Numbers of users that are calculated.
 pub(in super::super) const USERS: [usize; 6] = [10, 100, 1_000, 10_000, 100_000, 1_000_000];

@@ -1,7 +1,16 @@
 //! `barewire compare`: what each transport costs, measured.
 
-mod ask;
+mod args;
+mod arithmetic;
+mod client_pool;
+mod config;
+mod output;
+mod prediction;
 mod progress;
+mod publisher;
+mod results;
+mod tracker;
+mod trial;
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
@@ -21,19 +30,23 @@ use super::exit_status::{REFUSED, USAGE_ERROR};
 use super::open_files::raise_limit;
 use crate::client::follow::{Resource, Via};
 use crate::tools::load::Process;
-use crate::tools::load::compare::predict::{self, Prediction, predict};
-use crate::tools::load::compare::{self, Arithmetic, Comparison, Figures, Plan};
-use ask::{Asked, Form, Users};
+use args::{Asked, Form, Users};
+use prediction::{Prediction, predict};
 use progress::ProgressBar;
 
-pub use ask::HELP;
+pub use args::HELP;
+pub use arithmetic::Arithmetic;
+pub use config::Plan;
+pub use results::{Bytes, Comparison, DelayFigures, Figures, Leg, ServerFigures, difference};
+pub use tracker::{MIN_SIZE, MOST_EVENTS};
+pub use trial::{CompareError, Progress};
 
 /// The status of a program that a Ctrl-C has ended, as shells have it: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;
 
 /// Compares, and writes what it came to.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let asked = match ask::parse(arguments) {
+    let asked = match args::parse(arguments) {
         Ok(Some(asked)) => asked,
         Ok(None) => return super::print(HELP),
         Err(what) => {
@@ -113,7 +126,7 @@ fn run(asked: &Asked) -> Result<Compared, String> {
         let target = Target::new(asked, number, run)?;
         arithmetic.get_or_insert_with(|| Arithmetic::new(&target.resource));
         let measured =
-            compare::measure(plan, via, interval, &target.resource, target.server, &mut |progress| {
+            trial::measure(plan, via, interval, &target.resource, target.server, &mut |progress| {
                 bar.show(number, via, progress);
                 !interrupted.load(Ordering::Relaxed)
             });
@@ -147,11 +160,12 @@ fn tell(asked: &Asked, compared: &Compared) -> ExitCode {
     let text = match asked.form {
         Form::Table if comparison.legs.is_empty() => "Nothing was measured.\n".to_owned(),
         Form::Table => {
-            let tables: String = predictions.iter().map(|one| format!("\n{}", predict::table(one))).collect();
-            compare::table(comparison) + &tables
+            let tables: String =
+                predictions.iter().map(|one| format!("\n{}", prediction::table(one))).collect();
+            output::table::table(comparison) + &tables
         }
-        Form::Json => compare::json(comparison, &predictions),
-        Form::Csv => compare::csv(comparison),
+        Form::Json => output::json::json(comparison, &predictions),
+        Form::Csv => output::csv::csv(comparison),
     };
     for leg in &comparison.legs {
         let missing = leg.unpublished(&comparison.plan);
@@ -172,7 +186,7 @@ fn tell(asked: &Asked, compared: &Compared) -> ExitCode {
         _ => {}
     }
     if let Some(path) = &asked.report
-        && let Err(error) = fs::write(path, compare::report(comparison, &curve, &predictions))
+        && let Err(error) = fs::write(path, output::report::report(comparison, &curve, &predictions))
     {
         wrong.push(format!("{}: {error}", path.display()));
     }

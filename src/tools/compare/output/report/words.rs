@@ -1,8 +1,8 @@
 //! What was found, in sentences.
 
 use super::super::numbers::{bytes, count, delay, duration, percent};
-use super::super::{Comparison, Leg, difference};
 use crate::client::follow::Via;
+use crate::tools::compare::{Comparison, Leg, difference};
 
 /// A transport's name in a text.
 pub(super) fn name(via: Via) -> &'static str {

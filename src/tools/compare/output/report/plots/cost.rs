@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::super::super::numbers::{count, delay, duration};
-use super::super::super::predict::Curve;
-use super::super::super::{Comparison, Leg};
 use super::super::words::{brief, leg_name, name};
 use super::axis::{Axis, number, time};
 use super::labels::Labels;
 use super::{Anchor, Canvas, Frame, Mark, width_of};
 use crate::client::follow::Via;
+use crate::tools::compare::output::numbers::{count, delay, duration};
+use crate::tools::compare::prediction::Curve;
+use crate::tools::compare::{Comparison, Leg};
 
 /// Intervals, in seconds, that are told beside the curve where there is room.
 const TOLD: [f64; 13] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];

@@ -21,7 +21,8 @@
 
 use std::time::Duration;
 
-use super::{Bytes, DelayFigures, Figures, Plan, seen};
+use super::tracker as seen;
+use super::{Bytes, DelayFigures, Figures, Plan};
 use crate::client::follow::{Follower, Resource, Room, Since, Via};
 use crate::protocol::json;
 

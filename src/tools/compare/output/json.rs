@@ -1,9 +1,9 @@
 //! A comparison in JSON. The names are kept: `docs/compare.md` has them all.
 
 use super::figures::{COUNTS, FIGURES, rounded};
-use super::predict::{self, Prediction};
-use super::{Comparison, Figures, Leg, Plan, difference};
 use crate::protocol::json::Object;
+use crate::tools::compare::prediction::{self as predict, Prediction};
+use crate::tools::compare::{Comparison, Figures, Leg, Plan, difference};
 
 /// A comparison as one JSON object (RFC 8259), with a line's end, and what was predicted from it.
 pub fn json(comparison: &Comparison, predictions: &[Prediction]) -> String {

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use super::super::numbers::{bytes, count, delay, percent, ratio};
-use super::super::predict::predict;
-use super::super::{Comparison, Figures, Plan};
 use super::fixture::{comparison, curve, of};
 use super::tables::CAPTION;
 use super::{report, words};
 use crate::client::follow::Via;
+use crate::tools::compare::prediction::predict;
+use crate::tools::compare::{Comparison, Figures, Plan};
 
 /// Elements that have no content (HTML, "void elements").
 const VOID: [&str; 1] = ["meta"];
@@ -166,7 +166,7 @@ fn the_sentence_says_what_was_measured() {
 fn ratios_are_the_longer_interval_s_over_the_shorter_s() {
     let comparison = comparison();
     let pairs = words::pairs(&comparison);
-    let seconds = |leg: &super::super::Leg| leg.interval.expect("a short poll").as_secs();
+    let seconds = |leg: &crate::tools::compare::Leg| leg.interval.expect("a short poll").as_secs();
     let found: Vec<_> = pairs.iter().map(|pair| (seconds(pair.one), seconds(pair.other))).collect();
     assert_eq!(found, [(1, 3), (1, 6), (3, 6)]);
     for pair in &pairs {

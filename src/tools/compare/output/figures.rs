@@ -1,6 +1,7 @@
 //! The figures by their names, once for the table, JSON and CSV. `docs/compare.md` says what each is.
 
-use super::{Figures, Leg, numbers};
+use super::numbers;
+use crate::tools::compare::{Figures, Leg};
 
 /// One figure that is both measured and calculated.
 pub(super) struct Figure {

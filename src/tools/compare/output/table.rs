@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::figures::{COUNTS, FIGURES};
 use super::numbers::{self, NOT_KNOWN, count};
-use super::{Comparison, Leg, difference};
+use crate::tools::compare::{Comparison, Leg, difference};
 
 /// The narrowest column.
 const WIDTH: usize = 13;

@@ -1,9 +1,9 @@
 //! Bytes for an event and a client: what an event's way to one of those who wait for it costs.
 
-use super::super::super::numbers;
-use super::super::super::{Comparison, Leg};
 use super::super::words::leg_name;
 use super::{Anchor, Canvas, Frame, Mark};
+use crate::tools::compare::output::numbers;
+use crate::tools::compare::{Comparison, Leg};
 
 /// Bytes of one leg for each event and client: headers up, headers down, payload.
 pub(in super::super) fn parts(leg: &Leg, clients: usize) -> Option<[f64; 3]> {

@@ -13,16 +13,16 @@ mod tables;
 mod words;
 
 #[cfg(test)]
-pub(super) mod fixture;
+pub mod fixture;
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Write;
 
 use super::numbers::{bytes, count, duration};
-use super::predict::{Curve, Prediction};
-use super::{Comparison, Plan};
 use crate::client::follow::Via;
+use crate::tools::compare::prediction::{Curve, Prediction};
+use crate::tools::compare::{Comparison, Plan};
 use markup::{element, escaped};
 use plots::{Mark, USERS};
 use words::name;
