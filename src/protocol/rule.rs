@@ -16,7 +16,8 @@ pub enum Document {
     Fetch,
 }
 
-/// A section of a document. Displayed as `RFC 6455 §5.2`.
+/// A section of a document. Displayed as `RFC 6455 §5.2`, or in ASCII with `{:#}` as
+/// `RFC 6455 section 5.2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Section {
     /// The document.
@@ -43,10 +44,11 @@ impl Section {
 impl fmt::Display for Section {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.document {
-            Document::Rfc(number) => write!(f, "RFC {number} §{}", self.paragraph),
-            Document::Html => write!(f, "WHATWG HTML §{}", self.paragraph),
-            Document::Fetch => write!(f, "WHATWG Fetch §{}", self.paragraph),
+            Document::Rfc(number) => write!(f, "RFC {number} ")?,
+            Document::Html => f.write_str("WHATWG HTML ")?,
+            Document::Fetch => f.write_str("WHATWG Fetch ")?,
         }
+        write!(f, "{}{}", if f.alternate() { "section " } else { "§" }, self.paragraph)
     }
 }
 
@@ -78,7 +80,7 @@ impl fmt::Display for Url {
 }
 
 /// A protocol rule. Displayed as its sentence with the section before the full stop:
-/// `A line ends in LF without CR (RFC 9112 §2.2).`
+/// `A line ends in LF without CR (RFC 9112 §2.2).` The alternate form `{:#}` is ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// How input breaks the rule, in one sentence with its full stop.
@@ -97,12 +99,26 @@ impl Rule {
         assert!(matches!(sentence.as_bytes(), [b'A'..=b'Z', .., b'.']), "not a sentence");
         Self { sentence, section: Section::rfc(number, paragraph) }
     }
+
+    /// Writes the rule with the value that breaks it between the sentence and the section:
+    /// `The opcode is reserved: 3 (RFC 6455 §5.2).`
+    pub(crate) fn write_with<T: fmt::Display>(&self, value: &T, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sentence.trim_end_matches('.'))?;
+        write!(f, ": {value}")?;
+        self.write_section(f)
+    }
+
+    fn write_section(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(" (")?;
+        fmt::Display::fmt(&self.section, f)?;
+        f.write_str(").")
+    }
 }
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sentence = self.sentence.strip_suffix('.').unwrap_or(self.sentence);
-        write!(f, "{sentence} ({}).", self.section)
+        f.write_str(self.sentence.trim_end_matches('.'))?;
+        self.write_section(f)
     }
 }
 
@@ -111,7 +127,8 @@ impl fmt::Display for Rule {
 /// A row is `Variant: RFC number, "section", "Sentence.";`. The sentence and the section become
 /// the documentation of the variant, its [`Rule`] and its text. When the header ends in
 /// `=> status: Status` (or another method name and type), each row starts with one of that type's
-/// constants, which the method returns. Error types after the enum's name are nested: their rules
+/// constants, which the method returns. A row `Variant(Type): …` carries the value that breaks the
+/// rule, and the text of the error contains that value. Error types after the enum's name are nested: their rules
 /// are also rules of this enum, and `?` converts them.
 ///
 /// ```text
@@ -126,13 +143,13 @@ macro_rules! rules {
     (
         $(#[$meta:meta])*
         pub enum $error:ident $(: $($outer:ident($inner:ident)),+)? => $method:ident: $code_type:ident {
-            $($variant:ident: $code:ident, $number:literal, $paragraph:literal, $sentence:literal;)+
+            $($variant:ident $(($value:ty))?: $code:ident, $number:literal, $paragraph:literal, $sentence:literal;)+
         }
     ) => {
         $crate::protocol::rule::rules! {
             $(#[$meta])*
             pub enum $error $(: $($outer($inner)),+)? {
-                $($variant: $number, $paragraph, $sentence;)+
+                $($variant $(($value))?: $number, $paragraph, $sentence;)+
             }
         }
 
@@ -140,7 +157,7 @@ macro_rules! rules {
             #[doc = concat!("Returns the [`", stringify!($code_type), "`] to send to the peer that broke the rule.")]
             pub const fn $method(self) -> $code_type {
                 match self {
-                    $(Self::$variant => $code_type::$code,)+
+                    $(Self::$variant { .. } => $code_type::$code,)+
                     $($(Self::$outer(error) => error.$method(),)+)?
                 }
             }
@@ -149,7 +166,7 @@ macro_rules! rules {
     (
         $(#[$meta:meta])*
         pub enum $error:ident $(: $($outer:ident($inner:ident)),+)? {
-            $($variant:ident: $number:literal, $paragraph:literal, $sentence:literal;)+
+            $($variant:ident $(($value:ty))?: $number:literal, $paragraph:literal, $sentence:literal;)+
         }
     ) => {
         $(#[$meta])*
@@ -157,7 +174,7 @@ macro_rules! rules {
         pub enum $error {
             $(
                 #[doc = concat!($sentence, " (RFC ", $number, " §", $paragraph, ")")]
-                $variant,
+                $variant $(($value))?,
             )+
             $($(
                 #[doc = concat!("A rule of [`", stringify!($inner), "`].")]
@@ -170,7 +187,7 @@ macro_rules! rules {
             pub const fn rule(self) -> $crate::protocol::rule::Rule {
                 use $crate::protocol::rule::Rule;
                 match self {
-                    $(Self::$variant => const { Rule::rfc($number, $paragraph, $sentence) },)+
+                    $(Self::$variant { .. } => const { Rule::rfc($number, $paragraph, $sentence) },)+
                     $($(Self::$outer(error) => error.rule(),)+)?
                 }
             }
@@ -178,6 +195,9 @@ macro_rules! rules {
 
         impl std::fmt::Display for $error {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $($(if let Self::$variant(value) = self {
+                    return self.rule().write_with::<$value>(value, f);
+                })?)+
                 std::fmt::Display::fmt(&self.rule(), f)
             }
         }
@@ -210,6 +230,7 @@ mod tests {
         /// A table with a nested one.
         pub enum Outer: Nested(Inner) => number: u16 {
             Large: MAX, 6455, "5.2", "The number is too large.";
+            Odd(u8): MAX, 6455, "5.2", "The number is odd.";
         }
     }
 
@@ -218,6 +239,18 @@ mod tests {
         assert_eq!(Outer::Large.to_string(), "The number is too large (RFC 6455 §5.2).");
         assert_eq!(Outer::Large.rule().sentence, "The number is too large.");
         assert_eq!(Outer::Large.number(), u16::MAX);
+    }
+
+    #[test]
+    fn the_text_of_a_rule_contains_the_value_that_breaks_it() {
+        assert_eq!(Outer::Odd(3).to_string(), "The number is odd: 3 (RFC 6455 §5.2).");
+        assert_eq!(Outer::Odd(3).rule().sentence, "The number is odd.");
+    }
+
+    #[test]
+    fn the_alternate_text_of_a_rule_is_ascii() {
+        assert_eq!(format!("{:#}", Outer::Large), "The number is too large (RFC 6455 section 5.2).");
+        assert_eq!(format!("{:#}", Outer::Odd(3)), "The number is odd: 3 (RFC 6455 section 5.2).");
     }
 
     #[test]
