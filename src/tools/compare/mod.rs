@@ -25,8 +25,8 @@ use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 
 use super::args::resource;
-use super::child::Child;
 use super::exit_status::{REFUSED, USAGE_ERROR};
+use super::load::child::Child;
 use super::open_files::raise_limit;
 use crate::client::follow::{Resource, Via};
 use crate::tools::load::Process;

@@ -1,14 +1,19 @@
-//! Load: many clients from one thread, and what they and the server behind them cost.
+//! What `barewire bench` and `barewire compare` share: many clients on one thread, and what they and
+//! the server cost.
 //!
-//! On [`client`](crate::client), for `barewire compare` and `barewire bench`. Read in this order:
+//! Read in this order:
 //!
-//! 1. `process` — CPU time and memory of a process, as Linux counts them.
-//! 2. `delays` — many durations, and their quantiles.
-//! 3. [`mod@bench`] — load for any server of these transports, and what it makes of it.
+//! 1. `pool` — the client connections: sockets, readiness, buffers.
+//! 2. `histogram` — many durations, and their quantiles.
+//! 3. `process` — the CPU time and memory of a process, as Linux counts them; `meter` — what a period
+//!    of time cost.
+//! 4. `child` — the server under test, as a child process.
 
-pub mod bench;
-mod delays;
+pub mod child;
+mod histogram;
+pub mod meter;
+pub mod pool;
 mod process;
 
-pub use delays::Delays;
+pub use histogram::Delays;
 pub use process::Process;

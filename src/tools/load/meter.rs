@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::super::Process;
+use super::Process;
 
 /// CPU time is counted from here.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::crowd::{Crowd, Load, Why};
-use super::outcome::Failed;
-use super::plan::Plan;
+use super::config::Plan;
+use super::result::Failed;
+use crate::tools::load::pool::{Crowd, Load, Why};
 
 /// How many connections are under way at once: more would not fit a usual server's backlog, and the rest would come again a second later
 /// (RFC 6298 §2.1).

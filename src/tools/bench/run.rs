@@ -22,27 +22,10 @@
 //! 6. `ceiling` — the bare program that a server is held against.
 //! 7. `meter`, `outcome` — what a run has cost, and what several come to.
 
-mod asking;
-mod ceiling;
-mod connect;
-mod crowd;
-mod exchange;
-mod fan_out;
-mod gather;
-mod idle;
-mod marker;
-mod meter;
-mod outcome;
-mod plan;
-mod schedule;
-mod talk;
-
-pub use asking::{Asking, CursorPlace};
-pub use ceiling::{Ceiling, Kind};
-pub use idle::Before;
-pub use marker::LENGTH as MARKER_LENGTH;
-pub use outcome::{Failed, Held, Run, Spread};
-pub use plan::{Bare, Plan, Publish, Site, Target, Workload};
+use super::config::{Plan, Target, Workload};
+use super::idle::{self, Before};
+use super::result::{Failed, Run};
+use super::{connect, exchange, fan_out};
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,16 +4,16 @@ use std::mem;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::crowd::{Crowd, Line, Load, Why};
-use super::gather::{Gathering, Gathers, gather, opened};
-use super::meter::Meter;
-use super::outcome::{Failed, Run, kind_of};
-use super::plan::{Plan, Target, Workload};
+use super::config::{Plan, Target, Workload};
+use super::ramp_up::{Gathering, Gathers, gather, opened};
+use super::result::{Failed, Run, kind_of};
+use super::run::{Progress, Stage};
 use super::schedule::{Lane, Schedule};
-use super::talk::{Heard, Keys, Talk};
-use super::{Progress, Stage};
+use super::session::{Heard, Keys, Talk};
 use crate::client::follow::Via;
 use crate::protocol::websocket::frame::Opcode;
+use crate::tools::load::meter::Meter;
+use crate::tools::load::pool::{Crowd, Line, Load, Why};
 
 /// While the next message is due within this time, the poll is asked without waiting: it counts in milliseconds (epoll_wait(2)), and
 /// would make each message late.

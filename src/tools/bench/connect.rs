@@ -3,12 +3,12 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::crowd::{Crowd, Line, Load, Why};
-use super::meter::Meter;
-use super::outcome::{Failed, Run, kind_of};
-use super::plan::{Plan, Site};
-use super::talk::{Heard, Keys};
-use super::{Progress, Stage};
+use super::config::{Plan, Site};
+use super::result::{Failed, Run, kind_of};
+use super::run::{Progress, Stage};
+use super::session::{Heard, Keys};
+use crate::tools::load::meter::Meter;
+use crate::tools::load::pool::{Crowd, Line, Load, Why};
 
 struct Connects {
     epoch: Instant,

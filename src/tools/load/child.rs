@@ -12,15 +12,15 @@ use std::os::unix::process::CommandExt;
 use std::process::{self, Command, ExitCode, Stdio};
 use std::{fs, thread};
 
-use super::serve::{self, args};
+use crate::tools::bench::Kind;
 use crate::tools::load::Process;
-use crate::tools::load::bench::Kind;
+use crate::tools::serve::{self, args};
 
 /// The subcommand of a child that serves. It is in no help: it wants a socket as its standard input.
-pub(super) const OWN_SERVER: &str = "own-server";
+pub(in crate::tools) const OWN_SERVER: &str = "own-server";
 
 /// A process that listens on a port of its own. It is killed when this is dropped.
-pub(super) struct Child {
+pub(in crate::tools) struct Child {
     process: process::Child,
     address: SocketAddr,
     /// The child's standard input is the other end.
@@ -85,7 +85,7 @@ impl Drop for Child {
 }
 
 /// Serves, as a child, on a free port until the other end of standard input is closed.
-pub(super) fn serve_as_child() -> ExitCode {
+pub(in crate::tools) fn serve_as_child() -> ExitCode {
     let stop = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
     let arguments = ["--listen", "127.0.0.1:0", "--quiet"].map(Into::into).into_iter();
     match (args::parse(arguments, args::defaults()), stop) {
@@ -95,7 +95,7 @@ pub(super) fn serve_as_child() -> ExitCode {
 }
 
 /// Ends this process with the one that holds the other end of its standard input. A terminal or a file as standard input is not looked at.
-pub(super) fn end_with_parent() {
+pub(in crate::tools) fn end_with_parent() {
     let kind = fs::metadata("/dev/stdin").map(|input| input.file_type());
     if kind.is_ok_and(|kind| kind.is_socket() || kind.is_fifo()) {
         thread::spawn(|| {

@@ -3,15 +3,15 @@
 use std::mem;
 use std::time::Instant;
 
-use super::crowd::{Crowd, Line, Load, Why};
-use super::gather::{Gathering, Gathers, gather, opened};
-use super::meter::{Meter, kernel_memory, user_memory};
-use super::outcome::{Failed, Held, Run, kind_of};
-use super::plan::{Plan, Site};
-use super::talk::{Heard, Keys, Talk};
-use super::{Progress, Stage};
+use super::config::{Plan, Site};
+use super::ramp_up::{Gathering, Gathers, gather, opened};
+use super::result::{Failed, Held, Run, kind_of};
+use super::run::{Progress, Stage};
+use super::session::{Heard, Keys, Talk};
 use crate::client::follow::Via;
 use crate::protocol::websocket::frame::Opcode;
+use crate::tools::load::meter::{Meter, kernel_memory, user_memory};
+use crate::tools::load::pool::{Crowd, Line, Load, Why};
 
 /// Memory before the first connection of all runs: what a server's allocator keeps of one run would else be left out of the next.
 #[derive(Clone, Copy, Debug)]

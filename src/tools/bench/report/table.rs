@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Figure, Report};
-use crate::tools::load::bench::{Run, Spread};
+use crate::tools::bench::result::{Run, Spread};
 
 /// As a table.
 pub fn table(report: &Report) -> String {

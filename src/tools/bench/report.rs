@@ -5,8 +5,9 @@ mod table;
 
 use std::net::IpAddr;
 
-use super::asked::Asked;
-use crate::tools::load::bench::{Held, Plan, Run, Spread, Target, Workload};
+use super::args::Asked;
+use super::config::{Plan, Target, Workload};
+use super::result::{Held, Run, Spread};
 pub use json::json;
 pub use table::table;
 

@@ -1,25 +1,42 @@
 //! `barewire bench`.
 
-mod asked;
-mod output;
+mod args;
+mod ceiling;
+mod config;
+mod connect;
+mod event_tag;
+mod exchange;
+mod fan_out;
+mod idle;
+mod ramp_up;
+mod report;
+mod result;
+mod run;
+mod schedule;
+pub mod session;
+mod template;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
-use super::child::{self, Child};
 use super::exit_status::USAGE_ERROR;
 use super::listen::listen;
 use super::open_files::raise_limit;
 use crate::client::follow::Via;
 use crate::protocol::websocket::frame::MAX_CONTROL_PAYLOAD;
-use crate::tools::load::bench::{
-    self, Asking, Bare, Before, Ceiling, Failed, Kind, MARKER_LENGTH, Plan, Publish, Run, Site, Stage,
-    Target, Workload,
-};
-use asked::{Asked, What};
-use output::Report;
+use crate::tools::load::child::{self, Child};
+use args::{Asked, What};
+use ceiling::Ceiling;
+pub use ceiling::Kind;
+use config::{Bare, Plan, Publish, Site, Target, Workload};
+use event_tag::LENGTH as MARKER_LENGTH;
+use idle::Before;
+use report::Report;
+use result::{Failed, Run};
+use run::Stage;
+use template::Asking;
 
 /// Something was lost, refused, or not as it should be.
 const WRONG: u8 = 1;
@@ -80,7 +97,7 @@ connection, or no answer.
 
 /// Puts load on a server, or is the bare program.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let asked = match asked::parse(arguments) {
+    let asked = match args::parse(arguments) {
         Ok(What::Bench(asked)) => *asked,
         Ok(What::CeilingProgram(kind, address)) => return ceiling_program(kind, address),
         Ok(What::Help) => return super::print(HELP),
@@ -95,7 +112,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
     match bench(&asked) {
         Ok(report) => {
-            let text = if asked.is_json { output::json(&report) } else { output::table(&report) };
+            let text = if asked.is_json { report::json(&report) } else { report::table(&report) };
             let is_right = report.is_right();
             match super::print(&text) {
                 said if said != ExitCode::SUCCESS => said,
@@ -157,7 +174,7 @@ fn bench(asked: &Asked) -> Result<Report, Failed> {
         if let Some(site) = &site {
             progress.run(run, "");
             let number = first + run as u64;
-            report.runs.push(bench::run(plan, site, number, before, &mut |stage| progress.say(stage))?);
+            report.runs.push(run::run(plan, site, number, before, &mut |stage| progress.say(stage))?);
         }
         if let Some(ceiling) = &ceiling {
             progress.run(run, "ceiling, ");
@@ -167,7 +184,7 @@ fn bench(asked: &Asked) -> Result<Report, Failed> {
                 in_flight: if site.is_some() { in_flight(plan) } else { plan.in_flight },
                 ..plan.clone()
             };
-            let run = bench::run(&plan, &Target::Ceiling(bare), first + run as u64, None, &mut |stage| {
+            let run = run::run(&plan, &Target::Ceiling(bare), first + run as u64, None, &mut |stage| {
                 progress.say(stage)
             })?;
             if site.is_some() { &mut report.ceiling } else { &mut report.runs }.push(run);

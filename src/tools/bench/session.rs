@@ -5,8 +5,8 @@
 
 use std::rc::Rc;
 
-use super::asking::{Asking, CursorPlace};
-use super::marker::Finder;
+use super::event_tag::Finder;
+use super::template::{Asking, CursorPlace};
 use crate::client::follow::{Error, Head, HeadReader, Whole};
 use crate::protocol::http::{BodyLimits, BodyReader, HeadLimits, Response};
 use crate::protocol::sse::{Block, DecodeLimits, Decoder};
@@ -405,7 +405,7 @@ mod tests {
     #[test]
     fn bytes_are_counted_and_their_markers_found() {
         let mut bytes = b"..".to_vec();
-        super::super::marker::write(5, 20, &mut bytes);
+        super::super::event_tag::write(5, 20, &mut bytes);
         let told = heard(&mut Talk::bare(), &[&bytes]);
         assert_eq!(told, ["Bytes(22)", "Marker(5)"]);
     }

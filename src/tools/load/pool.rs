@@ -10,7 +10,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::talk::{Heard, Talk};
+use crate::tools::bench::session::{Heard, Talk};
 
 /// One buffer reads for all. It is larger than what a burst brings to one connection, so that one read takes it.
 const BUFFER: usize = 256 * 1024;

@@ -2,7 +2,8 @@
 
 use super::{CLIENT_CPU, FIGURES, KERNEL, PER_CPU, PER_SECOND, Report, SERVER_CPU, USER, quantile};
 use crate::protocol::json::Object;
-use crate::tools::load::bench::{Run, Spread, Workload};
+use crate::tools::bench::config::Workload;
+use crate::tools::bench::result::{Run, Spread};
 
 /// As one JSON object, on a line of its own.
 pub fn json(report: &Report) -> String {

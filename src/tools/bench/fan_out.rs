@@ -3,16 +3,16 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::crowd::{Crowd, Line, Load, Why};
-use super::gather::{Gathering, Gathers, gather, opened};
-use super::marker;
-use super::meter::Meter;
-use super::outcome::{Failed, Run, kind_of};
-use super::plan::{Plan, Publish, Target};
-use super::talk::{Heard, Keys, Talk};
-use super::{Progress, Stage};
+use super::config::{Plan, Publish, Target};
+use super::event_tag as marker;
+use super::ramp_up::{Gathering, Gathers, gather, opened};
+use super::result::{Failed, Run, kind_of};
+use super::run::{Progress, Stage};
+use super::session::{Heard, Keys, Talk};
 use crate::client::follow::Via;
 use crate::protocol::websocket::frame::Opcode;
+use crate::tools::load::meter::Meter;
+use crate::tools::load::pool::{Crowd, Line, Load, Why};
 
 /// How long the first event is waited for before another is published: who joined too late for it gets that one. Doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -85,7 +85,13 @@ impl FanOut<'_> {
         }
     }
 
-    fn poll_answered(&mut self, who: usize, answer: super::talk::Answer<'_>, line: &mut Line, now: Instant) {
+    fn poll_answered(
+        &mut self,
+        who: usize,
+        answer: super::session::Answer<'_>,
+        line: &mut Line,
+        now: Instant,
+    ) {
         if !matches!(answer.status, 200..=299 | 304) {
             self.run.wrong += 1;
             line.close();

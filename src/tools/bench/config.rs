@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::super::Process;
-use super::asking::{Asking, CursorPlace};
-use super::talk::{Keys, Talk, write_handshake};
+use super::session::{Keys, Talk, write_handshake};
+use super::template::{Asking, CursorPlace};
 use crate::client::follow::Via;
 use crate::protocol::websocket::client_handshake::RequestError;
+use crate::tools::load::Process;
 
 /// What the clients do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::super::args::{header, process, text};
+use super::ceiling::Kind;
+use super::config::{Plan, Workload};
+use super::event_tag::LENGTH as MARKER_LENGTH;
+use super::template::CursorPlace;
 use crate::client::Url;
 use crate::client::follow::Via;
 use crate::tools::load::Process;
-use crate::tools::load::bench::{CursorPlace, Kind, MARKER_LENGTH, Plan, Workload};
 
 /// What is to be done.
 pub enum What {

@@ -5,11 +5,11 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::super::Delays;
-use super::crowd::Why;
-use super::meter::Cost;
-use super::talk::status_of;
+use super::session::status_of;
 use crate::protocol::websocket::client_handshake::RequestError;
+use crate::tools::load::Delays;
+use crate::tools::load::meter::Cost;
+use crate::tools::load::pool::Why;
 
 /// One run.
 #[derive(Clone, Debug, Default)]
