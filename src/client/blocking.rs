@@ -5,16 +5,16 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::back_off::BackOff;
+use super::backoff::Backoff;
 use super::connect::connect_tcp;
-use super::follow::{Error, Follower, Next, Resource, Room, Since, Traffic, Via};
-use super::news::{FollowError, News};
+use super::follow::{Error, Follower, Next, Resource, Shared, Since, Traffic, Via};
 use super::random::Random;
-use super::wire::{Filled, Wire};
+use super::stream::{BufferedStream, Received};
+use super::update::{FollowError, Update};
 
 /// How to follow, beside what.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct FollowOptions {
     /// The transport, and behind it those that are tried in turn when the one before is not to be had here: because of a
     /// proxy that knows no WebSocket, say. A server that is merely away is no reason to try another.
     pub via: Vec<Via>,
@@ -24,39 +24,39 @@ pub struct Plan {
     pub connect_timeout: Duration,
     /// How long a stream may be silent before it counts as broken: three of barewire's heartbeats. A WebSocket is pinged in
     /// the middle of that time.
-    pub silence: Duration,
+    pub idle_timeout: Duration,
     /// Between attempts.
-    pub back_off: BackOff,
+    pub backoff: Backoff,
     /// After how long without an answer as it should be to give up; `None` is never.
-    pub give_up: Option<Duration>,
+    pub give_up_after: Option<Duration>,
 }
 
-impl Default for Plan {
+impl Default for FollowOptions {
     fn default() -> Self {
         Self {
             via: vec![Via::EventStream],
             since: Since::Now,
             connect_timeout: Duration::from_secs(10),
-            silence: Duration::from_secs(45),
-            back_off: BackOff::default(),
-            give_up: None,
+            idle_timeout: Duration::from_secs(45),
+            backoff: Backoff::default(),
+            give_up_after: None,
         }
     }
 }
 
-/// Follows one topic, and waits for what comes: an iterator of [`News`], which ends after an error.
+/// Follows one topic, and waits for what comes: an iterator of [`Update`], which ends after an error.
 ///
 /// It comes back by itself, with the last id, and tells of what it could not get. Dropped, it closes its connection.
 #[derive(Debug)]
 pub struct Follow {
     resource: Resource,
-    plan: Plan,
+    plan: FollowOptions,
     /// Which of the plan's transports it is at.
     at: usize,
     follower: Follower,
-    room: Room,
+    shared: Shared,
     random: Random,
-    wire: Option<Wire>,
+    wire: Option<BufferedStream>,
     /// When to ask; `None` while an answer is read.
     due: Option<Instant>,
     asked: Instant,
@@ -70,7 +70,7 @@ pub struct Follow {
     attempts: u32,
     /// When all was well at last.
     reached: Instant,
-    news: VecDeque<News>,
+    news: VecDeque<Update>,
     connections: u64,
     ended: Option<FollowError>,
     is_over: bool,
@@ -81,13 +81,13 @@ impl Follow {
     ///
     /// # Errors
     /// [`FollowError::Ended`] if the system has no random bytes.
-    pub fn new(resource: Resource, plan: Plan) -> Result<Self, FollowError> {
+    pub fn new(resource: Resource, plan: FollowOptions) -> Result<Self, FollowError> {
         let now = Instant::now();
         let via = plan.via.first().copied().unwrap_or(Via::EventStream);
         Ok(Self {
             at: 0,
             follower: Follower::new(via, plan.since.clone()),
-            room: Room::with_system_random()?,
+            shared: Shared::with_system_random()?,
             random: Random::new()?,
             wire: None,
             due: Some(now),
@@ -119,7 +119,7 @@ impl Follow {
 
     /// What has gone through so far.
     pub fn traffic(&self) -> Traffic {
-        self.room.traffic
+        self.shared.traffic
     }
 
     /// How many connections were opened so far.
@@ -131,7 +131,7 @@ impl Follow {
     ///
     /// # Errors
     /// [`FollowError`], after which each further call brings the same.
-    pub fn next_until(&mut self, until: Option<Instant>) -> Result<Option<News>, FollowError> {
+    pub fn next_until(&mut self, until: Option<Instant>) -> Result<Option<Update>, FollowError> {
         loop {
             if let Some(news) = self.news.pop_front() {
                 return Ok(Some(news));
@@ -171,10 +171,10 @@ impl Follow {
             return Ok(true);
         };
         match wire.fill(Some(stop)) {
-            Ok(Filled::More) => self.receive()?,
-            Ok(Filled::TimedOut) if Instant::now() < limit => return Ok(false),
-            Ok(Filled::TimedOut) => self.silent()?,
-            Ok(Filled::End) => self.end()?,
+            Ok(Received::More) => self.receive()?,
+            Ok(Received::TimedOut) if Instant::now() < limit => return Ok(false),
+            Ok(Received::TimedOut) => self.silent()?,
+            Ok(Received::End) => self.end()?,
             Err(error) => self.broken(&error)?,
         }
         Ok(true)
@@ -182,11 +182,13 @@ impl Follow {
 
     /// Until when something has to come.
     fn limit(&self) -> Instant {
-        let Plan { connect_timeout, silence, .. } = self.plan;
+        let FollowOptions { connect_timeout, idle_timeout, .. } = self.plan;
         match self.follower.via() {
-            Via::WebSocket if self.follower.is_streaming() && !self.is_pinged => self.heard + silence / 2,
-            _ if self.follower.is_streaming() => self.heard + silence,
-            Via::LongPoll if self.follower.is_unanswered() => {
+            Via::WebSocket if self.follower.is_streaming() && !self.is_pinged => {
+                self.heard + idle_timeout / 2
+            }
+            _ if self.follower.is_streaming() => self.heard + idle_timeout,
+            Via::LongPoll if self.follower.is_awaiting_response() => {
                 self.asked + Duration::from_secs(self.resource.wait.into()) + connect_timeout
             }
             _ => self.heard + connect_timeout,
@@ -197,14 +199,14 @@ impl Follow {
     fn ask(&mut self) -> Result<(), FollowError> {
         self.is_reused = self.wire.is_some();
         let mut out = Vec::new();
-        self.follower.ask(&self.resource, &mut self.room, &mut out)?;
+        self.follower.write_request(&self.resource, &mut self.shared, &mut out)?;
         if self.wire.is_none() {
             let (url, until) = (self.resource.url(), Instant::now() + self.plan.connect_timeout);
             let opened = connect_tcp(&url.host, url.port, until)
-                .and_then(|stream| Wire::new(stream, Some(self.plan.connect_timeout)));
+                .and_then(|stream| BufferedStream::new(stream, Some(self.plan.connect_timeout)));
             match opened {
                 Ok(wire) => self.wire = Some(wire),
-                Err(error) => return self.away(&error.to_string(), Duration::ZERO),
+                Err(error) => return self.disconnected(&error.to_string(), Duration::ZERO),
             }
             self.connections += 1;
         }
@@ -221,9 +223,9 @@ impl Follow {
         let length = input.len();
         let (mut out, mut notices) = (Vec::new(), 0);
         let news = &mut self.news;
-        let next = self.follower.receive(input, &self.resource, &mut self.room, &mut out, &mut |notice| {
+        let next = self.follower.receive(input, &self.resource, &mut self.shared, &mut out, &mut |notice| {
             notices += 1;
-            news.extend(News::of(notice));
+            news.extend(Update::of(notice));
         });
         wire.consume(length);
         // If it can't be written, the next read tells.
@@ -233,12 +235,12 @@ impl Follow {
     }
 
     fn end(&mut self) -> Result<(), FollowError> {
-        let is_stale = self.is_reused && self.follower.is_unanswered();
+        let is_stale = self.is_reused && self.follower.is_awaiting_response();
         let mut notices = 0;
         let news = &mut self.news;
-        let next = self.follower.end(&self.resource, &mut self.room, &mut |notice| {
+        let next = self.follower.end(&self.resource, &mut self.shared, &mut |notice| {
             notices += 1;
-            news.extend(News::of(notice));
+            news.extend(Update::of(notice));
         });
         if is_stale && next.is_ok() {
             // The server had ended the connection while nothing was asked (RFC 9112 §9.5): that is no news.
@@ -250,24 +252,24 @@ impl Follow {
     }
 
     fn go_on(&mut self, next: Result<Next, Error>, notices: usize) -> Result<(), FollowError> {
-        let is_well = self.follower.is_streaming() || matches!(next, Ok(Next::Ask { .. }));
+        let is_well = self.follower.is_streaming() || matches!(next, Ok(Next::Request { .. }));
         if is_well || notices > 0 {
             self.reached = self.heard;
             if !self.is_told {
                 self.is_told = true;
                 // In front of what came with it.
                 let at = self.news.len().saturating_sub(self.told_at_once(notices));
-                self.news.insert(at, News::Opened(self.follower.via()));
+                self.news.insert(at, Update::Opened(self.follower.via()));
             }
         }
         // Events are a reason to trust the connection again; a stream that ends each time as it has begun is none.
-        let is_lasting = self.heard.saturating_duration_since(self.asked) >= self.plan.back_off.most;
-        if self.news.iter().any(|news| matches!(news, News::Event(_))) || is_lasting {
+        let is_lasting = self.heard.saturating_duration_since(self.asked) >= self.plan.backoff.most;
+        if self.news.iter().any(|news| matches!(news, Update::Event(_))) || is_lasting {
             self.attempts = 0;
         }
         match next {
             Ok(Next::Read) => Ok(()),
-            Ok(Next::Ask { after, reuse }) => {
+            Ok(Next::Request { after, reuse }) => {
                 if !reuse {
                     self.wire = None;
                 }
@@ -275,7 +277,7 @@ impl Follow {
                 let now = Instant::now();
                 let is_hasty = after.is_zero() && notices == 0 && now - self.asked < Duration::from_secs(1);
                 let wait = match is_hasty {
-                    true => self.back_off(Duration::ZERO)?,
+                    true => self.backoff(Duration::ZERO)?,
                     false => {
                         self.attempts = 0;
                         after
@@ -284,13 +286,13 @@ impl Follow {
                 self.due = Some(if is_hasty { now + wait } else { self.asked + wait });
                 Ok(())
             }
-            Ok(Next::Return { least, why }) => self.away(&why.to_string(), least),
+            Ok(Next::Reconnect { at_least, reason }) => self.disconnected(&reason.to_string(), at_least),
             Err(error) => match self.plan.via.get(self.at + 1) {
-                Some(to) if error.is_unsuitable() => {
+                Some(to) if error.suggests_fallback() => {
                     let (from, to) = (self.follower.via(), *to);
                     self.at += 1;
                     self.is_told = false;
-                    self.news.push_back(News::FellBack { from, to, why: error });
+                    self.news.push_back(Update::FellBack { from, to, reason: error });
                     self.follower = Follower::new(to, self.follower.since().clone());
                     self.wire = None;
                     self.due = Some(Instant::now());
@@ -303,7 +305,7 @@ impl Follow {
 
     /// How many of the last news came with one read: cursors are notices, but no news.
     fn told_at_once(&self, notices: usize) -> usize {
-        let is_told = |news: &&News| matches!(news, News::Event(_) | News::Gap { .. });
+        let is_told = |news: &&Update| matches!(news, Update::Event(_) | Update::Gap { .. });
         self.news.iter().rev().take(notices).take_while(is_told).count()
     }
 
@@ -311,51 +313,51 @@ impl Follow {
     fn silent(&mut self) -> Result<(), FollowError> {
         if !self.is_pinged && self.follower.is_streaming() && self.follower.via() == Via::WebSocket {
             let mut out = Vec::new();
-            self.follower.ping(&mut self.room, &mut out)?;
+            self.follower.ping(&mut self.shared, &mut out)?;
             self.is_pinged = true;
             // If it can't be written, the next read tells.
             let _ = self.wire.as_mut().map(|wire| wire.write(&out));
             return Ok(());
         }
-        self.away("the server is silent", Duration::ZERO)
+        self.disconnected("the server is silent", Duration::ZERO)
     }
 
     fn broken(&mut self, error: &io::Error) -> Result<(), FollowError> {
-        if self.is_reused && self.follower.is_unanswered() {
+        if self.is_reused && self.follower.is_awaiting_response() {
             self.wire = None;
             self.due = Some(Instant::now());
             return Ok(());
         }
-        self.away(&error.to_string(), Duration::ZERO)
+        self.disconnected(&error.to_string(), Duration::ZERO)
     }
 
-    fn away(&mut self, why: &str, least: Duration) -> Result<(), FollowError> {
+    fn disconnected(&mut self, why: &str, least: Duration) -> Result<(), FollowError> {
         self.wire = None;
         self.is_told = false;
         let now = Instant::now();
-        let mut back_in = self.back_off(least)?;
-        if let Some(give_up) = self.plan.give_up {
-            let left = (self.reached + give_up).saturating_duration_since(now);
+        let mut retry_in = self.backoff(least)?;
+        if let Some(give_up_after) = self.plan.give_up_after {
+            let left = (self.reached + give_up_after).saturating_duration_since(now);
             if left.is_zero() {
                 return Err(FollowError::GaveUp(why.to_owned()));
             }
             // The last attempt is at the end of the time, and not at some moment before.
-            back_in = back_in.min(left);
+            retry_in = retry_in.min(left);
         }
-        self.due = Some(now + back_in);
-        self.news.push_back(News::Away { why: why.to_owned(), back_in });
+        self.due = Some(now + retry_in);
+        self.news.push_back(Update::Disconnected { reason: why.to_owned(), retry_in });
         Ok(())
     }
 
-    fn back_off(&mut self, least: Duration) -> Result<Duration, FollowError> {
-        let wait = self.plan.back_off.wait(self.attempts, least, &mut self.random)?;
+    fn backoff(&mut self, least: Duration) -> Result<Duration, FollowError> {
+        let wait = self.plan.backoff.wait(self.attempts, least, &mut self.random)?;
         self.attempts = self.attempts.saturating_add(1);
         Ok(wait)
     }
 }
 
 impl Iterator for Follow {
-    type Item = Result<News, FollowError>;
+    type Item = Result<Update, FollowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_over {
@@ -372,7 +374,7 @@ impl Drop for Follow {
     fn drop(&mut self) {
         let mut out = Vec::new();
         // Good-bye, if it can still be said.
-        if let (Some(wire), Ok(())) = (&mut self.wire, self.follower.close(&mut self.room, &mut out)) {
+        if let (Some(wire), Ok(())) = (&mut self.wire, self.follower.close(&mut self.shared, &mut out)) {
             let _ = wire.write(&out);
         }
     }

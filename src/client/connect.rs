@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::error::ConnectError;
 use super::random::Random;
+use super::stream::{BufferedStream, Received};
+use super::url::Url;
 use super::websocket::WebSocket;
-use super::wire::{Filled, Wire};
 use crate::protocol::http::{self, HeadLimits, ResponseScan};
 use crate::protocol::websocket::client_handshake::{ClientHandshake, Key};
 use crate::protocol::websocket::extension::Offer;
 use crate::protocol::websocket::message::MessageLimits;
-use crate::protocol::websocket::uri::Uri;
 
 /// Interim answers that are passed over. A server that sends more does something else than to answer.
 const MAX_INTERIM: usize = 8;
@@ -71,12 +71,12 @@ impl WebSocket {
     /// One [`ConnectError`] for what the caller, the system and the server can do wrong; each judgement of the answer has
     /// its section of RFC 6455 §4.1.
     pub fn connect(uri: &str, request: &Request<'_>) -> Result<Self, ConnectError> {
-        let uri = Uri::parse(uri)?;
+        let uri = Url::parse_websocket(uri)?;
         let until = Instant::now() + request.connect_timeout;
         let mut random = Random::new()?;
         let key = Key::new(random.draw()?);
         let opening = ClientHandshake {
-            host: uri.authority,
+            host: &uri.authority,
             target: &uri.target,
             subprotocols: request.subprotocols,
             fields: request.fields,
@@ -85,8 +85,10 @@ impl WebSocket {
         let mut bytes = Vec::new();
         opening.write_request(&key, &mut bytes)?;
 
-        let mut wire =
-            Wire::new(connect_tcp(uri.host, uri.port, until).map_err(timed_out)?, request.write_timeout)?;
+        let mut wire = BufferedStream::new(
+            connect_tcp(&uri.host, uri.port, until).map_err(timed_out)?,
+            request.write_timeout,
+        )?;
         wire.write(&bytes).map_err(timed_out)?;
         let mut interim = 0;
         loop {
@@ -126,16 +128,16 @@ pub(crate) fn connect_tcp(host: &str, port: u16, until: Instant) -> io::Result<T
 }
 
 /// Waits for a whole head: how long it is.
-fn read_head(wire: &mut Wire, limits: &HeadLimits, until: Instant) -> Result<usize, ConnectError> {
+fn read_head(wire: &mut BufferedStream, limits: &HeadLimits, until: Instant) -> Result<usize, ConnectError> {
     let mut scan = ResponseScan::default();
     loop {
         if let Some(end) = scan.scan(wire.unread(), limits)? {
             return Ok(end);
         }
         match wire.fill(Some(until))? {
-            Filled::More => {}
-            Filled::End => return Err(ConnectError::Ended),
-            Filled::TimedOut => return Err(ConnectError::TimedOut),
+            Received::More => {}
+            Received::End => return Err(ConnectError::Ended),
+            Received::TimedOut => return Err(ConnectError::TimedOut),
         }
     }
 }

@@ -3,16 +3,16 @@
 use std::fmt;
 use std::io;
 
+use super::url::UrlError;
 use crate::protocol::http::ResponseError;
 use crate::protocol::websocket::ProtocolError;
 use crate::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
-use crate::protocol::websocket::uri::UriError;
 
 /// Why there is no connection.
 #[derive(Debug)]
 pub enum ConnectError {
     /// The URI cannot be read: the caller's mistake.
-    Uri(UriError),
+    Url(UrlError),
     /// What is asked for must not be asked for: the caller's mistake.
     Request(RequestError),
     /// The system's: no such host, connection refused, no random bytes.
@@ -24,7 +24,7 @@ pub enum ConnectError {
     /// The answer's head cannot be read.
     Response(ResponseError),
     /// The answer is one that must not be, or a refusal.
-    Opening(ClientHandshakeError),
+    Handshake(ClientHandshakeError),
     /// Interim answers (RFC 9110 §15.2) without an end.
     TooManyInterim,
 }
@@ -32,13 +32,13 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Uri(error) => error.fmt(f),
+            Self::Url(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
             Self::TimedOut => f.write_str("the handshake took too long"),
             Self::Ended => f.write_str("the connection ended before the handshake did"),
             Self::Response(error) => error.fmt(f),
-            Self::Opening(error) => error.fmt(f),
+            Self::Handshake(error) => error.fmt(f),
             Self::TooManyInterim => f.write_str("interim answers without an end (RFC 9110 section 15.2)"),
         }
     }
@@ -46,9 +46,9 @@ impl fmt::Display for ConnectError {
 
 impl std::error::Error for ConnectError {}
 
-impl From<UriError> for ConnectError {
-    fn from(error: UriError) -> Self {
-        Self::Uri(error)
+impl From<UrlError> for ConnectError {
+    fn from(error: UrlError) -> Self {
+        Self::Url(error)
     }
 }
 
@@ -72,7 +72,7 @@ impl From<ResponseError> for ConnectError {
 
 impl From<ClientHandshakeError> for ConnectError {
     fn from(error: ClientHandshakeError) -> Self {
-        Self::Opening(error)
+        Self::Handshake(error)
     }
 }
 
@@ -83,7 +83,7 @@ pub enum Error {
     /// Nothing came, or nothing could be written, within the time that was set.
     TimedOut,
     /// The peer broke the protocol. It has been told so in a close frame (RFC 6455 §7.1.7).
-    Failure(ProtocolError),
+    Protocol(ProtocolError),
     /// TCP ended without a close frame: what §7.1.5 numbers 1006.
     Ended,
     /// The system's.
@@ -107,7 +107,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut => f.write_str("the peer was silent for too long"),
-            Self::Failure(failure) => failure.fmt(f),
+            Self::Protocol(failure) => failure.fmt(f),
             Self::Ended => f.write_str("the connection ended without a close frame (RFC 6455 section 7.1.5)"),
             Self::Io(error) => error.fmt(f),
             Self::Misuse(misuse) => misuse.fmt(f),

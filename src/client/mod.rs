@@ -6,7 +6,7 @@
 //! Read in this order:
 //!
 //! 1. `follow` — from requests to events, without sockets.
-//! 2. `blocking` — connections, and coming back to a server that was away; `back_off` — after which wait; `news` — what is told.
+//! 2. `blocking` — connections, and coming back to a server that was away; `backoff` — after which wait; `news` — what is told.
 //! 3. `publish` — one POST for an event, or for many.
 //! 4. `connect` — a WebSocket: from a URI to an open connection: TCP, the request, the answer.
 //! 5. `websocket` — messages in both directions, and the closing handshake (RFC 6455).
@@ -20,7 +20,7 @@
 //! use std::io::Write;
 //! use std::os::unix::net::UnixStream;
 //! use barewire::client::follow::{Resource, Since, Via};
-//! use barewire::client::{Follow, News, Plan, Publisher};
+//! use barewire::client::{Follow, Update, FollowOptions, Publisher};
 //! use barewire::server::{Options, Server};
 //!
 //! let (mut stop, stopped) = UnixStream::pair()?;
@@ -32,10 +32,10 @@
 //!     let mut publisher = Publisher::new(resource.clone());
 //!     let id = publisher.publish("hello").unwrap();
 //!
-//!     let plan = Plan { via: vec![Via::LongPoll], since: Since::Start, ..Plan::default() };
+//!     let plan = FollowOptions { via: vec![Via::LongPoll], since: Since::Start, ..FollowOptions::default() };
 //!     let mut follow = Follow::new(resource, plan).unwrap();
-//!     assert_eq!(follow.next(), Some(Ok(News::Opened(Via::LongPoll))));
-//!     let Some(Ok(News::Event(event))) = follow.next() else { panic!("an event was to come") };
+//!     assert_eq!(follow.next(), Some(Ok(Update::Opened(Via::LongPoll))));
+//!     let Some(Ok(Update::Event(event))) = follow.next() else { panic!("an event was to come") };
 //!     assert_eq!((event.id, event.data), (id, "hello".to_owned()));
 //!     drop((follow, publisher));
 //!     stop.write_all(b"!").unwrap();
@@ -73,24 +73,24 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-mod back_off;
+mod backoff;
 mod blocking;
 mod compression;
 pub(crate) mod connect;
 mod error;
 pub mod follow;
-mod news;
 mod publish;
 mod random;
+mod stream;
+mod update;
 mod url;
 mod websocket;
-mod wire;
 
-pub use back_off::BackOff;
-pub use blocking::{Follow, Plan};
+pub use backoff::Backoff;
+pub use blocking::{Follow, FollowOptions};
 pub use connect::Request;
 pub use error::{ConnectError, Error, Misuse};
-pub use news::{FollowError, News};
 pub use publish::{PublishError, Publisher, publish};
+pub use update::{FollowError, Update};
 pub use url::{Url, UrlError};
 pub use websocket::{Message, WebSocket};

@@ -5,14 +5,14 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::connect::connect_tcp;
-use super::follow::{Away, Error, Next, Posted, Poster, Resource};
-use super::wire::{Filled, Wire};
+use super::follow::{Error, Next, PublishRequest, PublishStep, Resource, RetryReason};
+use super::stream::{BufferedStream, Received};
 
 /// Publishes to one topic, over a connection that is kept from one event to the next.
 #[derive(Debug)]
 pub struct Publisher {
     resource: Resource,
-    wire: Option<Wire>,
+    wire: Option<BufferedStream>,
     /// The name of the events; `None` is `message`.
     pub event: Option<String>,
     /// For TCP, and again for the answer.
@@ -80,7 +80,7 @@ impl Publisher {
     /// # Errors
     /// [`PublishError`].
     pub fn publish(&mut self, data: &str) -> Result<String, PublishError> {
-        self.post(data, false)?.pop().ok_or(PublishError::Refused(Error::Shape))
+        self.post(data, false)?.pop().ok_or(PublishError::Refused(Error::UnexpectedJson))
     }
 
     /// Publishes an event for each of these lines, all of them or none: their ids.
@@ -94,38 +94,38 @@ impl Publisher {
         let mut body = lines.join("\n");
         body.push('\n');
         let ids = self.post(&body, true)?;
-        if ids.len() == lines.len() { Ok(ids) } else { Err(PublishError::Refused(Error::Shape)) }
+        if ids.len() == lines.len() { Ok(ids) } else { Err(PublishError::Refused(Error::UnexpectedJson)) }
     }
 
     fn post(&mut self, body: &str, is_lines: bool) -> Result<Vec<String>, PublishError> {
-        let mut poster = Poster::default();
+        let mut request = PublishRequest::default();
         let mut out = Vec::new();
-        poster.ask(&self.resource, self.event.as_deref(), body, is_lines, &mut out);
+        request.write(&self.resource, self.event.as_deref(), body, is_lines, &mut out);
         let mut wire = self.connected()?;
         wire.write(&out).map_err(PublishError::Unanswered)?;
         let until = Instant::now() + self.timeout;
         loop {
             let posted = match wire.fill(Some(until)).map_err(PublishError::Unanswered)? {
-                Filled::More => {
+                Received::More => {
                     let input = wire.unread();
                     let length = input.len();
-                    let posted = poster.receive(input, &self.resource);
+                    let posted = request.receive(input, &self.resource);
                     wire.consume(length);
                     posted?
                 }
-                Filled::End => poster.end()?,
-                Filled::TimedOut => return Err(PublishError::Unanswered(io::ErrorKind::TimedOut.into())),
+                Received::End => request.end()?,
+                Received::TimedOut => return Err(PublishError::Unanswered(io::ErrorKind::TimedOut.into())),
             };
             match posted {
-                Posted::Ids { ids, reuse } => {
+                PublishStep::Published { ids, reuse } => {
                     self.wire = reuse.then_some(wire);
                     return Ok(ids);
                 }
-                Posted::Next(Next::Return { why: Away::Status(status), least }) => {
-                    return Err(PublishError::Passing { status, retry_after: least });
+                PublishStep::Next(Next::Reconnect { reason: RetryReason::Status(status), at_least }) => {
+                    return Err(PublishError::Passing { status, retry_after: at_least });
                 }
-                Posted::Next(Next::Read | Next::Ask { .. }) => {}
-                Posted::Next(Next::Return { .. }) => {
+                PublishStep::Next(Next::Read | Next::Request { .. }) => {}
+                PublishStep::Next(Next::Reconnect { .. }) => {
                     return Err(PublishError::Unanswered(io::ErrorKind::UnexpectedEof.into()));
                 }
             }
@@ -134,13 +134,13 @@ impl Publisher {
 
     /// The connection that is kept, if the server has not ended it meanwhile; else a new one. A POST that was sent on one that ends
     /// can't be sent again: nobody knows whether it has come (RFC 9110 §9.2.2).
-    fn connected(&mut self) -> Result<Wire, PublishError> {
-        if let Some(wire) = self.wire.take().filter(Wire::is_quiet) {
+    fn connected(&mut self) -> Result<BufferedStream, PublishError> {
+        if let Some(wire) = self.wire.take().filter(BufferedStream::is_quiet) {
             return Ok(wire);
         }
         let url = self.resource.url();
         connect_tcp(&url.host, url.port, Instant::now() + self.timeout)
-            .and_then(|stream| Wire::new(stream, Some(self.timeout)))
+            .and_then(|stream| BufferedStream::new(stream, Some(self.timeout)))
             .map_err(PublishError::Unreachable)
     }
 }

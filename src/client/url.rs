@@ -1,37 +1,53 @@
-//! URLs to connect to: `http://` and `ws://` (RFC 9110 §4.2.1, RFC 6455 §3).
+//! URLs to connect to: `http://` (RFC 9110 §4.2.1) and `ws://` (RFC 6455 §3).
 
 use std::fmt;
 
 use crate::protocol::http::host_and_port;
 
-/// The port of both schemes where none is named.
+/// The port of both schemes where the URL names none.
 const DEFAULT_PORT: u16 = 80;
 
-/// Where to connect, and what to ask for there.
+/// The server to connect to and the resource to request there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
-    /// Host and port as they stand: the value of `Host`.
+    /// Host and port exactly as the URL has them: the value of `Host`.
     pub authority: String,
-    /// What to resolve: a name, or an address without the brackets that an IPv6 address has in a URL.
+    /// The name or address to resolve. An IPv6 address has no brackets here.
     pub host: String,
-    /// The port; 80 if none is named.
+    /// The port; 80 if the URL names none.
     pub port: u16,
-    /// Path and query, still percent-encoded; it begins with `/`.
+    /// Path and query, still percent-encoded. The path starts with `/`.
     pub target: String,
 }
 
 impl Url {
-    /// Reads a URL. `http` and `ws` are the same here: which protocol is spoken is not the URL's to say.
+    /// Parses an `http` or `ws` URL. The scheme does not select the protocol; the caller does.
     ///
     /// # Errors
-    /// The first rule that it breaks.
+    /// The first rule that `text` breaks.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
         match &*scheme.to_ascii_lowercase() {
-            "http" | "ws" => {}
-            "https" | "wss" => return Err(UrlError::Tls),
-            _ => return Err(UrlError::Scheme),
+            "http" | "ws" => Self::without_scheme(rest),
+            "https" | "wss" => Err(UrlError::Tls),
+            _ => Err(UrlError::Scheme),
         }
+    }
+
+    /// Parses a URL that must have the scheme `ws` (RFC 6455 §3).
+    ///
+    /// # Errors
+    /// The first rule that `text` breaks.
+    pub fn parse_websocket(text: &str) -> Result<Self, UrlError> {
+        let (scheme, rest) = text.split_once("://").ok_or(UrlError::WebSocketScheme)?;
+        match &*scheme.to_ascii_lowercase() {
+            "ws" => Self::without_scheme(rest),
+            "wss" => Err(UrlError::Tls),
+            _ => Err(UrlError::WebSocketScheme),
+        }
+    }
+
+    fn without_scheme(rest: &str) -> Result<Self, UrlError> {
         if rest.contains('#') {
             return Err(UrlError::Fragment);
         }
@@ -54,32 +70,47 @@ impl Url {
     }
 }
 
-/// Why something is no URL to connect to.
+/// The rule that a URL breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UrlError {
-    /// It begins neither with `http://` nor with `ws://`.
+    /// The scheme is neither `http` nor `ws`.
     Scheme,
-    /// It begins with `https://` or `wss://`: TLS is not spoken here.
+    /// The scheme is not `ws` (RFC 6455 §3).
+    WebSocketScheme,
+    /// The scheme is `https` or `wss`, and the client does not support TLS.
     Tls,
-    /// It has a fragment, which is never sent (RFC 9110 §7.1) and which a WebSocket's never has (RFC 6455 §3).
+    /// The URL has a fragment. It is never sent (RFC 9110 §7.1), and a WebSocket URI has none (RFC 6455 §3).
     Fragment,
-    /// No host, or no host and port (RFC 3986 §3.2); or user information, which is not spoken here.
+    /// The host is missing, the host or port is invalid (RFC 3986 §3.2), or there is user information,
+    /// which the client does not support.
     Authority,
-    /// The path or the query holds what has to be percent-encoded (RFC 3986 §2).
+    /// The path or query has a character that must be percent-encoded: a space, a control character or
+    /// a character outside ASCII (RFC 3986 §2).
     Resource,
 }
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Scheme => "the URL begins neither with http:// nor with ws://",
-            Self::Tls => {
-                "https:// and wss:// need TLS, which is not spoken here: give the http:// URL behind the proxy that does it"
+            Self::Scheme => {
+                "the URL has no supported scheme: start it with http:// (RFC 9110 section 4.2.1) or ws:// \
+                 (RFC 6455 section 3)"
             }
-            Self::Fragment => "the URL has a fragment, which no request has (RFC 9110 section 7.1)",
-            Self::Authority => "the URL names no host, or not with a port (RFC 3986 section 3.2)",
+            Self::WebSocketScheme => "the URL has no supported scheme: start it with ws:// (RFC 6455 section 3)",
+            Self::Tls => {
+                "https:// and wss:// need TLS, which this client does not support: use the http:// or ws:// URL \
+                 of the server itself, without the TLS proxy (RFC 9110 section 4.2.2)"
+            }
+            Self::Fragment => {
+                "the URL has a fragment, which is never sent: remove the # and the text after it (RFC 9110 section 7.1)"
+            }
+            Self::Authority => {
+                "the URL has no valid host and port: write HOST or HOST:PORT after ://, without a user name \
+                 (RFC 3986 section 3.2)"
+            }
             Self::Resource => {
-                "the URL's path or query holds a character to be percent-encoded (RFC 3986 section 2)"
+                "the URL's path or query has a character that is not printable ASCII: percent-encode it \
+                 (RFC 3986 section 2)"
             }
         })
     }
@@ -92,21 +123,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_host_port_and_target() {
+    fn parses_host_port_and_target() {
         for (text, authority, host, port, target) in [
             ("http://a", "a", "a", 80, "/"),
             ("WS://a:8080/b?c", "a:8080", "a", 8080, "/b?c"),
             ("http://127.0.0.1:1?q", "127.0.0.1:1", "127.0.0.1", 1, "/?q"),
             ("http://[::1]:9001/", "[::1]:9001", "::1", 9001, "/"),
         ] {
-            let url = Url::parse(text).expect("it is one");
+            let url = Url::parse(text).expect("a valid URL");
             let parts = (&*url.authority, &*url.host, url.port, &*url.target);
             assert_eq!(parts, (authority, host, port, target), "{text}");
         }
     }
 
     #[test]
-    fn refuses_each_broken_rule() {
+    fn parses_a_websocket_uri() {
+        for (text, authority, host, port, target) in [
+            ("ws://a", "a", "a", 80, "/"),
+            ("ws://a:8080", "a:8080", "a", 8080, "/"),
+            ("ws://a:/x", "a:", "a", 80, "/x"),
+            ("WS://A.example/b/c?d=e/f?g", "A.example", "A.example", 80, "/b/c?d=e/f?g"),
+            ("ws://127.0.0.1:1?q", "127.0.0.1:1", "127.0.0.1", 1, "/?q"),
+            ("ws://[::1]:9001/", "[::1]:9001", "::1", 9001, "/"),
+        ] {
+            let url = Url {
+                authority: authority.to_owned(),
+                host: host.to_owned(),
+                port,
+                target: target.to_owned(),
+            };
+            assert_eq!(Url::parse_websocket(text), Ok(url), "{text}");
+        }
+    }
+
+    #[test]
+    fn rejects_each_broken_rule() {
         use UrlError::*;
         for (text, error) in [
             ("a:80/", Scheme),
@@ -121,6 +172,31 @@ mod tests {
             ("http://a/\u{e9}", Resource),
         ] {
             assert_eq!(Url::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn rejects_each_broken_rule_of_a_websocket_uri_and_names_its_section() {
+        use UrlError::*;
+        for (text, error) in [
+            ("", WebSocketScheme),
+            ("a:80/", WebSocketScheme),
+            ("http://a/", WebSocketScheme),
+            ("wss://a/", Tls),
+            ("ws://a/#b", Fragment),
+            ("ws://a#", Fragment),
+            ("ws://", Authority),
+            ("ws:///path", Authority),
+            ("ws://:80/", Authority),
+            ("ws://a:65536/", Authority),
+            ("ws://user@a/", Authority),
+            ("ws://a b/", Authority),
+            ("ws://a/b c", Resource),
+            ("ws://a/b\r\nX: y", Resource),
+            ("ws://a/\u{e9}", Resource),
+        ] {
+            assert_eq!(Url::parse_websocket(text), Err(error), "{text}");
+            assert!(error.to_string().contains("RFC "));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::compression::{self, Deflater};
 use super::connect::Request;
 use super::error::{Error, Misuse};
 use super::random::Random;
-use super::wire::{Filled, Wire};
+use super::stream::{BufferedStream, Received};
 use crate::protocol::websocket::ProtocolError;
 use crate::protocol::websocket::client_handshake::Negotiated;
 use crate::protocol::websocket::close::{self, CloseCode};
@@ -38,7 +38,7 @@ pub enum Message {
 /// the client to read, until [`write_timeout`](Request::write_timeout) is over.
 #[derive(Debug)]
 pub struct WebSocket {
-    wire: Wire,
+    wire: BufferedStream,
     random: Random,
     receiver: Receiver,
     deflater: Option<Deflater>,
@@ -65,7 +65,12 @@ enum Incoming {
 }
 
 impl WebSocket {
-    pub(super) fn new(wire: Wire, random: Random, request: &Request<'_>, opened: &Negotiated<'_>) -> Self {
+    pub(super) fn new(
+        wire: BufferedStream,
+        random: Random,
+        request: &Request<'_>,
+        opened: &Negotiated<'_>,
+    ) -> Self {
         let (receiver, deflater) = compression::halves(request.limits, opened.agreement.as_ref());
         Self {
             wire,
@@ -124,7 +129,7 @@ impl WebSocket {
     ///
     /// # Errors
     /// [`Error::TimedOut`] when [`read_timeout`](Request::read_timeout) is over: nothing is lost, and the next call goes on.
-    /// [`Error::Failure`] when the server breaks the protocol, [`Error::Ended`] when TCP ends without a close frame; the
+    /// [`Error::Protocol`] when the server breaks the protocol, [`Error::Ended`] when TCP ends without a close frame; the
     /// connection is then over, as after [`Error::Io`].
     pub fn read(&mut self) -> Result<Message, Error> {
         self.ensure_open()?;
@@ -196,9 +201,9 @@ impl WebSocket {
                 Err(failure) => return Err(self.fail(failure)),
             }
             match self.wire.fill(until) {
-                Ok(Filled::More) => {}
-                Ok(Filled::TimedOut) => return Err(Error::TimedOut),
-                Ok(Filled::End) => {
+                Ok(Received::More) => {}
+                Ok(Received::TimedOut) => return Err(Error::TimedOut),
+                Ok(Received::End) => {
                     self.drop_now();
                     return Err(Error::Ended);
                 }
@@ -248,7 +253,7 @@ impl WebSocket {
         // If it cannot be told any more, the connection is over all the same.
         let _ = self.send_control(Opcode::Close, &payload);
         self.finish();
-        Error::Failure(failure)
+        Error::Protocol(failure)
     }
 
     /// After the last frame in both directions: the server ends TCP first (§7.1.1).

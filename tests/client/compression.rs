@@ -116,7 +116,7 @@ fn nothing_is_compressed_unless_both_want_it() {
         let mut client = client.unwrap();
         assert_eq!(client.agreement(), None);
         client.send_text("plain").unwrap();
-        assert!(matches!(client.read(), Err(Error::Failure(ProtocolError::Rsv1WithoutExtension))));
+        assert!(matches!(client.read(), Err(Error::Protocol(ProtocolError::Rsv1WithoutExtension))));
         assert_eq!(server.join().unwrap(), (false, b"plain".to_vec(), Some(CloseCode::PROTOCOL_ERROR)));
     }
 }
@@ -132,6 +132,6 @@ fn a_bomb_is_a_message_that_is_too_big() {
         peer.send(bytes);
         peer.close_code()
     });
-    assert!(matches!(client.unwrap().read(), Err(Error::Failure(ProtocolError::MessageTooBig))));
+    assert!(matches!(client.unwrap().read(), Err(Error::Protocol(ProtocolError::MessageTooBig))));
     assert_eq!(server.join().unwrap(), Some(CloseCode::MESSAGE_TOO_BIG));
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use barewire::client::follow::{Error, Resource, Since, Via};
-use barewire::client::{FollowError, News, Publisher};
+use barewire::client::{FollowError, Publisher, Update};
 use barewire::protocol::http::ResponseError;
 use barewire::protocol::websocket::client_handshake::ClientHandshakeError;
 use barewire::protocol::websocket::server_handshake::accept_key;
@@ -40,9 +40,9 @@ fn all_transports_get_the_same_events_and_take_each_others_ids() {
     let mut since = ids[0].clone();
     for via in Via::ALL {
         let mut from_start = follow(&url, &[via], Since::Start, |_, _| {});
-        assert_eq!(next(&mut from_start), Ok(News::Opened(via)));
+        assert_eq!(next(&mut from_start), Ok(Update::Opened(via)));
         let told = [(); 3].map(|()| match next(&mut from_start) {
-            Ok(News::Event(event)) => (event.id, event.event, event.data),
+            Ok(Update::Event(event)) => (event.id, event.event, event.data),
             other => panic!("{via}: {other:?}"),
         });
         assert_eq!(told.clone().map(|(id, _, _)| id).to_vec(), ids, "{via}");
@@ -67,7 +67,7 @@ fn who_follows_from_now_on_gets_what_comes() {
     publisher.publish("before").expect("published");
     for via in Via::ALL {
         let mut follow = follow(&url, &[via], Since::Now, |_, _| {});
-        assert_eq!(next(&mut follow), Ok(News::Opened(via)));
+        assert_eq!(next(&mut follow), Ok(Update::Opened(via)));
         for text in ["x", "y"] {
             publisher.publish(text).expect("published");
             assert_eq!(data(&mut follow), text, "{via}");
@@ -92,7 +92,7 @@ fn a_restart_is_survived_and_its_gap_is_told() {
         let (address, url) = (server.address, server.url("t"));
         let first = publisher(&url).publish("first").expect("published");
         let mut follow = follow(&url, &[via], Since::Start, |_, _| {});
-        assert_eq!(next(&mut follow), Ok(News::Opened(via)));
+        assert_eq!(next(&mut follow), Ok(Update::Opened(via)));
         assert_eq!(data(&mut follow), "first");
         drop(server);
         let server = Barewire::with(|options| {
@@ -103,15 +103,15 @@ fn a_restart_is_survived_and_its_gap_is_told() {
         let mut told = Vec::new();
         let gap = loop {
             match next(&mut follow).expect("it comes back") {
-                News::Gap { since, oldest } => break (since, oldest.is_some()),
-                News::Event(event) => panic!("{via}: {event:?} before the gap"),
+                Update::Gap { since, oldest } => break (since, oldest.is_some()),
+                Update::Event(event) => panic!("{via}: {event:?} before the gap"),
                 other => told.push(other),
             }
         };
         assert_eq!(gap, (first, true), "{via}");
         // A poll may have found the new server before it knew that the old one had gone.
         assert!(
-            matches!(via, Via::ShortPoll | Via::LongPoll) || told.contains(&News::Opened(via)),
+            matches!(via, Via::ShortPoll | Via::LongPoll) || told.contains(&Update::Opened(via)),
             "{told:?}"
         );
         assert_eq!(data(&mut follow), "second", "{via}");
@@ -124,10 +124,12 @@ fn a_drain_says_when_to_come_again_and_is_obeyed() {
         options.policy.retry = 700;
     });
     let mut follow = follow(&server.url("t"), &[Via::EventStream], Since::Now, |_, _| {});
-    assert_eq!(next(&mut follow), Ok(News::Opened(Via::EventStream)));
+    assert_eq!(next(&mut follow), Ok(Update::Opened(Via::EventStream)));
     drop(server);
     match next(&mut follow) {
-        Ok(News::Away { back_in, .. }) => assert!(back_in >= Duration::from_millis(700), "{back_in:?}"),
+        Ok(Update::Disconnected { retry_in, .. }) => {
+            assert!(retry_in >= Duration::from_millis(700), "{retry_in:?}")
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -155,7 +157,7 @@ fn a_refusal_ends_it_with_what_the_server_says() {
             let url = format!("http://{}/topics/t", server.address);
             *resource = Resource::new(&url, Some("follow-me"), &[]).expect("right");
         });
-        assert_eq!(next(&mut with), Ok(News::Opened(via)));
+        assert_eq!(next(&mut with), Ok(Update::Opened(via)));
     }
     // A token is no matter of the transport.
     let mut follow_in_turn =
@@ -185,12 +187,12 @@ fn the_next_transport_is_tried_where_one_is_not_to_be_had() {
     });
     let order = [Via::WebSocket, Via::EventStream, Via::LongPoll];
     let mut follow = follow(&url, &order, Since::Now, |_, _| {});
-    let why = Error::Opening(ClientHandshakeError::Status(200));
+    let reason = Error::Handshake(ClientHandshakeError::Status(200));
     let (from, to) = (Via::WebSocket, Via::EventStream);
-    assert_eq!(next(&mut follow), Ok(News::FellBack { from, to, why }));
-    let why = Error::ContentType { expected: "text/event-stream" };
-    assert_eq!(next(&mut follow), Ok(News::FellBack { from: to, to: Via::LongPoll, why }));
-    assert_eq!(next(&mut follow), Ok(News::Opened(Via::LongPoll)));
+    assert_eq!(next(&mut follow), Ok(Update::FellBack { from, to, reason }));
+    let reason = Error::ContentType { expected: "text/event-stream" };
+    assert_eq!(next(&mut follow), Ok(Update::FellBack { from: to, to: Via::LongPoll, reason }));
+    assert_eq!(next(&mut follow), Ok(Update::Opened(Via::LongPoll)));
     assert_eq!((follow.via(), follow.cursor()), (Via::LongPoll, Some("a-0")));
     server.join().expect("the script is played");
 }
@@ -211,14 +213,14 @@ fn a_server_that_is_away_is_no_reason_for_another_transport() {
     let mut follow = follow(&url, &[Via::WebSocket, Via::LongPoll], Since::Now, |_, _| {});
     let started = Instant::now();
     match next(&mut follow) {
-        Ok(News::Away { why, back_in }) => {
-            assert!(why.contains("503") && back_in >= Duration::from_secs(1), "{why} {back_in:?}");
+        Ok(Update::Disconnected { reason, retry_in }) => {
+            assert!(reason.contains("503") && retry_in >= Duration::from_secs(1), "{reason} {retry_in:?}");
         }
         other => panic!("{other:?}"),
     }
-    assert!(matches!(next(&mut follow), Ok(News::Away { .. })));
+    assert!(matches!(next(&mut follow), Ok(Update::Disconnected { .. })));
     assert!(started.elapsed() >= Duration::from_secs(1), "it has waited");
-    assert!(matches!(next(&mut follow), Ok(News::FellBack { to: Via::LongPoll, .. })));
+    assert!(matches!(next(&mut follow), Ok(Update::FellBack { to: Via::LongPoll, .. })));
     server.join().expect("the script is played");
 }
 
@@ -243,14 +245,14 @@ fn a_server_that_has_gone_without_a_word_is_found() {
         });
         let mut follow = follow(&url, &[via], Since::Id("a-1".into()), |resource, plan| {
             resource.wait = 0;
-            plan.silence = Duration::from_millis(1500);
+            plan.idle_timeout = Duration::from_millis(1500);
             plan.connect_timeout = Duration::from_millis(1500);
         });
         if via != Via::LongPoll {
-            assert_eq!(next(&mut follow), Ok(News::Opened(via)));
+            assert_eq!(next(&mut follow), Ok(Update::Opened(via)));
         }
         match next(&mut follow) {
-            Ok(News::Away { why, .. }) => assert!(why.contains("silent"), "{via}: {why}"),
+            Ok(Update::Disconnected { reason, .. }) => assert!(reason.contains("silent"), "{via}: {reason}"),
             other => panic!("{via}: {other:?}"),
         }
         let said = told.recv().expect("the script is played");
@@ -269,8 +271,8 @@ fn heartbeats_and_pings_keep_a_silent_stream() {
         let url = server.url("t");
         thread::spawn(move || {
             let silence = Duration::from_secs(5);
-            let mut follow = follow(&url, &[via], Since::Now, |_, plan| plan.silence = silence);
-            assert_eq!(next(&mut follow), Ok(News::Opened(via)));
+            let mut follow = follow(&url, &[via], Since::Now, |_, plan| plan.idle_timeout = silence);
+            assert_eq!(next(&mut follow), Ok(Update::Opened(via)));
             let until = Instant::now() + silence + Duration::from_secs(2);
             assert_eq!(follow.next_until(Some(until)), Ok(None), "{via}");
             assert_eq!(follow.connections(), 1);
@@ -292,10 +294,10 @@ fn a_connection_that_ended_between_two_polls_is_no_news() {
         before < 2 // and ends it, though it did not say so
     });
     let mut follow = follow(&url, &[Via::ShortPoll], Since::Start, |_, _| {});
-    assert_eq!(next(&mut follow), Ok(News::Opened(Via::ShortPoll)));
+    assert_eq!(next(&mut follow), Ok(Update::Opened(Via::ShortPoll)));
     for expected in ["1", "2", "3"] {
         match next(&mut follow) {
-            Ok(News::Event(event)) => assert_eq!(event.data, expected),
+            Ok(Update::Event(event)) => assert_eq!(event.data, expected),
             other => panic!("{other:?}"),
         }
     }
@@ -317,7 +319,7 @@ fn a_long_poll_that_is_answered_at_once_is_no_busy_loop() {
         false
     });
     let mut follow = follow(&url, &[Via::LongPoll], Since::Id("a-1".into()), |_, _| {});
-    assert_eq!(next(&mut follow), Ok(News::Opened(Via::LongPoll)));
+    assert_eq!(next(&mut follow), Ok(Update::Opened(Via::LongPoll)));
     let until = Instant::now() + Duration::from_secs(1);
     assert_eq!(follow.next_until(Some(until)), Ok(None));
     drop(follow);
@@ -328,7 +330,10 @@ fn a_long_poll_that_is_answered_at_once_is_no_busy_loop() {
 fn what_is_no_answer_at_all_is_an_error() {
     for (answer, error) in [
         (&b"220 mail.example ESMTP\r\n"[..], Error::Head(ResponseError::NotHttp)),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]", Error::Shape),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]",
+            Error::UnexpectedJson,
+        ),
     ] {
         let (url, server) = scripted(move |_, stream| {
             head(stream);
@@ -342,7 +347,7 @@ fn what_is_no_answer_at_all_is_an_error() {
         let mut follow = follow(&url, &[Via::ShortPoll], Since::Start, |_, _| {});
         let told = next(&mut follow);
         match (told, error) {
-            (Err(FollowError::Ended(told)), Error::Shape) => {
+            (Err(FollowError::Ended(told)), Error::UnexpectedJson) => {
                 assert!(matches!(told, Error::Json(_)), "{told}")
             }
             (told, error) => assert_eq!(told, Err(FollowError::Ended(error))),
@@ -359,9 +364,9 @@ fn a_server_that_never_comes_is_given_up() {
     drop(listener);
     let started = Instant::now();
     let mut follow = follow(&url, &[Via::WebSocket, Via::EventStream], Since::Now, |_, plan| {
-        plan.give_up = Some(Duration::from_millis(500));
+        plan.give_up_after = Some(Duration::from_millis(500));
     });
-    let last = follow.find(|news| !matches!(news, Ok(News::Away { .. }))).expect("it ends");
+    let last = follow.find(|news| !matches!(news, Ok(Update::Disconnected { .. }))).expect("it ends");
     assert!(matches!(last, Err(FollowError::GaveUp(_))), "{last:?}");
     assert!(started.elapsed() >= Duration::from_millis(500));
     assert!(follow.next().is_none(), "an error is the last of it");
@@ -378,7 +383,7 @@ fn a_follower_that_is_dropped_says_good_bye() {
         false
     });
     let mut follow = follow(&url, &[Via::WebSocket], Since::Now, |_, _| {});
-    assert_eq!(next(&mut follow), Ok(News::Opened(Via::WebSocket)));
+    assert_eq!(next(&mut follow), Ok(Update::Opened(Via::WebSocket)));
     drop(follow);
     let said = told.recv().expect("the script is played");
     assert_eq!(said[..2], [0x88, 0x82], "a close frame, masked, with a code");

@@ -5,11 +5,10 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use barewire::client::{ConnectError, Message, Request, WebSocket};
+use barewire::client::{ConnectError, Message, Request, UrlError, WebSocket};
 use barewire::protocol::http::ResponseError;
 use barewire::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
 use barewire::protocol::websocket::frame::{Opcode, write_frame};
-use barewire::protocol::websocket::uri::UriError;
 
 use crate::scripted::connect;
 
@@ -69,11 +68,11 @@ fn passes_over_interim_answers_and_keeps_what_stands_behind_the_last() {
 #[test]
 fn refuses_an_answer_that_is_wrong() {
     let error = refused(|right| right.replace("101 Switching Protocols", "404 Not Found"));
-    assert!(matches!(error, ConnectError::Opening(ClientHandshakeError::Status(404))), "{error:?}");
+    assert!(matches!(error, ConnectError::Handshake(ClientHandshakeError::Status(404))), "{error:?}");
     let error = refused(|right| right.replace("Accept: ", "Accept: A"));
-    assert!(matches!(error, ConnectError::Opening(ClientHandshakeError::AcceptMismatch)), "{error:?}");
+    assert!(matches!(error, ConnectError::Handshake(ClientHandshakeError::AcceptMismatch)), "{error:?}");
     let error = refused(|right| right.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: x\r\n\r\n"));
-    assert!(matches!(error, ConnectError::Opening(ClientHandshakeError::Extension(_))), "{error:?}");
+    assert!(matches!(error, ConnectError::Handshake(ClientHandshakeError::Extension(_))), "{error:?}");
     let error = refused(|_| "220 mail.example ESMTP\r\n".to_owned());
     assert!(matches!(error, ConnectError::Response(ResponseError::NotHttp)), "{error:?}");
     let error = refused(|right| right[..40].to_owned());
@@ -87,7 +86,7 @@ fn refuses_an_answer_that_is_wrong() {
 fn refuses_to_ask_for_what_it_must_not_before_it_connects() {
     let ask = |uri: &str, request: &Request<'_>| WebSocket::connect(uri, request).unwrap_err();
     let error = ask("wss://127.0.0.1:1/", &Request::default());
-    assert!(matches!(error, ConnectError::Uri(UriError::Tls)), "{error:?}");
+    assert!(matches!(error, ConnectError::Url(UrlError::Tls)), "{error:?}");
     let wrong = Request { fields: &[("a", "b\r\nc: d")], ..Request::default() };
     let error = ask("ws://127.0.0.1:1/", &wrong);
     assert!(matches!(error, ConnectError::Request(RequestError::FieldValue)), "{error:?}");

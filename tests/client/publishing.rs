@@ -75,7 +75,7 @@ fn what_becomes_of_an_event_is_said() {
             matches!(error, PublishError::Refused(Error::Refused { status: 413, .. }))
         }),
         (b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", |error| {
-            matches!(error, PublishError::Refused(Error::Shape))
+            matches!(error, PublishError::Refused(Error::UnexpectedJson))
         }),
         (b"What?\r\n", |error| matches!(error, PublishError::Refused(Error::Head(_)))),
     ];

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use barewire::client::follow::{Resource, Since, Via};
-use barewire::client::{BackOff, Follow, FollowError, News, Plan};
+use barewire::client::{Backoff, Follow, FollowError, FollowOptions, Update};
 use barewire::server::Options;
 
 use crate::running::Running;
@@ -80,17 +80,22 @@ pub fn request(stream: &mut TcpStream) -> (String, String) {
 }
 
 /// Follows with short waits.
-pub fn follow(url: &str, via: &[Via], since: Since, set: impl FnOnce(&mut Resource, &mut Plan)) -> Follow {
+pub fn follow(
+    url: &str,
+    via: &[Via],
+    since: Since,
+    set: impl FnOnce(&mut Resource, &mut FollowOptions),
+) -> Follow {
     let mut resource = Resource::new(url, None, &[]).expect("a URL");
     resource.interval = Duration::from_millis(50);
-    let back_off = BackOff { first: Duration::from_millis(20), most: Duration::from_millis(100) };
-    let mut plan = Plan { via: via.to_vec(), since, back_off, ..Plan::default() };
+    let backoff = Backoff { first: Duration::from_millis(20), most: Duration::from_millis(100) };
+    let mut plan = FollowOptions { via: via.to_vec(), since, backoff, ..FollowOptions::default() };
     set(&mut resource, &mut plan);
     Follow::new(resource, plan).expect("random bytes")
 }
 
 /// Waits for the next news.
-pub fn next(follow: &mut Follow) -> Result<News, FollowError> {
+pub fn next(follow: &mut Follow) -> Result<Update, FollowError> {
     let until = Instant::now() + PATIENCE;
     follow.next_until(Some(until)).map(|news| news.expect("news come in time"))
 }
@@ -98,7 +103,7 @@ pub fn next(follow: &mut Follow) -> Result<News, FollowError> {
 /// Waits for the next event's data; what else is told before it is passed over.
 pub fn data(follow: &mut Follow) -> String {
     loop {
-        if let News::Event(event) = next(follow).expect("an event comes") {
+        if let Update::Event(event) = next(follow).expect("an event comes") {
             return event.data;
         }
     }

@@ -119,7 +119,7 @@ fn a_server_that_breaks_the_protocol_is_told_so() {
             peer.close_code()
         });
         match client.read() {
-            Err(Error::Failure(given)) => assert_eq!(given, failure),
+            Err(Error::Protocol(given)) => assert_eq!(given, failure),
             other => panic!("{other:?}"),
         }
         assert_eq!(server.join().unwrap(), Some(failure.close_code()));

@@ -11,7 +11,7 @@ use crate::protocol::websocket::ProtocolError;
 use crate::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
 use crate::protocol::websocket::close::CloseCode;
 
-/// What ends following for good: asking again would bring the same. What passes is [`Next::Return`](super::Next::Return).
+/// What ends following for good: asking again would bring the same. What passes is [`Next::Reconnect`](super::Next::Reconnect).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The URL cannot be asked for: the caller's mistake.
@@ -43,13 +43,13 @@ pub enum Error {
     /// The body or the message is no JSON.
     Json(JsonError),
     /// It is JSON, but neither an event nor what stands around events.
-    Shape,
+    UnexpectedJson,
     /// The event stream is beyond its limits.
     Stream(DecodeError),
     /// The handshake is not what it should be; a status that says so is among it (RFC 6455 §4.1).
-    Opening(ClientHandshakeError),
+    Handshake(ClientHandshakeError),
     /// The server breaks the WebSocket protocol. What [`Follower::receive`](super::Follower::receive) has appended tells it so.
-    Frame(ProtocolError),
+    Protocol(ProtocolError),
     /// The server has closed the WebSocket with a code after which to come again is of no use.
     Closed {
         /// The code of its close frame.
@@ -64,21 +64,21 @@ pub enum Error {
 impl Error {
     /// Whether another transport may well go where this one does not: something on the way does not know it, or will not
     /// have it. Not so where a token is wanted, nor where the mistake is the caller's.
-    pub fn is_unsuitable(&self) -> bool {
+    pub fn suggests_fallback(&self) -> bool {
         match self {
             Self::Refused { status, .. } => *status != 401,
             Self::Head(_)
             | Self::TooManyInterim
             | Self::Framing(_)
             | Self::ContentType { .. }
-            | Self::Opening(_)
-            | Self::Frame(_) => true,
+            | Self::Handshake(_)
+            | Self::Protocol(_) => true,
             Self::Url(_)
             | Self::Request(_)
             | Self::Random(_)
             | Self::Body(_)
             | Self::Json(_)
-            | Self::Shape
+            | Self::UnexpectedJson
             | Self::Stream(_)
             | Self::Closed { .. }
             | Self::IdTooLong => false,
@@ -102,10 +102,10 @@ impl fmt::Display for Error {
             Self::Body(error) => write!(f, "the answer's body: {error}"),
             Self::ContentType { expected } => write!(f, "the answer is not of the type {expected}"),
             Self::Json(error) => error.fmt(f),
-            Self::Shape => f.write_str("the JSON is neither events nor an event"),
+            Self::UnexpectedJson => f.write_str("the JSON is neither events nor an event"),
             Self::Stream(error) => error.fmt(f),
-            Self::Opening(error) => error.fmt(f),
-            Self::Frame(failure) => failure.fmt(f),
+            Self::Handshake(error) => error.fmt(f),
+            Self::Protocol(failure) => failure.fmt(f),
             Self::Closed { code, reason } if reason.is_empty() => {
                 write!(f, "the server closes with {code} (RFC 6455 section 7.4)")
             }
@@ -137,6 +137,6 @@ from! {
     BodyError => Body,
     JsonError => Json,
     DecodeError => Stream,
-    ClientHandshakeError => Opening,
-    ProtocolError => Frame,
+    ClientHandshakeError => Handshake,
+    ProtocolError => Protocol,
 }

@@ -1,11 +1,11 @@
 //! Server-Sent Events: one request, and an answer that goes on (WHATWG HTML §9.2).
 
-use super::answer::{Head, HeadReader, Media, Whole, capped};
 use super::error::Error;
-use super::item::read_gap;
+use super::json::read_gap;
 use super::resource::Resource;
-use super::room::Room;
-use super::{Away, Event, Next, Notice, Since, check_id};
+use super::response::{BufferedBody, Head, HeadReader, Media, capped};
+use super::shared::Shared;
+use super::{Event, Next, Notice, RetryReason, Since, check_id};
 use crate::protocol::http::{BodyLimits, BodyReader};
 use crate::protocol::sse::{Block, Decoder};
 
@@ -26,7 +26,7 @@ enum State {
         decoder: Box<Decoder>,
     },
     /// An answer that is no stream is read whole, for what it says.
-    Other(Box<Whole>),
+    Other(Box<BufferedBody>),
     Over,
 }
 
@@ -45,7 +45,7 @@ impl EventStream {
         input: &[u8],
         resource: &Resource,
         since: &mut Since,
-        room: &mut Room,
+        shared: &mut Shared,
         tell: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Next, Error> {
         let mut rest = input;
@@ -53,7 +53,7 @@ impl EventStream {
             let (taken, head) = reader.read(rest, &resource.limits.head, Head::of)?;
             rest = &rest[taken..];
             let Some(head) = head else { return Ok(Next::Read) };
-            room.traffic.answers += 1;
+            shared.traffic.responses += 1;
             self.state = match (head.status, head.media) {
                 (200, Media::EventStream) => {
                     // The stream has no end, so nothing that grows with it may be bounded.
@@ -64,16 +64,16 @@ impl EventStream {
                     State::Stream { body, decoder: Box::new(decoder) }
                 }
                 (200, _) => return Err(Error::ContentType { expected: EVENT_STREAM }),
-                _ => State::Other(Box::new(Whole::new(head, resource.body_limits())?)),
+                _ => State::Other(Box::new(BufferedBody::new(head, resource.body_limits())?)),
             };
         }
         match &mut self.state {
             State::Stream { body, decoder } => {
-                room.content.clear();
-                let read = body.read(rest, &mut room.content);
-                room.traffic.payload_down += room.content.len() as u64;
+                shared.content.clear();
+                let read = body.read(rest, &mut shared.content);
+                shared.traffic.payload_down += shared.content.len() as u64;
                 // What came before a mistake in the framing has come.
-                decode(decoder, since, room, tell)?;
+                decode(decoder, since, shared, tell)?;
                 self.retry = decoder.retry().unwrap_or(self.retry);
                 let (_, is_done) = read?;
                 if is_done { Ok(self.over()) } else { Ok(Next::Read) }
@@ -82,7 +82,7 @@ impl EventStream {
                 let head = whole.head;
                 let (_, content) = whole.read(rest)?;
                 let Some(content) = content else { return Ok(Next::Read) };
-                room.traffic.payload_down += content.len() as u64;
+                shared.traffic.payload_down += content.len() as u64;
                 let next = head.verdict(content);
                 self.state = State::Over;
                 next
@@ -104,7 +104,7 @@ impl EventStream {
 
     fn over(&mut self) -> Next {
         self.state = State::Over;
-        Next::Return { least: capped(self.retry), why: Away::Ended }
+        Next::Reconnect { at_least: capped(self.retry), reason: RetryReason::Ended }
     }
 
     pub fn is_open(&self) -> bool {
@@ -112,7 +112,7 @@ impl EventStream {
     }
 
     /// Whether an answer is awaited, and nothing of it has come.
-    pub fn is_unanswered(&self) -> bool {
+    pub fn is_awaiting_response(&self) -> bool {
         matches!(&self.state, State::Head(reader) if !reader.has_begun())
     }
 }
@@ -121,27 +121,27 @@ impl EventStream {
 fn decode(
     decoder: &mut Decoder,
     since: &mut Since,
-    room: &mut Room,
+    shared: &mut Shared,
     tell: &mut dyn FnMut(Notice<'_>),
 ) -> Result<(), Error> {
     let mut at = 0;
     loop {
-        let (taken, block) = decoder.read_block(&room.content[at..])?;
+        let (taken, block) = decoder.read_block(&shared.content[at..])?;
         at += taken;
         let id = match block {
             None => return Ok(()),
             Some(Block::Id(id)) => id,
             Some(Block::Event { id, event, data }) => {
-                let gap = if event == "gap" { read_gap(data, &mut room.texts) } else { None };
+                let gap = if event == "gap" { read_gap(data, &mut shared.texts) } else { None };
                 let Some(oldest) = gap else {
                     check_id(id)?;
-                    room.traffic.events += 1;
-                    room.traffic.data_down += data.len() as u64;
+                    shared.traffic.events += 1;
+                    shared.traffic.data_down += data.len() as u64;
                     tell(Notice::Event(Event { id, event, data }));
                     since.set(id);
                     continue;
                 };
-                tell(room.texts.gap(oldest));
+                tell(shared.texts.gap(oldest));
                 id
             }
         };

@@ -2,14 +2,14 @@
 //!
 //! A [`Follower`] writes requests, takes the bytes that come, cut anywhere, and tells what they bring. Who drives it opens
 //! the connections, and waits: [`Follow`](super::Follow) does for one, and a loop of one's own can for thousands, with one
-//! [`Room`] for all of them.
+//! [`Shared`] for all of them.
 //!
 //! ```text
-//!             ┌─────────────────── Next::Ask { after, reuse } ──────────────────┐
+//!             ┌─────────────────── Next::Request { after, reuse } ──────────────────┐
 //!             ▼                                                                 │
 //!  connect ─▶ ask ─▶ write what it appended ─▶ read ─▶ receive ─┬─ Next::Read ─▶ read on
 //!     ▲                                                         ├─ Error: for good
-//!     └──────────────── Next::Return { least, why } ◀───────────┘
+//!     └──────────────── Next::Reconnect { at_least, reason } ◀───────────┘
 //! ```
 //!
 //! Read in this order:
@@ -19,17 +19,17 @@
 //! 3. `poll`, `event_stream`, `websocket` — the transports.
 //! 4. `item` — events in JSON.
 //! 5. `post` — publishing.
-//! 6. `room`, `error` — what these stand on.
+//! 6. `shared`, `error` — what these stand on.
 //!
 //! ```
-//! use barewire::client::follow::{Follower, Next, Notice, Resource, Room, Since, Via};
+//! use barewire::client::follow::{Follower, Next, Notice, Resource, Shared, Since, Via};
 //!
 //! let resource = Resource::new("http://127.0.0.1:8080/topics/demo", None, &[])?;
-//! let mut room = Room::with_system_random().expect("the system has random bytes");
+//! let mut shared = Shared::with_system_random().expect("the system has random bytes");
 //! let mut follower = Follower::new(Via::ShortPoll, Since::Start);
 //!
 //! let mut out = Vec::new();
-//! follower.ask(&resource, &mut room, &mut out)?;
+//! follower.ask(&resource, &mut shared, &mut out)?;
 //! assert!(out.starts_with(b"GET /topics/demo?since=start HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"));
 //!
 //! let answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 69\r\n\r\n\
@@ -37,7 +37,7 @@
 //! let (mut told, mut next) = (Vec::new(), Next::Read);
 //! for byte in answer {
 //!     assert_eq!(next, Next::Read);
-//!     next = follower.receive(&mut [*byte], &resource, &mut room, &mut out, &mut |notice| {
+//!     next = follower.receive(&mut [*byte], &resource, &mut shared, &mut out, &mut |notice| {
 //!         if let Notice::Event(event) = notice {
 //!             told.push(event.data.to_owned());
 //!         }
@@ -45,29 +45,29 @@
 //! }
 //! assert_eq!(told, ["one"]);
 //! assert_eq!(follower.cursor(), Some("a-1"));
-//! assert_eq!(next, Next::Ask { after: resource.interval, reuse: true });
+//! assert_eq!(next, Next::Request { after: resource.interval, reuse: true });
 //! # Ok::<(), barewire::client::follow::Error>(())
 //! ```
 
-mod answer;
 mod error;
 mod event_stream;
-mod item;
+mod json;
 mod poll;
-mod post;
+mod publish_request;
 mod resource;
-mod room;
+mod response;
+mod shared;
 mod websocket;
 
 use std::fmt;
 use std::time::Duration;
 
-#[cfg(feature = "cli")]
-pub(crate) use answer::{Head, HeadReader, Whole};
 pub use error::Error;
-pub use post::{Posted, Poster};
+pub use publish_request::{PublishRequest, PublishStep};
 pub use resource::{Limits, Resource};
-pub use room::{Room, Traffic};
+#[cfg(feature = "cli")]
+pub(crate) use response::{BufferedBody, Head, HeadReader};
+pub use shared::{Shared, Traffic};
 
 use crate::protocol::websocket::close::CloseCode;
 use event_stream::EventStream;
@@ -137,7 +137,7 @@ impl Since {
 
     fn set(&mut self, id: &str) {
         match self {
-            // Its room serves the next id.
+            // Its shared serves the next id.
             Self::Id(kept) => {
                 kept.clear();
                 kept.push_str(id);
@@ -180,24 +180,24 @@ pub enum Next {
     /// Read on, on this connection.
     Read,
     /// Ask again.
-    Ask {
+    Request {
         /// So long after it was asked the last time; if that is over, at once.
         after: Duration,
         /// On the same connection; else on a new one.
         reuse: bool,
     },
     /// The connection is of no more use, and what is in the way will pass: ask again on a new one.
-    Return {
+    Reconnect {
         /// Wait at least so long. How much longer, with how much of chance in it, is for who drives this.
-        least: Duration,
+        at_least: Duration,
         /// What is in the way.
-        why: Away,
+        reason: RetryReason,
     },
 }
 
 /// What is in the way, and will pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Away {
+pub enum RetryReason {
     /// The connection has ended, or the stream in it.
     Ended,
     /// The server, or a proxy in front of it, says that it can't now (RFC 9110 §15.6.4).
@@ -206,7 +206,7 @@ pub enum Away {
     Closed(CloseCode),
 }
 
-impl fmt::Display for Away {
+impl fmt::Display for RetryReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended => f.write_str("the server has ended the connection"),
@@ -266,11 +266,11 @@ impl Follower {
 
     /// Whether it has asked, and not a byte has come. On a connection that was used before, an end is then no news: the server
     /// had ended it already (RFC 9112 §9.5).
-    pub fn is_unanswered(&self) -> bool {
+    pub fn is_awaiting_response(&self) -> bool {
         match &self.transport {
-            Transport::Poll(poll, _) => poll.is_unanswered(),
-            Transport::EventStream(stream) => stream.is_unanswered(),
-            Transport::WebSocket(socket) => socket.is_unanswered(),
+            Transport::Poll(poll, _) => poll.is_awaiting_response(),
+            Transport::EventStream(stream) => stream.is_awaiting_response(),
+            Transport::WebSocket(socket) => socket.is_awaiting_response(),
         }
     }
 
@@ -287,15 +287,20 @@ impl Follower {
     ///
     /// # Errors
     /// [`Error::Random`], and [`Error::Request`] for a field that a handshake may not hold.
-    pub fn ask(&mut self, resource: &Resource, room: &mut Room, out: &mut Vec<u8>) -> Result<(), Error> {
+    pub fn write_request(
+        &mut self,
+        resource: &Resource,
+        shared: &mut Shared,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         let start = out.len();
         match &mut self.transport {
             Transport::Poll(poll, _) => poll.ask(resource, &self.since, out),
             Transport::EventStream(stream) => stream.ask(resource, &self.since, out),
-            Transport::WebSocket(socket) => socket.ask(resource, &self.since, room, out)?,
+            Transport::WebSocket(socket) => socket.ask(resource, &self.since, shared, out)?,
         }
-        room.traffic.requests += 1;
-        room.traffic.bytes_up += (out.len() - start) as u64;
+        shared.traffic.requests += 1;
+        shared.traffic.bytes_up += (out.len() - start) as u64;
         Ok(())
     }
 
@@ -310,19 +315,19 @@ impl Follower {
         &mut self,
         input: &mut [u8],
         resource: &Resource,
-        room: &mut Room,
+        shared: &mut Shared,
         out: &mut Vec<u8>,
         tell: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Next, Error> {
         let start = out.len();
-        room.traffic.bytes_down += input.len() as u64;
+        shared.traffic.bytes_down += input.len() as u64;
         let since = &mut self.since;
         let next = match &mut self.transport {
-            Transport::Poll(poll, _) => poll.receive(input, resource, since, room, tell),
-            Transport::EventStream(stream) => stream.receive(input, resource, since, room, tell),
-            Transport::WebSocket(socket) => socket.receive(input, resource, since, room, out, tell),
+            Transport::Poll(poll, _) => poll.receive(input, resource, since, shared, tell),
+            Transport::EventStream(stream) => stream.receive(input, resource, since, shared, tell),
+            Transport::WebSocket(socket) => socket.receive(input, resource, since, shared, out, tell),
         };
-        room.traffic.bytes_up += (out.len() - start) as u64;
+        shared.traffic.bytes_up += (out.len() - start) as u64;
         next
     }
 
@@ -333,11 +338,11 @@ impl Follower {
     pub fn end(
         &mut self,
         resource: &Resource,
-        room: &mut Room,
+        shared: &mut Shared,
         tell: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Next, Error> {
         match &mut self.transport {
-            Transport::Poll(poll, _) => poll.end(resource, &mut self.since, room, tell),
+            Transport::Poll(poll, _) => poll.end(resource, &mut self.since, shared, tell),
             Transport::EventStream(stream) => stream.end(),
             Transport::WebSocket(socket) => socket.end(),
         }
@@ -347,13 +352,13 @@ impl Follower {
     ///
     /// # Errors
     /// [`Error::Random`].
-    pub fn ping(&mut self, room: &mut Room, out: &mut Vec<u8>) -> Result<bool, Error> {
+    pub fn ping(&mut self, shared: &mut Shared, out: &mut Vec<u8>) -> Result<bool, Error> {
         let start = out.len();
         let is_asked = match &mut self.transport {
-            Transport::WebSocket(socket) => socket.ping(room, out)?,
+            Transport::WebSocket(socket) => socket.ping(shared, out)?,
             Transport::Poll(..) | Transport::EventStream(_) => false,
         };
-        room.traffic.bytes_up += (out.len() - start) as u64;
+        shared.traffic.bytes_up += (out.len() - start) as u64;
         Ok(is_asked)
     }
 
@@ -361,12 +366,12 @@ impl Follower {
     ///
     /// # Errors
     /// [`Error::Random`].
-    pub fn close(&mut self, room: &mut Room, out: &mut Vec<u8>) -> Result<(), Error> {
+    pub fn close(&mut self, shared: &mut Shared, out: &mut Vec<u8>) -> Result<(), Error> {
         let start = out.len();
         if let Transport::WebSocket(socket) = &mut self.transport {
-            socket.close(room, out)?;
+            socket.close(shared, out)?;
         }
-        room.traffic.bytes_up += (out.len() - start) as u64;
+        shared.traffic.bytes_up += (out.len() - start) as u64;
         Ok(())
     }
 }

@@ -3,12 +3,12 @@
 use std::mem;
 use std::time::Duration;
 
-use super::answer::{Head, HeadReader, Media, Whole};
 use super::error::Error;
-use super::item::{Summary, read_body};
+use super::json::{Summary, read_body};
 use super::resource::Resource;
-use super::room::Room;
-use super::{Away, Next, Notice, Since, check_id};
+use super::response::{BufferedBody, Head, HeadReader, Media};
+use super::shared::Shared;
+use super::{Next, Notice, RetryReason, Since, check_id};
 
 /// An answer with so much content may have been cut short at the server's bound, so the next request does not wait: it is half of
 /// what barewire puts in one answer, for the next event may have been a large one.
@@ -24,7 +24,7 @@ pub(super) struct Poll {
 #[derive(Debug)]
 enum State {
     Head(HeadReader),
-    Body(Whole),
+    Body(BufferedBody),
     /// The answer is there; nothing was asked since.
     Answered,
 }
@@ -47,7 +47,7 @@ impl Poll {
         input: &[u8],
         resource: &Resource,
         since: &mut Since,
-        room: &mut Room,
+        shared: &mut Shared,
         tell: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Next, Error> {
         let mut rest = input;
@@ -55,19 +55,19 @@ impl Poll {
             let (taken, head) = reader.read(rest, &resource.limits.head, Head::of)?;
             rest = &rest[taken..];
             let Some(head) = head else { return Ok(Next::Read) };
-            room.traffic.answers += 1;
-            self.state = State::Body(Whole::new(head, resource.body_limits())?);
+            shared.traffic.responses += 1;
+            self.state = State::Body(BufferedBody::new(head, resource.body_limits())?);
         }
         let State::Body(whole) = &mut self.state else {
             // An answer that nobody asked for: a server that says good-bye to an idle connection (RFC 9110 §15.5.9).
-            return Ok(Next::Return { least: Duration::ZERO, why: Away::Ended });
+            return Ok(Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended });
         };
         let head = whole.head;
         let (taken, content) = whole.read(rest)?;
         let Some(content) = content else { return Ok(Next::Read) };
         // What stands behind the answer belongs to none that was asked for.
         let reuse = head.persists && taken == rest.len();
-        let next = finish(&head, content, since, room, tell).map(|length| match length {
+        let next = finish(&head, content, since, shared, tell).map(|length| match length {
             Answered::Next(next) => next,
             Answered::Content(length) => self.next(length, reuse, resource),
         });
@@ -79,14 +79,14 @@ impl Poll {
         &mut self,
         resource: &Resource,
         since: &mut Since,
-        room: &mut Room,
+        shared: &mut Shared,
         tell: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Next, Error> {
-        let ended = Next::Return { least: Duration::ZERO, why: Away::Ended };
+        let ended = Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended };
         match mem::replace(&mut self.state, State::Answered) {
             State::Body(whole) => {
                 let Some(content) = whole.end() else { return Ok(ended) };
-                Ok(match finish(&whole.head, content, since, room, tell)? {
+                Ok(match finish(&whole.head, content, since, shared, tell)? {
                     Answered::Next(next) => next,
                     Answered::Content(length) => self.next(length, false, resource),
                 })
@@ -98,11 +98,11 @@ impl Poll {
     /// When to ask again after an answer with so much content.
     fn next(&self, length: usize, reuse: bool, resource: &Resource) -> Next {
         let at_once = self.is_held || length >= NEARLY_FULL;
-        Next::Ask { after: if at_once { Duration::ZERO } else { resource.interval }, reuse }
+        Next::Request { after: if at_once { Duration::ZERO } else { resource.interval }, reuse }
     }
 
     /// Whether an answer is awaited, and nothing of it has come.
-    pub fn is_unanswered(&self) -> bool {
+    pub fn is_awaiting_response(&self) -> bool {
         matches!(&self.state, State::Head(reader) if !reader.has_begun())
     }
 }
@@ -119,13 +119,13 @@ fn finish(
     head: &Head,
     content: &[u8],
     since: &mut Since,
-    room: &mut Room,
+    shared: &mut Shared,
     tell: &mut dyn FnMut(Notice<'_>),
 ) -> Result<Answered, Error> {
-    room.traffic.payload_down += content.len() as u64;
+    shared.traffic.payload_down += content.len() as u64;
     match (head.status, head.media) {
         (304, _) => {
-            room.traffic.empty += 1;
+            shared.traffic.empty_responses += 1;
             return Ok(Answered::Content(0));
         }
         (200, Media::Json) => {}
@@ -133,11 +133,11 @@ fn finish(
         _ => return head.verdict(content).map(Answered::Next),
     }
     let asked = since.id().unwrap_or_default();
-    let Summary { events, data } = read_body(content, asked, &mut room.texts, tell)?;
-    room.traffic.empty += u64::from(events == 0);
-    room.traffic.events += events;
-    room.traffic.data_down += data;
-    let next = &room.texts.next;
+    let Summary { events, data } = read_body(content, asked, &mut shared.texts, tell)?;
+    shared.traffic.empty_responses += u64::from(events == 0);
+    shared.traffic.events += events;
+    shared.traffic.data_down += data;
+    let next = &shared.texts.next;
     check_id(next)?;
     if since.id() != Some(next) {
         since.set(next);

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::answer::{Head, HeadReader, Whole};
 use super::error::Error;
-use super::item::{Object, read_message};
+use super::json::{Object, read_message};
 use super::resource::Resource;
-use super::room::Room;
-use super::{Away, Next, Notice, Since, check_id};
+use super::response::{BufferedBody, Head, HeadReader};
+use super::shared::Shared;
+use super::{Next, Notice, RetryReason, Since, check_id};
 use crate::protocol::websocket::client_handshake::{ClientHandshake, ClientHandshakeError, Key};
 use crate::protocol::websocket::close::{self, CloseCode};
 use crate::protocol::websocket::frame::{self, MAX_CONTROL_PAYLOAD, Opcode};
@@ -26,7 +26,7 @@ enum State {
     },
     Open(Box<Receiver>),
     /// An answer that is no handshake is read whole, for what it says.
-    Other(Box<Whole>),
+    Other(Box<BufferedBody>),
     Over,
 }
 
@@ -45,10 +45,10 @@ impl WebSocket {
         &mut self,
         resource: &Resource,
         since: &Since,
-        room: &mut Room,
+        shared: &mut Shared,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let key = Key::new(room.draw()?);
+        let key = Key::new(shared.draw()?);
         let mut target = Vec::new();
         resource.write_target(since, None, &mut target);
         let id = since.field().map(|id| ("Last-Event-ID", id));
@@ -65,7 +65,7 @@ impl WebSocket {
         input: &mut [u8],
         resource: &Resource,
         since: &mut Since,
-        room: &mut Room,
+        shared: &mut Shared,
         out: &mut Vec<u8>,
         tell: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Next, Error> {
@@ -75,7 +75,7 @@ impl WebSocket {
                 reader.read(input, &resource.limits.head, |answer| match answer.status {
                     // A proxy that passes the request on without its upgrade gets a plain answer.
                     status if status != 101 && status < 300 => {
-                        Err(Error::Opening(ClientHandshakeError::Status(status)))
+                        Err(Error::Handshake(ClientHandshakeError::Status(status)))
                     }
                     101 => {
                         opening(resource, "/", &[]).check_response(key, answer)?;
@@ -85,15 +85,17 @@ impl WebSocket {
                 })?;
             at = taken;
             let Some(judged) = judged else { return Ok(Next::Read) };
-            room.traffic.answers += 1;
+            shared.traffic.responses += 1;
             self.state = match judged {
                 Judged::Opened => State::Open(Box::new(Receiver::new(Role::Client, resource.limits.message))),
-                Judged::Other(head) => State::Other(Box::new(Whole::new(head, resource.body_limits())?)),
+                Judged::Other(head) => {
+                    State::Other(Box::new(BufferedBody::new(head, resource.body_limits())?))
+                }
             };
         }
         match &mut self.state {
             State::Open(receiver) => {
-                let next = messages(receiver, &mut input[at..], since, room, out, tell);
+                let next = messages(receiver, &mut input[at..], since, shared, out, tell);
                 if !matches!(next, Ok(Next::Read)) {
                     self.state = State::Over;
                 }
@@ -103,7 +105,7 @@ impl WebSocket {
                 let head = whole.head;
                 let (_, content) = whole.read(&input[at..])?;
                 let Some(content) = content else { return Ok(Next::Read) };
-                room.traffic.payload_down += content.len() as u64;
+                shared.traffic.payload_down += content.len() as u64;
                 let next = head.verdict(content);
                 self.state = State::Over;
                 next
@@ -122,17 +124,17 @@ impl WebSocket {
     }
 
     /// Appends a ping, if the WebSocket is open.
-    pub fn ping(&self, room: &mut Room, out: &mut Vec<u8>) -> Result<bool, Error> {
+    pub fn ping(&self, shared: &mut Shared, out: &mut Vec<u8>) -> Result<bool, Error> {
         if self.is_open() {
-            write_control(Opcode::Ping, b"", room, out)?;
+            write_control(Opcode::Ping, b"", shared, out)?;
         }
         Ok(self.is_open())
     }
 
     /// Appends a close frame, if the WebSocket is open (§7.1.2).
-    pub fn close(&mut self, room: &mut Room, out: &mut Vec<u8>) -> Result<(), Error> {
+    pub fn close(&mut self, shared: &mut Shared, out: &mut Vec<u8>) -> Result<(), Error> {
         if self.is_open() {
-            write_control(Opcode::Close, &close::payload(CloseCode::NORMAL, ""), room, out)?;
+            write_control(Opcode::Close, &close::payload(CloseCode::NORMAL, ""), shared, out)?;
         }
         self.state = State::Over;
         Ok(())
@@ -143,12 +145,12 @@ impl WebSocket {
     }
 
     /// Whether an answer is awaited, and nothing of it has come.
-    pub fn is_unanswered(&self) -> bool {
+    pub fn is_awaiting_response(&self) -> bool {
         matches!(&self.state, State::Handshake { reader, .. } if !reader.has_begun())
     }
 }
 
-const ENDED: Next = Next::Return { least: Duration::ZERO, why: Away::Ended };
+const ENDED: Next = Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended };
 
 /// The handshake. No subprotocol is asked for, which is to ask for events in JSON, and no compression.
 fn opening<'a>(
@@ -163,7 +165,7 @@ fn messages(
     receiver: &mut Receiver,
     input: &mut [u8],
     since: &mut Since,
-    room: &mut Room,
+    shared: &mut Shared,
     out: &mut Vec<u8>,
     tell: &mut dyn FnMut(Notice<'_>),
 ) -> Result<Next, Error> {
@@ -175,18 +177,18 @@ fn messages(
             Ok(received) => received,
             Err(failure) => {
                 let payload = close::payload(failure.close_code(), &failure.to_string());
-                write_control(Opcode::Close, &payload, room, out)?; // §7.1.7
-                break Err(Error::Frame(failure));
+                write_control(Opcode::Close, &payload, shared, out)?; // §7.1.7
+                break Err(Error::Protocol(failure));
             }
         };
         at += consumed;
         match incoming {
             None => break Ok(Next::Read),
             Some(Incoming::Text(text)) => {
-                room.traffic.payload_down += text.len() as u64;
-                message(text, since, room, tell)?;
+                shared.traffic.payload_down += text.len() as u64;
+                message(text, since, shared, tell)?;
             }
-            Some(Incoming::Binary(_)) => return Err(Error::Shape),
+            Some(Incoming::Binary(_)) => return Err(Error::UnexpectedJson),
             Some(Incoming::Ping(payload)) => {
                 let mut kept = [0; MAX_CONTROL_PAYLOAD];
                 kept[..payload.len()].copy_from_slice(payload);
@@ -195,13 +197,13 @@ fn messages(
             Some(Incoming::Pong(_)) => {}
             Some(Incoming::Close(close)) => {
                 let answer = close.map(|(code, _)| close::payload(code, "")); // §5.5.1
-                write_control(Opcode::Close, &answer.unwrap_or_default(), room, out)?;
+                write_control(Opcode::Close, &answer.unwrap_or_default(), shared, out)?;
                 return closed(close);
             }
         }
     };
     if let (Ok(_), Some((payload, length))) = (&next, ping) {
-        write_control(Opcode::Pong, &payload[..length], room, out)?; // §5.5.2
+        write_control(Opcode::Pong, &payload[..length], shared, out)?; // §5.5.2
     }
     next
 }
@@ -209,25 +211,25 @@ fn messages(
 fn message(
     text: &str,
     since: &mut Since,
-    room: &mut Room,
+    shared: &mut Shared,
     tell: &mut dyn FnMut(Notice<'_>),
 ) -> Result<(), Error> {
-    match read_message(text, &mut room.texts)? {
+    match read_message(text, &mut shared.texts)? {
         Object::Event => {
-            let event = room.texts.event();
+            let event = shared.texts.event();
             check_id(event.id)?;
-            room.traffic.events += 1;
-            room.traffic.data_down += event.data.len() as u64;
+            shared.traffic.events += 1;
+            shared.traffic.data_down += event.data.len() as u64;
             tell(Notice::Event(event));
             since.set(event.id);
         }
         Object::Hello { gap } => {
-            check_id(&room.texts.next)?;
+            check_id(&shared.texts.next)?;
             if let Some(oldest) = gap {
-                tell(room.texts.gap(oldest));
+                tell(shared.texts.gap(oldest));
             }
-            since.set(&room.texts.next);
-            tell(Notice::Cursor(&room.texts.next));
+            since.set(&shared.texts.next);
+            tell(Notice::Cursor(&shared.texts.next));
         }
     }
     Ok(())
@@ -241,13 +243,18 @@ fn closed(close: Option<(CloseCode, &str)>) -> Result<Next, Error> {
             let reason: String = reason.chars().filter(|character| !character.is_control()).collect();
             Err(Error::Closed { code, reason: reason.into() })
         }
-        _ => Ok(Next::Return { least: Duration::ZERO, why: Away::Closed(code) }),
+        _ => Ok(Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Closed(code) }),
     }
 }
 
 /// Appends a control frame, masked with a key that nobody can foretell (§5.3).
-fn write_control(opcode: Opcode, payload: &[u8], room: &mut Room, out: &mut Vec<u8>) -> Result<(), Error> {
-    let [a, b, c, d, ..] = room.draw()?;
+fn write_control(
+    opcode: Opcode,
+    payload: &[u8],
+    shared: &mut Shared,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let [a, b, c, d, ..] = shared.draw()?;
     frame::write_masked_frame([a, b, c, d], opcode, payload, out);
     Ok(())
 }

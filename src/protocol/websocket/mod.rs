@@ -13,8 +13,7 @@
 //!
 //! And from the client's side:
 //!
-//! 8. [`uri`] — where to connect (§3).
-//! 9. [`client_handshake`] — what to ask for, and how to judge the answer (§4.1).
+//! 8. [`client_handshake`] — what to ask for, and how to judge the answer (§4.1).
 
 pub mod client_handshake;
 pub mod close;
@@ -32,7 +31,6 @@ pub mod mask;
 pub mod message;
 mod protocol_error;
 pub mod server_handshake;
-pub mod uri;
 pub mod utf8;
 
 pub use protocol_error::ProtocolError;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::event_tag::Finder;
 use super::template::{Asking, CursorPlace};
-use crate::client::follow::{Error, Head, HeadReader, Whole};
+use crate::client::follow::{BufferedBody, Error, Head, HeadReader};
 use crate::protocol::http::{BodyLimits, BodyReader, HeadLimits, Response};
 use crate::protocol::sse::{Block, DecodeLimits, Decoder};
 use crate::protocol::websocket::client_handshake::{
@@ -40,7 +40,7 @@ enum State {
     /// Answers, one after another: this one's head is awaited.
     AnswerHead { place: Rc<CursorPlace>, reader: HeadReader },
     /// Its body.
-    AnswerBody { place: Rc<CursorPlace>, cursor: Option<String>, whole: Box<Whole> },
+    AnswerBody { place: Rc<CursorPlace>, cursor: Option<String>, whole: Box<BufferedBody> },
     /// No protocol.
     Bare(Finder),
 }
@@ -170,7 +170,7 @@ impl Talk {
                 let judge = |answer: &Response<'_, '_>| Ok((Head::of(answer)?, place.in_head(answer)));
                 let (mut taken, judged) = reader.read(input, &HeadLimits::default(), judge)?;
                 if let Some((head, cursor)) = judged {
-                    let whole = Box::new(Whole::new(head, BODY_LIMITS)?);
+                    let whole = Box::new(BufferedBody::new(head, BODY_LIMITS)?);
                     self.0 = State::AnswerBody { place: place.clone(), cursor, whole };
                     // A body without a byte is whole here.
                     taken += self.step(&mut input[taken..], tell)?;
@@ -215,7 +215,9 @@ impl Talk {
 /// What refuses a request: the status, where an error is one.
 pub fn status_of(error: &Error) -> Option<u16> {
     match error {
-        Error::Refused { status, .. } | Error::Opening(ClientHandshakeError::Status(status)) => Some(*status),
+        Error::Refused { status, .. } | Error::Handshake(ClientHandshakeError::Status(status)) => {
+            Some(*status)
+        }
         _ => None,
     }
 }

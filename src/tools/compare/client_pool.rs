@@ -13,7 +13,7 @@ use mio::{Interest, Registry, Token};
 
 use super::CompareError;
 use super::tracker::{self as seen, Seen};
-use crate::client::follow::{Follower, Next, Notice, Resource, Room, Since, Via};
+use crate::client::follow::{Follower, Next, Notice, Resource, Shared, Since, Via};
 use crate::tools::load::Delays;
 
 /// The first wait before a connection that broke is opened anew. It doubles with each attempt in vain.
@@ -28,7 +28,7 @@ pub(super) struct Crowd {
     address: SocketAddr,
     via: Via,
     resource: Resource,
-    room: Room,
+    room: Shared,
     members: Vec<Member>,
     /// When which of them is to ask, the soonest first.
     asking: BinaryHeap<Reverse<(Instant, usize)>>,
@@ -128,7 +128,7 @@ impl Crowd {
             address,
             via,
             resource,
-            room: Room::with_system_random()?,
+            room: Shared::with_system_random()?,
             members: (0..clients).map(member).collect(),
             asking: (0..clients).map(|member| Reverse((comes(member), member))).collect(),
             following: 0,
@@ -156,7 +156,7 @@ impl Crowd {
         let traffic = self.room.traffic;
         Counts {
             requests: self.requests,
-            empty: traffic.empty,
+            empty: traffic.empty_responses,
             bytes_up: self.bytes.0,
             bytes_down: self.bytes.1,
             payload_up: traffic.payload_up,
@@ -209,7 +209,7 @@ impl Crowd {
         if self.via == Via::LongPoll && member.follower.cursor().is_some() {
             follows(member, &mut self.following);
         }
-        member.follower.ask(&self.resource, &mut self.room, &mut member.unsent)?;
+        member.follower.write_request(&self.resource, &mut self.room, &mut member.unsent)?;
         (member.is_waiting, member.is_unsent) = (true, true);
         if member.stream.is_none() {
             let mut stream = TcpStream::connect(self.address)?;
@@ -287,7 +287,7 @@ impl Crowd {
                     return Ok(());
                 }
                 // It has crossed the request on its way: that is asked again at once, on another (RFC 9112 §9.5).
-                Ok(_) | Err(_) if member.is_proven && member.follower.is_unanswered() => {
+                Ok(_) | Err(_) if member.is_proven && member.follower.is_awaiting_response() => {
                     member.stream = None;
                     member.unsent.clear();
                     return self.ask(index, registry);
@@ -304,7 +304,7 @@ impl Crowd {
                     }
                     false
                 }
-                Next::Ask { after, reuse } => {
+                Next::Request { after, reuse } => {
                     (member.vain, member.is_waiting, member.is_proven) = (0, false, true);
                     if self.via == Via::ShortPoll {
                         follows(member, &mut self.following);
@@ -322,18 +322,18 @@ impl Crowd {
                     !reuse
                 }
                 // A farewell between two polls is none either: the next one is already due.
-                Next::Return { .. } if !member.is_waiting => {
+                Next::Reconnect { .. } if !member.is_waiting => {
                     member.stream = None;
                     true
                 }
-                Next::Return { least, why } => {
+                Next::Reconnect { at_least, reason } => {
                     (member.stream, member.is_unsent) = (None, false);
                     member.unsent.clear();
                     self.returns += 1;
-                    self.trouble = Some(broken.take().map_or(why.to_string(), |error| error.to_string()));
+                    self.trouble = Some(broken.take().map_or(reason.to_string(), |error| error.to_string()));
                     let wait = FIRST_RETURN.saturating_mul(1 << member.vain.min(16)).min(LAST_RETURN);
                     member.vain += 1;
-                    self.asking.push(Reverse((now + least.max(wait), index)));
+                    self.asking.push(Reverse((now + at_least.max(wait), index)));
                     true
                 }
             };

@@ -11,7 +11,7 @@ use mio::{Interest, Registry, Token};
 
 use super::tracker as seen;
 use super::{CompareError, Plan};
-use crate::client::follow::{Next, Posted, Poster, Resource};
+use crate::client::follow::{Next, PublishRequest, PublishStep, Resource};
 
 /// When events are due: evenly, the first after half the time from one to the next, and all of them before the end.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,7 @@ pub(super) struct Feed {
     size: usize,
     schedule: Schedule,
     stream: Option<TcpStream>,
-    poster: Poster,
+    poster: PublishRequest,
     /// What of the request is not written yet.
     unsent: VecDeque<u8>,
     /// Whether an answer is owed.
@@ -77,7 +77,7 @@ impl Feed {
             size,
             schedule,
             stream: None,
-            poster: Poster::default(),
+            poster: PublishRequest::default(),
             unsent: VecDeque::new(),
             is_waiting: false,
             is_ready: false,
@@ -134,7 +134,7 @@ impl Feed {
         self.receive()?;
         let data = seen::data(self.published(), self.size);
         let mut request = Vec::new();
-        self.poster.ask(&self.resource, None, &data, false, &mut request);
+        self.poster.write(&self.resource, None, &data, false, &mut request);
         self.unsent.extend(request);
         (self.is_waiting, self.is_ready) = (true, false);
         self.published.push(Instant::now());
@@ -198,7 +198,7 @@ impl Feed {
                 Err(error) => return Err(in_vain(error)),
             };
             match posted.map_err(in_vain)? {
-                Posted::Ids { reuse, .. } => {
+                PublishStep::Published { reuse, .. } => {
                     self.is_waiting = false;
                     self.answered = Some(Instant::now());
                     if !reuse {
@@ -206,8 +206,8 @@ impl Feed {
                     }
                 }
                 // To publish it again might publish it twice, and a comparison with a hole in it is none.
-                Posted::Next(Next::Return { why, .. }) => return Err(in_vain(why)),
-                Posted::Next(Next::Read | Next::Ask { .. }) => {}
+                PublishStep::Next(Next::Reconnect { reason, .. }) => return Err(in_vain(reason)),
+                PublishStep::Next(Next::Read | Next::Request { .. }) => {}
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::args::{bearer_token, header, resource, text, utf8};
 use super::exit_status::{NO_RESPONSE, REFUSED, USAGE_ERROR};
 use crate::client::follow::{Resource, Since, Via};
-use crate::client::{Follow, FollowError, News, Plan};
+use crate::client::{Follow, FollowError, FollowOptions, Update};
 use crate::protocol::json;
 use crate::protocol::sse::Event;
 
@@ -38,7 +38,7 @@ read, or there was a gap, with --fail-on-gap; 2 a mistake in the arguments; 3 no
 
 struct Asked {
     resource: Resource,
-    plan: Plan,
+    plan: FollowOptions,
     count: Option<u64>,
     is_json: bool,
     is_quiet: bool,
@@ -60,7 +60,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Asked>, String> {
     use lexopt::prelude::*;
 
-    let mut plan = Plan::default();
+    let mut plan = FollowOptions::default();
     let (mut url, mut interval, mut count, mut token) = (None, None, None, None);
     let (mut is_json, mut is_quiet, mut fails_on_gap) = (false, false, false);
     let mut fields = Vec::new();
@@ -84,7 +84,9 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Asked>, Str
                 };
             }
             Long("count") => count = Some(number(&text(&mut parser, "--count")?, "--count")?),
-            Long("timeout") => plan.give_up = Some(seconds(&text(&mut parser, "--timeout")?, "--timeout")?),
+            Long("timeout") => {
+                plan.give_up_after = Some(seconds(&text(&mut parser, "--timeout")?, "--timeout")?)
+            }
             Long("interval") => interval = Some(seconds(&text(&mut parser, "--interval")?, "--interval")?),
             Long("token") => token = Some(bearer_token(&text(&mut parser, "--token")?)?),
             Long("header") => fields.push(header(&text(&mut parser, "--header")?)?),
@@ -98,8 +100,8 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Asked>, Str
     let url = url.ok_or("which URL is to be followed?")?;
     let mut resource = resource(&url, token.as_deref(), &fields)?;
     resource.interval = interval.unwrap_or(resource.interval);
-    if let Some(give_up) = plan.give_up {
-        plan.connect_timeout = plan.connect_timeout.min(give_up);
+    if let Some(give_up_after) = plan.give_up_after {
+        plan.connect_timeout = plan.connect_timeout.min(give_up_after);
     }
     Ok(Some(Asked { resource, plan, count, is_json, is_quiet, fails_on_gap }))
 }
@@ -131,9 +133,9 @@ fn follow(asked: Asked) -> u8 {
             Err(error) => return end(&error),
         };
         let event = match news {
-            News::Event(event) => event,
+            Update::Event(event) => event,
             other => {
-                let is_gap = matches!(other, News::Gap { .. });
+                let is_gap = matches!(other, Update::Gap { .. });
                 if !is_quiet || (is_gap && fails_on_gap) {
                     eprintln!("barewire: {}", tell(&other));
                 }
@@ -179,16 +181,18 @@ fn line(event: &Event, is_json: bool) -> Vec<u8> {
     line
 }
 
-fn tell(news: &News) -> String {
+fn tell(news: &Update) -> String {
     match news {
-        News::Opened(via) => format!("following via {via}"),
-        News::Gap { since, oldest } => match oldest {
+        Update::Opened(via) => format!("following via {via}"),
+        Update::Gap { since, oldest } => match oldest {
             Some(oldest) => format!("gap: not all after {since} is kept; the oldest is {oldest}"),
             None => format!("gap: nothing after {since} is kept"),
         },
-        News::Away { why, back_in } => format!("{why}; again in {:.1} s", back_in.as_secs_f64()),
-        News::FellBack { from, to, why } => format!("no {from}: {why}; trying {to}"),
-        News::Event(event) => format!("event {}", event.id),
+        Update::Disconnected { reason, retry_in } => {
+            format!("{reason}; again in {:.1} s", retry_in.as_secs_f64())
+        }
+        Update::FellBack { from, to, reason } => format!("no {from}: {reason}; trying {to}"),
+        Update::Event(event) => format!("event {}", event.id),
     }
 }
 

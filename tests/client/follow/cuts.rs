@@ -1,6 +1,6 @@
 //! The same events, whatever the cut: with right bytes, and with wrong ones.
 
-use barewire::client::follow::{Away, Next, Since, Via};
+use barewire::client::follow::{Next, RetryReason, Since, Via};
 use barewire::protocol::websocket::close::CloseCode;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn told(items: &[Item], next: &str, oldest: Option<Option<&str>>, cursor_first: 
     gap.into_iter().chain(first).chain(events).chain(last).collect()
 }
 
-/// Whole, byte by byte, cut once at every place, and at `cuts`.
+/// BufferedBody, byte by byte, cut once at every place, and at `cuts`.
 fn play_all(via: Via, since: &Since, bytes: &[u8], cuts: &[prop::sample::Index]) -> Outcome {
     let whole = play(via, since, bytes, &[]);
     let each: Vec<usize> = (1..bytes.len()).collect();
@@ -43,7 +43,7 @@ fn play_all(via: Via, since: &Since, bytes: &[u8], cuts: &[prop::sample::Index])
 /// Less what may depend on the cut: how many pings were answered at once, and whether the connection showed more bytes.
 fn unpaced(mut outcome: Outcome) -> Outcome {
     outcome.answered.clear();
-    if let Ok(Next::Ask { reuse, .. }) = &mut outcome.next {
+    if let Ok(Next::Request { reuse, .. }) = &mut outcome.next {
         *reuse = false;
     }
     outcome
@@ -64,11 +64,11 @@ proptest! {
         let oldest = items.first().map(|(id, _, _)| &**id);
         prop_assert_eq!(outcome.told, told(&items, "n-9", has_gap.then_some(oldest), false));
         let after = if is_held { Duration::ZERO } else { super::resource().interval };
-        prop_assert_eq!(outcome.next, Ok(Next::Ask { after, reuse: !matches!(framing, Body::UntilEnd) }));
+        prop_assert_eq!(outcome.next, Ok(Next::Request { after, reuse: !matches!(framing, Body::UntilEnd) }));
         prop_assert_eq!(outcome.cursor.as_deref(), Some("n-9"));
         let traffic = outcome.traffic;
-        prop_assert_eq!((traffic.requests, traffic.answers), (1, 1));
-        prop_assert_eq!((traffic.empty, traffic.events), (u64::from(items.is_empty()), items.len() as u64));
+        prop_assert_eq!((traffic.requests, traffic.responses), (1, 1));
+        prop_assert_eq!((traffic.empty_responses, traffic.events), (u64::from(items.is_empty()), items.len() as u64));
         prop_assert_eq!(traffic.payload_down, body.len() as u64);
         prop_assert_eq!(traffic.data_down, items.iter().map(|item| item.2.len() as u64).sum::<u64>());
     }
@@ -83,7 +83,7 @@ proptest! {
         let outcome = play_all(Via::EventStream, &Since::Id("x-1".into()), &bytes, &cuts);
         prop_assert_eq!(outcome.told, told(&items, "n-9", has_gap.then_some(Some("o-1")), true));
         let least = Duration::from_millis(2500);
-        prop_assert_eq!(outcome.next, Ok(Next::Return { least, why: Away::Ended }));
+        prop_assert_eq!(outcome.next, Ok(Next::Reconnect { at_least: least, reason: RetryReason::Ended }));
         let cursor = items.last().map_or("n-9", |(id, _, _)| id);
         prop_assert_eq!(outcome.cursor.as_deref(), Some(cursor));
     }
@@ -96,8 +96,8 @@ proptest! {
         let bytes = messages(&items, "n-9", gap);
         let outcome = play_all(Via::WebSocket, &Since::Id("x-1".into()), &bytes, &cuts);
         prop_assert_eq!(outcome.told, told(&items, "n-9", has_gap.then_some(None), true));
-        let why = Away::Closed(CloseCode::GOING_AWAY);
-        prop_assert_eq!(outcome.next, Ok(Next::Return { least: Duration::ZERO, why }));
+        let why = RetryReason::Closed(CloseCode::GOING_AWAY);
+        prop_assert_eq!(outcome.next, Ok(Next::Reconnect { at_least: Duration::ZERO, reason: why }));
         let cursor = items.last().map_or("n-9", |(id, _, _)| id);
         prop_assert_eq!(outcome.cursor.as_deref(), Some(cursor));
     }

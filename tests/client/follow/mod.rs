@@ -4,7 +4,7 @@ mod answers;
 mod cuts;
 mod rules;
 
-use barewire::client::follow::{Error, Follower, Next, Notice, Resource, Room, Since, Traffic, Via};
+use barewire::client::follow::{Error, Follower, Next, Notice, Resource, Shared, Since, Traffic, Via};
 
 /// What a follower has told, in bytes of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,16 +49,16 @@ pub fn resource() -> Resource {
 /// Asks, and takes `bytes` in `pieces`, and the end of the connection if it comes to that.
 pub fn play(via: Via, since: &Since, bytes: &[u8], cuts: &[usize]) -> Outcome {
     let resource = resource();
-    let mut room = Room::new(|| Ok(NONCE));
+    let mut shared = Shared::new(|| Ok(NONCE));
     let mut follower = Follower::new(via, since.clone());
-    follower.ask(&resource, &mut room, &mut Vec::new()).expect("nothing is wrong with it");
+    follower.write_request(&resource, &mut shared, &mut Vec::new()).expect("nothing is wrong with it");
     let (mut told, mut answered) = (Vec::new(), Vec::new());
     let mut next = Ok(Next::Read);
     let mut start = 0;
     for end in cuts.iter().copied().chain([bytes.len()]) {
         let mut piece = bytes[start..end].to_vec();
         start = end;
-        next = follower.receive(&mut piece, &resource, &mut room, &mut answered, &mut |notice| {
+        next = follower.receive(&mut piece, &resource, &mut shared, &mut answered, &mut |notice| {
             told.push(Told::of(notice));
         });
         if next != Ok(Next::Read) {
@@ -66,10 +66,10 @@ pub fn play(via: Via, since: &Since, bytes: &[u8], cuts: &[usize]) -> Outcome {
         }
     }
     if next == Ok(Next::Read) {
-        next = follower.end(&resource, &mut room, &mut |notice| told.push(Told::of(notice)));
+        next = follower.end(&resource, &mut shared, &mut |notice| told.push(Told::of(notice)));
         assert_ne!(next, Ok(Next::Read));
     }
     // What came behind the end is not read where it is cut off before.
-    let traffic = Traffic { bytes_down: 0, bytes_up: 0, ..room.traffic };
+    let traffic = Traffic { bytes_down: 0, bytes_up: 0, ..shared.traffic };
     Outcome { told, next, cursor: follower.cursor().map(Into::into), traffic, answered }
 }

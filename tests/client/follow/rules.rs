@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use barewire::client::follow::{Away, Error, Follower, Next, Resource, Room, Since, Via};
+use barewire::client::follow::{Error, Follower, Next, Resource, RetryReason, Shared, Since, Via};
 use barewire::protocol::http::{BodyError, FramingError, ResponseError};
 use barewire::protocol::websocket::ProtocolError;
 use barewire::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
@@ -15,9 +15,9 @@ const AWAY: [Via; 4] = Via::ALL;
 
 fn request(via: Via, since: Since, resource: &Resource) -> String {
     let mut out = Vec::new();
-    let mut room = Room::new(|| Ok(NONCE));
-    Follower::new(via, since).ask(resource, &mut room, &mut out).expect("it may be asked");
-    assert_eq!(room.traffic.bytes_up, out.len() as u64);
+    let mut shared = Shared::new(|| Ok(NONCE));
+    Follower::new(via, since).write_request(resource, &mut shared, &mut out).expect("it may be asked");
+    assert_eq!(shared.traffic.bytes_up, out.len() as u64);
     String::from_utf8(out).expect("ASCII")
 }
 
@@ -106,7 +106,7 @@ fn a_refusal_is_for_good_and_says_why() {
         for status in [301, 400, 403, 404, 410, 413, 501] {
             let refused = next(via, &answer(0, &format!("{status} "), "", b"<html>", Body::Length));
             assert_eq!(refused, Err(Error::Refused { status, detail: None }), "{via}");
-            assert!(refused.is_err_and(|error| error.is_unsuitable()));
+            assert!(refused.is_err_and(|error| error.suggests_fallback()));
         }
     }
     let text = br#"{"detail":"\u001b[31mred"}"#;
@@ -121,12 +121,16 @@ fn what_passes_is_a_reason_to_come_again() {
             for (field, least) in [("", 0), ("Retry-After: 7\r\n", 7), ("Retry-After: 999999\r\n", 3600)] {
                 let passing = next(via, &answer(0, &format!("{status} "), field, b"later", Body::Chunks(2)));
                 let least = Duration::from_secs(least);
-                assert_eq!(passing, Ok(Next::Return { least, why: Away::Status(status) }), "{via}");
+                assert_eq!(
+                    passing,
+                    Ok(Next::Reconnect { at_least: least, reason: RetryReason::Status(status) }),
+                    "{via}"
+                );
             }
         }
         // The end before, and in, an answer.
         for bytes in [&b""[..], b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"] {
-            let ended = Ok(Next::Return { least: Duration::ZERO, why: Away::Ended });
+            let ended = Ok(Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended });
             assert_eq!(next(via, bytes), ended, "{via}");
         }
     }
@@ -138,7 +142,7 @@ fn an_answer_that_is_something_else_is_unsuitable() {
     for (via, bytes, error) in [
         (Via::ShortPoll, &html, Error::ContentType { expected: "application/json" }),
         (Via::EventStream, &html, Error::ContentType { expected: "text/event-stream" }),
-        (Via::WebSocket, &html, Error::Opening(ClientHandshakeError::Status(200))),
+        (Via::WebSocket, &html, Error::Handshake(ClientHandshakeError::Status(200))),
         (Via::LongPoll, &b"SSH-2.0\r\n".to_vec(), Error::Head(ResponseError::NotHttp)),
         (Via::LongPoll, &answer(20, "200 OK", JSON, b"{}", Body::Length), Error::TooManyInterim),
         (
@@ -149,10 +153,10 @@ fn an_answer_that_is_something_else_is_unsuitable() {
         (
             Via::WebSocket,
             &OPENED.replace("s3pP", "s3pp").into_bytes(),
-            Error::Opening(ClientHandshakeError::AcceptMismatch),
+            Error::Handshake(ClientHandshakeError::AcceptMismatch),
         ),
     ] {
-        assert!(error.is_unsuitable(), "{error}");
+        assert!(error.suggests_fallback(), "{error}");
         assert_eq!(next(via, bytes), Err(error), "{via}");
     }
 }
@@ -171,8 +175,11 @@ fn what_breaks_its_own_rules_is_an_error_and_tells_nothing_of_itself() {
         let outcome =
             play(Via::ShortPoll, &Since::Now, &answer(0, "200 OK", JSON, body.as_bytes(), Body::Length), &[]);
         let error = outcome.next.expect_err(&body);
-        assert!(matches!(error, Error::Json(_) | Error::Shape | Error::IdTooLong), "{body}: {error}");
-        assert!(!error.is_unsuitable());
+        assert!(
+            matches!(error, Error::Json(_) | Error::UnexpectedJson | Error::IdTooLong),
+            "{body}: {error}"
+        );
+        assert!(!error.suggests_fallback());
         if !matches!(error, Error::IdTooLong) {
             assert_eq!(outcome.told, [], "{body}");
         }
@@ -197,8 +204,8 @@ fn a_close_says_whether_to_come_again() {
         outcome.next
     };
     for code in [1000, 1001, 1011, 1012, 1013, 1014] {
-        let why = Away::Closed(CloseCode(code));
-        assert_eq!(closed(code), Ok(Next::Return { least: Duration::ZERO, why }));
+        let why = RetryReason::Closed(CloseCode(code));
+        assert_eq!(closed(code), Ok(Next::Reconnect { at_least: Duration::ZERO, reason: why }));
     }
     for code in [1002, 1003, 1007, 1008, 1009, 1010, 3000, 4999] {
         assert_eq!(closed(code), Err(Error::Closed { code: CloseCode(code), reason: "why".into() }));
@@ -209,7 +216,7 @@ fn a_close_says_whether_to_come_again() {
 fn frames_that_must_not_be_are_answered_with_a_close() {
     let masked = [OPENED.as_bytes(), b"\x81\x81\0\0\0\0a"].concat();
     let outcome = play(Via::WebSocket, &Since::Now, &masked, &[]);
-    assert_eq!(outcome.next, Err(Error::Frame(ProtocolError::MaskedServerFrame)));
+    assert_eq!(outcome.next, Err(Error::Protocol(ProtocolError::MaskedServerFrame)));
     assert_eq!(outcome.answered[0], 0x88);
     let code = [outcome.answered[6] ^ NONCE[0], outcome.answered[7] ^ NONCE[1]];
     assert_eq!(u16::from_be_bytes(code), 1002);
@@ -228,7 +235,7 @@ fn an_answer_that_was_cut_at_the_servers_bound_is_no_reason_to_wait() {
     let data = "x".repeat(128 * 1024);
     let body = format!(r#"{{"events":[{{"id":"a-1","event":"m","data":"{data}"}}],"next":"a-1"}}"#);
     let full = next(Via::ShortPoll, &answer(0, "200 OK", JSON, body.as_bytes(), Body::Length));
-    assert_eq!(full, Ok(Next::Ask { after: Duration::ZERO, reuse: true }));
+    assert_eq!(full, Ok(Next::Request { after: Duration::ZERO, reuse: true }));
 }
 
 #[test]
@@ -238,7 +245,7 @@ fn a_connection_is_kept_only_if_both_say_so() {
         let bytes =
             [&answer(0, "200 OK", &format!("{JSON}{fields}"), body, Body::Length)[..], behind].concat();
         match next(Via::LongPoll, &bytes) {
-            Ok(Next::Ask { reuse, .. }) => reuse,
+            Ok(Next::Request { reuse, .. }) => reuse,
             other => panic!("{other:?}"),
         }
     };
@@ -267,13 +274,13 @@ fn what_is_counted_is_what_came() {
     let items = [("a-1".to_owned(), "message".to_owned(), "one".to_owned())];
     let bytes = messages(&items, "a-0", None);
     let resource = super::resource();
-    let mut room = Room::new(|| Ok(NONCE));
+    let mut shared = Shared::new(|| Ok(NONCE));
     let mut follower = Follower::new(Via::WebSocket, Since::Now);
-    follower.ask(&resource, &mut room, &mut Vec::new()).expect("right");
+    follower.write_request(&resource, &mut shared, &mut Vec::new()).expect("right");
     let mut out = Vec::new();
     let mut input = bytes.clone();
-    let _ = follower.receive(&mut input, &resource, &mut room, &mut out, &mut |_| {});
-    let traffic = room.traffic;
+    let _ = follower.receive(&mut input, &resource, &mut shared, &mut out, &mut |_| {});
+    let traffic = shared.traffic;
     assert_eq!(traffic.bytes_down, bytes.len() as u64);
     let head_and_headers = OPENED.len() + 2 + 2 + (2 + 1) + (2 + 2);
     assert_eq!(traffic.payload_down, (bytes.len() - head_and_headers) as u64);

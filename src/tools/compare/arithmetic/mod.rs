@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use super::tracker as seen;
 use super::{Bytes, DelayFigures, Figures, Plan};
-use crate::client::follow::{Follower, Resource, Room, Since, Via};
+use crate::client::follow::{Follower, Resource, Shared, Since, Via};
 use crate::protocol::json;
 
 /// The head of a poll's answer with this cursor, and content of this length.
@@ -230,9 +230,9 @@ impl Sizes {
         let count = plan.events().max(1);
         let id = format!("00000000-{count}");
         let mut request = Vec::new();
-        let mut room = Room::new(|| Ok([0; 16]));
+        let mut room = Shared::new(|| Ok([0; 16]));
         // What can't be written is never sent either, and the run says so.
-        let _ = Follower::new(via, Since::Id(id.clone())).ask(&resource, &mut room, &mut request);
+        let _ = Follower::new(via, Since::Id(id.clone())).write_request(&resource, &mut room, &mut request);
 
         let data = seen::data(0, plan.size);
         let mut item = format!("{{\"id\":\"{id}\",\"event\":\"message\",\"data\":").into_bytes();

@@ -9,7 +9,7 @@ use crate::protocol::sse::Event;
 
 /// What a [`Follow`](super::Follow) tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum Update {
     /// An event.
     Event(Event),
     /// Not all that came after `since` can be had any more; what follows is all that is kept.
@@ -22,11 +22,11 @@ pub enum News {
     /// The server answers as it should, for the first time or again.
     Opened(Via),
     /// There is no connection for now.
-    Away {
+    Disconnected {
         /// What is in the way.
-        why: String,
+        reason: String,
         /// After how long the next attempt begins.
-        back_in: Duration,
+        retry_in: Duration,
     },
     /// One transport is not to be had here; the next one is tried.
     FellBack {
@@ -35,11 +35,11 @@ pub enum News {
         /// The one that is tried next.
         to: Via,
         /// Why.
-        why: Error,
+        reason: Error,
     },
 }
 
-impl News {
+impl Update {
     /// In bytes of its own; a cursor is kept, and no news.
     pub(super) fn of(notice: Notice<'_>) -> Option<Self> {
         Some(match notice {
@@ -61,7 +61,7 @@ impl News {
 pub enum FollowError {
     /// For good: to ask again would bring the same.
     Ended(Error),
-    /// [`Plan::give_up`](super::Plan::give_up) was over; what was in the way at last.
+    /// [`FollowOptions::give_up_after`](super::FollowOptions::give_up_after) was over; what was in the way at last.
     GaveUp(String),
 }
 

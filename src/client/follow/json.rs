@@ -4,7 +4,7 @@ use super::error::Error;
 use super::{Event, Notice};
 use crate::protocol::json::{JsonError, Reader};
 
-/// Room for the strings of what is being read. They keep their room from one to the next.
+/// Shared for the strings of what is being read. They keep their shared from one to the next.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     id: String,
@@ -61,7 +61,7 @@ fn walk(body: &[u8], texts: &mut Texts, event: &mut dyn FnMut(Event<'_>)) -> Res
                         event(texts.event());
                         Ok(())
                     }
-                    Object::Hello { .. } => Err(Error::Shape),
+                    Object::Hello { .. } => Err(Error::UnexpectedJson),
                 })?;
             }
             "next" => {
@@ -74,7 +74,7 @@ fn walk(body: &[u8], texts: &mut Texts, event: &mut dyn FnMut(Event<'_>)) -> Res
         Ok(())
     })?;
     reader.end()?;
-    if has_events && has_next { Ok(has_gap) } else { Err(Error::Shape) }
+    if has_events && has_next { Ok(has_gap) } else { Err(Error::UnexpectedJson) }
 }
 
 /// What one WebSocket message is.
@@ -130,7 +130,7 @@ fn read_object(reader: &mut Reader<'_>, texts: &mut Texts) -> Result<Object, Err
     match (has_id && has_event && has_data, has_next) {
         (true, _) => Ok(Object::Event),
         (false, true) => Ok(Object::Hello { gap: has_gap }),
-        (false, false) => Err(Error::Shape),
+        (false, false) => Err(Error::UnexpectedJson),
     }
 }
 
@@ -154,7 +154,7 @@ fn gap(reader: &mut Reader<'_>, texts: &mut Texts) -> Result<Oldest, Error> {
             _ => reader.skip(),
         }
     })?;
-    oldest.filter(|_| has_since).ok_or(Error::Shape)
+    oldest.filter(|_| has_since).ok_or(Error::UnexpectedJson)
 }
 
 impl Texts {

@@ -1,14 +1,14 @@
-//! What all followers of one thread share: counters, room for what is being read, and random bytes.
+//! What all followers of one thread share: counters, shared for what is being read, and random bytes.
 
 use std::fmt;
 use std::io;
 
 use super::error::Error;
-use super::item::Texts;
+use super::json::Texts;
 use crate::client::random::Random;
 
-/// Room for all followers of a thread. It holds nothing of any of them between two calls, but its counters.
-pub struct Room {
+/// Shared for all followers of a thread. It holds nothing of any of them between two calls, but its counters.
+pub struct Shared {
     /// What was counted so far, of all followers that were called with this.
     pub traffic: Traffic,
     draw: Box<dyn FnMut() -> io::Result<[u8; 16]> + Send>,
@@ -23,9 +23,9 @@ pub struct Traffic {
     /// Requests that were written, handshakes among them.
     pub requests: u64,
     /// Final answers whose head has come.
-    pub answers: u64,
+    pub responses: u64,
     /// Answers of polls that held no event.
-    pub empty: u64,
+    pub empty_responses: u64,
     /// Events that were told.
     pub events: u64,
     /// All bytes that were written.
@@ -40,7 +40,7 @@ pub struct Traffic {
     pub data_down: u64,
 }
 
-impl Room {
+impl Shared {
     /// With random bytes from `draw`: 16 that were never given before, and that nobody can foretell (RFC 6455 §4.1, §5.3).
     pub fn new(draw: impl FnMut() -> io::Result<[u8; 16]> + Send + 'static) -> Self {
         Self {
@@ -65,8 +65,8 @@ impl Room {
     }
 }
 
-impl fmt::Debug for Room {
+impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Room").field("traffic", &self.traffic).finish_non_exhaustive()
+        f.debug_struct("Shared").field("traffic", &self.traffic).finish_non_exhaustive()
     }
 }

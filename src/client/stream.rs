@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const BUFFER: usize = 64 * 1024;
 
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct BufferedStream {
     stream: TcpStream,
     buffer: Box<[u8]>,
     /// The bytes between the two are not yet understood.
@@ -20,7 +20,7 @@ pub(super) struct Wire {
 
 /// What a read brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Filled {
+pub(super) enum Received {
     /// More bytes.
     More,
     /// The peer has sent its last byte.
@@ -29,7 +29,7 @@ pub(super) enum Filled {
     TimedOut,
 }
 
-impl Wire {
+impl BufferedStream {
     /// `write_timeout` is for the peer to take anything at all.
     pub(super) fn new(stream: TcpStream, write_timeout: Option<Duration>) -> io::Result<Self> {
         // A frame is written when it is to go out, so there is nothing to wait for.
@@ -49,23 +49,23 @@ impl Wire {
     /// Reads once, behind what is unread. `until` is the end of the wait, if it has one.
     ///
     /// A buffer that is full of unread bytes is never filled: callers understand, or refuse, before it is.
-    pub(super) fn fill(&mut self, until: Option<Instant>) -> io::Result<Filled> {
+    pub(super) fn fill(&mut self, until: Option<Instant>) -> io::Result<Received> {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         loop {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
-                return Ok(Filled::TimedOut);
+                return Ok(Received::TimedOut);
             }
             if left != self.read_timeout {
                 self.stream.set_read_timeout(left)?;
                 self.read_timeout = left;
             }
             match self.stream.read(&mut self.buffer[self.end..]) {
-                Ok(0) => return Ok(Filled::End),
+                Ok(0) => return Ok(Received::End),
                 Ok(length) => {
                     self.end += length;
-                    return Ok(Filled::More);
+                    return Ok(Received::More);
                 }
                 // A timeout may come a little early; the clock decides.
                 Err(error)
@@ -100,8 +100,8 @@ impl Wire {
         loop {
             self.start = self.end;
             match self.fill(Some(until)) {
-                Ok(Filled::More) => {}
-                Ok(Filled::End | Filled::TimedOut) | Err(_) => break,
+                Ok(Received::More) => {}
+                Ok(Received::End | Received::TimedOut) | Err(_) => break,
             }
         }
         self.drop_now();

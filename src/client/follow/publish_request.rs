@@ -2,43 +2,43 @@
 
 use std::time::Duration;
 
-use super::answer::{Head, HeadReader, Media, Whole};
 use super::error::Error;
 use super::resource::Resource;
-use super::{Away, Next};
+use super::response::{BufferedBody, Head, HeadReader, Media};
+use super::{Next, RetryReason};
 use crate::protocol::json::{JsonError, Reader};
 
 /// Publishes: writes a request, and takes the answer, cut anywhere.
 #[derive(Debug, Default)]
-pub struct Poster {
+pub struct PublishRequest {
     state: State,
 }
 
 #[derive(Debug, Default)]
 enum State {
     Head(HeadReader),
-    Body(Whole),
+    Body(BufferedBody),
     #[default]
     Answered,
 }
 
 /// What has become of a POST.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Posted {
+pub enum PublishStep {
     /// It is published.
-    Ids {
+    Published {
         /// The ids of its events, in their order.
         ids: Vec<String>,
         /// Whether the connection may be used again.
         reuse: bool,
     },
-    /// [`Next::Read`], or [`Next::Return`]: it is not published for now, or that is not known.
+    /// [`Next::Read`], or [`Next::Reconnect`]: it is not published for now, or that is not known.
     Next(Next),
 }
 
-impl Poster {
+impl PublishRequest {
     /// Appends a request that publishes `body`: as one event, or an event for each of its lines. `event` is their name.
-    pub fn ask(
+    pub fn write(
         &mut self,
         resource: &Resource,
         event: Option<&str>,
@@ -55,18 +55,18 @@ impl Poster {
     ///
     /// # Errors
     /// [`Error`]: it is not published, and the connection is of no more use.
-    pub fn receive(&mut self, input: &[u8], resource: &Resource) -> Result<Posted, Error> {
+    pub fn receive(&mut self, input: &[u8], resource: &Resource) -> Result<PublishStep, Error> {
         let mut rest = input;
         if let State::Head(reader) = &mut self.state {
             let (taken, head) = reader.read(rest, &resource.limits.head, Head::of)?;
             rest = &rest[taken..];
-            let Some(head) = head else { return Ok(Posted::Next(Next::Read)) };
-            self.state = State::Body(Whole::new(head, resource.body_limits())?);
+            let Some(head) = head else { return Ok(PublishStep::Next(Next::Read)) };
+            self.state = State::Body(BufferedBody::new(head, resource.body_limits())?);
         }
         let State::Body(whole) = &mut self.state else { return Ok(ENDED) };
         let head = whole.head;
         let (taken, content) = whole.read(rest)?;
-        let Some(content) = content else { return Ok(Posted::Next(Next::Read)) };
+        let Some(content) = content else { return Ok(PublishStep::Next(Next::Read)) };
         let posted = finish(&head, content, head.persists && taken == rest.len());
         self.state = State::Answered;
         posted
@@ -76,7 +76,7 @@ impl Poster {
     ///
     /// # Errors
     /// As those of [`receive`](Self::receive).
-    pub fn end(&mut self) -> Result<Posted, Error> {
+    pub fn end(&mut self) -> Result<PublishStep, Error> {
         let State::Body(whole) = &self.state else { return Ok(ENDED) };
         let posted = whole.end().map_or(Ok(ENDED), |content| finish(&whole.head, content, false));
         self.state = State::Answered;
@@ -84,13 +84,14 @@ impl Poster {
     }
 }
 
-const ENDED: Posted = Posted::Next(Next::Return { least: Duration::ZERO, why: Away::Ended });
+const ENDED: PublishStep =
+    PublishStep::Next(Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended });
 
-fn finish(head: &Head, content: &[u8], reuse: bool) -> Result<Posted, Error> {
+fn finish(head: &Head, content: &[u8], reuse: bool) -> Result<PublishStep, Error> {
     match (head.status, head.media) {
         (201, Media::Json) => {}
         (201, _) => return Err(Error::ContentType { expected: "application/json" }),
-        _ => return head.verdict(content).map(Posted::Next),
+        _ => return head.verdict(content).map(PublishStep::Next),
     }
     let mut ids = Vec::new();
     let mut id = String::new();
@@ -109,5 +110,5 @@ fn finish(head: &Head, content: &[u8], reuse: bool) -> Result<Posted, Error> {
         _ => reader.skip(),
     })?;
     reader.end()?;
-    if ids.is_empty() { Err(Error::Shape) } else { Ok(Posted::Ids { ids, reuse }) }
+    if ids.is_empty() { Err(Error::UnexpectedJson) } else { Ok(PublishStep::Published { ids, reuse }) }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::error::Error;
-use super::{Away, Next};
+use super::{Next, RetryReason};
 use crate::protocol::http::{
     self, BodyLimits, BodyReader, Framing, HeadLimits, PROBLEM_JSON, Response, ResponseFraming, ResponseScan,
     Version,
@@ -63,8 +63,8 @@ impl Head {
         // What passes by itself: too slow, too early, too many, and what a proxy says of a server that is away
         // (RFC 9110 §15.5.9, §15.6; RFC 8470 §5.2; RFC 6585 §4).
         if matches!(self.status, 408 | 425 | 429 | 500 | 502 | 503 | 504) {
-            let least = self.retry_after.unwrap_or_default();
-            return Ok(Next::Return { least, why: Away::Status(self.status) });
+            let at_least = self.retry_after.unwrap_or_default();
+            return Ok(Next::Reconnect { at_least, reason: RetryReason::Status(self.status) });
         }
         let detail = if self.media == Media::Problem { problem(content) } else { None };
         Err(Error::Refused { status: self.status, detail })
@@ -159,13 +159,13 @@ impl HeadReader {
 
 /// A body that is wanted whole.
 #[derive(Debug)]
-pub(crate) struct Whole {
+pub(crate) struct BufferedBody {
     pub head: Head,
     reader: BodyReader,
     content: Vec<u8>,
 }
 
-impl Whole {
+impl BufferedBody {
     pub fn new(head: Head, limits: BodyLimits) -> Result<Self, Error> {
         let reader = BodyReader::of_response(head.framing, limits)?;
         Ok(Self { head, reader, content: Vec::new() })
