@@ -7,6 +7,7 @@ import platform
 import re
 import signal
 import sys
+import textwrap
 import time
 import traceback
 
@@ -42,9 +43,9 @@ def update(rows):
         head, rest = page.read().split(MARKS[0])
         tail = rest.split(MARKS[1])[1]
     table = "\n".join([line(HEAD), line(["---"] * len(HEAD)), *map(line, rows)])
-    where = f"Measured on {machine()}, shared with other work, on {time.strftime('%d %B %Y').lstrip('0')}.\n"
+    where = textwrap.fill(f"Measured on {machine()}, shared with other work, on {time.strftime('%d %B %Y').lstrip('0')}.", 100)
     with open(PAGE, "w") as page:
-        page.write(f"{head}{MARKS[0]}\n{where}\n{table}\n\n{MARKS[1]}{tail}")
+        page.write(f"{head}{MARKS[0]}\n{where}\n\n{table}\n\n{MARKS[1]}{tail}")
 
 
 def run(name, case, short):
