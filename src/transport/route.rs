@@ -64,7 +64,7 @@ const WHO_ARE_YOU: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer")];
 /// below that of `application/json` (RFC 9110 §12.5.1). `*/*` does not name it.
 pub fn wants_event_stream(head: &RequestHead<'_, '_>) -> bool {
     let accept = || head.fields.get_all("accept");
-    fields::names(accept(), "text", "event-stream")
+    fields::explicit_quality(accept(), "text", "event-stream")
         .is_some_and(|stream| stream > 0 && stream >= fields::quality(accept(), "application", "json"))
 }
 

@@ -7,7 +7,8 @@ use super::field_line;
 use super::line::{self, CRLF, Line, NextLine};
 use super::secrets;
 use super::span::{Kind, Violation};
-use super::splitter::{FieldSpec, Progress, Splitter, violation};
+use super::splitter::{FieldSpec, Progress, Splitter};
+use crate::protocol::http::BodyError;
 use crate::protocol::http::fields::{is_control, is_tchar};
 use crate::protocol::rule::Section;
 
@@ -119,8 +120,7 @@ impl Chunked {
                         if *first == b'\r' {
                             splitter.emit(1, DATA_END);
                         }
-                        splitter.emit(1, NO_DATA_END).violation =
-                            Some(violation("No CRLF stands behind the data of a chunk.", CHUNKED));
+                        splitter.emit(1, NO_DATA_END).violation = Some(BodyError::ChunkDataEnd.rule().into());
                         return Progress::Unreadable(
                             "Without the end of a chunk nobody knows where the next begins.",
                         );
@@ -173,21 +173,21 @@ fn size_line(splitter: &mut Splitter, line: Line) -> Option<u64> {
     }
     let rest = &text[digits.min(16)..];
     let wrong = if digits > 16 {
-        Some("A chunk-size has more than 16 digits.")
-    } else if digits == 0 && (line.has_complete_text() || !rest.is_empty()) {
-        Some("A chunk-size is not hexadecimal digits.")
-    } else if !rest.is_empty() && !matches!(rest[0], b';' | b' ' | b'\t') {
-        Some("Behind a chunk-size stands neither an extension nor a CRLF.")
+        Some(BodyError::ChunkSizeTooLong)
+    } else if digits == 0 && (line.has_complete_text() || !rest.is_empty())
+        || !matches!(rest.first(), None | Some(b';' | b' ' | b'\t'))
+    {
+        Some(BodyError::ChunkSize)
     } else {
         None
     };
-    if let Some(rule) = wrong {
+    if let Some(error) = wrong {
         match splitter.emit_nonempty(rest.len(), NO_SIZE) {
-            Some(span) => span.violation = Some(violation(rule, CHUNKED)),
+            Some(span) => span.violation = Some(error.rule().into()),
             None => {
                 line::split_end(splitter, line, CRLF);
                 if let Some(last) = splitter.last() {
-                    last.violation = Some(violation(rule, CHUNKED));
+                    last.violation = Some(error.rule().into());
                 }
                 return None;
             }
@@ -253,7 +253,7 @@ impl Place {
 
 fn extensions(splitter: &mut Splitter, text: &[u8], line: Line) {
     fn malformed() -> Violation {
-        violation("A chunk extension is malformed.", EXTENSION)
+        BodyError::ChunkExtension.rule().into()
     }
     if text.is_empty() {
         return;

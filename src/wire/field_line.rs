@@ -2,7 +2,6 @@
 
 use super::glossary;
 use super::line;
-use super::rules;
 use super::span::Kind;
 use super::splitter::{FieldSpec, Splitter};
 use crate::protocol::http::HeadError;
@@ -52,7 +51,7 @@ pub(super) fn split<'c>(
     if let [b' ' | b'\t', ..] = line {
         let blank = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let error = if is_first { HeadError::SpaceBeforeFields } else { HeadError::ObsFold };
-        splitter.emit(blank, FOLD).violation = Some(rules::of_head(error));
+        splitter.emit(blank, FOLD).violation = Some(error.rule().into());
         split_value(splitter, &line[blank..], VALUE);
         return None;
     }
@@ -60,7 +59,7 @@ pub(super) fn split<'c>(
         if !is_whole && is_token(line) {
             splitter.emit(length, NAME);
         } else {
-            splitter.emit(length, NO_FIELD).violation = Some(rules::of_head(HeadError::FieldName));
+            splitter.emit(length, NO_FIELD).violation = Some(HeadError::FieldName.rule().into());
         }
         return None;
     };
@@ -71,18 +70,13 @@ pub(super) fn split<'c>(
     let is_spaced = spaces > 0 && is_token(trim(name)) && name.starts_with(trim(name));
     if is_spaced {
         splitter.emit(name.len() - spaces, part);
-        splitter.emit(spaces, OWS).violation = Some(rules::of_head(HeadError::SpaceBeforeColon));
+        splitter.emit(spaces, OWS).violation = Some(HeadError::SpaceBeforeColon.rule().into());
     } else {
-        splitter.emit_text(
-            name.len(),
-            part,
-            |byte| !is_tchar(byte),
-            |_| rules::of_head(HeadError::FieldName),
-        );
+        splitter.emit_text(name.len(), part, |byte| !is_tchar(byte), |_| HeadError::FieldName.rule().into());
     }
     let colon = splitter.emit(1, COLON);
     if name.is_empty() {
-        colon.violation = Some(rules::of_head(HeadError::FieldName));
+        colon.violation = Some(HeadError::FieldName.rule().into());
     }
     let content = trim(value);
     let before = value.len() - value.iter().skip_while(|byte| matches!(byte, b' ' | b'\t')).count();

@@ -12,7 +12,7 @@ use super::span::{Kind, Side, Violation};
 use super::splitter::{FieldSpec, Progress, Splitter, violation};
 use super::start_line::{self, NO_LIMITS, StartLine};
 use crate::protocol::http::fields::{is_token, members};
-use crate::protocol::http::{self, Framing, HeadError, HeadScan, RequestHead};
+use crate::protocol::http::{self, Framing, HeadError, HeadScan, RequestError, RequestHead};
 use crate::protocol::rule::Section;
 use crate::protocol::websocket::{extension, server_handshake};
 
@@ -152,7 +152,7 @@ impl Head {
             && !splitter.has_violation_since(before)
             && let Some(last) = splitter.last()
         {
-            last.violation = Some(rules::of_head(HeadError::EmptyLines));
+            last.violation = Some(HeadError::EmptyLines.rule().into());
         }
         self.empty_lines = self.empty_lines.saturating_add(1);
     }
@@ -170,8 +170,8 @@ impl Head {
         };
         if !is_start {
             let rule = match self.side {
-                Side::Client => rules::of_head(HeadError::RequestLine),
-                Side::Server => rules::of_response(http::ResponseError::NotHttp),
+                Side::Client => RequestError::RequestLine.rule().into(),
+                Side::Server => http::ResponseError::NotHttp.rule().into(),
             };
             splitter.hide(std::iter::once(0..line.text));
             match splitter.emit_nonempty(line.text, NO_START_LINE) {
@@ -259,9 +259,10 @@ impl Head {
             text.extend_from_slice(b"Host: a\r\n");
         }
         text.extend_from_slice(b"\r\n");
-        let wrong = |error| (error != HeadError::TooManyFieldLines).then(|| rules::of_head(error));
+        let wrong =
+            |error: RequestError| (error != HeadError::TooManyFieldLines.into()).then(|| error.rule().into());
         if let Err(error) = HeadScan::default().scan(&text, &NO_LIMITS) {
-            return wrong(error);
+            return wrong(error.into());
         }
         let mut scratch = http::scratch();
         let head = match http::parse(&text, &mut scratch, &NO_LIMITS) {
@@ -269,7 +270,7 @@ impl Head {
             Err(error) => return wrong(error),
         };
         if let Err(error) = Framing::of(&head) {
-            return Some(rules::of_framing(error));
+            return Some(error.rule().into());
         }
         self.check_opening(&head, field)
     }
@@ -321,7 +322,7 @@ impl Head {
             Err(error) => error,
             Ok(_) => http::parse_response(&text, &mut http::scratch(), &NO_LIMITS).err()?,
         };
-        (error != http::ResponseError::TooManyFieldLines).then(|| rules::of_response(error))
+        (error != HeadError::TooManyFieldLines.into()).then(|| error.rule().into())
     }
 
     /// What the answer to this request has to know of it.

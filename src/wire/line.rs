@@ -1,6 +1,5 @@
 //! Lines of HTTP: where they end, and what may end them (RFC 9112 §2.2).
 
-use super::rules;
 use super::span::{Kind, Violation};
 use super::splitter::{FieldSpec, Splitter};
 use crate::protocol::http::HeadError;
@@ -85,7 +84,7 @@ pub(super) fn split_end(splitter: &mut Splitter, line: Line, part: FieldSpec) {
         End::CrLf => {
             splitter.emit(2, part);
         }
-        End::BareLf => splitter.emit(1, part).violation = Some(rules::of_head(HeadError::BareLf)),
+        End::BareLf => splitter.emit(1, part).violation = Some(HeadError::BareLf.rule().into()),
         End::Cr => splitter.emit(1, part).cut_off = true,
         End::Missing => {
             if let Some(last) = splitter.last() {
@@ -97,5 +96,6 @@ pub(super) fn split_end(splitter: &mut Splitter, line: Line, part: FieldSpec) {
 
 /// What is wrong with a control in a line.
 pub(super) fn control(byte: u8) -> Violation {
-    rules::of_head(if byte == b'\r' { HeadError::BareCr } else { HeadError::Control })
+    let error = if byte == b'\r' { HeadError::BareCr } else { HeadError::Control };
+    error.rule().into()
 }

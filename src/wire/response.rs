@@ -7,6 +7,7 @@ use super::note::Note;
 use super::rules;
 use super::span::{Violation, printable};
 use super::splitter::violation;
+use crate::protocol::http::FramingError;
 use crate::protocol::http::fields::members;
 use crate::protocol::rule::Section;
 use crate::protocol::websocket::extension::{self, Agreement, ClientWindow, ExtensionError, Offer};
@@ -25,18 +26,13 @@ pub(super) fn check_field(head: &Head, name: &str, value: &[u8], exchange: &Exch
         "content-length" | "transfer-encoding"
             if head.get("content-length").is_some() && head.get("transfer-encoding").is_some() =>
         {
-            const RULE: &str = "A message has either Content-Length or Transfer-Encoding.";
-            Some(violation(RULE, Section::rfc(9112, "6.1")))
+            Some(FramingError::LengthAndCoding.rule().into())
         }
-        "content-length" if length(value).is_none() => {
-            Some(violation("Content-Length is not a number in digits.", Section::rfc(9110, "8.6")))
-        }
+        "content-length" if length(value).is_none() => Some(FramingError::Length.rule().into()),
         "content-length" if head.get_all("content-length").any(|other| length(other) != length(value)) => {
             Some(violation("There are two Content-Length that differ.", MESSAGE_LENGTH))
         }
-        "transfer-encoding" if head.start().is_http10 => {
-            Some(violation("HTTP/1.0 has no Transfer-Encoding.", Section::rfc(9112, "6.1")))
-        }
+        "transfer-encoding" if head.start().is_http10 => Some(FramingError::CodingInHttp10.rule().into()),
         _ if status == 101 && !head.start().is_http10 => check_opening(head, name, value, exchange),
         _ => None,
     }

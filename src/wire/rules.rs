@@ -3,7 +3,6 @@
 use std::fmt::Display;
 
 use super::span::Violation;
-use crate::protocol::http::{FramingError, HeadError, ResponseError};
 use crate::protocol::rule::{Rule, Section};
 use crate::protocol::websocket::extension::ExtensionError;
 use crate::protocol::websocket::server_handshake::HandshakeError;
@@ -24,51 +23,10 @@ fn wrong(refusal: impl Display, section: Section) -> Violation {
     Violation { rule: sentence(refusal).into(), section }
 }
 
-pub(super) fn of_head(error: HeadError) -> Violation {
-    use HeadError::*;
-    let section = match error {
-        EmptyLines | BareCr | BareLf | SpaceBeforeFields => Section::rfc(9112, "2.2"),
-        Control => Section::rfc(9110, "5.5"),
-        RequestLineTooLong | RequestLine => Section::rfc(9112, "3"),
-        HeadTooLarge | TooManyFieldLines => Section::rfc(9110, "5.4"),
-        Unfinished => Section::rfc(9112, "2.1"),
-        Method => Section::rfc(9110, "9.1"),
-        Target | Fragment | HostMissing | HostRepeated | Host => Section::rfc(9112, "3.2"),
-        Version => Section::rfc(9112, "2.3"),
-        VersionNotSupported => Section::rfc(9110, "15.6.6"),
-        ObsFold => Section::rfc(9112, "5.2"),
-        SpaceBeforeColon => Section::rfc(9112, "5.1"),
-        FieldName => Section::rfc(9112, "5"),
-        Expectation => Section::rfc(9110, "10.1.1"),
-    };
-    wrong(error, section)
-}
-
 impl From<Rule> for Violation {
     fn from(Rule { sentence, section }: Rule) -> Self {
         Self { rule: sentence.into(), section }
     }
-}
-
-pub(super) fn of_framing(error: FramingError) -> Violation {
-    error.rule().into()
-}
-
-pub(super) fn of_response(error: ResponseError) -> Violation {
-    use ResponseError::*;
-    let section = match error {
-        NotHttp | StatusLineTooLong | StatusLine => Section::rfc(9112, "4"),
-        BareCr | BareLf | SpaceBeforeFields => Section::rfc(9112, "2.2"),
-        Control => Section::rfc(9110, "5.5"),
-        HeadTooLarge | TooManyFieldLines => Section::rfc(9110, "5.4"),
-        Unfinished => Section::rfc(9112, "2.1"),
-        VersionNotSupported => Section::rfc(9112, "2.3"),
-        StatusCode => Section::rfc(9110, "15"),
-        ObsFold => Section::rfc(9112, "5.2"),
-        SpaceBeforeColon => Section::rfc(9112, "5.1"),
-        FieldName => Section::rfc(9112, "5"),
-    };
-    wrong(error, section)
 }
 
 pub(super) fn of_handshake(error: HandshakeError) -> Violation {
@@ -113,53 +71,6 @@ mod tests {
 
     #[test]
     fn each_rule_stands_where_the_refusal_says() {
-        use HeadError as H;
-        for error in [
-            H::EmptyLines,
-            H::BareCr,
-            H::BareLf,
-            H::Control,
-            H::RequestLineTooLong,
-            H::HeadTooLarge,
-            H::TooManyFieldLines,
-            H::Unfinished,
-            H::RequestLine,
-            H::Method,
-            H::Target,
-            H::Fragment,
-            H::Version,
-            H::VersionNotSupported,
-            H::SpaceBeforeFields,
-            H::ObsFold,
-            H::SpaceBeforeColon,
-            H::FieldName,
-            H::HostMissing,
-            H::HostRepeated,
-            H::Host,
-            H::Expectation,
-        ] {
-            agrees(error, &of_head(error));
-        }
-        use ResponseError as R;
-        for error in [
-            R::NotHttp,
-            R::BareCr,
-            R::BareLf,
-            R::Control,
-            R::StatusLineTooLong,
-            R::HeadTooLarge,
-            R::TooManyFieldLines,
-            R::Unfinished,
-            R::StatusLine,
-            R::VersionNotSupported,
-            R::StatusCode,
-            R::SpaceBeforeFields,
-            R::ObsFold,
-            R::SpaceBeforeColon,
-            R::FieldName,
-        ] {
-            agrees(error, &of_response(error));
-        }
         use HandshakeError as S;
         for error in [
             S::VersionMissing,

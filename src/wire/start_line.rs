@@ -2,11 +2,12 @@
 
 use super::glossary;
 use super::line;
-use super::rules;
 use super::span::{Kind, Violation};
 use super::splitter::{FieldSpec, Splitter};
 use crate::protocol::http::fields::{is_control, is_tchar};
-use crate::protocol::http::{self, HeadError, HeadLimits, HeadScan, ResponseError, ResponseScan};
+use crate::protocol::http::{
+    self, HeadError, HeadLimits, HeadScan, RequestError, ResponseError, ResponseScan,
+};
 use crate::protocol::rule::Section;
 
 const LINE: Section = Section::rfc(9112, "3");
@@ -61,7 +62,7 @@ pub(super) struct StartLine {
 pub(super) fn split_request(splitter: &mut Splitter, length: usize, is_whole: bool) -> StartLine {
     let line = &splitter.rest()[..length];
     let verdict = is_whole.then(|| check_request(line)).flatten();
-    let wrong = verdict.map(rules::of_head);
+    let wrong = verdict.map(|error| error.rule().into());
     let before = splitter.offset();
     let parts = RequestLineParts::of(line);
 
@@ -71,7 +72,7 @@ pub(super) fn split_request(splitter: &mut Splitter, length: usize, is_whole: bo
         parts.method.len(),
         part,
         |byte| !is_tchar(byte),
-        |_| rules::of_head(HeadError::Method),
+        |_| RequestError::Method.rule().into(),
     );
     if let Some(target) = parts.target {
         let space = splitter.emit(1, SPACE);
@@ -85,7 +86,10 @@ pub(super) fn split_request(splitter: &mut Splitter, length: usize, is_whole: bo
         if parts.target.is_none_or(<[u8]>::is_empty) {
             space.violation.clone_from(&wrong);
         }
-        let is_bad = matches!(verdict, Some(HeadError::Version | HeadError::VersionNotSupported));
+        let is_bad = matches!(
+            verdict,
+            Some(RequestError::Version | RequestError::Head(HeadError::VersionNotSupported))
+        );
         split_version(splitter, version, wrong.clone().filter(|_| is_bad));
     }
     // What the protocol code has found is marked, if not at a byte that shows it then at the last.
@@ -126,15 +130,15 @@ impl<'a> RequestLineParts<'a> {
 }
 
 /// What the protocol code says of a request line: asked with it in the least of all heads.
-fn check_request(line: &[u8]) -> Option<HeadError> {
+fn check_request(line: &[u8]) -> Option<RequestError> {
     let head = [line, b"\r\nHost: a\r\n\r\n"].concat();
     if let Err(error) = HeadScan::default().scan(&head, &NO_LIMITS) {
-        return Some(error);
+        return Some(error.into());
     }
     http::parse(&head, &mut http::scratch(), &NO_LIMITS).err()
 }
 
-fn split_target(splitter: &mut Splitter, target: &[u8], is_connect: bool, verdict: Option<HeadError>) {
+fn split_target(splitter: &mut Splitter, target: &[u8], is_connect: bool, verdict: Option<RequestError>) {
     let (meaning, paragraph) = match target {
         _ if is_connect => ("Host and port, to which the tunnel is to lead: authority-form.", "3.2.3"),
         [b'/', ..] if target.contains(&b'?') => {
@@ -148,19 +152,21 @@ fn split_target(splitter: &mut Splitter, target: &[u8], is_connect: bool, verdic
     // The fragment begins at its sign; all else that no target holds stands for itself.
     let end = target.iter().position(|byte| *byte == b'#').unwrap_or(target.len());
     let (error, is_form) = match verdict {
-        Some(error @ (HeadError::Target | HeadError::Fragment)) => (error, true),
-        Some(error @ (HeadError::RequestLine | HeadError::Control | HeadError::BareCr)) => (error, false),
-        _ => (HeadError::Target, false),
+        Some(error @ (RequestError::Target | RequestError::Fragment)) => (error, true),
+        Some(
+            error @ (RequestError::RequestLine | RequestError::Head(HeadError::Control | HeadError::BareCr)),
+        ) => (error, false),
+        _ => (RequestError::Target, false),
     };
     let before = splitter.offset();
-    splitter.emit_text(end, part, |byte| !byte.is_ascii_graphic(), |_| rules::of_head(error));
+    splitter.emit_text(end, part, |byte| !byte.is_ascii_graphic(), |_| error.rule().into());
     if let Some(rest) = splitter.emit_nonempty(target.len() - end, part) {
-        rest.violation = Some(rules::of_head(HeadError::Fragment));
+        rest.violation = Some(RequestError::Fragment.rule().into());
     } else if is_form
         && !splitter.has_violation_since(before)
         && let Some(whole) = splitter.last()
     {
-        whole.violation = Some(rules::of_head(error));
+        whole.violation = Some(error.rule().into());
     }
 }
 
@@ -180,10 +186,11 @@ fn split_version(splitter: &mut Splitter, version: &[u8], wrong: Option<Violatio
 pub(super) fn split_status(splitter: &mut Splitter, length: usize, is_whole: bool) -> StartLine {
     let line = &splitter.rest()[..length];
     let verdict = is_whole.then(|| check_status(line)).flatten();
-    let wrong = verdict.map(rules::of_response);
+    let wrong = verdict.map(|error| error.rule().into());
     let before = splitter.offset();
     let first = line.iter().position(|byte| *byte == b' ').unwrap_or(length);
-    let is_bad = matches!(verdict, Some(ResponseError::VersionNotSupported | ResponseError::NotHttp));
+    let is_bad =
+        matches!(verdict, Some(ResponseError::Head(HeadError::VersionNotSupported) | ResponseError::NotHttp));
     let version = &line[..first];
     split_version(splitter, version, wrong.clone().filter(|_| is_bad));
     let mut status = 0;
@@ -199,7 +206,7 @@ pub(super) fn split_status(splitter: &mut Splitter, length: usize, is_whole: boo
         if let Some(span) = splitter.emit_nonempty(digits, FieldSpec { meaning, section, ..STATUS_CODE })
             && (matches!(verdict, Some(ResponseError::StatusCode)) || (status == 0 && is_whole))
         {
-            span.violation = wrong.clone().or(Some(rules::of_response(ResponseError::StatusLine)));
+            span.violation = wrong.clone().or(Some(ResponseError::StatusLine.rule().into()));
         }
         rest = &after[digits..];
     }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use barewire::client::{ConnectError, Message, Request, UrlError, WebSocket};
-use barewire::protocol::http::ResponseError;
+use barewire::protocol::http::{HeadError, ResponseError};
 use barewire::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
 use barewire::protocol::websocket::frame::{Opcode, write_frame};
 
@@ -79,7 +79,10 @@ fn refuses_an_answer_that_is_wrong() {
     assert!(matches!(error, ConnectError::Ended), "{error:?}");
     let error =
         refused(|right| right.replace("\r\n\r\n", &format!("\r\nX: {}\r\n\r\n", "x".repeat(100_000))));
-    assert!(matches!(error, ConnectError::Response(ResponseError::HeadTooLarge)), "{error:?}");
+    assert!(
+        matches!(error, ConnectError::Response(ResponseError::Head(HeadError::HeadTooLarge))),
+        "{error:?}"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Response heads, as a client reads them, against vectors and properties.
+//! Response heads: vectors and properties.
 
 use barewire::protocol::http::{self, HeadLimits, ResponseError, ResponseScan, Status, Version};
 use proptest::prelude::*;
@@ -6,26 +6,33 @@ use proptest::prelude::*;
 use crate::heads;
 use crate::vectors::{cut_at, cuts};
 
-/// The response head at the start of `pieces`: how long it is and what it reads as, the refusal, or
-/// `None` if more is needed.
-fn head<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limits: &HeadLimits) -> Option<(usize, String)> {
+/// Reads the response head at the start of `parts`. Returns its length and its text form, 0 and the
+/// error, or `None` if more bytes are needed.
+fn head<'a>(parts: impl IntoIterator<Item = &'a [u8]>, limits: &HeadLimits) -> Option<(usize, String)> {
     let mut buffer = Vec::new();
     let mut scan = ResponseScan::default();
-    for piece in pieces {
-        buffer.extend_from_slice(piece);
+    for part in parts {
+        buffer.extend_from_slice(part);
         match scan.scan(&buffer, limits) {
             Ok(None) => {}
             Ok(Some(end)) => {
                 let read = read_head(&buffer[..end], limits);
-                return Some((end, read.unwrap_or_else(|error| format!("{error:?}"))));
+                return Some((end, read.unwrap_or_else(error_text)));
             }
-            Err(error) => return Some((0, format!("{error:?}"))),
+            Err(error) => return Some((0, error_text(error))),
         }
     }
     None
 }
 
-/// A head in the words of the vectors.
+fn error_text(error: ResponseError) -> String {
+    match error {
+        ResponseError::Head(error) => format!("{error:?}"),
+        _ => format!("{error:?}"),
+    }
+}
+
+/// Returns a head in the text form of the vectors.
 fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<String, ResponseError> {
     let mut scratch = http::scratch();
     let head = http::parse_response(bytes, &mut scratch, limits)?;
@@ -38,37 +45,37 @@ fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<String, ResponseError>
 }
 
 #[test]
-fn heads_read_as_their_vectors_say() {
+fn reads_every_head_of_the_vectors() {
     let limits = HeadLimits::default();
     let file = include_str!("../vectors/http_responses.txt");
-    heads::read_as_said(file, b"\x81\x05HTTP/1.1 200 OK\r\n", |pieces| head(pieces, &limits));
+    heads::check(file, b"\x81\x05HTTP/1.1 200 OK\r\n", |parts| head(parts, &limits));
 }
 
 #[test]
-fn a_head_beyond_its_limits_is_refused_at_the_same_place_however_it_is_cut() {
+fn rejects_a_head_beyond_a_limit_however_it_is_split() {
     let limits = HeadLimits { bytes: 120, request_line: 30, field_lines: 2 };
-    for (sent, refused) in [
-        (format!("HTTP/1.1 200 {}\r\n", "a".repeat(40)), "StatusLineTooLong"),
+    for (sent, expected) in [
+        (format!("HTTP/1.1 200 {}\r\n", "a".repeat(40)), "StartLineTooLong"),
         (format!("HTTP/1.1 200 OK\r\nX: {}", "a".repeat(120)), "HeadTooLarge"),
         ("HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n".to_owned(), "TooManyFieldLines"),
     ] {
-        for pieces in cuts(sent.as_bytes()) {
-            assert_eq!(head(pieces, &limits).map(|(_, read)| read).as_deref(), Some(refused));
+        for parts in cuts(sent.as_bytes()) {
+            assert_eq!(head(parts, &limits).map(|(_, read)| read).as_deref(), Some(expected));
         }
     }
 }
 
 #[test]
-fn what_is_no_http_is_refused_for_that_up_to_a_limit() {
-    for (request_line, refused) in [(1, "NotHttp"), (0, "StatusLineTooLong")] {
-        for pieces in cuts(b"H/") {
+fn rejects_another_protocol_unless_a_limit_comes_first() {
+    for (request_line, expected) in [(1, "NotHttp"), (0, "StartLineTooLong")] {
+        for parts in cuts(b"H/") {
             let limits = HeadLimits { bytes: 120, request_line, field_lines: 2 };
-            assert_eq!(head(pieces, &limits).map(|(_, read)| read).as_deref(), Some(refused));
+            assert_eq!(head(parts, &limits).map(|(_, read)| read).as_deref(), Some(expected));
         }
     }
 }
 
-const SHREDS: &[&str] = &[
+const FRAGMENTS: &[&str] = &[
     "HTTP/1.1 101 Switching Protocols\r\n",
     "HTTP/1.0 200 OK\r\n",
     "HTTP/1.1 ",
@@ -86,16 +93,16 @@ const SHREDS: &[&str] = &[
 
 proptest! {
     #[test]
-    fn any_head_has_one_outcome_however_it_is_cut(
-        shreds in prop::collection::vec(prop_oneof![
-            6 => prop::sample::select(SHREDS).prop_map(|shred| shred.as_bytes().to_vec()),
+    fn any_head_has_the_same_outcome_however_it_is_split(
+        fragments in prop::collection::vec(prop_oneof![
+            6 => prop::sample::select(FRAGMENTS).prop_map(|fragment| fragment.as_bytes().to_vec()),
             1 => prop::collection::vec(any::<u8>(), 0..3),
         ], 0..20),
-        begins in prop::bool::weighted(0.8),
+        has_start in prop::bool::weighted(0.8),
         places in prop::collection::vec(0..4096usize, 0..12),
     ) {
-        let start = if begins { SHREDS[0] } else { "" };
-        let bytes = [start.as_bytes(), &shreds.concat()].concat();
+        let start = if has_start { FRAGMENTS[0] } else { "" };
+        let bytes = [start.as_bytes(), &fragments.concat()].concat();
         let limits = HeadLimits { bytes: 200, request_line: 40, field_lines: 6 };
         let whole = head([&bytes[..]], &limits);
         prop_assert_eq!(head(cut_at(&bytes, &places), &limits), whole.clone());
@@ -103,7 +110,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_server_writes_is_read_back(value in "[ -~]{0,40}", places in prop::collection::vec(0..4096usize, 0..6)) {
+    fn reads_back_what_a_server_writes(value in "[ -~]{0,40}", places in prop::collection::vec(0..4096usize, 0..6)) {
         let mut bytes = Vec::new();
         http::ResponseHead::start(&mut bytes, Status::UPGRADE_REQUIRED).field("X", &value).end();
         let expected = format!("HTTP/1.1 426 X={}", value.trim().as_bytes().escape_ascii());

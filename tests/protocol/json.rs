@@ -1,4 +1,4 @@
-//! The JSON reader, beside an independent one.
+//! The JSON reader, compared with `serde_json`.
 
 use barewire::protocol::json::{JsonError, Reader};
 use proptest::prelude::*;
@@ -30,7 +30,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Rebuilds the value by way of the reader.
+/// Reads a value of the same shape as `like`.
 fn read(reader: &mut Reader<'_>, like: &Value) -> Result<Value, JsonError> {
     Ok(match like {
         Value::Null => {
@@ -43,7 +43,7 @@ fn read(reader: &mut Reader<'_>, like: &Value) -> Result<Value, JsonError> {
             like.clone()
         }
         Value::String(_) => {
-            let mut text = "left from before".to_owned();
+            let mut text = "previous content".to_owned();
             reader.string(&mut text)?;
             text.into()
         }
@@ -68,7 +68,7 @@ fn read(reader: &mut Reader<'_>, like: &Value) -> Result<Value, JsonError> {
 
 proptest! {
     #[test]
-    fn reads_what_another_has_written(value in value(), is_pretty: bool) {
+    fn reads_what_serde_json_writes(value in value(), is_pretty: bool) {
         let text = if is_pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
         let text = text.expect("JSON");
         let mut reader = Reader::new(text.as_bytes()).expect("UTF-8");
@@ -77,9 +77,10 @@ proptest! {
     }
 
     #[test]
-    fn takes_what_another_takes_and_refuses_what_it_refuses(
+    fn accepts_the_same_texts_as_serde_json(
         text in prop_oneof![
-            // No exponent of three digits: the other one refuses what no `f64` holds, and the grammar does not.
+            // Exponents have at most two digits: serde_json rejects a number that no `f64` can hold,
+            // although the grammar allows it.
             "[ \\[\\]{},:\"\\\\/0-9.+\\-truefalsn]{0,12}",
             "\"(\\\\(u[dD][8-9a-fA-F][0-9a-f]{2}|u[0-9a-f]{4}|[bfnrt\"\\\\/x])|[a\u{1}é]){0,5}\"",
             "-?[0-9]{0,2}(\\.[0-9]{0,2})?([eE][+\\-]?[0-9]{0,2})?",

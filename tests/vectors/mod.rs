@@ -1,23 +1,27 @@
-//! Vectors as data: blocks of `key: value` lines, told apart by blank lines.
+//! The format of the vector files: blocks of `key: value` lines, separated by blank lines.
 //!
-//! A value is text with the escapes `\r \n \t \0 \\ \xNN` and `\{TEXT*COUNT}`, so many times the text; one that starts with `hex ` is hex
-//! digits with spaces between. A key that stands again in a block goes on with its value. Lines that start with `#` are comments.
+//! A value is text with the escapes `\r \n \t \0 \\ \xNN` and `\{TEXT*COUNT}`, which repeats TEXT. A
+//! value that starts with `hex ` is hexadecimal digits separated by spaces. A repeated key continues the
+//! value of the first. Lines that start with `#` are comments.
 
 /// One block of a vector file.
 pub struct Vector {
-    /// The line of the file where the block starts, for messages.
+    /// The line of the file where the block starts, for test messages.
     pub line: usize,
     fields: Vec<(String, Vec<u8>)>,
 }
 
 impl Vector {
-    /// The bytes of the field `key`, if the block has it.
+    /// Returns the bytes of the field `key`, if the block has it.
     pub fn get(&self, key: &str) -> Option<&[u8]> {
         let (_, value) = self.fields.iter().find(|(name, _)| name == key)?;
         Some(value)
     }
 
-    /// The field `key` as text; a block without it is a mistake in the file.
+    /// Returns the field `key` as text.
+    ///
+    /// # Panics
+    /// Panics if the block has no such field.
     pub fn text(&self, key: &str) -> &str {
         let value = self.get(key);
         let value = value.unwrap_or_else(|| panic!("line {}: no `{key}`", self.line));
@@ -25,7 +29,7 @@ impl Vector {
     }
 }
 
-/// The blocks of a vector file.
+/// Parses a vector file.
 pub fn parse(file: &str) -> Vec<Vector> {
     let mut vectors = Vec::new();
     let mut fields: Vec<(String, Vec<u8>)> = Vec::new();
@@ -46,7 +50,7 @@ pub fn parse(file: &str) -> Vec<Vector> {
         let (key, value) = line.split_once(':').unwrap_or_else(|| panic!("line {}: no colon", number + 1));
         let value = bytes(value.strip_prefix(' ').unwrap_or(value));
         match fields.iter_mut().find(|(name, _)| name == key) {
-            Some((_, whole)) => whole.extend_from_slice(&value),
+            Some((_, first)) => first.extend_from_slice(&value),
             None => fields.push((key.to_owned(), value)),
         }
     }
@@ -79,7 +83,7 @@ fn bytes(value: &str) -> Vec<u8> {
                 rest = &rest[2..];
             }
             b'{' => {
-                let end = rest.iter().position(|byte| *byte == b'}').expect("a brace that closes");
+                let end = rest.iter().position(|byte| *byte == b'}').expect("a closing brace");
                 let repeated = std::str::from_utf8(&rest[..end]).expect("text");
                 let (text, count) = repeated.rsplit_once('*').expect("TEXT*COUNT");
                 out.extend(bytes(text).repeat(count.parse().expect("a count")));

@@ -60,7 +60,7 @@ impl EventStream {
                     let limits =
                         BodyLimits { content: u64::MAX, extensions: u32::MAX, ..BodyLimits::default() };
                     let decoder = Decoder::new(since.id().unwrap_or_default(), resource.limits.stream);
-                    let body = BodyReader::of_response(head.framing, limits)?;
+                    let body = BodyReader::new(head.framing, limits)?;
                     State::Stream { body, decoder: Box::new(decoder) }
                 }
                 (200, _) => return Err(Error::ContentType { expected: EVENT_STREAM }),

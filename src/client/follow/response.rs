@@ -5,8 +5,7 @@ use std::time::Duration;
 use super::error::Error;
 use super::{Next, RetryReason};
 use crate::protocol::http::{
-    self, BodyLimits, BodyReader, Framing, HeadLimits, PROBLEM_JSON, Response, ResponseFraming, ResponseScan,
-    Version,
+    self, BodyLimits, BodyReader, Framing, HeadLimits, PROBLEM_JSON, Response, ResponseScan,
 };
 use crate::protocol::json::Reader;
 
@@ -21,7 +20,7 @@ const MAX_RETRY: Duration = Duration::from_secs(3600);
 pub(crate) struct Head {
     pub status: u16,
     pub media: Media,
-    pub framing: ResponseFraming,
+    pub framing: Framing,
     /// Whether the connection goes on after it (RFC 9112 §9.3).
     pub persists: bool,
     /// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is passed over: nobody here knows the time.
@@ -40,13 +39,7 @@ pub(crate) enum Media {
 impl Head {
     pub fn of(response: &Response<'_, '_>) -> Result<Self, Error> {
         let fields = response.fields;
-        let framing = ResponseFraming::of(response)?;
-        let persists = match response.version {
-            Version::Http11 => !fields.has_token("Connection", "close"),
-            Version::Http10 => {
-                fields.has_token("Connection", "keep-alive") && !fields.has_token("Connection", "close")
-            }
-        };
+        let framing = Framing::of_response(response)?;
         let media = match fields.get("Content-Type").map(|value| value.split(|byte| *byte == b';').next()) {
             Some(Some(media)) => Media::of(http::fields::trim(media)),
             _ => Media::Other,
@@ -54,7 +47,7 @@ impl Head {
         let retry_after =
             fields.get("Retry-After").and_then(|value| str::from_utf8(value).ok()?.parse().ok());
         let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY));
-        let persists = persists && framing != ResponseFraming::UntilEnd;
+        let persists = fields.persists(response.version) && framing != Framing::UntilClose;
         Ok(Self { status: response.status, media, framing, persists, retry_after })
     }
 
@@ -167,14 +160,14 @@ pub(crate) struct BufferedBody {
 
 impl BufferedBody {
     pub fn new(head: Head, limits: BodyLimits) -> Result<Self, Error> {
-        let reader = BodyReader::of_response(head.framing, limits)?;
+        let reader = BodyReader::new(head.framing, limits)?;
         Ok(Self { head, reader, content: Vec::new() })
     }
 
     /// How many bytes of `input` it took, and the content once it is whole.
     pub fn read<'a>(&'a mut self, input: &'a [u8]) -> Result<(usize, Option<&'a [u8]>), Error> {
         // The usual answer comes in one piece, and is not copied.
-        if let ResponseFraming::Framed(Framing::Length(length)) = self.head.framing
+        if let Framing::Length(length) = self.head.framing
             && let Ok(length) = usize::try_from(length)
             && self.content.is_empty()
             && length <= input.len()
@@ -187,6 +180,6 @@ impl BufferedBody {
 
     /// The content, if the connection's end is the body's.
     pub fn end(&self) -> Option<&[u8]> {
-        (self.head.framing == ResponseFraming::UntilEnd).then_some(&self.content)
+        (self.head.framing == Framing::UntilClose).then_some(&self.content)
     }
 }

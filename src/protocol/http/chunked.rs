@@ -1,4 +1,4 @@
-//! The chunked transfer coding, both ways (RFC 9112 §7.1).
+//! Reading and writing the chunked transfer coding (RFC 9112 §7.1).
 //!
 //! ```text
 //! chunked-body   = *chunk last-chunk trailer-section CRLF
@@ -9,35 +9,36 @@
 //! chunk-ext-val  = token / quoted-string
 //! ```
 //!
-//! The coding carries the framing of the connection, so it is read by the letter. Readers that
-//! skip an extension up to the next LF, whatever is in it, have been the way in for request
-//! smuggling; here each byte of it has a state. Whitespace is taken where the grammar has it (`BWS`, which
-//! a recipient must take, RFC 9110 §5.6.3) and nowhere else: not before a CRLF, not before a size.
+//! The coding carries the framing of the connection, so the reader follows the grammar exactly. Readers
+//! that skip an extension up to the next LF, whatever its bytes, have made request smuggling possible;
+//! this reader has a state for each byte. It accepts whitespace where the grammar allows it (`BWS`, which
+//! a recipient must accept, RFC 9110 §5.6.3), but not before a CRLF or before a size.
 
-use super::body::{BodyError, BodyLimits, take};
 use super::fields::{is_control, is_tchar};
-use super::query::hexadecimal;
+use super::limits::BodyLimits;
+use super::rules::BodyError;
 
-/// The last chunk and the empty trailer section: the end of a chunked body.
+/// The last chunk and an empty trailer section, which end a chunked body.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// Appends what `write` appends, as one chunk. If that is nothing, nothing: a chunk of size zero
-/// would end the body.
+/// Appends the bytes that `write` appends, as one chunk.
+///
+/// If `write` appends nothing, no chunk is written, because a chunk of size zero would end the body.
 pub fn chunk(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     write(out);
-    // A writer that took something away has appended nothing.
+    // A `write` that shortened `out` has appended nothing.
     let size = out.len().saturating_sub(start);
     if size == 0 {
         return;
     }
-    // The size is known only now: the data moves up behind it, once.
+    // The size is known only now, so the data moves once to make space for it.
     let (line, length) = size_line(size);
     out.splice(start..start, line[..length].iter().copied());
     out.extend_from_slice(b"\r\n");
 }
 
-/// `chunk-size CRLF`, and its length.
+/// Returns `chunk-size CRLF` and its length.
 fn size_line(size: usize) -> ([u8; 18], usize) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digits = (size.max(1).ilog2() / 4 + 1) as usize;
@@ -49,25 +50,27 @@ fn size_line(size: usize) -> ([u8; 18], usize) {
     (line, digits + 2)
 }
 
-/// Takes the content out of a chunked body. Extensions and trailer fields are checked and
-/// dropped: none is defined that barewire could use (RFC 9112 §7.1.1, RFC 9110 §6.5.1).
+/// A reader for the content of a chunked body.
+///
+/// It checks and drops extensions and trailer fields. No extension or trailer field is defined that
+/// barewire could use (RFC 9112 §7.1.1, RFC 9110 §6.5.1).
 #[derive(Debug)]
 pub(super) struct ChunkedReader {
     awaiting: Awaiting,
-    /// Bytes that the content may still have.
+    /// Bytes left for content.
     content_left: u64,
-    /// Bytes that extensions may still have.
+    /// Bytes left for extensions.
     extensions_left: u32,
-    /// Bytes that the trailer section may still have.
+    /// Bytes left for the trailer section.
     trailer_left: u32,
-    /// Field lines that the trailer section may still have.
+    /// Field lines left for the trailer section.
     trailer_lines_left: u32,
 }
 
-/// What may come next.
+/// The part of the body that is expected next.
 #[derive(Clone, Copy, Debug)]
 enum Awaiting {
-    /// A digit of the chunk-size, or what may stand behind it.
+    /// A digit of the chunk-size, or the byte after the last digit.
     Size {
         size: u64,
         digits: u8,
@@ -76,7 +79,7 @@ enum Awaiting {
         size: u64,
         part: Extension,
     },
-    /// The LF behind the chunk-size and its extensions.
+    /// The LF after the chunk-size and its extensions.
     SizeLf {
         size: u64,
     },
@@ -90,27 +93,27 @@ enum Awaiting {
     Nothing,
 }
 
-/// Where in a chunk extension.
+/// The part of a chunk extension that is expected next.
 #[derive(Clone, Copy, Debug)]
 enum Extension {
-    /// Whitespace that only a `;` may follow.
+    /// Whitespace before a `;`.
     Semicolon,
     Name,
     NameRest,
-    /// Whitespace behind a name; `=` or `;` follows.
+    /// Whitespace after a name; `=` or `;` follows.
     Equals,
     Value,
     TokenRest,
     QuotedRest,
     QuotedPair,
-    /// Behind the closing quotation mark.
+    /// The byte after the closing quotation mark.
     QuotedEnd,
 }
 
-/// Where in the trailer section.
+/// The part of the trailer section that is expected next.
 #[derive(Clone, Copy, Debug)]
 enum Trailer {
-    /// A field line, or the CR of the end.
+    /// A field line, or the CR of the final CRLF.
     Line,
     NameRest,
     ValueRest,
@@ -129,7 +132,7 @@ impl ChunkedReader {
         }
     }
 
-    /// See [`BodyReader::read`](super::BodyReader::read).
+    /// Reads as [`BodyReader::read`](super::BodyReader::read) does.
     pub(super) fn read(&mut self, input: &[u8], content: &mut Vec<u8>) -> Result<(usize, bool), BodyError> {
         let mut rest = input;
         while let [byte, tail @ ..] = rest {
@@ -150,7 +153,7 @@ impl ChunkedReader {
         Ok((input.len() - rest.len(), matches!(self.awaiting, Awaiting::Nothing)))
     }
 
-    /// Takes one byte that is not data.
+    /// Returns the state after one byte outside the data.
     fn step(&mut self, byte: u8) -> Result<Awaiting, BodyError> {
         match (self.awaiting, byte) {
             (Awaiting::Size { size, digits }, _) => self.size(size, digits, byte),
@@ -165,17 +168,17 @@ impl ChunkedReader {
             (Awaiting::DataLf, b'\n') => Ok(Awaiting::Size { size: 0, digits: 0 }),
             (Awaiting::DataCr | Awaiting::DataLf, _) => Err(BodyError::ChunkDataEnd),
             (Awaiting::Trailer(part), _) => self.trailer(part, byte),
-            // `read` keeps these two to itself.
+            // `read` handles these two states.
             (Awaiting::Data { .. } | Awaiting::Nothing, _) => Ok(self.awaiting),
         }
     }
 
-    /// A byte of the chunk-size, or the first behind it.
+    /// Reads a byte of the chunk-size, or the byte after the last digit.
     ///
-    /// The number of digits is bounded, which also keeps the size within 64 bits. Zeros in front count:
-    /// the grammar allows any number of them, but nobody needs more than these.
+    /// The limit of 16 digits keeps the size within 64 bits. The grammar allows any number of leading
+    /// zeros; here they count as digits.
     fn size(&mut self, size: u64, digits: u8, byte: u8) -> Result<Awaiting, BodyError> {
-        match (hexadecimal(byte), byte) {
+        match (char::from(byte).to_digit(16), byte) {
             (Some(_), _) if digits == 16 => Err(BodyError::ChunkSizeTooLong),
             (Some(digit), _) => Ok(Awaiting::Size { size: size << 4 | u64::from(digit), digits: digits + 1 }),
             (None, b'\n') => Err(BodyError::BareLf),
@@ -186,7 +189,7 @@ impl ChunkedReader {
         }
     }
 
-    /// A byte behind the chunk-size: an extension's, or the CR of the line.
+    /// Reads a byte after the chunk-size: part of an extension, or the CR of the line end.
     fn extension(&mut self, size: u64, part: Extension, byte: u8) -> Result<Awaiting, BodyError> {
         use Extension::*;
         let part = match (part, byte) {
@@ -211,7 +214,7 @@ impl ChunkedReader {
         Ok(Awaiting::Extension { size, part })
     }
 
-    /// A byte of the trailer section, which has the grammar of the head's field lines.
+    /// Reads a byte of the trailer section, which has the grammar of the field lines in a head.
     fn trailer(&mut self, part: Trailer, byte: u8) -> Result<Awaiting, BodyError> {
         use Trailer::*;
         self.trailer_left = self.trailer_left.checked_sub(1).ok_or(BodyError::TrailerTooLarge)?;
@@ -238,6 +241,15 @@ impl ChunkedReader {
     }
 }
 
+/// Moves up to `left` bytes from `input` to `content`, and returns their number.
+pub(super) fn take(left: &mut u64, input: &[u8], content: &mut Vec<u8>) -> usize {
+    // A number that does not fit in a usize exceeds the length of any input.
+    let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
+    content.extend_from_slice(&input[..taken]);
+    *left -= taken as u64;
+    taken
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_wraps_what_is_written() {
+    fn a_chunk_frames_the_written_bytes() {
         let mut out = b"before".to_vec();
         chunk(&mut out, |out| out.extend_from_slice(b"hello"));
         chunk(&mut out, |_| ());
@@ -257,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_written_in_as_few_digits_as_they_need() {
+    fn writes_a_size_without_leading_zeros() {
         for size in [1, 9, 15, 16, 255, 256, 4095, 4096, 65_536, usize::MAX] {
             let (line, length) = size_line(size);
             assert_eq!(line[..length], *format!("{size:x}\r\n").as_bytes());
@@ -265,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn each_limit_is_the_last_length_that_passes() {
+    fn a_body_may_be_exactly_as_large_as_each_limit() {
         let body = b"3;a=b\r\nabc\r\n0\r\nA: b\r\n\r\n";
         let exact = BodyLimits { content: 3, extensions: 4, trailer: 8, trailer_lines: 1 };
         assert_eq!(read(body, exact), Ok((body.len(), true)));
@@ -276,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_count_in_all_chunks_together() {
+    fn the_extension_limit_applies_to_all_chunks_together() {
         let limits = BodyLimits { extensions: 5, ..BodyLimits::default() };
         assert_eq!(read(b"1;a\r\na\r\n1;b\r\nb\r\n", limits), Ok((16, false)));
         assert_eq!(read(b"1;a\r\na\r\n1;b\r\nb\r\n1;", limits), Ok((18, false)));
@@ -284,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_at_most_64_bits() {
+    fn a_size_has_at_most_64_bits() {
         let limits = BodyLimits { content: u64::MAX, ..BodyLimits::default() };
         assert_eq!(read(b"ffffffffffffffff\r\n", limits), Ok((18, false)));
         assert_eq!(read(b"10000000000000000\r\n", limits), Err(BodyError::ChunkSizeTooLong));

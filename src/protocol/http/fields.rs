@@ -1,42 +1,28 @@
-//! The small grammars inside field values: tokens, lists, weights, preferences, entity tags,
-//! credentials (RFC 9110 §5.6, §8.8.3, §11.4, §12.4.2, §12.5.1; RFC 7240; RFC 6750).
+//! The grammars of field values: tokens, lists, weights, preferences, entity tags, credentials
+//! (RFC 9110 §5.6, §8.8.3, §11.4, §12.4.2, §12.5.1; RFC 7240; RFC 6750).
 
-/// The weight of a range that has none (RFC 9110 §12.4.2), in thousandths.
+/// The default weight of a media range, in thousandths (RFC 9110 §12.4.2).
 const FULL: u16 = 1000;
 
-/// Whether `byte` may stand in a token (`tchar`, RFC 9110 §5.6.2).
+/// Returns whether `byte` is allowed in a token (`tchar`, RFC 9110 §5.6.2).
 pub const fn is_tchar(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'!' | b'#'
-            | b'$'
-            | b'%'
-            | b'&'
-            | b'\''
-            | b'*'
-            | b'+'
-            | b'-'
-            | b'.'
-            | b'^'
-            | b'_'
-            | b'`'
-            | b'|'
-            | b'~'
-    ) || byte.is_ascii_alphanumeric()
+    // The two ranges are `#$%&'` and `^_` with the grave accent.
+    matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+        || byte.is_ascii_alphanumeric()
 }
 
-/// Whether `text` is a token: one or more `tchar` (RFC 9110 §5.6.2).
+/// Returns whether `text` is a token: one or more `tchar` (RFC 9110 §5.6.2).
 pub fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|byte| is_tchar(*byte))
 }
 
-/// Whether `byte` is a control that no line of a message may hold: all of them but HTAB
-/// (RFC 9110 §5.5: `field-vchar` is VCHAR or obs-text; between them SP and HTAB).
+/// Returns whether `byte` is a control character other than HTAB, which no line of a message may
+/// contain (RFC 9110 §5.5: `field-vchar` is VCHAR or obs-text, separated by SP and HTAB).
 pub const fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7f
 }
 
-/// `bytes` without the optional whitespace (SP, HTAB) at its ends (RFC 9110 §5.6.3).
+/// Returns `bytes` without the optional whitespace (SP, HTAB) at both ends (RFC 9110 §5.6.3).
 pub fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -44,23 +30,29 @@ pub fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// The members of a comma list, trimmed; a comma inside a quoted string does not part
-/// (RFC 9110 §5.6.1, §5.6.4).
+/// Returns `text` if it is `1*DIGIT`.
+pub(super) fn digits(text: &[u8]) -> Option<&str> {
+    let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    if is_number { str::from_utf8(text).ok() } else { None }
+}
+
+/// Returns the members of a comma-separated list, trimmed. A comma inside a quoted string does not
+/// separate members (RFC 9110 §5.6.1, §5.6.4).
 ///
-/// Empty members are left out: a recipient must ignore them (§5.6.1.2).
+/// Empty members are skipped, as a recipient must ignore them (§5.6.1.2).
 pub fn members(line: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     parts(line, b',').filter(|member| !member.is_empty())
 }
 
-/// What stands between the `separator`s that are outside of quoted strings, trimmed, empty or not.
+/// Returns the trimmed parts between the `separator`s outside quoted strings, including empty parts.
 pub(super) fn parts(line: &[u8], separator: u8) -> Parts<'_> {
     Parts { rest: Some(line), separator }
 }
 
-/// See [`parts`].
+/// The iterator that [`parts`] returns.
 #[derive(Clone)]
 pub(super) struct Parts<'a> {
-    /// `None` once the last part is out.
+    /// `None` after the last part.
     rest: Option<&'a [u8]>,
     separator: u8,
 }
@@ -90,17 +82,17 @@ impl<'a> Iterator for Parts<'a> {
 struct MediaRange<'a> {
     kind: &'a [u8],
     subtype: &'a [u8],
-    /// In thousandths.
+    /// The weight in thousandths.
     weight: u16,
 }
 
 impl<'a> MediaRange<'a> {
-    /// Reads one member of the list; `None` if it is no media range, or one that only content
-    /// with a parameter would match.
+    /// Reads one list member. Returns `None` if the member is not a media range, or if only content
+    /// with a parameter would match it.
     ///
-    /// A parameter makes a range narrower, and what barewire sends has none. The exception is
-    /// `charset=utf-8`: JSON and event streams are never anything else (RFC 8259 §8.1, WHATWG
-    /// HTML §9.2.4), so the clients that say so ask for what they get.
+    /// A parameter makes a range narrower, and barewire sends content without parameters. The
+    /// exception is `charset=utf-8`: JSON and event streams are always UTF-8 (RFC 8259 §8.1, WHATWG
+    /// HTML §9.2.4), so the parameter excludes nothing.
     fn read(member: &'a [u8]) -> Option<Self> {
         let mut parts = parts(member, b';');
         let range = parts.next()?;
@@ -114,8 +106,8 @@ impl<'a> MediaRange<'a> {
             let equals = parameter.iter().position(|byte| *byte == b'=')?;
             let (name, value) = (&parameter[..equals], &parameter[equals + 1..]);
             if name.eq_ignore_ascii_case(b"q") {
-                // A weight that cannot be read is no wish to have it. What follows the weight
-                // was RFC 7231's accept-ext; no one used it, and RFC 9110 took it out.
+                // An invalid weight counts as 0. Parameters after the weight were the accept-ext of
+                // RFC 7231, which had no uses; RFC 9110 removed it.
                 weight = read_weight(value).unwrap_or(0);
                 break;
             }
@@ -127,13 +119,24 @@ impl<'a> MediaRange<'a> {
         Some(Self { kind, subtype, weight })
     }
 
-    fn is(&self, kind: &str, subtype: &str) -> bool {
-        self.kind.eq_ignore_ascii_case(kind.as_bytes())
-            && self.subtype.eq_ignore_ascii_case(subtype.as_bytes())
+    /// Returns how specifically the range covers `kind/subtype`: 3 by its name, 2 as `kind/*`, 1 as
+    /// `*/*`; `None` if the range does not cover it.
+    fn specificity(&self, kind: &str, subtype: &str) -> Option<u8> {
+        let is = |part: &[u8], name: &str| part.eq_ignore_ascii_case(name.as_bytes());
+        match (self.kind, self.subtype) {
+            (range, part) if is(range, kind) && is(part, subtype) => Some(EXACT),
+            (range, b"*") if is(range, kind) => Some(2),
+            (b"*", b"*") => Some(1),
+            _ => None,
+        }
     }
 }
 
-/// Reads a weight, `0`, `1`, or up to three decimals between (RFC 9110 §12.4.2), as thousandths.
+/// The specificity of a media range that names the type and the subtype.
+const EXACT: u8 = 3;
+
+/// Reads a weight, `0`, `1` or a number between them with at most three decimals (RFC 9110 §12.4.2),
+/// in thousandths.
 fn read_weight(text: &[u8]) -> Option<u16> {
     let (whole, decimals) = match text {
         [whole @ (b'0' | b'1')] => (whole, &b""[..]),
@@ -151,7 +154,8 @@ fn read_weight(text: &[u8]) -> Option<u16> {
     (weight <= FULL).then_some(weight)
 }
 
-/// What a quoted string without escapes holds, or the value as it is (RFC 9110 §5.6.4).
+/// Returns the content of a quoted string without escapes, or any other value unchanged
+/// (RFC 9110 §5.6.4).
 fn unquote(value: &[u8]) -> &[u8] {
     match value {
         [b'"', inner @ .., b'"'] => inner,
@@ -159,80 +163,67 @@ fn unquote(value: &[u8]) -> &[u8] {
     }
 }
 
-/// How much the client wants `kind/subtype`, in thousandths, from all lines of `Accept`.
+/// Returns the specificity and the weight of the range that decides about `kind/subtype`.
 ///
-/// The most specific range decides: the type itself, then `kind/*`, then `*/*`; 0 where none
-/// matches, 1000 where there is no range at all (RFC 9110 §12.5.1). Of two ranges alike the higher
-/// weight counts, on which the RFC is silent.
+/// The most specific range decides. Of two equally specific ranges, the one with the higher weight
+/// decides; the RFC does not say.
+fn deciding_range<'a>(
+    accept: impl Iterator<Item = &'a [u8]>,
+    kind: &str,
+    subtype: &str,
+) -> Option<(u8, u16)> {
+    let ranges = accept.flat_map(members).filter_map(MediaRange::read);
+    ranges.filter_map(|range| Some((range.specificity(kind, subtype)?, range.weight))).max()
+}
+
+/// Returns the weight of `kind/subtype`, in thousandths, in all lines of `Accept`: 0 if no range
+/// covers it, 1000 if there are no ranges (RFC 9110 §12.5.1).
 pub fn quality<'a>(accept: impl Iterator<Item = &'a [u8]> + Clone, kind: &str, subtype: &str) -> u16 {
-    let mut empty = true;
-    // Compared as a pair: how specific, then the weight.
-    let mut best: Option<(u8, u16)> = None;
-    for member in accept.flat_map(members) {
-        empty = false;
-        let Some(range) = MediaRange::read(member) else { continue };
-        let specific = if range.is(kind, subtype) {
-            3
-        } else if range.is(kind, "*") {
-            2
-        } else if range.is("*", "*") {
-            1
-        } else {
-            continue;
-        };
-        best = best.max(Some((specific, range.weight)));
-    }
-    match best {
+    match deciding_range(accept.clone(), kind, subtype) {
         Some((_, weight)) => weight,
-        None if empty => FULL,
+        None if accept.flat_map(members).next().is_none() => FULL,
         None => 0,
     }
 }
 
-/// The weight, in thousandths, that `Accept` gives to `kind/subtype` by name; `None` where only a
-/// range with `*`, or nothing, covers it.
-pub fn names<'a>(accept: impl Iterator<Item = &'a [u8]>, kind: &str, subtype: &str) -> Option<u16> {
-    let ranges = accept.flat_map(members).filter_map(MediaRange::read);
-    ranges.filter(|range| range.is(kind, subtype)).map(|range| range.weight).max()
+/// Returns the weight, in thousandths, of the range in `Accept` that names `kind/subtype` without a
+/// `*`; `None` if there is no such range.
+pub fn explicit_quality<'a>(
+    accept: impl Iterator<Item = &'a [u8]>,
+    kind: &str,
+    subtype: &str,
+) -> Option<u16> {
+    deciding_range(accept, kind, subtype)
+        .filter(|(specificity, _)| *specificity == EXACT)
+        .map(|(_, weight)| weight)
 }
 
-/// The seconds of `Prefer: wait=N` (RFC 7240 §4.3), from all lines of `Prefer`.
+/// Returns the seconds of `Prefer: wait=N` (RFC 7240 §4.3) in all lines of `Prefer`.
 ///
-/// The first `wait` counts (§2), even if it cannot be read: then there is none. A number beyond
-/// `u64` is `u64::MAX`, as good as any that is too long to wait.
+/// The first `wait` counts (§2); the result is `None` if its value is invalid. A number beyond `u64`
+/// becomes `u64::MAX`, because either wait is longer than any limit.
 pub fn prefer_wait<'a>(prefer: impl Iterator<Item = &'a [u8]>) -> Option<u64> {
     prefer.flat_map(members).find_map(|member| {
         let preference = parts(member, b';').next()?;
         let mut halves = preference.splitn(2, |byte| *byte == b'=');
         let name = trim(halves.next()?);
-        name.eq_ignore_ascii_case(b"wait")
-            .then(|| halves.next().and_then(|value| seconds(unquote(trim(value)))))
+        let mut seconds = || Some(digits(unquote(trim(halves.next()?)))?.parse().unwrap_or(u64::MAX));
+        name.eq_ignore_ascii_case(b"wait").then(|| seconds())
     })?
 }
 
-/// Reads delta-seconds, `1*DIGIT` (RFC 9110 §10.2.3).
-fn seconds(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let value = digits
-        .iter()
-        .try_fold(0u64, |value, digit| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
-    Some(value.unwrap_or(u64::MAX))
-}
-
-/// Whether `If-None-Match`, in all its lines, names the entity tag whose opaque part, without its
-/// quotes, is `opaque`; `*` names every tag (RFC 9110 §13.1.2).
+/// Returns whether `If-None-Match`, in all its lines, lists the entity tag with this opaque part
+/// (without quotation marks). `*` matches every tag (RFC 9110 §13.1.2).
 ///
-/// Weak comparison: `W/"a"` and `"a"` are alike (§8.8.3.2). A line is read up to its first mistake.
+/// The comparison is weak: `W/"a"` and `"a"` match (§8.8.3.2). Each line is read up to its first error.
 pub fn entity_tag_matches<'a>(mut if_none_match: impl Iterator<Item = &'a [u8]>, opaque: &[u8]) -> bool {
     if_none_match.any(|line| trim(line) == b"*" || entity_tags(line).any(|tag| tag == opaque))
 }
 
-/// The opaque parts of the entity tags in `line`.
+/// Returns the opaque parts of the entity tags in `line`.
 ///
-/// Not [`members`]: the quotes of an entity tag are no quoted string. A reverse solidus inside is
-/// a byte like others, a comma too (RFC 9110 §8.8.3).
+/// This is not [`members`], because an entity tag is not a quoted string: a backslash and a comma
+/// inside it are ordinary bytes (RFC 9110 §8.8.3).
 fn entity_tags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = line;
     std::iter::from_fn(move || {
@@ -248,8 +239,8 @@ fn entity_tags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The token of `Authorization: Bearer …` (RFC 6750 §2.1); `None` for another scheme, in any case
-/// (RFC 9110 §11.1), and for what is no `b64token`.
+/// Returns the token of `Authorization: Bearer …` (RFC 6750 §2.1), or `None` for another scheme or a
+/// token that is not a `b64token`. The scheme is compared without case (RFC 9110 §11.1).
 pub fn bearer(authorization: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = authorization.split_at_checked(b"Bearer".len())?;
     // b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
@@ -265,7 +256,7 @@ pub fn bearer(authorization: &[u8]) -> Option<&[u8]> {
 
 /// Appends `number` in decimal digits.
 pub(crate) fn write_decimal(mut number: u64, out: &mut Vec<u8>) {
-    // 20 digits are enough for u64::MAX.
+    // u64::MAX has 20 digits.
     let mut digits = [0; 20];
     let mut start = digits.len();
     loop {
@@ -288,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comma_in_a_quoted_string_parts_nothing() {
+    fn a_comma_in_a_quoted_string_does_not_separate_members() {
         let list = |line: &'static str| -> Vec<&str> {
             members(line.as_bytes()).map(|member| std::str::from_utf8(member).expect("ASCII")).collect()
         };
@@ -300,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_tchars_and_at_least_one() {
+    fn a_token_is_one_or_more_tchars() {
         assert!(is_token(b"Sec-WebSocket-Key"));
         assert!(is_token(b"!#$%&'*+-.^_`|~09azAZ"));
         for text in ["", "a b", "a:", "(", "\u{e9}", "a\0"] {
@@ -309,12 +300,12 @@ mod tests {
     }
 
     #[test]
-    fn the_most_specific_range_decides() {
+    fn the_most_specific_media_range_decides() {
         let accept = "text/*;q=0.3, text/html;q=0.7, text/plain;format=flowed, */*;q=0.5";
         assert_eq!(quality(one(accept), "text", "html"), 700);
         assert_eq!(quality(one(accept), "TEXT", "css"), 300);
         assert_eq!(quality(one(accept), "application", "json"), 500);
-        // A range with a parameter is narrower than the content, so the wider one decides.
+        // The range with a parameter does not cover the content, so `text/*` decides.
         assert_eq!(quality(one(accept), "text", "plain"), 300);
         assert_eq!(quality(one("text/event-stream;charset=UTF-8;q=0.9"), "text", "event-stream"), 900);
         assert_eq!(quality(one("text/html"), "application", "json"), 0);
@@ -325,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_have_three_decimals_at_most() {
+    fn a_weight_has_at_most_three_decimals() {
         for (text, weight) in
             [("0", 0), ("1", 1000), ("0.", 0), ("1.000", 1000), ("0.5", 500), ("0.123", 123)]
         {
@@ -334,20 +325,23 @@ mod tests {
         for text in ["", "2", "1.001", "0.1234", ".5", "-0", "0,5", "0.a", "1.0 ", "00"] {
             assert_eq!(read_weight(text.as_bytes()), None, "{text}");
         }
-        assert_eq!(names(one("text/event-stream;q=oops"), "text", "event-stream"), Some(0));
+        assert_eq!(explicit_quality(one("text/event-stream;q=oops"), "text", "event-stream"), Some(0));
     }
 
     #[test]
-    fn only_its_name_names_a_type() {
-        assert_eq!(names(one("text/event-stream"), "text", "event-stream"), Some(1000));
-        assert_eq!(names(one("a/b, Text/Event-Stream ; Q=0.2"), "text", "event-stream"), Some(200));
-        assert_eq!(names(one("*/*, text/*"), "text", "event-stream"), None);
-        assert_eq!(names(one("text/event-stream;v=2"), "text", "event-stream"), None);
-        assert_eq!(names(one("*/event-stream, text"), "text", "event-stream"), None);
+    fn a_wildcard_is_not_an_explicit_quality() {
+        assert_eq!(explicit_quality(one("text/event-stream"), "text", "event-stream"), Some(1000));
+        assert_eq!(
+            explicit_quality(one("a/b, Text/Event-Stream ; Q=0.2"), "text", "event-stream"),
+            Some(200)
+        );
+        assert_eq!(explicit_quality(one("*/*, text/*"), "text", "event-stream"), None);
+        assert_eq!(explicit_quality(one("text/event-stream;v=2"), "text", "event-stream"), None);
+        assert_eq!(explicit_quality(one("*/event-stream, text"), "text", "event-stream"), None);
     }
 
     #[test]
-    fn the_first_wait_counts() {
+    fn the_first_wait_preference_counts() {
         for (line, wait) in [
             ("wait=10", Some(10)),
             ("respond-async, WAIT = \"5\" ; x=y", Some(5)),
@@ -366,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn entity_tags_compare_weakly() {
+    fn compares_entity_tags_weakly() {
         for line in
             ["*", "\"x-1\"", "W/\"x-1\"", "\"a\\\", \"x-1\"", "\"a,b\",,W/\"x-1\" ", "  \"\" , \"x-1\""]
         {
@@ -378,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_token_is_a_b64token() {
+    fn accepts_only_a_b64token_as_bearer_token() {
         assert_eq!(bearer(b"Bearer mF_9.B5f-4.1JqM"), Some(&b"mF_9.B5f-4.1JqM"[..]));
         assert_eq!(bearer(b"bEARER  a+/~=="), Some(&b"a+/~=="[..]));
         for value in
@@ -389,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_as_the_standard_library_writes_them() {
+    fn writes_decimals_like_the_standard_library() {
         for number in [0, 9, 10, 65_536, u64::MAX] {
             let mut out = Vec::new();
             write_decimal(number, &mut out);

@@ -1,71 +1,82 @@
-//! How long a request's body is (RFC 9112 §6).
+//! How the end of a body is found (RFC 9112 §6).
 //!
-//! Two readers of one connection that disagree on this read different requests; whoever profits
-//! from it smuggles one past the first. So where the RFC leaves a choice between repair and
-//! refusal, this refuses.
+//! Two readers of one connection that disagree on the framing see different requests, and an attacker
+//! can smuggle a request past the first reader. Where the RFC lets a recipient repair a message or
+//! reject it, barewire rejects it.
 
-use super::fields::parts;
+use super::fields::{digits, parts};
 use super::head::{Fields, RequestHead, Version};
-use super::response::Status;
-use crate::protocol::rule::rules;
+use super::response_head::Response;
+use super::rules::FramingError;
 
 /// How the end of a body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// Neither field: no body (RFC 9112 §6.3, rule 7).
+    /// There is no body (RFC 9112 §6.3, rules 1 and 7).
     None,
     /// `Content-Length`, in bytes (§6.2).
     Length(u64),
     /// `Transfer-Encoding: chunked` (§6.1).
     Chunked,
+    /// The body ends when the connection closes; only in responses (§6.3, rule 8).
+    UntilClose,
 }
 
 impl Framing {
-    /// Reads the framing from the fields of a request.
+    /// Reads the framing of a request; never [`UntilClose`](Self::UntilClose).
     ///
     /// # Errors
-    /// One [`FramingError`] for each rule. The connection has to close after the answer: where
-    /// the body ends is not known.
+    /// Returns a [`FramingError`] for each rule. The connection has to close after the response,
+    /// because the end of the body is not known.
     pub fn of(head: &RequestHead<'_, '_>) -> Result<Self, FramingError> {
-        Self::of_fields(head.fields, head.version)
+        Ok(Self::from_fields(head.fields, head.version)?.unwrap_or(Self::None))
     }
 
-    /// The same from the fields alone: the two that frame a body are the same in both directions.
-    pub(super) fn of_fields(fields: Fields<'_, '_>, version: Version) -> Result<Self, FramingError> {
+    /// Reads the framing of the response to a GET or a POST.
+    ///
+    /// # Errors
+    /// Returns a [`FramingError`] for the same rules as in a request, because a proxy may have read the
+    /// response differently.
+    pub fn of_response(response: &Response<'_, '_>) -> Result<Self, FramingError> {
+        // Rule 1: these responses have no body, whatever the fields say.
+        if matches!(response.status, 100..=199 | 204 | 304) {
+            return Ok(Self::None);
+        }
+        Ok(Self::from_fields(response.fields, response.version)?.unwrap_or(Self::UntilClose))
+    }
+
+    /// Reads the two fields that frame a body in either direction; `None` if both are missing.
+    fn from_fields(fields: Fields<'_, '_>, version: Version) -> Result<Option<Self>, FramingError> {
         let mut lengths = fields.get_all("Content-Length");
         let mut codings = fields.get_all("Transfer-Encoding").flat_map(|line| parts(line, b',')).peekable();
         match (lengths.next(), codings.peek()) {
-            (None, None) => Ok(Self::None),
-            // §6.3 rule 3 lets Transfer-Encoding win; it also calls this a likely attack.
+            (None, None) => Ok(None),
+            // Rule 3 of §6.3 lets Transfer-Encoding win, and calls this a likely attack.
             (Some(_), Some(_)) => Err(FramingError::LengthAndCoding),
-            // §6.3 rule 5 lets equal lengths, in a list or in many lines, count as one. No client
-            // sends them; what does is a broken proxy or an attack.
+            // Rule 5 of §6.3 lets a list or several lines of equal lengths count as one. Only broken
+            // proxies and attackers send them.
             (Some(_), None) if lengths.next().is_some() => Err(FramingError::LengthRepeated),
-            (Some(length), None) => read_length(length).map(Self::Length),
-            // HTTP/1.0 knows no codings: its framing is faulty (§6.1).
+            (Some(length), None) => read_length(length).map(Some),
+            // HTTP/1.0 has no transfer codings, so the framing is faulty (§6.1).
             (None, Some(_)) if version == Version::Http10 => Err(FramingError::CodingInHttp10),
-            (None, Some(_)) => read_codings(codings),
+            (None, Some(_)) => read_codings(codings).map(Some),
         }
     }
 }
 
-/// Reads `1*DIGIT`. Leading zeros are in the grammar.
-fn read_length(value: &[u8]) -> Result<u64, FramingError> {
+/// Reads `1*DIGIT`. The grammar allows leading zeros.
+fn read_length(value: &[u8]) -> Result<Framing, FramingError> {
     if value.contains(&b',') {
         return Err(FramingError::LengthRepeated);
     }
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return Err(FramingError::Length);
-    }
-    let mut digits = value.iter().map(|digit| u64::from(digit - b'0'));
-    let length = digits.try_fold(0u64, |length, digit| length.checked_mul(10)?.checked_add(digit));
-    length.ok_or(FramingError::LengthTooLarge)
+    let length = digits(value).ok_or(FramingError::Length)?.parse();
+    length.map(Framing::Length).map_err(|_| FramingError::LengthTooLarge)
 }
 
-/// Wants exactly one coding, `chunked`.
+/// Accepts exactly one coding, `chunked`.
 ///
-/// An empty member, as in `, chunked`, is an error here. RFC 9110 §5.6.1.2 has recipients ignore
-/// such, but two that read this field in two ways are what smuggling needs.
+/// An empty list member, as in `, chunked`, is an error. RFC 9110 §5.6.1.2 lets recipients ignore it,
+/// but request smuggling depends on recipients that read this field differently.
 fn read_codings<'a>(codings: impl Iterator<Item = &'a [u8]>) -> Result<Framing, FramingError> {
     let mut chunked = 0;
     let mut others = 0;
@@ -89,20 +100,33 @@ fn read_codings<'a>(codings: impl Iterator<Item = &'a [u8]>) -> Result<Framing, 
     }
 }
 
-rules! {
-    /// Why the framing of a message is rejected. The connection has to close after the response,
-    /// because the end of the body is not known.
-    pub enum FramingError => status: Status {
-        LengthAndCoding: BAD_REQUEST, 9112, "6.1",
-            "The message has both Content-Length and Transfer-Encoding.";
-        LengthRepeated: BAD_REQUEST, 9112, "6.3", "There is more than one Content-Length.";
-        Length: BAD_REQUEST, 9110, "8.6", "Content-Length is not a decimal number.";
-        LengthTooLarge: CONTENT_TOO_LARGE, 9110, "8.6", "Content-Length does not fit in 64 bits.";
-        CodingInHttp10: BAD_REQUEST, 9112, "6.1", "HTTP/1.0 has no Transfer-Encoding.";
-        CodingEmpty: BAD_REQUEST, 9112, "6.1", "Transfer-Encoding has an empty list member.";
-        ChunkedRepeated: BAD_REQUEST, 9112, "6.1", "The chunked coding is applied more than once.";
-        ChunkedNotLast: BAD_REQUEST, 9112, "6.3", "The last transfer coding is not chunked.";
-        CodingNotImplemented: NOT_IMPLEMENTED, 9112, "6.1",
-            "Only the chunked transfer coding is supported.";
+#[cfg(test)]
+mod tests {
+    use super::super::{HeadLimits, parse_response, scratch};
+    use super::*;
+
+    fn of(rest: &str) -> Result<Framing, FramingError> {
+        let head = format!("HTTP/1.1 {rest}\r\n\r\n");
+        let mut scratch = scratch();
+        let limits = HeadLimits::default();
+        Framing::of_response(&parse_response(head.as_bytes(), &mut scratch, &limits).expect("a head"))
+    }
+
+    #[test]
+    fn the_framing_of_a_response_depends_on_its_status_and_its_fields() {
+        for status in ["101 ", "204 ", "304 "] {
+            for fields in ["", "\r\nContent-Length: 5", "\r\nTransfer-Encoding: chunked"] {
+                assert_eq!(of(&format!("{status}{fields}")), Ok(Framing::None), "{status}{fields}");
+            }
+        }
+        assert_eq!(of("200 "), Ok(Framing::UntilClose));
+        assert_eq!(of("200 \r\nContent-Length: 5"), Ok(Framing::Length(5)));
+        assert_eq!(of("404 \r\nTransfer-Encoding: chunked"), Ok(Framing::Chunked));
+        assert_eq!(of("200 \r\nContent-Length: 5, 5"), Err(FramingError::LengthRepeated));
+        assert_eq!(of("200 \r\nTransfer-Encoding: gzip, chunked"), Err(FramingError::CodingNotImplemented));
+        assert_eq!(
+            of("200 \r\nTransfer-Encoding: chunked\r\nContent-Length: 5"),
+            Err(FramingError::LengthAndCoding)
+        );
     }
 }

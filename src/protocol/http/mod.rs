@@ -1,34 +1,34 @@
-//! HTTP/1.1 messages: bytes in, values out, and back (RFC 9110, RFC 9112).
+//! HTTP/1.1 messages: reading requests and responses, and writing responses (RFC 9110, RFC 9112).
 //!
-//! # How a request's bytes become values
+//! # From bytes to a request
 //!
-//! A request is a head and, behind it, a body. Nothing in the bytes says beforehand how long either
-//! is, and they come in pieces that were cut by the network, not by the client:
+//! A request is a head followed by a body. Neither announces its length at its start, and both arrive in
+//! parts that the network splits, not the client:
 //!
 //! ```text
 //! POST /topics/news HTTP/1.1␍␊   the request line: method, target, version   ┐
 //! Host: localhost:8080␍␊         a field line: name, colon, value            │ the head
-//! Transfer-Encoding: chunked␍␊   what frames the body                        │
-//! ␍␊                             the blank line: the head ends               ┘
+//! Transfer-Encoding: chunked␍␊   the framing of the body                     │
+//! ␍␊                             the blank line that ends the head           ┘
 //! 5␍␊hello␍␊                     a chunk: its size, its data                 ┐ the body
 //! 0␍␊␍␊                          the last chunk, no trailer fields           ┘
 //! ```
 //!
-//! 1. [`HeadScan`] looks for the blank line, at each byte once, and refuses what can no longer become a
-//!    head. The server keeps the bytes until it is found.
-//! 2. [`parse`] makes a [`RequestHead`] of them: slices of the same bytes, nothing copied. What it is
-//!    not sure of it does not return, so a method, a target or a host that exists is a valid one.
-//! 3. [`Framing::of`] decides how the end of the body is found. Two readers that disagree on it see two
-//!    different requests, so it is the strictest of all.
-//! 4. [`BodyReader`] appends the content to a buffer and stops at the last byte of the body. What is behind
-//!    is the head of the next request.
+//! 1. [`HeadScan`] searches for the blank line, reads each byte once, and rejects bytes that cannot
+//!    become a head. The server keeps the bytes until the blank line is found.
+//! 2. [`parse`] makes a [`RequestHead`] of them: slices of the same bytes, without a copy. Every method,
+//!    target and host that it returns is valid.
+//! 3. [`Framing::of`] decides how the end of the body is found. Two readers that disagree on the framing
+//!    see two different requests, so this step is the strictest.
+//! 4. [`BodyReader`] appends the content to a buffer and stops at the last byte of the body. The next
+//!    byte belongs to the next request.
 //!
 //! ```
 //! use barewire::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadLimits, HeadScan};
 //!
 //! let bytes = b"POST /topics/news HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello";
 //! let limits = HeadLimits::default();
-//! let end = HeadScan::default().scan(bytes, &limits)?.expect("the blank line is in there");
+//! let end = HeadScan::default().scan(bytes, &limits)?.expect("the head is complete");
 //!
 //! let mut scratch = http::scratch();
 //! let head = http::parse(&bytes[..end], &mut scratch, &limits)?;
@@ -41,46 +41,50 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A client reads the answer in the same steps: [`ResponseScan`], [`parse_response`], [`ResponseFraming::of`] and
-//! [`BodyReader::of_response`].
+//! A client reads a response in the same steps: [`ResponseScan`], [`parse_response`],
+//! [`Framing::of_response`] and [`BodyReader`].
 //!
 //! # Three outcomes
 //!
-//! Each reader answers with one of three things, and which one never depends on how the bytes were cut:
+//! Each reader has three outcomes, and the outcome does not depend on how the bytes are split:
 //!
-//! - **More is needed.** What has come is right so far. Bytes that are missing are never an error.
-//! - **Done**, and how many bytes it took. The rest is not its business.
-//! - **An error**: the bytes cannot become what they should. Each rule has a variant, with the status to
-//!   answer with and a sentence that names the section. [`HeadScan`] and [`BodyReader`] report the first mistake
-//!   in the order of the bytes as soon as its byte is there; what only the meaning of a line shows waits
-//!   for [`parse`] and [`Framing::of`], when the head is whole. An error is final: where the next
-//!   request would begin is not known.
+//! - **More bytes are needed.** The bytes so far are valid. Missing bytes are never an error.
+//! - **Complete**, with the number of bytes consumed. The reader does not look at the rest.
+//! - **An error**: the bytes break a rule. Each rule is one row of a table, with its section and the
+//!   status of the response. [`HeadScan`] and [`BodyReader`] report the first error in the order of the
+//!   bytes as soon as its byte arrives. [`parse`] and [`Framing::of`] report the errors that only a
+//!   complete head shows. An error is final, because the start of the next request is not known.
 
 mod body;
 mod chunked;
+mod date;
 pub mod fields;
 mod framing;
 mod head;
-mod head_error;
+mod limits;
+mod method;
 mod problem;
 mod query;
 mod response;
-mod response_framing;
 mod response_head;
+mod rules;
 mod scan;
+mod status;
 mod target;
 
-pub use body::{BodyError, BodyLimits, BodyReader};
+pub use body::BodyReader;
 pub use chunked::{LAST_CHUNK, chunk};
-pub use framing::{Framing, FramingError};
-pub use head::{
-    Fields, HeadError, HeadLimits, MAX_FIELD_LINES, Method, RequestHead, Scratch, Version, parse, scratch,
-};
+pub(crate) use date::civil;
+pub use date::write_date;
+pub use framing::Framing;
+pub use head::{Fields, RequestHead, Scratch, Version, parse, scratch};
+pub use limits::{BodyLimits, HeadLimits, MAX_FIELD_LINES};
+pub use method::Method;
 pub use problem::{PROBLEM_JSON, write_problem};
-pub use query::{BadEncoding, Query, percent_decode_path_segment};
-pub(crate) use response::civil;
-pub use response::{CONTINUE, ResponseHead, Status, write_date};
-pub use response_framing::ResponseFraming;
-pub use response_head::{Response, ResponseError, ResponseScan, parse_response};
+pub use query::{Query, percent_decode_path_segment};
+pub use response::{CONTINUE, ResponseHead};
+pub use response_head::{Response, ResponseScan, parse_response};
+pub use rules::{BodyError, EncodingError, FramingError, HeadError, RequestError, ResponseError};
 pub use scan::HeadScan;
+pub use status::Status;
 pub use target::{Target, host_and_port};

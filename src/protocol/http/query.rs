@@ -1,103 +1,74 @@
-//! The query and path segments of a request target, decoded (WHATWG URL §5.1, RFC 3986 §2.1).
+//! Decoding the query and the path segments of a request target (WHATWG URL §5.1, RFC 3986 §2.1).
 
 use std::borrow::Cow;
-use std::fmt;
 
-use super::response::Status;
+use super::rules::EncodingError;
 
-/// A percent-encoded text that cannot be decoded.
-///
-/// Browsers keep a malformed `%` as it stands and replace bad UTF-8 (WHATWG URL §1.3, §5.1). A
-/// topic or a cursor that was read like that would be another than the client meant, so it is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadEncoding {
-    /// A `%` without two hexadecimal digits behind it.
-    Percent,
-    /// The decoded bytes are not UTF-8.
-    Utf8,
-}
-
-impl BadEncoding {
-    /// The status to answer with.
-    pub fn status(self) -> Status {
-        Status::BAD_REQUEST
-    }
-}
-
-impl fmt::Display for BadEncoding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Percent => "A % stands without two hexadecimal digits behind it (RFC 3986 §2.1).",
-            Self::Utf8 => "The percent-encoded bytes are not UTF-8 (WHATWG URL §5.1).",
-        })
-    }
-}
-
-impl std::error::Error for BadEncoding {}
-
-/// The parameters of a raw query, in `application/x-www-form-urlencoded`.
+/// The parameters of a query in the format `application/x-www-form-urlencoded`, still encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Query<'a> {
     raw: &'a str,
 }
 
 impl<'a> Query<'a> {
-    /// The parameters of `raw`, the target's query without its `?`; a target without has none.
+    /// Returns the parameters of `raw`, the query of a target without its `?`.
     pub fn new(raw: Option<&'a str>) -> Self {
         Self { raw: raw.unwrap_or_default() }
     }
 
-    /// The value of the first parameter called `name`, decoded: `+` is a space, `%XX` a byte
+    /// Returns the decoded value of the first parameter called `name`: `+` is a space, `%XX` a byte
     /// (WHATWG URL §5.1). A parameter without `=` has an empty value.
     ///
     /// # Errors
-    /// [`BadEncoding`] if that value cannot be decoded. A *name* that cannot is nobody's, and skipped.
-    pub fn get(&self, name: &str) -> Option<Result<Cow<'a, str>, BadEncoding>> {
+    /// Returns an [`EncodingError`] if the value cannot be decoded. A parameter whose *name* cannot be
+    /// decoded is skipped.
+    pub fn get(&self, name: &str) -> Option<Result<Cow<'a, str>, EncodingError>> {
         let mut rest = self.raw;
         while !rest.is_empty() {
-            let (parameter, behind) = part(rest, b'&');
-            let (key, value) = part(parameter, b'=');
+            let (parameter, next) = split(rest, b'&');
+            let (key, value) = split(parameter, b'=');
             let found = !parameter.is_empty() && decode(key, Plus::Space).is_ok_and(|key| key == name);
             if found {
                 return Some(decode(value, Plus::Space));
             }
-            rest = behind;
+            rest = next;
         }
         None
     }
 }
 
-/// What stands before the first `separator`, and what behind it. Texts in a query are short, and a plain loop is done before
-/// a search made for long ones has begun.
-fn part(text: &str, separator: u8) -> (&str, &str) {
+/// Splits `text` at the first `separator`. A plain loop is faster here than `split_once`, because the
+/// parts of a query are short.
+fn split(text: &str, separator: u8) -> (&str, &str) {
     match text.bytes().position(|byte| byte == separator) {
         Some(at) => (&text[..at], &text[at + 1..]),
         None => (text, ""),
     }
 }
 
-/// Decodes one segment of a path: `%XX` is a byte, `+` a plus (RFC 3986 §2.1, §3.3).
+/// Decodes one segment of a path: `%XX` is a byte, `+` a plus sign (RFC 3986 §2.1, §3.3).
 ///
-/// Split the path at its slashes first: `%2F` is a slash inside a segment.
+/// Split the path at its slashes first, because `%2F` is a slash inside a segment.
 ///
 /// # Errors
-/// [`BadEncoding`] for a malformed `%` and for what is not UTF-8.
-pub fn percent_decode_path_segment(segment: &str) -> Result<Cow<'_, str>, BadEncoding> {
-    decode(segment, Plus::Itself)
+/// Returns an [`EncodingError`] for a malformed `%` and for bytes that are not UTF-8.
+pub fn percent_decode_path_segment(segment: &str) -> Result<Cow<'_, str>, EncodingError> {
+    decode(segment, Plus::Literal)
 }
 
-/// What `+` stands for.
+/// The meaning of `+`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Plus {
     Space,
-    Itself,
+    Literal,
 }
 
-fn decode(text: &str, plus: Plus) -> Result<Cow<'_, str>, BadEncoding> {
+fn decode(text: &str, plus: Plus) -> Result<Cow<'_, str>, EncodingError> {
     let is_encoded = |byte: u8| byte == b'%' || (byte == b'+' && plus == Plus::Space);
     if !text.bytes().any(is_encoded) {
         return Ok(Cow::Borrowed(text));
     }
+    let digit = |byte: u8| char::from(byte).to_digit(16);
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {
@@ -105,37 +76,27 @@ fn decode(text: &str, plus: Plus) -> Result<Cow<'_, str>, BadEncoding> {
         match byte {
             b'+' if plus == Plus::Space => decoded.push(b' '),
             b'%' => {
-                let [high, low, tail @ ..] = rest else { return Err(BadEncoding::Percent) };
-                let (high, low) = hexadecimal(*high).zip(hexadecimal(*low)).ok_or(BadEncoding::Percent)?;
-                decoded.push(high << 4 | low);
+                let [high, low, tail @ ..] = rest else { return Err(EncodingError::Percent) };
+                let (high, low) = digit(*high).zip(digit(*low)).ok_or(EncodingError::Percent)?;
+                decoded.push((high << 4 | low) as u8);
                 rest = tail;
             }
             _ => decoded.push(*byte),
         }
     }
-    String::from_utf8(decoded).map(Cow::Owned).map_err(|_| BadEncoding::Utf8)
-}
-
-/// The value of a `HEXDIG`, in either case (RFC 5234 §B.1).
-pub(super) const fn hexadecimal(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
+    String::from_utf8(decoded).map(Cow::Owned).map_err(|_| EncodingError::Utf8)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn get<'a>(raw: &'a str, name: &str) -> Option<Result<Cow<'a, str>, BadEncoding>> {
+    fn get<'a>(raw: &'a str, name: &str) -> Option<Result<Cow<'a, str>, EncodingError>> {
         Query::new(Some(raw)).get(name)
     }
 
     #[test]
-    fn the_first_parameter_of_a_name_counts() {
+    fn returns_the_first_parameter_with_the_name() {
         assert_eq!(get("a=1&b=2&a=3", "a"), Some(Ok("1".into())));
         assert_eq!(get("a=1&b=2", "c"), None);
         assert_eq!(get("a=1&b&c=", "b"), Some(Ok("".into())));
@@ -146,20 +107,20 @@ mod tests {
     }
 
     #[test]
-    fn names_and_values_are_form_decoded() {
+    fn decodes_names_and_values_of_a_query() {
         assert_eq!(get("a+b=c+%2b%C3%a9", "a b"), Some(Ok("c +\u{e9}".into())));
         assert_eq!(get("%61=1", "a"), Some(Ok("1".into())));
         assert_eq!(get("%6=1&a=2", "a"), Some(Ok("2".into())));
         for raw in ["a=%", "a=%4", "a=%g1", "a=1%"] {
-            assert_eq!(get(raw, "a"), Some(Err(BadEncoding::Percent)), "{raw}");
+            assert_eq!(get(raw, "a"), Some(Err(EncodingError::Percent)), "{raw}");
         }
-        assert_eq!(get("a=%ff", "a"), Some(Err(BadEncoding::Utf8)));
+        assert_eq!(get("a=%ff", "a"), Some(Err(EncodingError::Utf8)));
     }
 
     #[test]
-    fn a_plus_in_a_path_is_a_plus() {
+    fn a_plus_in_a_path_is_not_a_space() {
         assert_eq!(percent_decode_path_segment("a+b%20%2F"), Ok("a+b /".into()));
         assert!(matches!(percent_decode_path_segment("plain"), Ok(Cow::Borrowed("plain"))));
-        assert_eq!(percent_decode_path_segment("%c3"), Err(BadEncoding::Utf8));
+        assert_eq!(percent_decode_path_segment("%c3"), Err(EncodingError::Utf8));
     }
 }

@@ -1,34 +1,35 @@
-//! Finds where a request head ends, while it arrives (RFC 9112 §2.2, §5).
+//! Finding the end of a head while the head arrives (RFC 9112 §2.2, §5).
 
 use super::fields::is_control;
-use super::head::{HeadError, HeadLimits, MAX_FIELD_LINES};
+use super::limits::{HeadLimits, MAX_FIELD_LINES};
+use super::rules::HeadError;
 
-/// How many empty lines may come before a request line.
+/// The largest number of empty lines before a start line.
 ///
-/// RFC 9112 §2.2 wants at least one to be ignored, for old clients that put a CRLF behind a body.
+/// RFC 9112 §2.2 asks a server to ignore at least one, because old clients send a CRLF after a body.
 const MAX_EMPTY_LINES: u8 = 4;
 
-/// Finds the end of a head in a buffer that grows, and refuses what cannot become one.
+/// A search for the end of a head in a growing buffer, which rejects bytes that cannot become a head.
 ///
-/// It keeps how far it looked, so each byte is looked at once however many pieces the head comes
-/// in. Only a CRLF ends a line. RFC 9112 §2.2 would let a recipient take a lone LF for one, but a
-/// proxy in front that does not would see other lines than this server: that is request smuggling.
+/// The scan remembers its position, so it reads each byte once, however many parts the head arrives in.
+/// Only CRLF ends a line. RFC 9112 §2.2 lets a recipient accept LF alone, but a proxy in front of the
+/// server that does not would see different lines. Request smuggling depends on such differences.
 ///
-/// One scan serves one head: begin the next with a new one.
+/// Each head needs a new scan.
 #[derive(Debug, Default)]
 pub struct HeadScan {
-    looked: usize,
+    position: usize,
     awaiting: Awaiting,
 }
 
-/// What may come next.
+/// The part of the head that is expected next.
 #[derive(Clone, Copy, Debug)]
 enum Awaiting {
-    /// The request line, or one more empty line before it.
-    RequestLine { empty: u8 },
-    /// The rest of the request line, which began at `start`.
-    RequestLineRest { start: usize },
-    /// A field line, or the blank line; `lines` are complete.
+    /// The start line, or another empty line before it.
+    StartLine { empty: u8 },
+    /// The rest of the start line, which begins at `start`.
+    StartLineRest { start: usize },
+    /// A field line, or the blank line; `lines` field lines are complete.
     FieldLine { lines: usize },
     /// The rest of a field line.
     FieldLineRest { lines: usize },
@@ -36,34 +37,34 @@ enum Awaiting {
 
 impl Default for Awaiting {
     fn default() -> Self {
-        Self::RequestLine { empty: 0 }
+        Self::StartLine { empty: 0 }
     }
 }
 
 impl HeadScan {
-    /// Goes on looking in `buffer`, which holds what it held at the last call and more behind it.
+    /// Continues the search in `buffer`, which begins with the bytes of the previous call.
     ///
-    /// `Some(end)` is the length of the head with its blank line; `None` asks for more bytes. A
-    /// buffer of `limits.bytes` never gets `None`.
+    /// Returns the length of the head including its blank line, or `None` if more bytes are needed. It
+    /// never returns `None` for a buffer of `limits.bytes`.
     ///
     /// # Errors
-    /// The first mistake in the order of the bytes, so the same one however they are cut.
+    /// Returns the first error in the order of the bytes, however the bytes are split.
     pub fn scan(&mut self, buffer: &[u8], limits: &HeadLimits) -> Result<Option<usize>, HeadError> {
         let window = &buffer[..buffer.len().min(limits.bytes)];
         loop {
-            let rest = window.get(self.looked..).unwrap_or_default();
+            let rest = window.get(self.position..).unwrap_or_default();
             let text = text_length(rest);
             if text > 0 {
                 self.text(rest[0], text, limits)?;
             }
             match rest[text..] {
                 [b'\r', b'\n', ..] => {
-                    self.looked += 2;
+                    self.position += 2;
                     if self.line_end()? {
-                        return Ok(Some(self.looked));
+                        return Ok(Some(self.position));
                     }
                 }
-                // A CR that may have its LF yet is looked at again.
+                // The LF after this CR may arrive later.
                 [] | [b'\r'] => break,
                 [b'\r', ..] => return Err(HeadError::BareCr),
                 [b'\n', ..] => return Err(HeadError::BareLf),
@@ -72,17 +73,15 @@ impl HeadScan {
         }
         match self.awaiting {
             _ if window.len() < limits.bytes => Ok(None),
-            Awaiting::RequestLine { .. } | Awaiting::RequestLineRest { .. } => {
-                Err(HeadError::RequestLineTooLong)
-            }
+            Awaiting::StartLine { .. } | Awaiting::StartLineRest { .. } => Err(HeadError::StartLineTooLong),
             Awaiting::FieldLine { .. } | Awaiting::FieldLineRest { .. } => Err(HeadError::HeadTooLarge),
         }
     }
 
-    /// Takes `length` bytes of text, of which `first` is the first.
+    /// Consumes `length` bytes of text that begin with `first`.
     fn text(&mut self, first: u8, length: usize, limits: &HeadLimits) -> Result<(), HeadError> {
         match self.awaiting {
-            Awaiting::RequestLine { .. } => self.awaiting = Awaiting::RequestLineRest { start: self.looked },
+            Awaiting::StartLine { .. } => self.awaiting = Awaiting::StartLineRest { start: self.position },
             Awaiting::FieldLine { lines } => match first {
                 b' ' | b'\t' if lines == 0 => return Err(HeadError::SpaceBeforeFields),
                 b' ' | b'\t' => return Err(HeadError::ObsFold),
@@ -91,23 +90,23 @@ impl HeadScan {
                 }
                 _ => self.awaiting = Awaiting::FieldLineRest { lines },
             },
-            Awaiting::RequestLineRest { .. } | Awaiting::FieldLineRest { .. } => {}
+            Awaiting::StartLineRest { .. } | Awaiting::FieldLineRest { .. } => {}
         }
-        self.looked += length;
+        self.position += length;
         match self.awaiting {
-            Awaiting::RequestLineRest { start } if self.looked - start > limits.request_line => {
-                Err(HeadError::RequestLineTooLong)
+            Awaiting::StartLineRest { start } if self.position - start > limits.request_line => {
+                Err(HeadError::StartLineTooLong)
             }
             _ => Ok(()),
         }
     }
 
-    /// Takes a CRLF; `true` is the end of the head.
+    /// Consumes a CRLF. Returns whether it ends the head.
     fn line_end(&mut self) -> Result<bool, HeadError> {
         self.awaiting = match self.awaiting {
-            Awaiting::RequestLine { empty: MAX_EMPTY_LINES } => return Err(HeadError::EmptyLines),
-            Awaiting::RequestLine { empty } => Awaiting::RequestLine { empty: empty + 1 },
-            Awaiting::RequestLineRest { .. } => Awaiting::FieldLine { lines: 0 },
+            Awaiting::StartLine { empty: MAX_EMPTY_LINES } => return Err(HeadError::EmptyLines),
+            Awaiting::StartLine { empty } => Awaiting::StartLine { empty: empty + 1 },
+            Awaiting::StartLineRest { .. } => Awaiting::FieldLine { lines: 0 },
             Awaiting::FieldLine { .. } => return Ok(true),
             Awaiting::FieldLineRest { lines } => Awaiting::FieldLine { lines: lines + 1 },
         };
@@ -115,24 +114,24 @@ impl HeadScan {
     }
 }
 
-/// How many bytes at the start of `bytes` are text: no control but HTAB.
+/// Returns how many bytes at the start of `bytes` are text: anything except controls other than HTAB.
 ///
-/// It looks at eight bytes at once; the tests hold it against the plain loop.
+/// It reads eight bytes at a time. A test compares it with the plain loop.
 fn text_length(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
+    for (index, word) in words.iter().enumerate() {
         let controls = controls(u64::from_le_bytes(*word));
         if controls != 0 {
-            return 8 * at + controls.trailing_zeros() as usize / 8;
+            return 8 * index + controls.trailing_zeros() as usize / 8;
         }
     }
     8 * words.len() + rest.iter().take_while(|byte| !is_control(**byte)).count()
 }
 
-/// The top bit of each byte of `word` that is a control but HTAB; all other bits are zero.
+/// Returns the top bit of each byte of `word` that is a control other than HTAB. All other bits are zero.
 ///
-/// Each sum stays within its byte, as no summand has its top bit set: there is no carry into a
-/// neighbour, and so no byte is taken for what another one is.
+/// No summand has its top bit set, so each sum stays within its byte and no carry changes the result
+/// of a neighbouring byte.
 const fn controls(word: u64) -> u64 {
     const fn each(byte: u8) -> u64 {
         u64::from_le_bytes([byte; 8])
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn words_find_what_the_plain_loop_finds() {
+    fn the_search_by_words_agrees_with_the_plain_loop() {
         let plain = |bytes: &[u8]| bytes.iter().take_while(|byte| !is_control(**byte)).count();
         for byte in 0..=u8::MAX {
             for length in 0..20 {
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn each_limit_is_the_last_length_that_passes() {
+    fn a_head_may_be_exactly_as_large_as_each_limit() {
         let head = b"GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n";
         let exact = HeadLimits { bytes: head.len(), request_line: 14, field_lines: 2 };
         assert_eq!(scan(head, &exact), Ok(Some(head.len())));
@@ -179,13 +178,13 @@ mod tests {
         assert_eq!(scan(head, &limits), Err(HeadError::HeadTooLarge));
         assert_eq!(scan(&head[..head.len() - 1], &limits), Err(HeadError::HeadTooLarge));
         assert_eq!(scan(&head[..head.len() - 2], &limits), Ok(None));
-        assert_eq!(scan(head, &HeadLimits { request_line: 13, ..exact }), Err(HeadError::RequestLineTooLong));
-        assert_eq!(scan(head, &HeadLimits { bytes: 14, ..exact }), Err(HeadError::RequestLineTooLong));
+        assert_eq!(scan(head, &HeadLimits { request_line: 13, ..exact }), Err(HeadError::StartLineTooLong));
+        assert_eq!(scan(head, &HeadLimits { bytes: 14, ..exact }), Err(HeadError::StartLineTooLong));
         assert_eq!(scan(head, &HeadLimits { field_lines: 1, ..exact }), Err(HeadError::TooManyFieldLines));
     }
 
     #[test]
-    fn what_cannot_become_a_head_is_refused_at_the_byte() {
+    fn rejects_an_error_at_its_first_byte() {
         let limits = HeadLimits::default();
         assert_eq!(scan(b"\x16\x03\x01", &limits), Err(HeadError::Control));
         assert_eq!(scan(b"GET /\n", &limits), Err(HeadError::BareLf));

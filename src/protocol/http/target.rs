@@ -1,17 +1,18 @@
-//! Request targets and the authority in them (RFC 9112 §3.2, RFC 3986 §3.2).
+//! Request targets and their authority (RFC 9112 §3.2, RFC 3986 §3.2).
 
 use std::net::Ipv6Addr;
 
-use super::head::{HeadError, Method};
+use super::method::Method;
+use super::rules::RequestError;
 
-/// What a request is about, in the four forms of RFC 9112 §3.2.
+/// A request target, in one of the four forms of RFC 9112 §3.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'b> {
-    /// Origin-form, or what absolute-form says besides the authority.
+    /// An origin-form, or an absolute-form without its authority.
     Path {
-        /// Absolute, still percent-encoded.
+        /// The absolute path, still percent-encoded.
         path: &'b str,
-        /// Without its `?`, still encoded; [`Query`](super::Query) reads it.
+        /// The query without its `?`, still encoded; [`Query`](super::Query) decodes it.
         query: Option<&'b str>,
     },
     /// `*`, the server as a whole; only with OPTIONS.
@@ -21,7 +22,7 @@ pub enum Target<'b> {
 }
 
 impl<'b> Target<'b> {
-    /// The path and the query, in the two forms that have them.
+    /// Returns the path and the query, or `None` for the two forms without a path.
     pub fn path(self) -> Option<(&'b str, Option<&'b str>)> {
         match self {
             Self::Path { path, query } => Some((path, query)),
@@ -29,25 +30,25 @@ impl<'b> Target<'b> {
         }
     }
 
-    /// Reads a target; the second value is the authority of an absolute-form.
+    /// Reads a target. The second value is the authority of an absolute-form.
     ///
-    /// Of what RFC 3986 keeps out of a URI, only the fragment and what is not visible ASCII are refused:
-    /// WHATWG URL leaves `|`, `{`, `^` and others in a query as they are, so browsers send them.
-    pub(super) fn read(method: Method<'_>, text: &'b str) -> Result<(Self, Option<&'b str>), HeadError> {
+    /// RFC 3986 excludes more characters from a URI, but only a fragment and anything except visible
+    /// ASCII are rejected: WHATWG URL keeps `|`, `{`, `^` and others in a query, so browsers send them.
+    pub(super) fn read(method: Method<'_>, text: &'b str) -> Result<(Self, Option<&'b str>), RequestError> {
         match text.bytes().find(|byte| *byte == b'#' || !byte.is_ascii_graphic()) {
             None => {}
-            Some(b'#') => return Err(HeadError::Fragment),
-            Some(_) => return Err(HeadError::Target),
+            Some(b'#') => return Err(RequestError::Fragment),
+            Some(_) => return Err(RequestError::Target),
         }
         match (method, text) {
             (Method::Connect, _) => match host_and_port(text) {
                 Some((host, Some(_))) if !host.is_empty() => Ok((Self::Authority(text), None)),
-                _ => Err(HeadError::Target),
+                _ => Err(RequestError::Target),
             },
             (_, _) if text.starts_with('/') => Ok((origin_form(text), None)),
             (Method::Options, "*") => Ok((Self::Asterisk, None)),
             (_, _) => {
-                let (authority, rest) = absolute_form(text).ok_or(HeadError::Target)?;
+                let (authority, rest) = absolute_form(text).ok_or(RequestError::Target)?;
                 Ok((rest, Some(authority)))
             }
         }
@@ -60,8 +61,8 @@ fn origin_form(text: &str) -> Target<'_> {
     Target::Path { path, query: query.strip_prefix('?') }
 }
 
-/// Reads `http://authority/path?query` (RFC 9112 §3.2.2). No other scheme is served here, and an
-/// empty host is an error in these two (RFC 9110 §4.2.1).
+/// Reads `http://authority/path?query` (RFC 9112 §3.2.2). Only the schemes `http` and `https` are
+/// served, and both require a host (RFC 9110 §4.2.1).
 fn absolute_form(text: &str) -> Option<(&str, Target<'_>)> {
     let (scheme, rest) = text.split_once("://")?;
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
@@ -72,7 +73,7 @@ fn absolute_form(text: &str) -> Option<(&str, Target<'_>)> {
     if authority.is_empty() || host_and_port(authority).is_none() {
         return None;
     }
-    // An empty path is the path "/" (RFC 9110 §4.2.3).
+    // An empty path means "/" (RFC 9110 §4.2.3).
     let target = match rest.strip_prefix('?') {
         Some(query) => Target::Path { path: "/", query: Some(query) },
         None if rest.is_empty() => Target::Path { path: "/", query: None },
@@ -81,13 +82,15 @@ fn absolute_form(text: &str) -> Option<(&str, Target<'_>)> {
     Some((authority, target))
 }
 
-/// Parts `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2); `None` if it is not that.
+/// Splits `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2); `None` if `text` has another form.
 ///
-/// The host keeps its brackets if it is an IPv6 address; it is empty only if all is, which is
-/// what `Host` says where the target has no authority (RFC 9112 §3.2). An empty port is the
-/// scheme's own, as none. Refused, though RFC 3986 has a grammar for them: user information
-/// (RFC 9110 §4.2.4 calls it an error), a zone and IPvFuture, which no one uses in HTTP, a port
-/// without host, and a port beyond 65535, which is none.
+/// An IPv6 address keeps its brackets. The host is empty only if `text` is empty, which is the value of
+/// `Host` for a target without authority (RFC 9112 §3.2). An empty port means the default port of the
+/// scheme, like no port.
+///
+/// Some text that matches the grammar of RFC 3986 is rejected: user information, which RFC 9110 §4.2.4
+/// treats as an error; IPv6 zones and IPvFuture, which HTTP does not use; a port without a host; and a
+/// port above 65535.
 pub fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     let end = match text.strip_prefix('[') {
         Some(_) => text.find(']')? + 1,
@@ -103,14 +106,15 @@ pub fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
         None => return None,
         Some(_) if host.is_empty() => return None,
         Some("") => None,
-        // `parse` alone would take a sign.
+        // `parse` would accept a sign.
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
         Some(_) => return None,
     };
     is_host.then_some((host, port))
 }
 
-/// `reg-name`: unreserved, percent-encoded and sub-delims (RFC 3986 §3.2.2); IPv4 addresses are among them.
+/// Returns whether `text` is a `reg-name`: unreserved, percent-encoded and sub-delims characters
+/// (RFC 3986 §3.2.2). Every IPv4 address is one.
 fn is_reg_name(text: &str) -> bool {
     let mut rest = text.as_bytes();
     loop {
@@ -132,8 +136,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_name_or_an_address() {
-        for (text, parted) in [
+    fn splits_a_host_and_an_optional_port() {
+        for (text, split) in [
             ("", ("", None)),
             ("a", ("a", None)),
             ("a:", ("a", None)),
@@ -142,7 +146,7 @@ mod tests {
             ("[::1]", ("[::1]", None)),
             ("[2001:db8::1]:443", ("[2001:db8::1]", Some(443))),
         ] {
-            assert_eq!(host_and_port(text), Some(parted), "{text}");
+            assert_eq!(host_and_port(text), Some(split), "{text}");
         }
         for text in [
             "a b",
@@ -174,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_has_one_of_four_forms() {
+    fn reads_the_four_forms_of_a_target() {
         let path = |path, query| Target::Path { path, query };
         for (method, text, target, authority) in [
             (Method::Get, "/a?b?c", path("/a", Some("b?c")), None),
@@ -203,8 +207,8 @@ mod tests {
             (Method::Connect, ":1"),
             (Method::Connect, "http://a:1/"),
         ] {
-            assert_eq!(Target::read(method, text), Err(HeadError::Target), "{text}");
+            assert_eq!(Target::read(method, text), Err(RequestError::Target), "{text}");
         }
-        assert_eq!(Target::read(Method::Get, "/a#b"), Err(HeadError::Fragment));
+        assert_eq!(Target::read(Method::Get, "/a#b"), Err(RequestError::Fragment));
     }
 }

@@ -202,7 +202,7 @@ impl Talk {
                 if head.status != 200 {
                     return Err(Error::Refused { status: head.status, detail: None });
                 }
-                let body = BodyReader::of_response(head.framing, BODY_LIMITS)?;
+                let body = BodyReader::new(head.framing, BODY_LIMITS)?;
                 let decoder = Decoder::new("", DecodeLimits { line: MOST, data: MOST });
                 self.0 = State::Stream(Box::new((body, decoder)));
                 tell(Heard::Opened);
@@ -339,7 +339,7 @@ mod tests {
         let expected = ["answer 304 true c "];
         let bytes = b"HTTP/1.1 304 Not Modified\r\nX-C: c\r\n\r\n";
         assert_heard(|| answers("header:X-C"), bytes, &expected);
-        let wrong = "wrong: The answer does not begin with HTTP/ (RFC 9112 §4).";
+        let wrong = "wrong: The response does not begin with HTTP/ (RFC 9112 §4).";
         assert_heard(|| answers("json:next"), b"SSH-2.0", &[wrong]);
     }
 

@@ -12,7 +12,7 @@
 use arbitrary::Arbitrary;
 use barewire::client::Url;
 use barewire::protocol::http::{
-    self, HeadLimits, HeadScan, MAX_FIELD_LINES, Method, Response, ResponseError, ResponseHead, ResponseScan,
+    self, HeadError, HeadLimits, HeadScan, MAX_FIELD_LINES, Method, Response, ResponseError, ResponseHead, ResponseScan,
     Status, Target, Version,
 };
 use barewire::protocol::websocket::client_handshake::{ClientHandshake, Key, Negotiated};
@@ -102,14 +102,16 @@ fn answers(input: &Input<'_>) {
     }
     match limited {
         Read::Refused(
-            ResponseError::HeadTooLarge | ResponseError::StatusLineTooLong | ResponseError::TooManyFieldLines,
+            ResponseError::Head(
+                HeadError::HeadTooLarge | HeadError::StartLineTooLong | HeadError::TooManyFieldLines,
+            ),
         ) => {}
         other => assert_eq!(other, whole),
     }
 
     let length = match (&whole, second(bytes)) {
         (Read::Head { length, .. }, Second::Head(end)) if *length == end => end,
-        (Read::Refused(ResponseError::TooManyFieldLines), _) => return,
+        (Read::Refused(ResponseError::Head(HeadError::TooManyFieldLines)), _) => return,
         (Read::More, Second::More) | (Read::Refused(_), Second::Wrong) => return,
         (read, other) => panic!("{read:?}, and the second reader: {other:?}"),
     };
