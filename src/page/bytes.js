@@ -1,10 +1,10 @@
-// How many bytes something takes on the wire, as far as a script can know.
+// Sizes on the wire, as far as a script can know them.
 //
-// A script sees bodies and messages, byte for byte, and the fields of an answer's head. It does not see
-// the head of its own requests: the browser adds a dozen fields to the few that were asked for. So a
-// request's head is written out here the way browsers write it, and measured. That is close (within a
-// few dozen bytes), not exact, and the page therefore says "≈" wherever a head is part of a sum.
-// Not counted: TCP, IP and TLS beneath.
+// A script sees bodies and messages byte for byte, and the fields of a response head. It does not
+// see the heads of its own requests: the browser adds a dozen fields to those that the script sets.
+// This module therefore builds each request head the way browsers do, and measures the result. The
+// estimate is within a few dozen bytes, so the page shows "≈" wherever a head is part of a sum.
+// TCP, IP and TLS are not counted.
 
 const encoder = new TextEncoder();
 
@@ -14,13 +14,13 @@ export function utf8Length(text) {
 }
 
 /**
- * About the size of a request's head.
+ * Estimates the size of a request head.
  * @param {string} method
  * @param {URL} url
- * @param {Record<string, string>} asked the fields that the page sets itself
+ * @param {Record<string, string>} ownFields the fields that the page itself sets
  * @param {number} [bodyLength]
  */
-export function requestHead(method, url, asked, bodyLength) {
+export function requestHead(method, url, ownFields, bodyLength) {
   const fields = {
     Host: url.host,
     Connection: 'keep-alive',
@@ -31,11 +31,11 @@ export function requestHead(method, url, asked, bodyLength) {
     'Sec-Fetch-Site': 'same-origin',
     'Sec-Fetch-Mode': 'cors',
     'Sec-Fetch-Dest': 'empty',
-    // What `cache: "no-store"` adds.
+    // The browser adds these two because of `cache: "no-store"`.
     'Cache-Control': 'no-cache',
     Pragma: 'no-cache',
     ...clientHints(),
-    ...asked,
+    ...ownFields,
   };
   if (bodyLength !== undefined) {
     fields['Content-Length'] = String(bodyLength);
@@ -45,7 +45,7 @@ export function requestHead(method, url, asked, bodyLength) {
 }
 
 /**
- * The size of an answer's head: a script of the same origin sees all of its fields.
+ * Returns the size of a response head. A script of the same origin sees all of its fields.
  * @param {Response} response
  */
 export function responseHead(response) {
@@ -53,7 +53,7 @@ export function responseHead(response) {
 }
 
 /**
- * About the size of a WebSocket's handshake, whose heads a script never sees (RFC 6455 §1.3).
+ * Estimates the size of a WebSocket handshake request, which a script never sees (RFC 6455 §1.3).
  * @param {URL} url
  */
 export function handshake(url) {
@@ -74,10 +74,10 @@ export function handshake(url) {
 }
 
 /**
- * The size of the answer to it, as this server writes it.
- * @param {WebSocket} socket an open one
+ * Returns the size of this server's response to a WebSocket handshake.
+ * @param {WebSocket} socket an open socket
  */
-export function handshakeAnswer({ extensions }) {
+export function handshakeResponse({ extensions }) {
   return head('HTTP/1.1 101 Switching Protocols', Object.entries({
     Date: new Date().toUTCString(),
     Vary: 'Accept, Prefer, Last-Event-ID, Origin',
@@ -89,17 +89,20 @@ export function handshakeAnswer({ extensions }) {
 }
 
 /**
- * The size of a WebSocket frame, exactly (RFC 6455 §5.2): two bytes, then a longer length where seven
- * bits do not hold it, then from a client a mask of four bytes, then the payload.
- * @param {number} payload
+ * Returns the exact size of a WebSocket frame (RFC 6455 §5.2): two bytes, an extended length if
+ * seven bits are not enough, a mask of four bytes if a client sends the frame, and the payload.
+ * @param {number} payload the size of the payload
  * @param {boolean} masked
  */
 export function frame(payload, masked) {
-  const length = payload < 126 ? 0 : payload < 65536 ? 2 : 8;
-  return 2 + length + (masked ? 4 : 0) + payload;
+  const extendedLength = payload < 126 ? 0 : payload < 65536 ? 2 : 8;
+  return 2 + extendedLength + (masked ? 4 : 0) + payload;
 }
 
-/** What frames a chunk of less than 256 bytes in HTTP/1.1: two digits, CRLF, and CRLF behind it (RFC 9112 §7.1). */
+/**
+ * The bytes around an HTTP/1.1 chunk of less than 256 bytes (RFC 9112 §7.1): two digits and CRLF
+ * before the chunk, and CRLF after it.
+ */
 export const CHUNK_FRAME = 6;
 
 /**
@@ -112,14 +115,14 @@ function head(firstLine, fields) {
   return size + 2;
 }
 
-/** `en-US,en;q=0.9`, as browsers write their list. */
+/** Returns the browser's Accept-Language field, for example `en-US,en;q=0.9`. */
 function languages() {
   return navigator.languages
     .map((language, i) => (i === 0 ? language : `${language};q=${Math.max(0.1, 1 - i / 10)}`))
     .join(',');
 }
 
-/** Chromium and its kin name themselves once more, in three fields, to secure origins and loopback. */
+/** Returns the three fields that Chromium-based browsers also send to secure origins and loopback. */
 function clientHints() {
   const data = navigator.userAgentData;
   if (!data) return {};

@@ -1,54 +1,57 @@
-// The event stream format, read as the HTML Standard says (§9.2.6 "Interpreting an event stream").
+// A parser for event streams (HTML Standard §9.2.6 "Interpreting an event stream").
 //
-// The browser has a reader of its own, EventSource, and an application should use it:
+// Applications should use the browser's own parser, EventSource:
 //
 //     const source = new EventSource('/topics/demo');
 //     source.onmessage = ({ lastEventId, data }) => …;
 //     source.addEventListener('price', …);       // one listener for each event name
 //
-// This page reads the stream itself to show what EventSource hides: how many bytes came, the heartbeats, each event
-// whatever its name (EventSource drops those that nobody listens to), and to come back after a
-// cut with the Last-Event-ID it had, which a new EventSource cannot be given.
+// This page parses the stream itself because EventSource hides what the page shows: the number of
+// bytes, the heartbeats, and events with any name (EventSource drops an event without a listener).
+// The page also resumes after a cut with its own Last-Event-ID, which a new EventSource cannot do.
 
 /**
- * @typedef {object} Block what stands between two blank lines
- * @property {string} event its name, `message` if none was given
- * @property {string | undefined} data `undefined`: no `data:` field, so no event
+ * @typedef {object} Block the lines between two blank lines
+ * @property {string} event the event's name; `message` if the block has no name
+ * @property {string | undefined} data `undefined` if the block has no `data:` field; it is not an
+ * event then
  * @property {string | undefined} id
  * @property {number | undefined} retry milliseconds
- * @property {boolean} comment it holds a line that begins with a colon: a heartbeat
+ * @property {boolean} comment true if a line starts with a colon, as a heartbeat does
  */
 
 export class EventStreamParser {
-  #rest = '';
+  #incompleteLine = '';
   #started = false;
   #lines = [];
 
   /**
-   * Takes the next piece, cut anywhere, and gives the blocks that it completes.
-   * @param {string} piece decoded text
-   * @returns {Block[]}
+   * Parses the next part of the stream, which may be cut anywhere.
+   * @param {string} chunk decoded text
+   * @returns {Block[]} the blocks that are now complete
    */
-  push(piece) {
-    let text = this.#rest + piece;
+  push(chunk) {
+    let text = this.#incompleteLine + chunk;
     if (!this.#started && text !== '') {
       this.#started = true;
-      if (text.startsWith('\uFEFF')) text = text.slice(1); // one byte order mark may lead the stream
+      if (text.startsWith('\uFEFF')) text = text.slice(1); // the stream may start with one byte order mark
     }
-    // Lines end with CRLF, CR or LF. A CR at the very end may be half of a CRLF: it waits for the next piece.
+    // Lines end with CRLF, CR or LF. A CR at the end of the text may be the first half of a CRLF,
+    // so its line stays incomplete until the next chunk.
     const lines = text.split(/\r\n|\n|\r(?!$)/);
-    this.#rest = lines.pop();
+    this.#incompleteLine = lines.pop();
 
     const blocks = [];
     for (const line of lines) {
       if (line !== '') {
         this.#lines.push(line);
       } else if (this.#lines.length > 0) {
-        blocks.push(readBlock(this.#lines));
+        blocks.push(parseBlock(this.#lines));
         this.#lines = [];
       }
     }
-    return blocks; // What the stream's end finds unfinished is never given out: the client asks for it again.
+    // A block that is incomplete when the stream ends is dropped: the client requests it again.
+    return blocks;
   }
 }
 
@@ -56,7 +59,7 @@ export class EventStreamParser {
  * @param {string[]} lines
  * @returns {Block}
  */
-function readBlock(lines) {
+function parseBlock(lines) {
   /** @type {Block} */
   const block = { event: '', data: undefined, id: undefined, retry: undefined, comment: false };
   for (const line of lines) {
@@ -73,7 +76,7 @@ function readBlock(lines) {
     else if (field === 'event') block.event = value;
     else if (field === 'id' && !value.includes('\0')) block.id = value;
     else if (field === 'retry' && /^[0-9]+$/.test(value)) block.retry = Number(value);
-    // Any other field is ignored.
+    // The standard ignores all other fields.
   }
   block.event ||= 'message';
   return block;

@@ -1,56 +1,59 @@
-// Making the log forget: a gap cannot be shown by cutting a lane for a while, because the log keeps at
-// least 65,536 events. So the page publishes that many, a batch a request, until the log says that what comes
-// after the cut lane's cursor is gone.
+// Filler events that push older events out of the log, so that a cut lane has a gap.
 //
-// The other lanes must not lose anything by it. They receive all the filler too, so the next batch waits until
-// each of them has the last of this one: a batch is a quarter of the smallest window.
+// The log keeps at least 65,536 events, so a short cut never causes a gap. The page publishes
+// filler events, one batch per request, until the log has dropped an event after the cut lane's
+// cursor.
+//
+// The other lanes must not lose events. They receive the filler too, so the page sends the next
+// batch only after each of them has received the last event of this batch. A batch is a quarter of
+// the smallest window.
 
-/** The name that filler events bear, by which lanes fold them into one row. */
+/** The name of filler events. A lane shows consecutive ones in one row. */
 export const FILLER = 'filler';
 
 const BATCH = 16_384;
-/** Some servers are told to keep far more. This is where the page stops trying. */
-const ENOUGH = 1_000_000;
+/** The page gives up after this many events, because a server may be configured to keep far more. */
+const MAX_PUBLISHED = 1_000_000;
 
 export class Flood {
-  /** Lanes that wait to be lost. @type {Set<import('./lane.js').Lane>} */
-  #victims = new Set();
+  /** The lanes that are cut until they have a gap. @type {Set<import('./lane.js').Lane>} */
+  #losing = new Set();
   #running = false;
-  /** Events published in this run. */
+  /** The number of filler events published since the flood started. */
   published = 0;
 
   /**
    * @param {import('./topic.js').Topic} topic
    * @param {import('./lane.js').Lane[]} lanes
-   * @param {(news: string) => void} tell
+   * @param {(message: string) => void} announce
    */
-  constructor(topic, lanes, tell) {
+  constructor(topic, lanes, announce) {
     this.topic = topic;
     this.lanes = lanes;
-    this.tell = tell;
+    this.announce = announce;
   }
 
   /** @param {import('./lane.js').Lane} lane */
   isLosing(lane) {
-    return this.#victims.has(lane);
+    return this.#losing.has(lane);
   }
 
   /**
-   * Cuts the lane until its cursor is lost, then brings it back.
+   * Cuts the lane until the log has dropped an event after its cursor, then reconnects it.
    * @param {import('./lane.js').Lane} lane
    */
   lose(lane) {
     lane.cut();
-    this.#victims.add(lane);
+    this.#losing.add(lane);
     if (!this.#running) this.#run();
   }
 
   /**
-   * Thinks better of it.
+   * Reconnects the lane at once, even without a gap.
    * @param {import('./lane.js').Lane} lane
    */
-  spare(lane) {
-    this.#victims.delete(lane);
+  reconnect(lane) {
+    this.#losing.delete(lane);
     lane.connect();
   }
 
@@ -60,25 +63,25 @@ export class Flood {
     const lines = new Array(BATCH).fill('.');
     try {
       for (;;) {
-        for (const lane of this.#victims) {
+        for (const lane of this.#losing) {
           if (!await this.topic.hasForgotten(lane.cursor)) continue;
-          this.tell(`The log has forgotten what ${lane.name} missed. It is connected again, and is told of the gap.`);
-          this.spare(lane);
+          this.announce(`The log has dropped events that ${lane.name} missed. The lane is connected again and receives a gap event.`);
+          this.reconnect(lane);
         }
-        if (this.#victims.size === 0) return;
-        if (this.published >= ENOUGH) throw new Error('the log still keeps everything');
+        if (this.#losing.size === 0) return;
+        if (this.published >= MAX_PUBLISHED) throw new Error('the log still keeps all events');
 
         const ids = await this.topic.publishLines(lines, FILLER);
         this.published += ids.length;
-        for (const lane of this.#victims) lane.changed = true;
+        for (const lane of this.#losing) lane.changed = true;
         const last = ids[ids.length - 1];
         await Promise.all(this.lanes
           .filter((lane) => lane.isLive)
           .map((lane) => lane.reached(last, 15_000 + lane.interval.ms)));
       }
     } catch (error) {
-      this.tell(`No gap could be made: ${error.message}.`);
-      for (const lane of this.#victims) this.spare(lane);
+      this.announce(`Could not create a gap: ${error.message}.`);
+      for (const lane of this.#losing) this.reconnect(lane);
     } finally {
       this.#running = false;
     }

@@ -1,11 +1,11 @@
-// A lane on the page. It looks at the lane once a frame and writes down what changed, so that
-// sixty thousand events in a second cost sixty drawings, not sixty thousand.
+// The view of a lane. It updates the page once per animation frame, so that sixty thousand events
+// in a second cost sixty updates, not sixty thousand.
 
 import { bytes, count, duration, median } from './format.js';
 
-/** Longer data is shown by its beginning. */
-const SHOWN = 160;
-/** How often the time line is described anew to those who listen to it. */
+/** The number of characters shown of an event's data. */
+const MAX_SHOWN = 160;
+/** How often the text alternative of the timeline is updated, in milliseconds. */
 const DESCRIBE_EVERY = 5000;
 
 export class LaneView {
@@ -17,16 +17,16 @@ export class LaneView {
    * @param {import('./lane.js').Lane} lane
    * @param {HTMLElement} section
    * @param {import('./flood.js').Flood} flood
-   * @param {(news: string) => void} tell
+   * @param {(message: string) => void} announce
    */
-  constructor(lane, section, flood, tell) {
+  constructor(lane, section, flood, announce) {
     this.lane = lane;
     this.section = section;
     this.flood = flood;
-    // What all four have in common stands once in index.html, as a template.
-    const common = document.getElementById('lane').content.cloneNode(true);
+    // The parts that all four lanes share are in a template in index.html.
+    const shared = document.getElementById('lane').content.cloneNode(true);
     for (const slot of section.querySelectorAll('[data-slot]')) {
-      slot.replaceWith(common.querySelector(`[data-part="${slot.dataset.slot}"]`));
+      slot.replaceWith(shared.querySelector(`[data-part="${slot.dataset.slot}"]`));
     }
     for (const name of section.querySelectorAll('[data-name]')) name.textContent = lane.name;
     const part = (name) => section.querySelector(`[data-${name}]`);
@@ -38,38 +38,38 @@ export class LaneView {
       ['events', 'requests', 'empty', 'bytes', 'delay', 'each', 'share', 'ways', 'median']
         .map((name) => [name, section.querySelector(`[data-count="${name}"]`)]),
     );
-    part('line').prepend(lane.line.svg);
+    part('line').prepend(lane.timeline.svg);
     part('region').setAttribute('aria-label', `Events received by ${lane.name}, newest first`);
 
     this.cutButton.addEventListener('click', () => {
       if (!lane.isCut) {
         lane.cut();
-        tell(`${lane.name} is cut. What is published now, it will catch up with.`);
+        announce(`${lane.name} is cut. It will receive the events published meanwhile when it reconnects.`);
       } else {
-        flood.spare(lane);
-        tell(`${lane.name} is connected again, from ${lane.cursor}.`);
+        flood.reconnect(lane);
+        announce(`${lane.name} is connected again and continues after ${lane.cursor}.`);
       }
     });
     this.loseButton.addEventListener('click', () => {
       if (flood.isLosing(lane)) {
-        flood.spare(lane);
-        tell(`${lane.name} is connected again, before the log forgot.`);
+        flood.reconnect(lane);
+        announce(`${lane.name} is connected again, before the log dropped an event.`);
       } else {
         flood.lose(lane);
-        tell(`${lane.name} is cut, and filler events are published until the log forgets what it misses.`);
+        announce(`${lane.name} is cut. The page publishes filler events until the log has dropped an event that the lane missed.`);
       }
     });
   }
 
   /**
    * @param {number} now
-   * @param {boolean} moving whether the time line moves on, too
+   * @param {boolean} moving true if the timeline moves too
    */
   draw(now, moving) {
-    if (moving) this.lane.line.draw(now);
+    if (moving) this.lane.timeline.draw(now);
     if (now - this.#described > DESCRIBE_EVERY) {
       this.#described = now;
-      this.lane.line.svg.setAttribute('aria-label', this.lane.line.describe());
+      this.lane.timeline.svg.setAttribute('aria-label', this.lane.timeline.describe());
     }
     if (this.lane.state.name === 'reconnecting') write(this.state, this.#stateText(now));
     if (!this.lane.changed) return;
@@ -78,7 +78,7 @@ export class LaneView {
     write(this.state, this.#stateText(now));
     this.section.dataset.is = this.lane.state.name;
     const losing = this.flood.isLosing(this.lane);
-    // Before the page knows where it begins there is nothing to cut, and nothing to come back to.
+    // Without a cursor, the lane has no connection to cut and no position to resume from.
     this.cutButton.disabled = this.loseButton.disabled = this.lane.cursor === null;
     this.cutButton.setAttribute('aria-pressed', String(this.lane.state.name === 'cut' && !losing));
     this.loseButton.setAttribute('aria-pressed', String(losing));
@@ -87,10 +87,10 @@ export class LaneView {
   }
 
   #stateText(now) {
-    const { name, until, why } = this.lane.state;
-    if (name === 'reconnecting') return `reconnecting in ${Math.max(1, Math.ceil((until - now) / 1000))} s · ${why}`;
-    if (name === 'ended') return `ended: ${why}`;
-    if (name === 'cut' && this.flood.isLosing(this.lane)) return `cut · ${count(this.flood.published)} fillers sent`;
+    const { name, until, reason } = this.lane.state;
+    if (name === 'reconnecting') return `reconnecting in ${Math.max(1, Math.ceil((until - now) / 1000))} s · ${reason}`;
+    if (name === 'ended') return `ended: ${reason}`;
+    if (name === 'cut' && this.flood.isLosing(this.lane)) return `cut · ${count(this.flood.published)} filler events sent`;
     return name;
   }
 
@@ -117,7 +117,8 @@ export class LaneView {
         item = makeItem(row);
         this.#items.set(row, item);
       }
-      // What may still change: the delay, when the POST's answer comes after the event; a filler row's count.
+      // A row can change: the delay is only known once the response to the POST has arrived, and a
+      // filler row grows.
       if (row.kind === 'event') write(item.querySelector('.delay'), delayText(row));
       if (row.kind === 'filler') {
         write(item.querySelector('.data'), `${count(row.count)} filler events`);
@@ -126,13 +127,13 @@ export class LaneView {
       }
       return item;
     });
-    // New ones are put before the first that is there already; those that dropped out of the rows go.
-    const wanted = new Set(items);
-    for (const item of [...this.list.children]) if (!wanted.has(item)) item.remove();
-    const known = this.list.firstElementChild;
+    // Removes the items that are no longer in the rows, then inserts the new ones at the top.
+    const current = new Set(items);
+    for (const item of [...this.list.children]) if (!current.has(item)) item.remove();
+    const newestShown = this.list.firstElementChild;
     for (const item of items) {
-      if (item === known) break;
-      this.list.insertBefore(item, known);
+      if (item === newestShown) break;
+      this.list.insertBefore(item, newestShown);
     }
   }
 }
@@ -143,8 +144,8 @@ function makeItem(row) {
   item.dataset.kind = row.kind;
   if (row.kind === 'gap') {
     item.append(
-      span('what', 'gap'),
-      span('data', row.oldest === null ? 'Events are lost, and none is kept.' : 'Events are lost.'),
+      span('label', 'gap'),
+      span('data', row.oldest === null ? 'Events were lost; the log is empty.' : 'Events were lost.'),
       span('id', `since ${row.since}, oldest kept ${row.oldest ?? 'none'}`),
     );
     return item;
@@ -156,7 +157,7 @@ function makeItem(row) {
   const { id, event, data } = row.event;
   item.dataset.id = id;
   if (row.late) item.dataset.late = '';
-  const text = data.length > SHOWN ? `${data.slice(0, SHOWN)}… (${count(data.length)} characters)` : data;
+  const text = data.length > MAX_SHOWN ? `${data.slice(0, MAX_SHOWN)}… (${count(data.length)} characters)` : data;
   const name = event === 'message' ? [] : [span('name', event)];
   const late = row.late ? [span('late', 'caught up')] : [];
   const meta = span('meta', '');
@@ -167,7 +168,7 @@ function makeItem(row) {
 
 /** @param {import('./lane.js').Row} row */
 function delayText(row) {
-  // Somebody else's: this page's clock does not know when it was published.
+  // If another client published the event, this page does not know when.
   if (row.entry.published === undefined) return '–';
   return duration(row.arrived - row.entry.published);
 }
@@ -177,17 +178,17 @@ function delayText(row) {
  * @param {string} text
  */
 function span(className, text) {
-  const made = document.createElement('span');
-  made.className = className;
-  made.textContent = text;
-  return made;
+  const element = document.createElement('span');
+  element.className = className;
+  element.textContent = text;
+  return element;
 }
 
 /**
- * Writes only what is new: setting the same text again would make the browser lay it out again.
- * @param {Element} where
+ * Sets the text of an element, unless it is the same: the browser would lay it out again.
+ * @param {Element} element
  * @param {string} text
  */
-function write(where, text) {
-  if (where.textContent !== text) where.textContent = text;
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }

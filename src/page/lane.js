@@ -1,55 +1,63 @@
-// A lane: one transport's connection, what came over it, and what that cost.
+// A lane: the connection of one transport, the events that arrived over it, and their cost.
 //
-// The transports (short-poll.js, long-poll.js, sse.js, websocket.js) call it; lane-view.js shows it. It knows neither.
-// Its whole memory of the topic is one id, `cursor`: the last one it saw. All four transports take any
-// id that another gave, so a cut lane comes back with it and gets what it missed.
+// The transports (short-poll.js, long-poll.js, sse.js, websocket.js) call the lane, and
+// lane-view.js shows it. The lane depends on neither. Its position in the topic is a single id,
+// `cursor`: the id of the last event that it received. When a lane reconnects after a cut, it sends
+// this id and receives the events that it missed.
 
 import { FILLER } from './flood.js';
 import { keepTrying } from './retry.js';
 import { Interval } from './short-poll.js';
 import { Timeline } from './timeline.js';
 
-/** Rows kept for the list; the counts go on. */
+/** The number of rows kept for the list. The counts include older events too. */
 const ROWS = 50;
 
 /**
- * @typedef {object} Row what the list shows, of one of these kinds
+ * @typedef {object} Row a row of the list
  * @property {'event' | 'filler' | 'gap'} kind
- * @property {boolean} [late] missed during a cut, and caught up
- * @property {{ id: string, event: string, data: string }} [event]
- * @property {number} [arrived]
- * @property {import('./ledger.js').Entry} [entry]
- * @property {string} [first] a filler row stands for many: its first id …
- * @property {string} [last] … its last …
- * @property {number} [count] … and how many
- * @property {string} [since] a gap: what was asked for …
- * @property {string | null} [oldest] … and the oldest that is still kept
+ * @property {boolean} [late] event: true if the lane missed the event during a cut and caught up
+ * @property {{ id: string, event: string, data: string }} [event] event: the event itself
+ * @property {number} [arrived] event: the time of its arrival
+ * @property {import('./ledger.js').Entry} [entry] event: its entry in the ledger
+ * @property {string} [first] filler: the id of the row's first event
+ * @property {string} [last] filler: the id of the row's last event
+ * @property {number} [count] filler: the number of events in the row
+ * @property {string} [since] gap: the requested position
+ * @property {string | null} [oldest] gap: the oldest id that the log still keeps
  */
 
 export class Lane {
-  /** Where it stands. `null` before the page's beginning is known. @type {string | null} */
+  /** The position in the topic. `null` until the page knows where to start. @type {string | null} */
   cursor = null;
-  /** @type {{ name: 'connecting' | 'waiting' | 'open' | 'cut' | 'reconnecting' | 'ended', until?: number, why?: string }} */
+  /**
+   * @type {{
+   *   name: 'connecting' | 'waiting' | 'open' | 'cut' | 'reconnecting' | 'ended',
+   *   until?: number,
+   *   reason?: string,
+   * }}
+   */
   state = { name: 'connecting' };
   counts = { events: 0, requests: 0, empty: 0, sent: 0, received: 0, heartbeats: 0, gaps: 0 };
   /** Newest first. @type {Row[]} */
   rows = [];
-  /** To be drawn anew. */
+  /** True if the lane has to be drawn again. */
   changed = true;
 
-  // Settings and connections of single transports.
+  // State of single transports: the interval of short polls, the wait of long polls in seconds.
   interval = new Interval();
   wait = 20;
-  /** What an event stream's `retry:` asked for, in milliseconds. @type {number | null} */
+  /** The `retry:` value of the event stream, in milliseconds. @type {number | null} */
   retry = null;
-  /** The open one, for sending. @type {WebSocket | null} */
+  /** The open WebSocket, for sending. @type {WebSocket | null} */
   socket = null;
 
   /** @type {AbortController | null} */
   #connection = null;
+  /** The time of the last reconnect. */
   #resumed = -Infinity;
   #lastIds = new Set();
-  /** @type {Map<string, () => void>} */
+  /** Callbacks that wait for an event, by its id. @type {Map<string, () => void>} */
   #awaited = new Map();
 
   /**
@@ -63,107 +71,107 @@ export class Lane {
     this.follow = follow;
     this.topic = topic;
     this.ledger = ledger;
-    this.line = new Timeline();
+    this.timeline = new Timeline();
   }
 
-  // Cut and brought back, from outside.
+  // Called by the page: connect and cut.
 
   connect() {
     if (this.#connection) return;
     this.#connection = new AbortController();
-    this.line.resume();
+    this.timeline.resume();
     keepTrying(this.follow, this, this.#connection.signal);
   }
 
   cut() {
     this.#connection?.abort();
     this.#connection = null;
-    this.line.cut();
-    this.#become({ name: 'cut' });
+    this.timeline.cut();
+    this.#setState({ name: 'cut' });
   }
 
   get isCut() {
     return this.#connection === null;
   }
 
-  /** Neither cut nor broken: what is published now will come. */
+  /** True if the lane is connected: it will receive the next event without reconnecting. */
   get isLive() {
     return ['waiting', 'open'].includes(this.state.name);
   }
 
-  // What the connection does.
+  // Called by the transport when the state of the connection changes.
 
   connecting() {
     if (this.counts.requests > 0) this.#resumed = performance.now();
-    this.#become({ name: 'connecting' });
+    this.#setState({ name: 'connecting' });
   }
 
   waiting() {
-    if (this.state.name !== 'waiting') this.#become({ name: 'waiting' });
+    if (this.state.name !== 'waiting') this.#setState({ name: 'waiting' });
   }
 
   open() {
-    this.#become({ name: 'open' });
+    this.#setState({ name: 'open' });
   }
 
   /**
-   * @param {number} pause
-   * @param {string} why
+   * @param {number} delay
+   * @param {string} reason
    */
-  reconnecting(pause, why) {
-    this.#become({ name: 'reconnecting', until: performance.now() + pause, why });
+  reconnecting(delay, reason) {
+    this.#setState({ name: 'reconnecting', until: performance.now() + delay, reason });
   }
 
-  /** @param {string} why */
-  ended(why) {
-    this.#become({ name: 'ended', why });
+  /** @param {string} reason */
+  ended(reason) {
+    this.#setState({ name: 'ended', reason });
   }
 
-  // What passes over it.
+  // Called by the transport for everything that it sends and receives.
 
-  /** @param {number} bytes of a request's head */
-  asked(bytes) {
+  /** @param {number} bytes the size of the request head */
+  countRequest(bytes) {
     this.counts.requests += 1;
-    this.sent(bytes);
+    this.countSent(bytes);
   }
 
   /** @param {number} bytes */
-  sent(bytes) {
+  countSent(bytes) {
     this.counts.sent += bytes;
     this.changed = true;
   }
 
   /** @param {number} bytes */
-  received(bytes) {
+  countReceived(bytes) {
     this.counts.received += bytes;
     this.changed = true;
   }
 
-  gotNothing() {
+  countEmpty() {
     this.counts.empty += 1;
     this.changed = true;
   }
 
-  heartbeat() {
+  addHeartbeat() {
     this.counts.heartbeats += 1;
-    this.line.mark('heartbeat');
+    this.timeline.mark('heartbeat');
     this.changed = true;
   }
 
   /** @param {string} cursor */
-  moved(cursor) {
+  moveTo(cursor) {
     this.cursor = cursor;
   }
 
   /** @param {{ id: string, event: string, data: string }} event */
-  event(event) {
+  addEvent(event) {
     const now = performance.now();
     this.cursor = event.id;
     this.counts.events += 1;
     this.changed = true;
 
     if (event.event === FILLER) {
-      this.line.mark('filler');
+      this.timeline.mark('filler');
       const newest = this.rows[0];
       if (newest?.kind === 'filler') {
         newest.last = event.id;
@@ -172,11 +180,12 @@ export class Lane {
         this.#addRow({ kind: 'filler', first: event.id, last: event.id, count: 1 });
       }
     } else {
-      const entry = this.ledger.saw(event, now);
-      // Missed: the page knew of it before this lane was back. What nobody here knew (all lanes were cut, and another
-      // published) is taken for missed if it comes right behind the connection.
-      const late = entry.known < this.#resumed || (entry.known === now && now - this.#resumed < 250);
-      this.line.mark(late ? 'late' : 'event');
+      const entry = this.ledger.received(event, now);
+      // The lane missed the event if the page knew of the event before this lane reconnected. If no
+      // lane knew of it (all were cut, and another client published), the lane counts the event as
+      // missed if it arrives right after the reconnect.
+      const late = entry.firstSeen < this.#resumed || (entry.firstSeen === now && now - this.#resumed < 250);
+      this.timeline.mark(late ? 'late' : 'event');
       this.#addRow({ kind: 'event', event, late, arrived: now, entry });
     }
 
@@ -186,23 +195,23 @@ export class Lane {
   }
 
   /**
-   * Something between what the lane had and what comes next is no longer kept.
+   * Records that the log has dropped events between the cursor and the next event.
    * @param {{ since: string, oldest: string | null }} gap
    */
-  gap({ since, oldest }) {
+  addGap({ since, oldest }) {
     this.counts.gaps += 1;
-    this.line.mark('gap');
+    this.timeline.mark('gap');
     this.#addRow({ kind: 'gap', since, oldest });
     this.changed = true;
   }
 
   /**
-   * Resolves when the event has come, or after `patience` milliseconds without it.
+   * Resolves when the event has arrived, or after `timeout` milliseconds.
    * @param {string} id
-   * @param {number} patience
+   * @param {number} timeout
    * @returns {Promise<void>}
    */
-  reached(id, patience) {
+  reached(id, timeout) {
     if (this.#lastIds.has(id)) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
@@ -210,19 +219,22 @@ export class Lane {
         this.#awaited.delete(id);
         resolve();
       };
-      const timer = setTimeout(done, patience);
+      const timer = setTimeout(done, timeout);
       this.#awaited.set(id, done);
     });
   }
 
-  /** From publish to arrival, of those that this page published and that were not missed, newest first. */
+  /**
+   * Returns the delays from publish to arrival, newest first. Includes only events that this page
+   * published and that this lane did not miss.
+   */
   delays() {
     return this.rows
       .filter((row) => row.kind === 'event' && !row.late && row.entry.published !== undefined)
       .map((row) => row.arrived - row.entry.published);
   }
 
-  #become(state) {
+  #setState(state) {
     this.state = state;
     this.changed = true;
   }

@@ -1,30 +1,39 @@
-// What the page knows about events apart from their delivery: when it published them itself, and when
-// any of its lanes saw them first. From the one comes the delay, from the other what was missed during a cut.
+// The page's record of events: when the page published an event, and when the page first knew of
+// it.
+//
+// The first time gives the delay of an event. With the second, a lane decides whether it missed an
+// event during a cut.
 
 /**
  * @typedef {object} Entry
- * @property {number} known when the page first knew of the event, by performance.now()
- * @property {number | undefined} published when this page sent it; `undefined`: it was somebody else's
+ * @property {number} firstSeen when the page first knew of the event, by performance.now()
+ * @property {number | undefined} published when this page published the event; `undefined` if
+ * another client did
  */
 
-/** More than fit into the lanes' lists: older entries can no longer be asked for. */
-const KEPT = 2000;
+/** The number of entries kept: more than the lanes' lists can show, so older ones are not needed. */
+const MAX_ENTRIES = 2000;
 
 export class Ledger {
   /** @type {Map<string, Entry>} by id, oldest first */
   #entries = new Map();
-  /** @type {{ data: string, at: number }[]} sent over the socket, which tells no id; known by its data when it comes back */
+  /**
+   * Messages sent over the WebSocket, which returns no id. An event with the same data is taken for
+   * the message.
+   * @type {{ data: string, at: number }[]}
+   */
   #overSocket = [];
 
   /**
-   * The POST's answer has told the id. The event itself may have been faster.
+   * Records an event that this page published with a POST. The event may arrive before the response
+   * to the POST.
    * @param {string} id
-   * @param {number} at when it was sent
+   * @param {number} at when the page sent the POST
    */
   published(id, at) {
-    const entry = this.#entries.get(id) ?? this.#add(id, { known: at, published: at });
+    const entry = this.#entries.get(id) ?? this.#add(id, { firstSeen: at, published: at });
     entry.published = at;
-    entry.known = Math.min(entry.known, at);
+    entry.firstSeen = Math.min(entry.firstSeen, at);
   }
 
   /**
@@ -35,23 +44,23 @@ export class Ledger {
     this.#overSocket.push({ data, at });
   }
 
-  /** The socket broke: what it has not brought back may never have arrived. */
-  forgetSocket() {
+  /** Forgets the messages of a closed WebSocket, because the server may not have received them. */
+  clearSocket() {
     this.#overSocket = [];
   }
 
   /**
-   * A lane received the event.
+   * Returns the entry of an event that a lane has received, and adds the entry if it is new.
    * @param {{ id: string, event: string, data: string }} event
    * @param {number} now
    * @returns {Entry}
    */
-  saw(event, now) {
-    const before = this.#entries.get(event.id);
-    if (before) return before;
+  received(event, now) {
+    const existing = this.#entries.get(event.id);
+    if (existing) return existing;
     const own = event.event === 'message' ? this.#overSocket.findIndex(({ data }) => data === event.data) : -1;
     const published = own < 0 ? undefined : this.#overSocket.splice(own, 1)[0].at;
-    return this.#add(event.id, { known: published ?? now, published });
+    return this.#add(event.id, { firstSeen: published ?? now, published });
   }
 
   /**
@@ -60,7 +69,7 @@ export class Ledger {
    */
   #add(id, entry) {
     this.#entries.set(id, entry);
-    if (this.#entries.size > KEPT) this.#entries.delete(this.#entries.keys().next().value);
+    if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value);
     return entry;
   }
 }

@@ -1,19 +1,19 @@
-//! The page at `/`: plain HTML, CSS and JavaScript, embedded, so that the command is one file.
+//! The page at `/`: plain HTML, CSS and JavaScript, embedded so that the command is a single file.
 //!
-//! `page.js` is where a reader of it begins.
+//! To read the page, start with `page.js`.
 
 /// A file of the page.
 #[derive(Debug)]
 pub struct File {
-    /// The path of its target.
+    /// The path of the file in a request target.
     pub path: &'static str,
-    /// Its media type.
+    /// The media type, for the field `Content-Type`.
     pub kind: &'static str,
-    /// What is in it.
+    /// The bytes of the file, as text.
     pub content: &'static str,
 }
 
-/// The files beside `index.html`, each under `/page/`.
+/// Embeds files of one media type. Each is served under `/page/`.
 macro_rules! files {
     ($kind:literal: $($name:literal)*) => {
         &[$(File { path: concat!("/page/", $name), kind: $kind, content: include_str!($name) }),*]
@@ -31,7 +31,7 @@ const SCRIPTS: &[File] = files!("text/javascript; charset=utf-8":
     "lane.js" "lane-view.js" "timeline.js" "ledger.js" "flood.js" "bytes.js" "format.js"
     "wire.js" "wire-counts.js" "wire-view.js" "wire-dump.js" "wire-detail.js" "wire-tally.js");
 
-/// The file at a path.
+/// Returns the file at a path.
 pub fn find(path: &str) -> Option<&'static File> {
     let others = [STYLE, IMAGES, SCRIPTS].into_iter().flatten();
     std::iter::once(&INDEX).chain(others).find(|file| file.path == path)
@@ -42,18 +42,18 @@ mod tests {
     use super::{SCRIPTS, find};
 
     #[test]
-    fn every_file_that_the_page_asks_for_is_there() {
-        let index = find("/").expect("the page itself").content;
+    fn embeds_every_file_that_the_page_requests() {
+        let index = find("/").expect("the page itself is embedded").content;
         let quoted = index.split('"').filter(|word| word.starts_with("/page/"));
         let imports =
             SCRIPTS.iter().flat_map(|file| file.content.split('\'').filter(|word| word.starts_with("./")));
         let imports = imports.map(|import| import.replace("./", "/page/"));
-        let mut asked = 0;
+        let mut requested = 0;
         for path in quoted.map(str::to_owned).chain(imports) {
             assert!(find(&path).is_some(), "{path} is missing");
-            asked += 1;
+            requested += 1;
         }
-        assert!(asked > SCRIPTS.len(), "the scripts are imported");
+        assert!(requested > SCRIPTS.len(), "{requested} requests are too few: the imports were not found");
         assert!(find("/page/mod.rs").is_none());
     }
 }

@@ -1,10 +1,12 @@
-// Where it begins: one topic, four lanes, a field to publish.
+// The entry point of the page: one topic, four lanes, and a form to publish.
 //
-// Read on in topic.js (the address), then poll.js, short-poll.js, long-poll.js, sse.js and
-// websocket.js (the four transports), retry.js (what they share), and lane.js (what they move); and wire.js for the bytes beneath.
+// Suggested reading order: topic.js (the topic's URL); poll.js, short-poll.js, long-poll.js, sse.js
+// and websocket.js (the four transports); retry.js (the part that they share); lane.js (the state
+// that they update); wire.js (the bytes of all connections).
 //
-// Connections: a browser opens at most six to a host over HTTP/1.1. This page uses five of them at most (the short poll's,
-// the long poll's, the stream's, the wire's, one to publish) and the socket, which is not counted among the six.
+// A browser opens at most six HTTP/1.1 connections to a host. This page uses at most five of them:
+// one each for the short poll, the long poll, the event stream, the wire and a publish. Its
+// WebSocket does not count towards the six.
 
 import { Flood } from './flood.js';
 import { bytes } from './format.js';
@@ -33,31 +35,32 @@ const lanes = {
   websocket: new Lane('WebSocket', webSocket, topic, ledger),
 };
 const all = Object.values(lanes);
-/** How long the lanes wait for the wire, in milliseconds. */
-const PATIENCE = 3000;
+/** The longest time that the lanes wait for the wire, in milliseconds. */
+const WIRE_TIMEOUT = 3000;
 
-/** The one line that is read out: sparingly, what somebody did or must know. */
-const tell = (news) => { byId('status').textContent = news; };
+/** Sets the status line, which screen readers announce: results of user actions, and failures. */
+const announce = (message) => { byId('status').textContent = message; };
 
-const flood = new Flood(topic, all, tell);
-const views = Object.entries(lanes).map(([id, lane]) => new LaneView(lane, byId(id), flood, tell));
+const flood = new Flood(topic, all, announce);
+const views = Object.entries(lanes).map(([id, lane]) => new LaneView(lane, byId(id), flood, announce));
 
 const wire = new Wire(topic);
 const wireView = new WireView(wire, byId('wire'));
 
 for (const place of document.querySelectorAll('[data-topic]')) place.textContent = topic.name;
 
-publishing();
-settings();
-sending();
-drawing();
-begin();
+setUpPublishing();
+setUpSettings();
+setUpSending();
+startDrawing();
+start();
 
-/** All four lanes start from the same id, so that all four show the same events. */
-async function begin() {
-  // The wire first, so that the lanes are seen from their first byte; but they don't depend on it.
-  if (byId('wire').open) await Promise.race([wire.settled, sleep(PATIENCE, new AbortController().signal)]);
-  for (let pause = 1000; ; pause = Math.min(2 * pause, 15_000)) {
+/** Starts all four lanes from the same id, so that they show the same events. */
+async function start() {
+  // The wire opens first, so that it shows the lanes from their first byte. The lanes start without
+  // it when the time is over.
+  if (byId('wire').open) await Promise.race([wire.ready, sleep(WIRE_TIMEOUT, new AbortController().signal)]);
+  for (let delay = 1000; ; delay = Math.min(2 * delay, 15_000)) {
     try {
       const now = await topic.now();
       for (const lane of all) {
@@ -67,18 +70,18 @@ async function begin() {
       document.documentElement.dataset.ready = '';
       return;
     } catch (error) {
-      if (error.final) {
+      if (error.isPermanent) {
         for (const lane of all) lane.ended(error.message);
-        tell(`The server refuses: ${error.message}.`);
+        announce(`The server refused the request: ${error.message}.`);
         return;
       }
-      tell(`The server cannot be reached (${error.message}). Trying again in ${pause / 1000} s.`);
-      await new Promise((resolve) => { setTimeout(resolve, pause); });
+      announce(`The server cannot be reached (${error.message}). Trying again in ${delay / 1000} s.`);
+      await new Promise((resolve) => { setTimeout(resolve, delay); });
     }
   }
 }
 
-function publishing() {
+function setUpPublishing() {
   const data = byId('data');
   byId('publish').addEventListener('submit', async (submit) => {
     submit.preventDefault();
@@ -88,17 +91,17 @@ function publishing() {
     try {
       const { id, bytes: cost } = await topic.publish(text, byId('event').value.trim());
       ledger.published(id, at);
-      for (const lane of all) lane.changed = true; // their delays can be told now
-      tell(`Published as ${id}: ${bytes(utf8Length(text))} of data, ≈ ${bytes(cost)} as a POST and its answer.`);
+      for (const lane of all) lane.changed = true; // the delay of this event is known now
+      announce(`Published as ${id}: ${bytes(utf8Length(text))} of data, ≈ ${bytes(cost)} for the POST and its response.`);
     } catch (error) {
-      if (data.value === '') data.value = text; // not lost: to be tried again
-      tell(`Not published: ${error.message}.`);
+      if (data.value === '') data.value = text; // so that the user can try again
+      announce(`Not published: ${error.message}.`);
     }
   });
 }
 
-/** What can be set while it runs. */
-function settings() {
+/** Connects the two sliders, which work at any time. */
+function setUpSettings() {
   const interval = byId('interval');
   const wait = byId('wait');
   const apply = () => {
@@ -112,8 +115,8 @@ function settings() {
   apply();
 }
 
-/** The socket's own field. What it costs stands beside what a POST of the same would. */
-function sending() {
+/** Connects the form that sends over the WebSocket, and compares its cost with that of a POST. */
+function setUpSending() {
   const lane = lanes.websocket;
   const field = byId('send-data');
   const sent = { messages: 0, frames: 0, posts: 0 };
@@ -132,7 +135,7 @@ function sending() {
     submit.preventDefault();
     const text = field.value;
     if (!lane.socket) {
-      tell('Not sent: the socket is not open.');
+      announce('Not sent: the socket is not open.');
       return;
     }
     ledger.sentOverSocket(text, performance.now());
@@ -145,12 +148,15 @@ function sending() {
   });
 }
 
-/** One loop draws all lanes. For who asked for less motion the time lines move once a second; the numbers stay prompt. */
-function drawing() {
-  const calm = matchMedia('(prefers-reduced-motion: reduce)');
+/**
+ * Draws all lanes in every animation frame. If the user prefers reduced motion, the timelines move
+ * once per second; the numbers are still updated at once.
+ */
+function startDrawing() {
+  const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
   let moved = -Infinity;
   const draw = (now) => {
-    const moving = !calm.matches || now - moved > 1000;
+    const moving = !reducedMotion.matches || now - moved > 1000;
     if (moving) moved = now;
     for (const view of views) view.draw(now, moving);
     wireView.draw(now);
@@ -162,9 +168,9 @@ function drawing() {
 }
 
 /**
- * @param {Element} where
+ * @param {Element} element
  * @param {string} text
  */
-function write(where, text) {
-  if (where.textContent !== text) where.textContent = text;
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }

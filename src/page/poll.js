@@ -1,44 +1,46 @@
-// One question and its answer: all there is to polling, short or long.
+// One poll, short or long: a request and its response.
 //
-// The cursor lives here, in the client. Each answer brings the next one, even an empty answer, so nothing
-// is lost between two questions, however long the client stays away (within what the log keeps).
+// The client holds the cursor. Each response contains the next cursor, even if it contains no
+// events, so no event is lost between two polls, as long as the log still keeps it.
 
 import { requestHead, responseHead } from './bytes.js';
-import { Refused } from './topic.js';
+import { ResponseError } from './topic.js';
 
 /**
- * Asks once, and moves the lane on by what comes back.
+ * Polls once, and moves the lane's cursor to the end of the response.
  * @param {import('./lane.js').Lane} lane
- * @param {number | undefined} wait seconds that the server may hold the answer; `undefined`: a short poll
+ * @param {number | undefined} wait seconds that the server may hold the request; `undefined` for a
+ * short poll
  * @param {AbortSignal} signal
- * @returns {Promise<{ events: number, bytes: number }>}
- */
-export async function ask(lane, wait, signal) {
+ * @returns {Promise<{ events: number, bytes: number }>} the number of events, and the size of the
+ * body /
+export async function poll(lane, wait, signal) {
   const url = lane.topic.url({ since: lane.cursor, wait });
-  // The same cursor as an entity tag: if nothing is new, the answer is 304 and a head without a body.
+  // The cursor is also an entity tag. Without new events, the response is 304 and has no body.
   const headers = { ...lane.topic.headers, 'If-None-Match': `W/"${lane.cursor}"` };
 
-  const bar = lane.line.begin();
+  const bar = lane.timeline.begin();
   try {
-    lane.asked(requestHead('GET', url, headers));
+    lane.countRequest(requestHead('GET', url, headers));
     const response = await fetch(url, { headers, cache: 'no-store', signal });
-    lane.received(responseHead(response));
+    lane.countReceived(responseHead(response));
     if (response.status === 304) {
-      lane.gotNothing();
+      lane.countEmpty();
       bar.end('empty');
       return { events: 0, bytes: 0 };
     }
-    if (!response.ok) throw await Refused.explained(response);
+    if (!response.ok) throw await ResponseError.withDetail(response);
 
     const body = await response.arrayBuffer();
-    // A cut may have come while the body did. Then this answer never was: the next one starts where it did.
+    // The lane may have been cut while the body arrived. The response is then ignored, and the next
+    // poll starts from the same cursor.
     signal.throwIfAborted();
-    lane.received(body.byteLength);
+    lane.countReceived(body.byteLength);
     const { events, next, gap } = JSON.parse(new TextDecoder().decode(body));
-    if (gap) lane.gap({ since: lane.cursor, oldest: events[0]?.id ?? null });
-    for (const event of events) lane.event(event);
-    lane.moved(next);
-    if (events.length === 0) lane.gotNothing();
+    if (gap) lane.addGap({ since: lane.cursor, oldest: events[0]?.id ?? null });
+    for (const event of events) lane.addEvent(event);
+    lane.moveTo(next);
+    if (events.length === 0) lane.countEmpty();
     bar.end(events.length === 0 ? 'empty' : 'events');
     return { events: events.length, bytes: body.byteLength };
   } finally {

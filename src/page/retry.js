@@ -1,24 +1,27 @@
-// What all four transports share: trying again, later and later, and not all at once.
+// Reconnecting with increasing, random delays: the part that all four transports share.
 
-import { Refused } from './topic.js';
+import { ResponseError } from './topic.js';
 
+/** The first and the longest delay, in milliseconds. */
 const FIRST = 1000;
 const LONGEST = 15_000;
 
 /**
- * @callback Attempt follows the topic until the connection is over: returns if the server ended it in order,
- * throws if it failed. A short poll never returns; a stream does when it ends.
+ * @callback Attempt follows the topic until the connection ends. Returns if the server ended it
+ * properly, and throws if it failed. A stream returns when it ends; polling never returns.
  * @param {import('./lane.js').Lane} lane
  * @param {AbortSignal} signal
- * @param {() => void} healthy to be called when something was heard: the next failure is a first one again
+ * @param {() => void} resetBackoff to call when the server has responded: the next delay is then
+ * the first one again
  * @returns {Promise<void>}
  */
 
 /**
- * Runs `attempt` again and again until `signal` aborts or the server refuses for good.
+ * Repeats `attempt` until `signal` aborts or the server refuses permanently.
  *
- * The pause doubles from a second (or from what an event stream's `retry:` asked for) to 15, and is drawn by
- * chance from its upper half: a thousand clients that lost the same server must not come back in step.
+ * The delay doubles from one second, or from the `retry:` of an event stream, up to 15 seconds. The
+ * actual delay is random, between half of that and all of it, so that a thousand clients that lose
+ * the same server do not reconnect at the same time.
  * @param {Attempt} attempt
  * @param {import('./lane.js').Lane} lane
  * @param {AbortSignal} signal
@@ -28,41 +31,41 @@ export async function keepTrying(attempt, lane, signal) {
   while (!signal.aborted) {
     lane.connecting();
     let atLeast = 0;
-    let why = 'the server ended it';
+    let reason = 'the server closed the connection';
     try {
       await attempt(lane, signal, () => { failures = 0; });
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof Refused) {
-        if (error.final) return lane.ended(error.message);
+      if (error instanceof ResponseError) {
+        if (error.isPermanent) return lane.ended(error.message);
         atLeast = error.retryAfter;
       }
-      why = error.message;
+      reason = error.message;
     }
     if (signal.aborted) return;
     const ceiling = Math.min(LONGEST, (lane.retry ?? FIRST) * 2 ** failures);
-    const pause = Math.max(atLeast, ceiling * (0.5 + Math.random() / 2));
+    const delay = Math.max(atLeast, ceiling * (0.5 + Math.random() / 2));
     failures += 1;
-    lane.reconnecting(pause, why);
-    await sleep(pause, signal);
+    lane.reconnecting(delay, reason);
+    await sleep(delay, signal);
   }
 }
 
 /**
- * Resolves after `ms`, or at once when `signal` aborts: who awaits it looks at the signal next.
+ * Resolves after `ms`, or as soon as `signal` aborts. The caller checks the signal.
  * @param {number} ms
  * @param {AbortSignal} signal
  * @returns {Promise<void>}
  */
 export function sleep(ms, signal) {
   return new Promise((resolve) => {
-    const over = () => {
+    const finish = () => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', over);
+      signal.removeEventListener('abort', finish);
       resolve();
     };
-    const timer = setTimeout(over, ms);
-    signal.addEventListener('abort', over);
-    if (signal.aborted) over();
+    const timer = setTimeout(finish, ms);
+    signal.addEventListener('abort', finish);
+    if (signal.aborted) finish();
   });
 }

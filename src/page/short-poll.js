@@ -1,25 +1,28 @@
-// Short polling: ask, be answered at once, wait, ask again.
+// Short polling: ask, get a response at once, wait, and ask again.
 //
-// The simplest of the four, and it works through anything. Its price: an event waits for the next
-// question, half the interval on average, and most questions are asked for nothing.
+// This is the simplest of the four transports, and it passes through every proxy. The cost: an
+// event waits for the next poll, half an interval on average, and most polls return no events.
 
-import { ask } from './poll.js';
+import { poll } from './poll.js';
 import { sleep } from './retry.js';
 
-/** An answer holds at most 256 KiB of events. One this full was probably ended by that: there is more. */
+/**
+ * A response contains at most 256 KiB of events. A body of at least this size was probably cut at
+ * that limit, and more events are available.
+ */
 const NEARLY_FULL = 128 * 1024;
 
 /** @type {import('./retry.js').Attempt} */
-export async function shortPoll(lane, signal, healthy) {
+export async function shortPoll(lane, signal, resetBackoff) {
   while (!signal.aborted) {
-    const answer = await ask(lane, undefined, signal);
-    healthy();
+    const response = await poll(lane, undefined, signal);
+    resetBackoff();
     lane.waiting();
-    if (answer.bytes < NEARLY_FULL) await lane.interval.over(signal);
+    if (response.bytes < NEARLY_FULL) await lane.interval.elapsed(signal);
   }
 }
 
-/** The pause between two questions. It may be changed at any time, also while it runs. */
+/** The pause between two polls. Its length may change at any time, also during a pause. */
 export class Interval extends EventTarget {
   ms = 1000;
 
@@ -30,19 +33,19 @@ export class Interval extends EventTarget {
   }
 
   /**
-   * Waits until it is over, by the length that it has then.
+   * Resolves when the interval has elapsed. If its length changes meanwhile, the new length counts.
    * @param {AbortSignal} signal
    */
-  async over(signal) {
-    const began = performance.now();
-    let left = this.ms;
-    while (left > 0 && !signal.aborted) {
-      // A change ends this sleep early, and the loop works out anew what is left.
+  async elapsed(signal) {
+    const start = performance.now();
+    let remaining = this.ms;
+    while (remaining > 0 && !signal.aborted) {
+      // A change ends this sleep early, and the loop computes the remaining time again.
       const changed = new AbortController();
       this.addEventListener('change', () => changed.abort(), { once: true, signal: changed.signal });
-      await sleep(left, AbortSignal.any([signal, changed.signal]));
+      await sleep(remaining, AbortSignal.any([signal, changed.signal]));
       changed.abort();
-      left = began + this.ms - performance.now();
+      remaining = start + this.ms - performance.now();
     }
   }
 }

@@ -1,44 +1,45 @@
-// Server-Sent Events: ask once; the answer never ends, and each event is a few more lines of it.
+// Server-Sent Events: ask once. The response never ends, and each event adds a few lines to it.
 //
-// Plain HTTP, so everything that HTTP has (compression, authorization, HTTP/2's many streams on one
-// connection) works. One way only: to say something the page makes an ordinary POST.
+// This is plain HTTP, so everything in HTTP works: compression, authorization, many streams on one
+// HTTP/2 connection. The stream has one direction; to publish, the page sends an ordinary POST.
 
 import { CHUNK_FRAME, requestHead, responseHead } from './bytes.js';
 import { EventStreamParser } from './event-stream.js';
-import { Refused } from './topic.js';
+import { ResponseError } from './topic.js';
 
 /** @type {import('./retry.js').Attempt} */
-export async function serverSentEvents(lane, signal, healthy) {
+export async function serverSentEvents(lane, signal, resetBackoff) {
   const url = lane.topic.url();
   const headers = {
     ...lane.topic.headers,
     Accept: 'text/event-stream',
-    // What EventSource sends by itself when it comes back: the reason why nothing is lost.
+    // EventSource sends this field by itself when it reconnects, so that no event is lost.
     'Last-Event-ID': lane.cursor,
   };
 
-  const bar = lane.line.begin();
+  const bar = lane.timeline.begin();
   try {
-    lane.asked(requestHead('GET', url, headers));
+    lane.countRequest(requestHead('GET', url, headers));
     const response = await fetch(url, { headers, cache: 'no-store', signal });
-    lane.received(responseHead(response));
+    lane.countReceived(responseHead(response));
     const type = response.headers.get('Content-Type') ?? '';
-    if (response.status !== 200 || !type.startsWith('text/event-stream')) throw await Refused.explained(response);
+    if (response.status !== 200 || !type.startsWith('text/event-stream')) throw await ResponseError.withDetail(response);
     lane.open();
 
     const parser = new EventStreamParser();
-    const decoder = new TextDecoder('utf-8', { ignoreBOM: true }); // the parser looks for it
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true }); // the parser handles the byte order mark
     const reader = response.body.getReader();
     for (;;) {
       const { done, value } = await reader.read();
       signal.throwIfAborted();
       if (done) return;
-      lane.received(value.length);
+      lane.countReceived(value.length);
       for (const block of parser.push(decoder.decode(value, { stream: true }))) {
-        lane.received(CHUNK_FRAME); // this server sends one block in one chunk
-        take(lane, block);
-        // Not already at the head: an overloaded server says 200, `retry:`, and ends, which is no success.
-        if (block.id !== undefined) healthy();
+        lane.countReceived(CHUNK_FRAME); // this server sends each block in its own chunk
+        handleBlock(lane, block);
+        // The head alone does not prove success: an overloaded server sends 200 and `retry:`, and
+        // closes the stream.
+        if (block.id !== undefined) resetBackoff();
       }
     }
   } finally {
@@ -50,16 +51,17 @@ export async function serverSentEvents(lane, signal, healthy) {
  * @param {import('./lane.js').Lane} lane
  * @param {import('./event-stream.js').Block} block
  */
-function take(lane, block) {
+function handleBlock(lane, block) {
   if (block.retry !== undefined) lane.retry = block.retry;
-  if (block.comment) lane.heartbeat();
+  if (block.comment) lane.addHeartbeat();
   if (block.data === undefined) {
-    // The opening block: an id without data. Even a stream that has brought no event yet can be resumed.
-    if (block.id !== undefined) lane.moved(block.id);
+    // The first block has an id and no data. With it, the client can resume a stream without
+    // events.
+    if (block.id !== undefined) lane.moveTo(block.id);
   } else if (block.event === 'gap') {
-    lane.gap(JSON.parse(block.data));
-    lane.moved(block.id);
+    lane.addGap(JSON.parse(block.data));
+    lane.moveTo(block.id);
   } else {
-    lane.event({ id: block.id, event: block.event, data: block.data });
+    lane.addEvent({ id: block.id, event: block.event, data: block.data });
   }
 }

@@ -1,18 +1,19 @@
-// A lane's last half minute, drawn as it happens. Time runs to the right; "now" is the right edge.
+// The timeline of a lane: the last 30 seconds. Time runs to the right, and the right edge is "now".
 //
-// Each thing is drawn once, at its place on an endless ribbon; what moves is the ribbon, by one attribute a
-// frame. How things look is up to page.css, so light, dark and forced colours need nothing here.
+// Each item is drawn once, at a fixed position on a group that has no end. To move the timeline,
+// the page only changes the group's `transform`, once per frame. page.css defines all colours, so
+// this module does not depend on light, dark or forced colours.
 
-/** How much time is in sight. */
+/** The time shown, in milliseconds. */
 const SPAN = 30_000;
-/** Marks of one kind closer than this are drawn as one, larger. */
-const TOGETHER = 60;
+/** Marks of one kind that are closer than this, in milliseconds, are drawn as one larger mark. */
+const MERGE_WITHIN = 60;
 
-/** Heights, from the top: the heads of events, the bars of requests, what the client sends. */
+/** Distances from the top: the heads of event marks, the request bars, the marks of sent messages. */
 const HEAD = 8;
 const BAR = { top: 24, height: 14 };
 const SENT = 52;
-const FULL = 60;
+const HEIGHT = 60;
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -22,8 +23,8 @@ const SVG = 'http://www.w3.org/2000/svg';
  * @property {'bar' | 'cut' | 'mark'} type
  * @property {string} kind
  * @property {number} start
- * @property {number | null} end `null`: still going on
- * @property {number} count of a mark: how many it stands for
+ * @property {number | null} end `null` until the item ends
+ * @property {number} count the number of merged marks
  */
 
 export class Timeline {
@@ -33,11 +34,11 @@ export class Timeline {
   #newest = new Map();
   #origin = performance.now();
   #width = 0;
-  #ribbon = element('g', {});
+  #group = svgElement('g', {});
 
   constructor() {
-    this.svg = element('svg', { class: 'timeline', role: 'img', height: FULL });
-    this.svg.append(element('line', { class: 'base', x1: 0, x2: '100%', y1: middle(), y2: middle() }), this.#ribbon);
+    this.svg = svgElement('svg', { class: 'timeline', role: 'img', height: HEIGHT });
+    this.svg.append(svgElement('line', { class: 'base', x1: 0, x2: '100%', y1: middle(), y2: middle() }), this.#group);
     new ResizeObserver(([{ contentRect }]) => {
       this.#width = contentRect.width;
       this.#items.forEach((item) => this.#place(item, performance.now()));
@@ -45,20 +46,20 @@ export class Timeline {
   }
 
   /**
-   * A request goes out; its bar grows until the answer ends it.
+   * Adds the bar of a request. The bar grows until the response is complete.
    * @returns {{ end: (outcome: 'empty' | 'events' | 'error' | 'cut') => void }}
    */
   begin() {
-    const bar = element('g', { class: 'bar held' });
+    const bar = svgElement('g', { class: 'bar held' });
     bar.append(
-      element('rect', { class: 'body', y: BAR.top, height: BAR.height }),
-      element('line', { class: 'question', y1: BAR.top, y2: BAR.top + BAR.height }),
-      element('line', { class: 'answer', y1: BAR.top, y2: BAR.top + BAR.height }),
+      svgElement('rect', { class: 'body', y: BAR.top, height: BAR.height }),
+      svgElement('line', { class: 'request', y1: BAR.top, y2: BAR.top + BAR.height }),
+      svgElement('line', { class: 'response', y1: BAR.top, y2: BAR.top + BAR.height }),
     );
     const item = this.#add('bar', 'held', bar, null);
     return {
       end: (outcome) => {
-        if (item.end !== null) return; // the first word counts
+        if (item.end !== null) return; // only the first outcome counts
         this.#finish(item);
         item.kind = outcome;
         bar.setAttribute('class', `bar ${outcome}`);
@@ -70,39 +71,39 @@ export class Timeline {
   mark(kind) {
     const now = performance.now();
     const before = this.#newest.get(kind);
-    if (before && now - before.start < TOGETHER) {
-      before.count += 1; // its head grows when it is drawn next: here a flood passes
+    if (before && now - before.start < MERGE_WITHIN) {
+      before.count += 1; // draw() enlarges the mark; this path has to be fast, for floods of events
       return;
     }
-    const mark = element('g', { class: `mark ${kind}` });
+    const mark = svgElement('g', { class: `mark ${kind}` });
     if (kind === 'heartbeat') {
-      mark.append(element('line', { y1: middle() - 3, y2: middle() + 3 }));
+      mark.append(svgElement('line', { y1: middle() - 3, y2: middle() + 3 }));
     } else if (kind === 'filler') {
-      mark.append(element('line', { y1: BAR.top, y2: BAR.top + BAR.height }));
+      mark.append(svgElement('line', { y1: BAR.top, y2: BAR.top + BAR.height }));
     } else if (kind === 'sent') {
       mark.append(
-        element('line', { y1: middle(), y2: SENT - 3 }),
-        element('rect', { x: -3, y: SENT - 3, width: 6, height: 6 }),
+        svgElement('line', { y1: middle(), y2: SENT - 3 }),
+        svgElement('rect', { x: -3, y: SENT - 3, width: 6, height: 6 }),
       );
     } else if (kind === 'gap') {
       mark.append(
-        element('line', { y1: 0, y2: FULL }),
-        element('rect', { x: -30, y: 0, width: 30, height: 15 }),
-        element('text', { x: -15, y: 11, 'text-anchor': 'middle' }, 'gap'),
+        svgElement('line', { y1: 0, y2: HEIGHT }),
+        svgElement('rect', { x: -30, y: 0, width: 30, height: 15 }),
+        svgElement('text', { x: -15, y: 11, 'text-anchor': 'middle' }, 'gap'),
       );
     } else {
       mark.append(
-        element('line', { y1: HEAD, y2: BAR.top + BAR.height }),
-        element('circle', { cy: HEAD }),
+        svgElement('line', { y1: HEAD, y2: BAR.top + BAR.height }),
+        svgElement('circle', { cy: HEAD }),
       );
     }
     this.#newest.set(kind, this.#add('mark', kind, mark, now));
   }
 
-  /** The lane is cut: a broken line until it is resumed. */
+  /** Adds a dashed bar, which grows until resume(). */
   cut() {
     if (this.#items.some((item) => item.type === 'cut' && item.end === null)) return;
-    this.#add('cut', 'cut', element('rect', { class: 'absence', y: BAR.top, height: BAR.height }), null);
+    this.#add('cut', 'cut', svgElement('rect', { class: 'cut', y: BAR.top, height: BAR.height }), null);
   }
 
   resume() {
@@ -114,25 +115,25 @@ export class Timeline {
   /** @param {number} now */
   draw(now) {
     this.#items = this.#items.filter((item) => {
-      const inSight = item.end === null || item.end > now - SPAN - 2000;
-      if (!inSight) item.element.remove();
+      const isVisible = item.end === null || item.end > now - SPAN - 2000;
+      if (!isVisible) item.element.remove();
       else if (item.end === null) this.#place(item, now);
-      return inSight;
+      return isVisible;
     });
     for (const mark of this.#newest.values()) this.#place(mark, now);
-    this.#ribbon.setAttribute('transform', `translate(${(this.#width - this.#x(now)).toFixed(2)})`);
+    this.#group.setAttribute('transform', `translate(${(this.#width - this.#x(now)).toFixed(2)})`);
   }
 
-  /** The picture in words, for those who do not see it. */
+  /** Describes the timeline in words, for screen readers. */
   describe() {
     const since = performance.now() - SPAN;
-    const seen = this.#items.filter((item) => item.end === null || item.end > since);
-    const count = (type, kind) => seen
+    const visible = this.#items.filter((item) => item.end === null || item.end > since);
+    const count = (type, kind) => visible
       .filter((item) => item.type === type && item.kind === kind)
       .reduce((sum, item) => sum + item.count, 0);
     const parts = [
-      `${seen.filter(({ type }) => type === 'bar').length} requests`,
-      `${count('bar', 'empty')} answered with nothing`,
+      `${visible.filter(({ type }) => type === 'bar').length} requests`,
+      `${count('bar', 'empty')} with an empty response`,
       `${count('bar', 'held')} held open`,
       `${count('mark', 'event')} events`,
       `${count('mark', 'late')} caught up`,
@@ -154,7 +155,7 @@ export class Timeline {
     const now = performance.now();
     const item = { element, type, kind, start: now, end, count: 1 };
     this.#items.push(item);
-    this.#ribbon.append(element);
+    this.#group.append(element);
     this.#place(item, now);
     return item;
   }
@@ -173,7 +174,7 @@ export class Timeline {
     const x = this.#x(item.start);
     if (item.type === 'mark') {
       item.element.setAttribute('transform', `translate(${x.toFixed(2)})`);
-      // A burst's head grows by its order of magnitude.
+      // The size of a merged mark shows its order of magnitude.
       item.element.querySelector('circle')?.setAttribute('r', String(3.5 + Math.log10(item.count)));
       return;
     }
@@ -183,10 +184,10 @@ export class Timeline {
       item.element.setAttribute('width', width);
       return;
     }
-    const [body, , answer] = item.element.children;
+    const [body, , response] = item.element.children;
     item.element.setAttribute('transform', `translate(${x.toFixed(2)})`);
     body.setAttribute('width', width);
-    answer.setAttribute('transform', `translate(${width})`);
+    response.setAttribute('transform', `translate(${width})`);
   }
 
   /** @param {number} time */
@@ -204,9 +205,9 @@ function middle() {
  * @param {Record<string, string | number>} attributes
  * @param {string} [text]
  */
-function element(name, attributes, text) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  if (text) made.textContent = text;
-  return made;
+function svgElement(name, attributes, text) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  if (text) element.textContent = text;
+  return element;
 }

@@ -1,36 +1,40 @@
-// The topic as a client sees it: one address, asked and published to with fetch.
+// The topic as a client sees it: one URL, which the page reads and publishes to with fetch.
 //
-// Everything here is `cache: "no-store"`: a poll that a cache answers would show
-// yesterday's news, and the browser would hide the 304s that this page wants to count.
+// All requests use `cache: "no-store"`. A cached response could contain old events, and the browser
+// would hide the 304 responses that this page counts.
 
 import { requestHead, responseHead, utf8Length } from './bytes.js';
 
-/** An answer that is no success: what to tell, and how long the server wants to be left alone. */
-export class Refused extends Error {
+/** An unsuccessful response: its message, and when or whether to try again. */
+export class ResponseError extends Error {
   /** @param {Response} response */
   constructor(response) {
     super(`${response.status} ${response.statusText}`.trim());
     this.status = response.status;
-    // Retry-After is seconds here; its other form, a date, is left to the ordinary back-off.
+    // Retry-After is in seconds here. Its other form, a date, counts as 0: the normal back-off
+    // applies.
     this.retryAfter = 1000 * (parseInt(response.headers.get('Retry-After') ?? '', 10) || 0);
-    // 4xx says that the request is at fault: asking again would get the same. Two of them are passing.
-    this.final = response.status < 500 && response.status !== 408 && response.status !== 429;
+    // 4xx means that the request is at fault and would fail again, except for two temporary
+    // statuses.
+    this.isPermanent = response.status < 500 && response.status !== 408 && response.status !== 429;
   }
 
   /**
-   * The same, with the server's own explanation where it gave one (RFC 9457, `application/problem+json`).
+   * Creates the error with the server's explanation, if the body has one (RFC 9457,
+   * `application/problem+json`).
    * @param {Response} response
    */
-  static async explained(response) {
-    const refused = new Refused(response);
+  static async withDetail(response) {
+    const error = new ResponseError(response);
     try {
       const problem = await response.json();
-      const said = problem.detail ?? problem.title; // a sentence; here it becomes part of one
-      if (said) refused.message = `${refused.message}: ${said.replace(/\.$/, '')}`;
+      const detail = problem.detail ?? problem.title;
+      // The page puts the message into a longer sentence, so the detail loses its period.
+      if (detail) error.message = `${error.message}: ${detail.replace(/\.$/, '')}`;
     } catch {
-      // No JSON: the status has to do.
+      // The body is not JSON, so the message is only the status.
     }
-    return refused;
+    return error;
   }
 }
 
@@ -42,7 +46,7 @@ export class Topic {
   constructor(name, token) {
     this.name = name;
     this.token = token;
-    /** Headers that every fetch carries. A header keeps the token out of URLs, which end up in logs. */
+    /** The fields of every request. A field keeps the token out of URLs, which end up in logs. */
     this.headers = token ? { Authorization: `Bearer ${token}` } : {};
   }
 
@@ -55,37 +59,38 @@ export class Topic {
     return url;
   }
 
-  /** A WebSocket's handshake can be given no headers by a script, so here the token must go in the URL. */
+  /** A script cannot set header fields for a WebSocket handshake, so this URL contains the token. */
   socketUrl(query = {}) {
     const url = this.url({ ...query, access_token: this.token ?? undefined });
     url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
     return url;
   }
 
-  /** The id of this moment: what `since=now` stands for. Where all four lanes begin. */
+  /** Requests the topic's current position, `since=now`, where all four lanes start. */
   async now() {
     const response = await fetch(this.url({ since: 'now' }), { headers: this.headers, cache: 'no-store' });
-    if (!response.ok) throw await Refused.explained(response);
+    if (!response.ok) throw await ResponseError.withDetail(response);
     return (await response.json()).next;
   }
 
   /**
    * Publishes one event.
    * @param {string} data
-   * @param {string} event its name; empty is `message`
-   * @returns {Promise<{ id: string, bytes: number }>} `bytes`: about what it cost, there and back
+   * @param {string} event the event's name; empty means `message`
+   * @returns {Promise<{ id: string, bytes: number }>} the event's id, and the estimated size of the
+   * request and the response
    */
   async publish(data, event) {
     const url = this.url({ event });
     const headers = { ...this.headers, 'Content-Type': 'text/plain;charset=UTF-8' };
     const response = await fetch(url, { method: 'POST', headers, body: data, cache: 'no-store' });
-    if (!response.ok) throw await Refused.explained(response);
-    const answer = await response.text();
-    const { id } = JSON.parse(answer);
-    return { id, bytes: this.postSize(data, event) + responseHead(response) + answer.length };
+    if (!response.ok) throw await ResponseError.withDetail(response);
+    const body = await response.text();
+    const { id } = JSON.parse(body);
+    return { id, bytes: this.postSize(data, event) + responseHead(response) + body.length };
   }
 
-  /** About how many bytes the page would send to publish `data` with a POST. */
+  /** Estimates the size of a POST that publishes `data`. */
   postSize(data, event = '') {
     const headers = { ...this.headers, 'Content-Type': 'text/plain;charset=UTF-8' };
     const length = utf8Length(data);
@@ -93,29 +98,30 @@ export class Topic {
   }
 
   /**
-   * Publishes many events in one request: each line is one.
+   * Publishes each line as one event, all in one request.
    * @param {string[]} lines
    * @param {string} event
-   * @returns {Promise<string[]>} their ids
+   * @returns {Promise<string[]>} the ids of the events
    */
   async publishLines(lines, event) {
     const headers = { ...this.headers, 'Content-Type': 'application/x-ndjson' };
     const response = await fetch(this.url({ event }), {
       method: 'POST', headers, body: lines.join('\n'), cache: 'no-store',
     });
-    if (!response.ok) throw await Refused.explained(response);
+    if (!response.ok) throw await ResponseError.withDetail(response);
     return (await response.json()).ids;
   }
 
   /**
-   * Whether the log has let go of what comes after `cursor`. An answer with a gap has no ETag, so the head says it.
+   * Returns true if the log has dropped an event after `cursor`. A response with a gap has no ETag,
+   * so a HEAD request is enough.
    * @param {string} cursor
    */
   async hasForgotten(cursor) {
     const response = await fetch(this.url({ since: cursor }), {
       method: 'HEAD', headers: this.headers, cache: 'no-store',
     });
-    if (!response.ok) throw new Refused(response);
+    if (!response.ok) throw new ResponseError(response);
     return !response.headers.has('ETag');
   }
 }

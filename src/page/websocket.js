@@ -1,53 +1,57 @@
-// WebSocket: one handshake over HTTP, then frames of a few bytes, both ways.
+// WebSocket: one handshake over HTTP, then small frames in both directions.
 //
-// The only one of the four on which the client speaks too. What HTTP gave for nothing (resuming, trying
-// again, authorization) is now the application's work: hence the cursor in the URL and the hello.
+// This is the only transport over which the client can also send. The application has to provide
+// what HTTP provides elsewhere (resuming, retrying, authorization), so the cursor is in the URL,
+// and the server's first message, the hello, confirms the position.
 
-import { frame, handshake, handshakeAnswer, utf8Length } from './bytes.js';
+import { frame, handshake, handshakeResponse, utf8Length } from './bytes.js';
 
 /** @type {import('./retry.js').Attempt} */
-export function webSocket(lane, signal, healthy) {
+export function webSocket(lane, signal, resetBackoff) {
   const url = lane.topic.socketUrl({ since: lane.cursor });
-  const bar = lane.line.begin();
-  lane.asked(handshake(url));
+  const bar = lane.timeline.begin();
+  lane.countRequest(handshake(url));
   const socket = new WebSocket(url);
 
   return new Promise((resolve, reject) => {
-    const hangUp = () => {
-      // Messages may still come until the closing handshake is done. They are left to the next connection.
+    const disconnect = () => {
+      // Messages may still arrive before the closing handshake is complete. They are ignored here,
+      // because the next connection receives them again.
       socket.onmessage = socket.onclose = null;
       socket.close(1000);
       lane.socket = null;
       bar.end('cut');
       resolve();
     };
-    signal.addEventListener('abort', hangUp, { once: true });
-    if (signal.aborted) hangUp();
+    signal.addEventListener('abort', disconnect, { once: true });
+    if (signal.aborted) disconnect();
 
     socket.onopen = () => {
-      lane.received(handshakeAnswer(socket));
+      lane.countReceived(handshakeResponse(socket));
       lane.socket = socket;
       lane.open();
     };
 
     socket.onmessage = ({ data }) => {
-      lane.received(frame(utf8Length(data), false));
+      lane.countReceived(frame(utf8Length(data), false));
       const message = JSON.parse(data);
       if ('next' in message) {
-        // The hello, always first: where this connection starts, and whether something is missing before it.
-        if (message.gap) lane.gap(message.gap);
-        lane.moved(message.next);
-        healthy();
+        // The first message is the hello: it has the position where this connection starts, and a
+        // gap if events before that position are lost.
+        if (message.gap) lane.addGap(message.gap);
+        lane.moveTo(message.next);
+        resetBackoff();
       } else {
-        lane.event(message);
+        lane.addEvent(message);
       }
     };
 
-    // A script is not told why a handshake failed (1006 is all), so every end is tried again.
+    // A script only sees the code 1006 when a handshake fails, not the reason. So the lane retries
+    // after every close.
     socket.onclose = ({ code, reason }) => {
-      signal.removeEventListener('abort', hangUp);
+      signal.removeEventListener('abort', disconnect);
       lane.socket = null;
-      lane.ledger.forgetSocket();
+      lane.ledger.clearSocket();
       bar.end('error');
       reject(new Error(`closed with ${code}${reason && `, ${reason}`}`));
     };
@@ -55,12 +59,13 @@ export function webSocket(lane, signal, healthy) {
 }
 
 /**
- * Publishes `text` over the lane's open socket: one masked frame, and no answer but the event itself.
+ * Publishes `text` over the lane's open socket as one masked frame. The only reply is the event
+ * itself.
  * @param {import('./lane.js').Lane} lane
  * @param {string} text
  */
 export function sendOver(lane, text) {
   lane.socket.send(text);
-  lane.sent(frame(utf8Length(text), true));
-  lane.line.mark('sent');
+  lane.countSent(frame(utf8Length(text), true));
+  lane.timeline.mark('sent');
 }

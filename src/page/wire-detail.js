@@ -1,5 +1,5 @@
-// What one field is, in words: its value, its meaning and where that is written, its bits, the rule it breaks, and
-// what is complete with it.
+// The description of one field: its value, its meaning with the section of the specification, its
+// bits, the rule that it breaks, and what the field completes (a request, a message, an event).
 
 import { count } from './format.js';
 import { character, digits, direction, isHidden, make, parse, time } from './wire-dump.js';
@@ -11,11 +11,11 @@ import { character, digits, direction, isHidden, make, parse, time } from './wir
 export function describe({ span, passage }) {
   const from = make('p', 'from', `${direction(span.side)}, connection ${passage.connection}, ${time(passage.time)}`);
   if (span.more !== undefined) {
-    return [from, make('p', '', `${count(span.more)} more bytes of it passed. A long payload is shown by its beginning.`)];
+    return [from, make('p', '', `${count(span.more)} more bytes follow. Only the start of a long payload is shown.`)];
   }
   const last = span.offset + span.length - 1;
-  const where = span.length === 1 ? `byte ${span.offset}` : `bytes ${span.offset}–${last}, ${count(span.length)} of them`;
-  const told = [
+  const where = span.length === 1 ? `byte ${span.offset}` : `bytes ${span.offset}–${last} (${count(span.length)} bytes)`;
+  const parts = [
     from,
     make('p', 'value', span.value),
     sentence(span.meaning, span),
@@ -24,23 +24,23 @@ export function describe({ span, passage }) {
     const wrong = sentence(span.wrong.rule, span.wrong);
     wrong.className = 'wrong';
     wrong.prepend(make('b', '', 'Breaks a rule: '));
-    told.push(wrong);
+    parts.push(wrong);
   }
-  if (span.cut_off) told.push(make('p', 'wrong', 'What was sent ends within this field.'));
-  if (span.bits) told.push(bits(span));
-  told.push(pairs([
+  if (span.cut_off) parts.push(make('p', 'wrong', 'The input ends within this field.'));
+  if (span.bits) parts.push(bits(span));
+  parts.push(pairs([
     ['where', where],
     ['kind', span.kind.replace('-', ' ')],
     ['bytes', code(hex(span.bytes, span))],
     ...(span.unmasked ? [['unmasked', code(hex(span.unmasked, span))], ['as text', code(text(span.unmasked))]] : []),
-    ...(span.hidden ? [['hidden', 'A secret. Its bytes never left the server.']] : []),
+    ...(span.hidden ? [['hidden', 'This is a secret; its bytes did not leave the server.']] : []),
   ]));
-  for (const note of span.notes ?? []) told.push(...noted(note));
-  return told;
+  for (const note of span.notes ?? []) parts.push(...describeNote(note));
+  return parts;
 }
 
-/** The steps of a handshake, a message, an event: what is complete with this field. */
-function noted(note) {
+/** Describes what the field completes: a request or response, a handshake, a message, an event. */
+function describeNote(note) {
   const bytes = (n) => `${count(n)} ${n === 1 ? 'byte' : 'bytes'}`;
   const titled = (title, rows) => [sentence(title, note, 'h4'), pairs(rows)];
   switch (note.note) {
@@ -49,19 +49,19 @@ function noted(note) {
     case 'response':
       return titled('The response is complete.', [['status', String(note.status)], ['content', bytes(note.content)]]);
     case 'handshake':
-      return titled('Sec-WebSocket-Accept comes from the key.', [
-        ['the key', code(note.key)],
-        ['with the GUID behind it', code(note.concatenation)],
-        ['SHA-1 of that', code(note.sha1)],
-        ['that in base64', code(note.accept)],
-        ...(note.is_sent === undefined ? [] : [['what was sent', note.is_sent ? 'is that' : 'is not that']]),
+      return titled('The server computes Sec-WebSocket-Accept from the key.', [
+        ['key', code(note.key)],
+        ['key + GUID', code(note.concatenation)],
+        ['SHA-1', code(note.sha1)],
+        ['base64', code(note.accept)],
+        ...(note.is_sent === undefined ? [] : [['sent value', note.is_sent ? 'matches' : 'does not match']]),
       ]);
     case 'message': {
       const frames = note.frames === 1 ? 'one frame' : `${count(note.frames)} frames`;
       return titled('The message is complete.', [
-        ['of', `${frames}, ${bytes(note.payload)} of payload${note.compressed ? ', compressed' : ''}`],
-        ['it is', bytes(note.length)],
-        note.not_kept === undefined ? ['it says', code(note.text ?? note.binary)] : ['not here', note.not_kept],
+        ['frames', `${frames}, ${bytes(note.payload)} of payload${note.compressed ? ', compressed' : ''}`],
+        ['length', bytes(note.length)],
+        note.not_kept === undefined ? ['message', code(note.text ?? note.binary)] : ['not kept', note.not_kept],
       ]);
     }
     case 'event':
@@ -76,46 +76,46 @@ function noted(note) {
 /** @param {import('./wire.js').Span} span */
 function bits(span) {
   const table = make('table', 'bits');
-  table.append(make('caption', 'unseen', 'The bits of this byte'));
+  table.append(make('caption', 'visually-hidden', 'The bits of this byte'));
   for (const { from, to, field, value, meaning, section, url, wrong } of span.bits) {
     const row = make('tr', wrong ? 'wrong' : '');
     const head = make('th', '', field);
     head.scope = 'row';
     const [byte] = parse(span.bytes);
     const pattern = [...byte.toString(2).padStart(8, '0')].map((bit, at) => (from <= at && at < to ? bit : '·')).join('');
-    const drawn = make('td', '', pattern);
-    const said = make('td');
-    said.append(sentence(`${value}: ${meaning}`, { section, url }));
-    row.append(drawn, head, said);
+    const bitCell = make('td', '', pattern);
+    const meaningCell = make('td');
+    meaningCell.append(sentence(`${value}: ${meaning}`, { section, url }));
+    row.append(bitCell, head, meaningCell);
     table.append(row);
   }
   return table;
 }
 
 /**
- * A sentence, and where it is written.
- * @param {string} said
- * @param {{ section?: string, url?: string }} written
+ * Returns an element with a sentence and a link to its source.
+ * @param {string} text
+ * @param {{ section?: string, url?: string }} source
  */
-function sentence(said, { section, url }, name = 'p') {
-  const made = make(name, '', said);
+function sentence(text, { section, url }, name = 'p') {
+  const element = make(name, '', text);
   if (url) {
     const link = make('a', '', section);
     link.href = url;
     link.rel = 'noreferrer';
     link.target = '_blank';
-    made.append(' ', link);
+    element.append(' ', link);
   }
-  return made;
+  return element;
 }
 
 /** @param {[string, string | Node][]} rows */
 function pairs(rows) {
   const list = make('dl');
   for (const [name, value] of rows) {
-    const said = make('dd');
-    said.append(value);
-    list.append(make('dt', '', name), said);
+    const description = make('dd');
+    description.append(value);
+    list.append(make('dt', '', name), description);
   }
   return list;
 }

@@ -1,19 +1,20 @@
-// A passage as rows of 16 bytes: the offset, the bytes, and beside them what they are as text.
+// The dump of a passage, in rows of 16 bytes: the offset, the bytes in hexadecimal, and their text.
 //
-// A field is one option of a list, which the keyboard and a screen reader go through; what it has in further rows, and
-// its text, are only seen.
+// Each field is one option of a list box, for the keyboard and for screen readers. The option is
+// the field's hexadecimal part in its first row. Its other parts are hidden from screen readers.
 
 import { TRANSPORTS } from './wire.js';
 import { count } from './format.js';
 
+/** The number of bytes in a row. */
 const ROW = 16;
 
 /**
  * @typedef {object} Field
  * @property {import('./wire.js').Span} span
  * @property {import('./wire.js').Passage} passage
- * @property {HTMLElement} option what takes the focus
- * @property {HTMLElement[]} parts all that is seen of it
+ * @property {HTMLElement} option the element that takes the focus
+ * @property {HTMLElement[]} parts all elements of the field
  */
 
 /**
@@ -43,7 +44,7 @@ export function drawPassage(passage) {
     const [option] = parts;
     option.setAttribute('role', 'option');
     option.setAttribute('aria-selected', 'false');
-    option.setAttribute('aria-label', spoken(span));
+    option.setAttribute('aria-label', label(span));
     option.tabIndex = -1;
     for (const part of parts.slice(1)) part.setAttribute('aria-hidden', 'true');
     return { span, passage, option, parts };
@@ -71,17 +72,17 @@ export function isHidden({ hidden = [] }, at) {
   return hidden.some(({ from, to }) => from <= at && at < to);
 }
 
-/** The bytes of a string of hexadecimal digits. @param {string} hex */
+/** Parses hexadecimal digits. @param {string} hex */
 export function parse(hex) {
   return Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
 }
 
-/** A byte as two digits. @param {number} byte */
+/** Formats a byte as two hexadecimal digits. @param {number} byte */
 export function digits(byte) {
   return byte.toString(16).padStart(2, '0');
 }
 
-/** A byte as a character; what ASCII has no sign for is a dot. @param {number} byte */
+/** Returns the ASCII character of a byte, or a dot if the byte is not printable. @param {number} byte */
 export function character(byte) {
   return byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : byte === 0x20 ? '\u00a0' : '·';
 }
@@ -92,15 +93,15 @@ export function character(byte) {
  * @param {string} [text]
  */
 export function make(name, className = '', text = '') {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text) made.textContent = text;
-  return made;
+  const element = document.createElement(name);
+  if (className) element.className = className;
+  if (text) element.textContent = text;
+  return element;
 }
 
 /** @param {import('./wire.js').Span} span */
-function spoken(span) {
-  if (span.more !== undefined) return `${span.field}, the rest: ${count(span.more)} bytes, not shown.`;
+function label(span) {
+  if (span.more !== undefined) return `${span.field}, remaining ${count(span.more)} bytes, not shown.`;
   const wrong = span.wrong ? ` Wrong: ${span.wrong.rule}` : '';
   return `${span.field}: ${span.value}. ${span.meaning}${wrong}`;
 }
@@ -108,14 +109,14 @@ function spoken(span) {
 class Rows {
   #hex;
   #text;
-  /** How many bytes the row has. */
+  /** The number of bytes in the current row. */
   #column = ROW;
-  /** The offset behind what is there. */
+  /** The offset after the last byte. */
   #end = -1;
 
-  /** @param {HTMLElement} into */
-  constructor(into) {
-    this.into = into;
+  /** @param {HTMLElement} container */
+  constructor(container) {
+    this.container = container;
   }
 
   /** @param {import('./wire.js').Span} span */
@@ -123,38 +124,38 @@ class Rows {
     const bytes = parse(span.bytes);
     if (span.offset !== this.#end) this.#column = ROW;
     this.#end = span.offset + span.length;
-    const seen = [];
-    const unheard = [];
+    const hexParts = [];
+    const textParts = [];
     for (let at = 0; at < bytes.length;) {
       if (this.#column === ROW) this.#begin(span.offset + at);
-      const taken = [...bytes.subarray(at, at + ROW - this.#column)];
+      const slice = [...bytes.subarray(at, at + ROW - this.#column)];
       const hides = (index) => isHidden(span, at + index);
-      const hex = part(span, taken.map((byte, index) => (hides(index) ? '••' : digits(byte))).join(' '));
-      const text = part(span, taken.map((byte, index) => (hides(index) ? '•' : character(byte))).join(''));
+      const hex = part(span, slice.map((byte, index) => (hides(index) ? '••' : digits(byte))).join(' '));
+      const text = part(span, slice.map((byte, index) => (hides(index) ? '•' : character(byte))).join(''));
       this.#hex.append(...(this.#column > 0 ? [' '] : []), hex);
       this.#text.append(text);
-      seen.push(hex);
-      unheard.push(text);
-      this.#column += taken.length;
-      at += taken.length;
+      hexParts.push(hex);
+      textParts.push(text);
+      this.#column += slice.length;
+      at += slice.length;
     }
     const rest = span.length - bytes.length;
-    if (rest > 0) seen.push(this.#addLine(span, `… ${count(rest)} more bytes of this field`));
-    return [...seen, ...unheard];
+    if (rest > 0) hexParts.push(this.#addLine(span, `… ${count(rest)} more bytes of this field`));
+    return [...hexParts, ...textParts];
   }
 
-  /** What the server has left out of a long payload. @param {import('./wire.js').Span} span */
+  /** Adds a line for the part of a long payload that the server did not send. @param {import('./wire.js').Span} span */
   addRest(span) {
     return [this.#addLine(span, `… ${count(span.more)} more bytes of ${span.field}`)];
   }
 
   #addLine(span, text) {
     const line = make('div', 'rest');
-    const shown = part(span, text);
-    line.append(shown);
-    this.into.append(line);
+    const element = part(span, text);
+    line.append(element);
+    this.container.append(line);
     this.#column = ROW;
-    return shown;
+    return element;
   }
 
   #begin(offset) {
@@ -164,7 +165,7 @@ class Rows {
     this.#hex = make('span', 'hex');
     this.#text = make('span', 'text');
     row.append(at, this.#hex, this.#text);
-    this.into.append(row);
+    this.container.append(row);
     this.#column = 0;
   }
 }
@@ -174,8 +175,8 @@ class Rows {
  * @param {string} text
  */
 function part(span, text) {
-  const made = make('span', 'part', text);
-  made.dataset.kind = span.kind ?? (span.data ? 'payload' : 'opaque');
-  if (span.wrong) made.dataset.wrong = '';
-  return made;
+  const element = make('span', 'part', text);
+  element.dataset.kind = span.kind ?? (span.data ? 'payload' : 'opaque');
+  if (span.wrong) element.dataset.wrong = '';
+  return element;
 }

@@ -1,4 +1,4 @@
-// The table of what each transport cost.
+// The table with the cost of each transport.
 
 import { count } from './format.js';
 import { TRANSPORTS } from './wire.js';
@@ -7,7 +7,7 @@ import { make } from './wire-dump.js';
 const COLUMNS = ['data', 'overhead', 'events', 'data-each', 'overhead-each'];
 
 export class Tally {
-  /** @type {Map<string, HTMLElement[]>} the cells of each row */
+  /** The cells of each row. @type {Map<string, HTMLElement[]>} */
   #rows = new Map();
 
   /**
@@ -16,32 +16,37 @@ export class Tally {
    */
   constructor(body, foot) {
     for (const [name, title] of Object.entries(TRANSPORTS)) this.#add(body, name, title);
-    this.#add(foot, 'sum', 'All together');
+    this.#add(foot, 'sum', 'Total');
   }
 
   /** @param {import('./wire-counts.js').WireCounts} counts */
   draw(counts) {
     let [data, overhead] = [0, 0];
     for (const name of Object.keys(TRANSPORTS)) {
-      const of = counts.of(name);
-      const here = { data: of.data.client + of.data.server, overhead: of.overhead.client + of.overhead.server };
-      data += here.data;
-      overhead += here.overhead;
-      this.#write(name, here, name === '-' ? null : of);
+      const transport = counts.of(name);
+      const bytes = {
+        data: transport.data.client + transport.data.server,
+        overhead: transport.overhead.client + transport.overhead.server,
+      };
+      data += bytes.data;
+      overhead += bytes.overhead;
+      this.#write(name, bytes, name === '-' ? null : transport);
     }
     this.#write('sum', { data, overhead }, null);
   }
 
-  #write(name, { data, overhead }, of) {
-    const each = (bytes) => (of?.events ? `${of.isLess ? '≤ ' : ''}${count(Math.round(bytes / of.events))}` : '–');
-    const events = of ? `${of.isLess ? '≥ ' : ''}${count(of.events)}` : '–';
-    const texts = [count(data), count(overhead), events, each(data), each(overhead)];
-    for (const [at, cell] of this.#rows.get(name).entries()) {
-      if (cell.textContent !== texts[at]) cell.textContent = texts[at];
+  /** Writes one row. `transport` is `null` for a row that counts no events. */
+  #write(name, { data, overhead }, transport) {
+    const [atMost, atLeast] = transport?.isPartial ? ['≤ ', '≥ '] : ['', ''];
+    const perEvent = (bytes) => (transport?.events ? `${atMost}${count(Math.round(bytes / transport.events))}` : '–');
+    const events = transport ? `${atLeast}${count(transport.events)}` : '–';
+    const texts = [count(data), count(overhead), events, perEvent(data), perEvent(overhead)];
+    for (const [index, cell] of this.#rows.get(name).entries()) {
+      if (cell.textContent !== texts[index]) cell.textContent = texts[index];
     }
   }
 
-  #add(into, name, title) {
+  #add(section, name, title) {
     const row = make('tr');
     row.dataset.transport = name;
     const head = make('th', '', title);
@@ -52,7 +57,7 @@ export class Tally {
       return cell;
     });
     row.append(head, ...cells);
-    into.append(row);
+    section.append(row);
     this.#rows.set(name, cells);
   }
 }

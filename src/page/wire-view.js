@@ -1,7 +1,8 @@
-// The wire on the page: what is shown of it, the bytes, one field's detail, and the counts.
+// The view of the wire: the choice of a lane or connection, its bytes, the detail of a field, and
+// the counts.
 //
-// Bytes pass faster than anybody reads. So the view stands still while a field is being looked at: while the pointer
-// is on one, or the focus. What comes meanwhile is counted, and shown when the field is left.
+// Bytes pass faster than people can read. The view therefore holds still while the pointer or the
+// focus is on a field. It counts the passages that arrive meanwhile, and shows them afterwards.
 
 import { bytes, count } from './format.js';
 import { describe } from './wire-detail.js';
@@ -9,45 +10,45 @@ import { drawPassage, make } from './wire-dump.js';
 import { Kept, SPANS, TRANSPORTS } from './wire.js';
 import { Tally } from './wire-tally.js';
 
-/** Whether it was open, as long as the tab is. */
-const REMEMBERED = 'barewire: the wire is open';
-/** How often the list of connections and the table are drawn anew, in milliseconds. */
+/** The key in session storage that records whether the panel is open. */
+const STORAGE_KEY = 'barewire: the wire is open';
+/** The shortest time between two updates of the view, in milliseconds. */
 const DRAW_EVERY = 200;
 
 const KINDS = ['start-line', 'name', 'value', 'separator', 'length', 'mask', 'payload', 'control', 'ignored', 'opaque'];
 
-/** Where to get a view that was refused, by the status. */
-const WAYS = {
-  401: 'It needs the follow token: open this page with ?access_token=TOKEN.',
-  403: 'On the server’s own machine, open this page under a name such as localhost. From elsewhere the view needs a token: '
-    + 'start the server with --wire and --follow-token TOKEN, and open this page with ?access_token=TOKEN.',
-  404: 'By itself a server shows it only while it listens to its own machine alone. To have it elsewhere start the server with '
-    + '--wire and --follow-token TOKEN, without --no-wire, and open this page with ?access_token=TOKEN.',
+/** How to get access to the view after it was refused, by the status of the response. */
+const REMEDIES = {
+  401: 'The view needs the follow token: open this page with ?access_token=TOKEN.',
+  403: 'On the server’s own machine, open this page under a name such as localhost. From another machine, the view needs a '
+    + 'token: start the server with --wire and --follow-token TOKEN, and open this page with ?access_token=TOKEN.',
+  404: 'By default, a server shows it only while it listens on a loopback address. For any other address, start the server '
+    + 'with --wire and --follow-token TOKEN, without --no-wire, and open this page with ?access_token=TOKEN.',
 };
 
 export class WireView {
-  /** What is shown: `lane:sse`, `connection:1:12`. */
+  /** The key of the chosen lane or connection: `lane:sse`, `connection:1:12`. */
   #chosen = 'lane:sse';
   #paused = false;
-  /** The focus is on a field or in its detail. */
+  /** True while the focus is on a field or in its detail. */
   #focused = false;
-  /** The pointer is on a field. */
+  /** True while the pointer is on a field. */
   #pointed = false;
-  /** The focus moves without anybody having asked for a detail. */
+  /** True while the focus moves to a field without showing its detail. */
   #quiet = false;
   /** @type {import('./wire-dump.js').Field | null} */
   #shown = null;
-  /** The one that Tab goes to. @type {import('./wire-dump.js').Field | null} */
-  #stop = null;
-  /** @type {Map<object, ReturnType<typeof drawPassage>>} what is in the list, by passage, oldest first */
+  /** The field that Tab reaches. @type {import('./wire-dump.js').Field | null} */
+  #tabStop = null;
+  /** The drawn passages, oldest first. @type {Map<object, ReturnType<typeof drawPassage>>} */
   #drawn = new Map();
-  /** @type {WeakMap<Element, import('./wire-dump.js').Field>} */
+  /** The field of each drawn element. @type {WeakMap<Element, import('./wire-dump.js').Field>} */
   #fields = new WeakMap();
-  /** @type {Map<string, HTMLElement>} */
+  /** The radio buttons, by key. @type {Map<string, HTMLElement>} */
   #choices = new Map();
-  /** How many passages had come when the list was drawn. */
-  #came = 0;
-  #drew = -Infinity;
+  /** The number of passages that had arrived when the list was last drawn. */
+  #drawnCount = 0;
+  #lastDraw = -Infinity;
   #stale = true;
 
   /**
@@ -74,10 +75,10 @@ export class WireView {
       this.part.kinds.append(item);
     }
     this.#choose(this.#chosen);
-    this.#opening();
-    this.#controls();
-    this.#pointer();
-    this.#keyboard();
+    this.#setUpPanel();
+    this.#setUpControls();
+    this.#setUpPointer();
+    this.#setUpKeyboard();
   }
 
   /** @param {number} now */
@@ -91,47 +92,47 @@ export class WireView {
       this.panel.dataset.is = wire.state.name;
       this.#drawWhy();
     }
-    if (!this.#stale || !this.panel.open || now - this.#drew < DRAW_EVERY) return;
+    if (!this.#stale || !this.panel.open || now - this.#lastDraw < DRAW_EVERY) return;
     this.#stale = false;
-    this.#drew = now;
+    this.#lastDraw = now;
     this.#drawConnections();
     this.tally.draw(wire.counts);
-    write(part.unseen, unseen(wire.counts));
+    write(part.unseen, notCounted(wire.counts));
     if (this.#isHeld) this.#drawHeld();
     else this.#drawFields();
   }
 
-  // The panel, and whether the wire is followed at all.
+  // The panel. The page follows the wire only while the panel is open.
 
-  #opening() {
+  #setUpPanel() {
     const { panel, wire } = this;
-    const remembered = remember();
-    panel.open = remembered === null ? matchMedia('(min-width: 861px)').matches : remembered === 'yes';
+    const stored = storedState();
+    panel.open = stored === null ? matchMedia('(min-width: 861px)').matches : stored === 'yes';
     const follow = () => {
       if (panel.open) wire.follow();
       else wire.close();
     };
     panel.addEventListener('toggle', () => {
-      remember(panel.open ? 'yes' : 'no');
+      storedState(panel.open ? 'yes' : 'no');
       follow();
     });
     follow();
   }
 
   #stateText(now) {
-    const { name, until, why } = this.wire.state;
-    if (name === 'reconnecting') return `reconnecting in ${Math.max(1, Math.ceil((until - now) / 1000))} s · ${why}`;
-    return name === 'ended' ? `not shown: ${why}` : name;
+    const { name, until, reason } = this.wire.state;
+    if (name === 'reconnecting') return `reconnecting in ${Math.max(1, Math.ceil((until - now) / 1000))} s · ${reason}`;
+    return name === 'ended' ? `not shown: ${reason}` : name;
   }
 
   #drawWhy() {
     const { name, status } = this.wire.state;
     const isRefused = name === 'ended';
     this.part.why.hidden = !isRefused;
-    if (isRefused) write(this.part.why, `This server does not show its wire view to this page. ${WAYS[status] ?? ''}`);
+    if (isRefused) write(this.part.why, `This server does not show its wire view to this page. ${REMEDIES[status] ?? ''}`);
   }
 
-  // What is shown.
+  // The choice of a lane or connection.
 
   #choice(key, title) {
     const label = make('label', 'pick');
@@ -176,10 +177,10 @@ export class WireView {
       const label = this.#choices.get(key);
       label.dataset.is = connection.is;
       const carried = [...connection.transports].map((name) => TRANSPORTS[name] ?? name).join(', ');
-      const is = connection.is === 'open' ? '' : `, ${connection.is}`;
-      write(label.querySelector('.sub'), `${carried}, ${bytes(connection.bytes)}${is}`);
+      const state = connection.is === 'open' ? '' : `, ${connection.is}`;
+      write(label.querySelector('.sub'), `${carried}, ${bytes(connection.bytes)}${state}`);
     }
-    write(this.part.forgotten, forgotten > 0 ? `${count(forgotten)} older ones are no longer here.` : '');
+    write(this.part.forgotten, forgotten > 0 ? `${count(forgotten)} older connections are not listed.` : '');
   }
 
   // The bytes.
@@ -189,9 +190,9 @@ export class WireView {
   }
 
   #drawHeld() {
-    const waiting = this.#kept.came - this.#came;
-    const why = this.#paused ? 'Paused' : 'Held while you look at a field';
-    write(this.part.held, waiting > 0 ? `${why}; ${waiting === 1 ? 'one newer passage waits' : `${count(waiting)} newer passages wait`}.` : `${why}.`);
+    const newer = this.#kept.total - this.#drawnCount;
+    const reason = this.#paused ? 'Paused' : 'Held while you look at a field';
+    write(this.part.held, newer > 0 ? `${reason}; ${newer === 1 ? 'one newer passage is' : `${count(newer)} newer passages are`} waiting.` : `${reason}.`);
   }
 
   #drawFields() {
@@ -212,18 +213,18 @@ export class WireView {
       this.#drawn.set(passage, drawn);
       list.append(drawn.element);
     }
-    this.#came = kept.came;
+    this.#drawnCount = kept.total;
     list.classList.toggle('empty', kept.passages.length === 0);
     if (isAtEnd) list.scrollTop = list.scrollHeight;
-    if (!this.#stop?.option.isConnected) this.#stopAt(this.#all()[0] ?? null);
-    // The field that had the focus is gone: it goes to the first that is left.
-    if (hadFocus && !list.contains(document.activeElement)) this.#focus(this.#stop, true);
-    const dropped = kept.dropped > 0 ? `The newest ${count(SPANS)} fields; ${count(kept.dropped)} older ones are no longer here.` : '';
+    if (!this.#tabStop?.option.isConnected) this.#setTabStop(this.#all()[0] ?? null);
+    // If the focused field was removed, the focus moves to the first field.
+    if (hadFocus && !list.contains(document.activeElement)) this.#focus(this.#tabStop, true);
+    const dropped = kept.dropped > 0 ? `Showing the newest ${count(SPANS)} fields; ${count(kept.dropped)} older ones were dropped.` : '';
     if (this.#paused) this.#drawHeld();
     else write(this.part.held, dropped);
   }
 
-  #controls() {
+  #setUpControls() {
     const { pause, clear } = this.part;
     pause.addEventListener('click', () => {
       this.#paused = !this.#paused;
@@ -244,18 +245,18 @@ export class WireView {
   }
 
   /** @param {import('./wire-dump.js').Field | null} field */
-  #stopAt(field) {
-    if (this.#stop) this.#stop.option.tabIndex = -1;
-    this.#stop = field;
+  #setTabStop(field) {
+    if (this.#tabStop) this.#tabStop.option.tabIndex = -1;
+    this.#tabStop = field;
     if (field) field.option.tabIndex = 0;
   }
 
   /** @param {import('./wire-dump.js').Field | null} field */
   #show(field) {
     if (field === this.#shown) return;
-    const mark = (of, isShown) => {
-      of.option.setAttribute('aria-selected', String(isShown));
-      for (const part of of.parts) part.toggleAttribute('data-shown', isShown);
+    const mark = (target, isShown) => {
+      target.option.setAttribute('aria-selected', String(isShown));
+      for (const part of target.parts) part.toggleAttribute('data-shown', isShown);
     };
     if (this.#shown) mark(this.#shown, false);
     this.#shown = field;
@@ -275,7 +276,7 @@ export class WireView {
 
   /**
    * @param {import('./wire-dump.js').Field | null | undefined} field
-   * @param {boolean} [quietly] without its detail
+   * @param {boolean} [quietly] true to leave the detail closed
    */
   #focus(field, quietly = false) {
     if (!field) return;
@@ -284,7 +285,7 @@ export class WireView {
     this.#quiet = false;
   }
 
-  #pointer() {
+  #setUpPointer() {
     const { fields } = this.part;
     fields.addEventListener('pointerover', ({ target }) => {
       const field = this.#fields.get(target);
@@ -296,16 +297,17 @@ export class WireView {
       this.#pointed = false;
       this.#stale = true;
     });
-    // Any part of a field is the field: also one that can't have the focus.
+    // A click on any part of a field selects the field, although only its option can have the
+    // focus.
     fields.addEventListener('click', ({ target }) => this.#focus(this.#fields.get(target)));
   }
 
-  #keyboard() {
+  #setUpKeyboard() {
     const { fields, detail } = this.part;
     fields.addEventListener('focusin', ({ target }) => {
       const field = this.#fields.get(target);
       if (!field) return;
-      this.#stopAt(field);
+      this.#setTabStop(field);
       if (this.#quiet) return;
       this.#focused = true;
       this.#show(field);
@@ -326,11 +328,11 @@ export class WireView {
     }
     fields.addEventListener('keydown', (pressed) => {
       const all = this.#all();
-      const at = all.indexOf(this.#stop);
-      const next = at < 0 || pressed.ctrlKey || pressed.altKey || pressed.metaKey ? undefined : goTo(pressed.key, all, at);
+      const at = all.indexOf(this.#tabStop);
+      const next = at < 0 || pressed.ctrlKey || pressed.altKey || pressed.metaKey ? undefined : fieldForKey(pressed.key, all, at);
       if (!next) return;
       pressed.preventDefault();
-      // Behind an Escape the same field is looked at again.
+      // After Escape, the focus is still on the field; the key shows its detail again.
       if (next.option === document.activeElement) {
         this.#focused = true;
         this.#show(next);
@@ -342,12 +344,12 @@ export class WireView {
 }
 
 /**
- * The field that a key goes to, if it is one that goes anywhere.
+ * Returns the field that a key moves to, or `undefined` if the key does not move.
  * @param {string} key
  * @param {import('./wire-dump.js').Field[]} all
- * @param {number} at
+ * @param {number} at the index of the current field
  */
-function goTo(key, all, at) {
+function fieldForKey(key, all, at) {
   const clamp = (index) => all[Math.min(all.length - 1, Math.max(0, index))];
   switch (key) {
     case 'ArrowRight':
@@ -363,7 +365,7 @@ function goTo(key, all, at) {
     case 'PageDown':
       return all.slice(at).find(({ passage }) => passage !== all[at].passage) ?? clamp(all.length - 1);
     case 'PageUp': {
-      // To the beginning of this passage, and from there to that of the one before.
+      // To the start of this passage, or from there to the start of the previous one.
       const { passage } = all[Math.max(0, at - 1)];
       return all.find((field) => field.passage === passage);
     }
@@ -375,27 +377,34 @@ function goTo(key, all, at) {
   }
 }
 
-/** What is not in the counts. @param {import('./wire-counts.js').WireCounts} counts */
-function unseen({ unseen: lost, isLess }) {
-  if (!lost && !isLess) return '';
-  const how = [...(lost ? [`${bytes(lost)} that passed too fast for the server to show`] : []), ...(isLess ? ['what passed too fast for this page'] : [])];
-  return `Not counted: ${how.join(', and ')}.`;
+/** Describes the bytes that the counts lack. @param {import('./wire-counts.js').WireCounts} counts */
+function notCounted({ notShown, isPartial }) {
+  if (!notShown && !isPartial) return '';
+  const parts = [
+    ...(notShown ? [`${bytes(notShown)} that passed too fast for the server to show`] : []),
+    ...(isPartial ? ['bytes that passed too fast for this page'] : []),
+  ];
+  return `Not counted: ${parts.join(', and ')}.`;
 }
 
-/** A tab may have no storage: then nothing is remembered. @param {string} [value] */
-function remember(value) {
+/**
+ * Stores `value` if there is one, and returns the stored value. Returns `null` if there is none, or
+ * if the tab has no storage.
+ * @param {string} [value]
+ */
+function storedState(value) {
   try {
-    if (value !== undefined) sessionStorage.setItem(REMEMBERED, value);
-    return sessionStorage.getItem(REMEMBERED);
+    if (value !== undefined) sessionStorage.setItem(STORAGE_KEY, value);
+    return sessionStorage.getItem(STORAGE_KEY);
   } catch {
     return null;
   }
 }
 
 /**
- * @param {Element} where
+ * @param {Element} element
  * @param {string} text
  */
-function write(where, text) {
-  if (where.textContent !== text) where.textContent = text;
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }

@@ -1,38 +1,41 @@
-// The wire: what the server says about each byte that passes, on all its connections (docs/wire.md).
+// The wire: the server's description of every byte on all of its connections (docs/wire.md).
 //
-// It comes as an event stream, `/wire`: each event is a passage, some bytes that one connection has read or written, told apart
-// into spans. wire-view.js shows it. It knows the four lanes only by name: these are the server's connections, anybody's.
+// The page receives it as an event stream, `/wire`. Each event has the bytes that one connection
+// has read or written, split into spans. This module groups the spans into passages: a passage is a
+// sequence of bytes that one side sent. wire-view.js shows them. The connections are those of all
+// clients, not only those of this page's lanes.
 
 import { EventStreamParser } from './event-stream.js';
 import { bytes } from './format.js';
-import { Refused } from './topic.js';
+import { ResponseError } from './topic.js';
 import { keepTrying } from './retry.js';
 import { WireCounts } from './wire-counts.js';
 
-/** Spans kept for a lane, and for a connection. */
+/** The number of spans kept for each lane and each connection. */
 export const SPANS = 500;
-/** Connections kept in the list. */
+/** The number of connections kept in the list. */
 const CONNECTIONS = 40;
-/** Bytes kept of a span, and characters of a note. */
+/** The number of bytes kept of a span. */
 export const BYTES = 256;
+/** The number of characters kept of a note. */
 const CHARACTERS = 2000;
 
-/** What a connection can carry, by the server's name for it. */
+/** The transports and their titles, by the server's names for them. */
 export const TRANSPORTS = {
   publish: 'Publishing',
   'short-poll': 'Short polling',
   'long-poll': 'Long polling',
   sse: 'Server-Sent Events',
   websocket: 'WebSocket',
-  '-': 'All else',
+  '-': 'Other',
 };
 
 /**
- * @typedef {object} Span what src/wire/render/json.rs writes
+ * @typedef {object} Span a field of the protocol, as src/wire/render/json.rs writes it
  * @property {'client' | 'server'} side
  * @property {number} offset
  * @property {string} bytes hexadecimal; at most the first `BYTES` of them
- * @property {number} length how many there were
+ * @property {number} length the total number of bytes
  * @property {string} field
  * @property {string} value
  * @property {string} meaning
@@ -45,42 +48,43 @@ export const TRANSPORTS = {
  * @property {boolean} [cut_off]
  * @property {{ from: number, to: number }[]} [hidden]
  * @property {object[]} [notes]
- * @property {number} [more] the rest of a long payload, not shown: only `side`, `field` and `data` stand beside it
+ * @property {number} [more] the size of the rest of a long payload, which is not shown. Such a span
+ * has no properties besides `side`, `field` and `data`.
  *
- * @typedef {object} Passage what one side sent, and was seen at once
+ * @typedef {object} Passage a sequence of bytes that one side sent
  * @property {number} connection
  * @property {string} transport
- * @property {number} time in milliseconds since the server's start
+ * @property {number} time milliseconds since the server started
  * @property {'client' | 'server'} side
  * @property {Span[]} spans
  *
- * @typedef {object} Notice something that is missing between two passages
+ * @typedef {object} Notice a message about bytes that are missing between two passages
  * @property {string} notice
  * @property {[]} spans
  *
  * @typedef {object} Connection
  * @property {string} key
  * @property {number} number
- * @property {Set<string>} transports what it has carried so far, in order
+ * @property {Set<string>} transports the transports used so far, in order
  * @property {number} bytes
  * @property {'open' | 'ended' | 'out of sight'} is
  * @property {Kept} kept
  */
 
-/** The newest passages, as far as their spans are few enough. */
+/** The newest passages, up to a limit of spans. */
 export class Kept {
   /** Oldest first. @type {(Passage | Notice)[]} */
   passages = [];
-  /** Spans that were let go. */
+  /** The number of spans that were dropped. */
   dropped = 0;
-  /** Passages that ever came. */
-  came = 0;
+  /** The number of passages that have ever arrived. */
+  total = 0;
   #spans = 0;
 
   /** @param {Passage | Notice} passage */
   push(passage) {
     this.passages.push(passage);
-    this.came += 1;
+    this.total += 1;
     this.#spans += passage.spans.length;
     while (this.passages.length > 1 && (this.#spans > SPANS || this.passages.length > SPANS)) {
       const { length } = this.passages.shift().spans;
@@ -91,31 +95,44 @@ export class Kept {
 }
 
 export class Wire {
-  /** @type {{ name: 'closed' | 'connecting' | 'open' | 'reconnecting' | 'ended', until?: number, why?: string, status?: number }} */
+  /**
+   * @type {{
+   *   name: 'closed' | 'connecting' | 'open' | 'reconnecting' | 'ended',
+   *   until?: number,
+   *   reason?: string,
+   *   status?: number,
+   * }}
+   */
   state = { name: 'closed' };
-  /** To be drawn anew. */
+  /** True if the view has to be drawn again. */
   changed = true;
   /** Oldest first. @type {Map<string, Connection>} */
   connections = new Map();
-  /** How many connections are no longer in the list. */
+  /** The number of connections that were dropped from the list. */
   forgotten = 0;
   /** @type {Map<string, Kept>} */
   lanes = new Map(Object.keys(TRANSPORTS).map((name) => [name, new Kept()]));
   counts = new WireCounts();
-  /** What the stream's `retry:` asked for, in milliseconds. @type {number | null} */
+  /** The `retry:` value of the stream, in milliseconds. @type {number | null} */
   retry = null;
 
-  /** How often it was opened: a server that has come back numbers its connections from 1 again. */
+  /**
+   * How often the stream was opened. It is part of a connection's key, because a restarted server
+   * numbers its connections from 1 again.
+   */
   #opened = 0;
   /** @type {AbortController | null} */
   #connection = null;
-  #settle;
+  #resolveReady;
 
-  /** @param {import('./topic.js').Topic} topic whose token it takes */
+  /** @param {import('./topic.js').Topic} topic the topic, for its token */
   constructor(topic) {
     this.topic = topic;
-    /** Resolves once it is known whether there is a view: when it is open, refused, or can't be reached. @type {Promise<void>} */
-    this.settled = new Promise((resolve) => { this.#settle = resolve; });
+    /**
+     * Resolves when the stream is open, refused or unreachable for the first time.
+     * @type {Promise<void>}
+     */
+    this.ready = new Promise((resolve) => { this.#resolveReady = resolve; });
   }
 
   follow() {
@@ -127,10 +144,10 @@ export class Wire {
   close() {
     this.#connection?.abort();
     this.#connection = null;
-    this.#become({ name: 'closed' });
+    this.#setState({ name: 'closed' });
   }
 
-  /** Forgets what has passed; what is open stays in the list. */
+  /** Clears all passages and counts. Open connections stay in the list. */
   clear() {
     this.counts = new WireCounts();
     for (const name of this.lanes.keys()) this.lanes.set(name, new Kept());
@@ -143,48 +160,54 @@ export class Wire {
     this.changed = true;
   }
 
-  // What keepTrying tells.
+  // Called by keepTrying.
 
   connecting() {
-    this.#become({ name: 'connecting' });
+    this.#setState({ name: 'connecting' });
   }
 
   /**
-   * @param {number} pause
-   * @param {string} why
+   * @param {number} delay
+   * @param {string} reason
    */
-  reconnecting(pause, why) {
-    this.#become({ name: 'reconnecting', until: performance.now() + pause, why });
-    this.#settle();
+  reconnecting(delay, reason) {
+    this.#setState({ name: 'reconnecting', until: performance.now() + delay, reason });
+    this.#resolveReady();
   }
 
-  /** @param {string} why */
-  ended(why) {
-    this.#become({ name: 'ended', why, status: Number.parseInt(why, 10) });
-    this.#settle();
+  /** @param {string} reason */
+  ended(reason) {
+    this.#setState({ name: 'ended', reason, status: Number.parseInt(reason, 10) });
+    this.#resolveReady();
   }
 
-  // What follow tells.
+  // Called by follow.
 
   open() {
     this.#opened += 1;
-    if (this.#opened > 1) this.#missing('The view was away. What passed meanwhile is not here.');
-    this.#become({ name: 'open' });
-    this.#settle();
+    if (this.#opened > 1) this.#addNotice('The view was disconnected. Bytes that passed in the meantime are missing here.');
+    this.#setState({ name: 'open' });
+    this.#resolveReady();
   }
 
-  /** More passed than was taken from the server in time. */
-  gap() {
-    this.counts.isLess = true;
-    this.#missing('More passed than this page could take. Something is missing here.');
+  /** Records that the page read too slowly and the server dropped part of the stream. */
+  addGap() {
+    this.counts.isPartial = true;
+    this.#addNotice('Bytes passed faster than this page could read. Some are missing here.');
   }
 
-  /** @param {{ connection: number, transport?: string, time_ms: number, spans?: Span[], ended?: true, lost?: number }} passed */
-  passed({ connection: number, transport, time_ms: time, spans = [], ended, lost }) {
+  /**
+   * Records an event of the stream: bytes that passed, the end of a connection, or lost bytes.
+   * @param {{
+   *   connection: number, transport?: string, time_ms: number,
+   *   spans?: Span[], ended?: true, lost?: number,
+   * }} event
+   */
+  addPassed({ connection: number, transport, time_ms: time, spans = [], ended, lost }) {
     this.changed = true;
     if (lost) {
-      this.counts.unseen += lost;
-      this.#missing(`${bytes(lost)} passed at once that the server did not show. They are missing here.`);
+      this.counts.notShown += lost;
+      this.#addNotice(`${bytes(lost)} passed too fast for the server to show. They are missing here.`);
       return;
     }
     const connection = this.#connectionOf(number, ended);
@@ -218,13 +241,13 @@ export class Wire {
     if (!connection && !ended) {
       connection = { key, number, transports: new Set(), bytes: 0, is: 'open', kept: new Kept() };
       this.connections.set(key, connection);
-      if (this.connections.size > CONNECTIONS) this.#forget();
+      if (this.connections.size > CONNECTIONS) this.#dropOldest();
     }
     return connection;
   }
 
-  /** Lets go of the oldest that has ended, or else of the oldest. */
-  #forget() {
+  /** Drops the oldest connection that has ended, or the oldest one if all are open. */
+  #dropOldest() {
     const [first] = this.connections.values();
     const oldest = [...this.connections.values()].find(({ is }) => is !== 'open') ?? first;
     this.connections.delete(oldest.key);
@@ -233,27 +256,27 @@ export class Wire {
   }
 
   /** @param {string} notice */
-  #missing(notice) {
-    const isAway = this.state.name !== 'open';
+  #addNotice(notice) {
+    const isDisconnected = this.state.name !== 'open';
     for (const connection of this.connections.values()) {
-      this.counts.ended(connection.key); // what was half there is not completed
+      this.counts.ended(connection.key); // an incomplete body will not be completed
       if (connection.is !== 'open') continue;
-      // A connection that is still there is seen anew, from where it is then.
-      if (isAway) connection.is = 'out of sight';
+      // If the connection still exists, the stream continues it under a new key.
+      if (isDisconnected) connection.is = 'out of sight';
       else connection.kept.push({ notice, spans: [] });
     }
-    for (const kept of this.lanes.values()) if (kept.came > 0) kept.push({ notice, spans: [] });
+    for (const kept of this.lanes.values()) if (kept.total > 0) kept.push({ notice, spans: [] });
     this.changed = true;
   }
 
-  #become(state) {
+  #setState(state) {
     this.state = state;
     this.changed = true;
   }
 }
 
 /**
- * What is kept of a span: a page is no recording.
+ * Shortens a span, because the page is not a recording.
  * @param {Span} span
  */
 function shorten(span) {
@@ -268,11 +291,11 @@ function shorten(span) {
 }
 
 /** @type {import('./retry.js').Attempt} */
-async function follow(wire, signal, healthy) {
+async function follow(wire, signal, resetBackoff) {
   const headers = { ...wire.topic.headers, Accept: 'text/event-stream' };
   const response = await fetch('/wire', { headers, cache: 'no-store', signal });
   const type = response.headers.get('Content-Type') ?? '';
-  if (response.status !== 200 || !type.startsWith('text/event-stream')) throw await Refused.explained(response);
+  if (response.status !== 200 || !type.startsWith('text/event-stream')) throw await ResponseError.withDetail(response);
   wire.open();
 
   const parser = new EventStreamParser();
@@ -284,9 +307,9 @@ async function follow(wire, signal, healthy) {
     if (done) return;
     for (const { event, id, data, retry } of parser.push(decoder.decode(value, { stream: true }))) {
       if (retry !== undefined) wire.retry = retry;
-      if (id !== undefined) healthy();
-      if (event === 'gap') wire.gap();
-      else if (event === 'passed') wire.passed(JSON.parse(data));
+      if (id !== undefined) resetBackoff();
+      if (event === 'gap') wire.addGap();
+      else if (event === 'passed') wire.addPassed(JSON.parse(data));
     }
   }
 }
