@@ -13,7 +13,8 @@ import { ResponseError } from './topic.js';
  * short poll
  * @param {AbortSignal} signal
  * @returns {Promise<{ events: number, bytes: number }>} the number of events, and the size of the
- * body /
+ * body
+ */
 export async function poll(lane, wait, signal) {
   const url = lane.topic.url({ since: lane.cursor, wait });
   // The cursor is also an entity tag. Without new events, the response is 304 and has no body.

@@ -227,7 +227,7 @@ try {
     const fresh = await open('keyboard');
     const names = [
       ['textbox', 'Publish to /topics/keyboard'], ['textbox', 'Event name, optional'], ['button', 'Publish'],
-      ['slider', /^Ask every/], ['slider', /^Hold for at most/], ['textbox', 'Send over the socket'], ['button', 'Send'],
+      ['slider', /^Poll every/], ['slider', /^Hold for at most/], ['textbox', 'Send over the socket'], ['button', 'Send'],
       ...['Short polling', 'Long polling', 'Server-Sent Events', 'WebSocket'].flatMap((lane) => [
         ['button', `Cut ${lane}`], ['button', `Cut until lost ${lane}`],
         ['region', `Events received by ${lane}, newest first`],
@@ -350,7 +350,7 @@ try {
     const second = await serve(new URL(first.base).host);
     for (const lane of LANES) await fresh.locator(`#${lane} li[data-kind=gap]`).waitFor();
     await fresh.locator('#wire[data-is=open]').waitFor();
-    await fresh.locator('#wire .missing', { hasText: 'away' }).first().waitFor();
+    await fresh.locator('#wire .missing', { hasText: 'disconnected' }).first().waitFor();
     await publish(fresh, 'after');
     for (const lane of LANES) await shows(fresh, lane, 'after');
     await fresh.context().close();

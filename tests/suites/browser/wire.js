@@ -147,10 +147,10 @@ export async function checkWire({ check, equal, until, open, serve, witness, pub
     await page.keyboard.press('ArrowRight');
     const [masked, unmasked] = [bytesOf(await beside(page, 'bytes')), bytesOf(await beside(page, 'unmasked'))];
     equal([...unmasked], [...masked].map((byte, at) => byte ^ mask[at % 4]), 'unmasked');
-    equal(await beside(page, 'it says'), 'masked on its way', 'the message');
+    equal(await beside(page, 'message'), 'masked on its way', 'the message');
     await page.locator('#wire .passage[data-side=server] [role=option][aria-label*="The blank line ends the head."]').last().click();
     await detail(page).getByText('258EAFA5-E914-47DA-95CA-C5AB0DC85B11').waitFor();
-    equal(await beside(page, 'what was sent'), 'is that', 'the handshake');
+    equal(await beside(page, 'sent value'), 'matches', 'the handshake');
     await letGo();
   });
 
@@ -226,7 +226,7 @@ export async function checkWire({ check, equal, until, open, serve, witness, pub
     await told('field value: line 399.');
     const shown = await page.locator('#wire [role=option]').count();
     if (shown > 500) throw new Error(`${shown} fields are shown`);
-    await page.locator('#wire [data-held]', { hasText: /older ones are no longer here/ }).waitFor();
+    await page.locator('#wire [data-held]', { hasText: /older ones were dropped/ }).waitFor();
     await page.locator('#wire [data-clear]').click();
     await until(page, () => document.querySelectorAll('#wire [role=option]').length === 0);
     await letGo();
