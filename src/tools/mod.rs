@@ -72,7 +72,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             arguments.next();
             bench::main(arguments)
         }
-        Some(load::child::OWN_SERVER) => load::child::serve_as_child(),
+        Some(load::CHILD_SERVER) => load::serve_as_child(),
         Some("--help" | "-h" | "help") => print(&format!("{USAGE}\n{}", serve::help())),
         Some("--version" | "-V") => print(concat!("barewire ", env!("CARGO_PKG_VERSION"), "\n")),
         Some(word) if !word.starts_with('-') => usage_error(&format!("there is no subcommand {word:?}")),

@@ -216,7 +216,7 @@ fn the_table_has_each_run_and_what_has_to_be_known() {
         table.contains("2 connections, 1 in flight, 64 bytes; 2 runs of 0.1 s after 0 s of warm-up"),
         "{table}"
     );
-    assert!(table.contains("over the ceiling's"), "{table}");
+    assert!(table.contains("relative to the ceiling"), "{table}");
     // Nothing of a progress where no terminal is.
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }

@@ -150,7 +150,7 @@ fn what_refuses_a_handshake_or_a_publish_is_said() {
     let server = barewire();
     for (arguments, what) in [
         (&["echo", "--connections", "2"][..], "refused with 426"),
-        (&["fan-out", "--connections", "2"], "publishing is answered with 405"),
+        (&["fan-out", "--connections", "2"], "publishing failed with status 405"),
         (&["idle", "--via", "sse", "--connections", "2"], "refused with 404"),
     ] {
         // Each at something that is there, and is not that.
@@ -194,7 +194,7 @@ fn a_server_that_says_nothing_is_not_waited_for_without_end() {
     let output = bench(&["echo", "--connections", "2", "--timeout", "0.2", "--url", &url]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("no answer for 0.2 s"), "{said}");
+    assert!(said.contains("no response within 0.2 s"), "{said}");
 }
 
 /// Whether a process is there. One that has ended and that nobody has waited for has no command line.

@@ -1,35 +1,33 @@
-//! The arguments of `bench`.
+//! The arguments of `barewire bench`.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::super::args::{header, process, text};
-use super::ceiling::Kind;
-use super::config::{Plan, Workload};
-use super::event_tag::LENGTH as MARKER_LENGTH;
+use super::ceiling::CeilingKind;
+use super::config::{BenchConfig, Workload};
+use super::event_tag::TAG_LENGTH;
 use super::template::CursorPlace;
 use crate::client::Url;
 use crate::client::follow::Via;
+use crate::tools::args::{header, process, text};
 use crate::tools::load::Process;
 
-/// What is to be done.
-pub enum What {
-    /// To measure.
-    Bench(Box<Asked>),
-    /// To be the bare program, there.
-    CeilingProgram(Kind, SocketAddr),
-    /// To be told how.
+/// What the command does.
+pub enum Command {
+    Bench(Box<Args>),
+    /// Runs the bare program at this address.
+    CeilingProgram(CeilingKind, SocketAddr),
     Help,
 }
 
-/// What is to be measured.
+/// The arguments of a bench.
 #[derive(Debug)]
-pub struct Asked {
-    pub plan: Plan,
-    /// The bare program alone.
+pub struct Args {
+    pub config: BenchConfig,
+    /// Whether the bare program is the only target.
     pub is_ceiling: bool,
-    /// The bare program too.
+    /// Whether the bare program is measured in addition to the server.
     pub with_ceiling: bool,
     pub runs: usize,
     pub url: Option<String>,
@@ -42,8 +40,8 @@ pub struct Asked {
     pub is_json: bool,
 }
 
-/// Which options go with some workloads only.
-const ONLY: [(&str, &[Workload]); 9] = [
+/// Options that apply only to some workloads.
+const WORKLOAD_OPTIONS: [(&str, &[Workload]); 9] = [
     ("via", &[Workload::FanOut, Workload::Idle, Workload::Connect]),
     ("in-flight", &[Workload::Echo, Workload::Connect]),
     ("size", &[Workload::Echo, Workload::FanOut]),
@@ -55,159 +53,257 @@ const ONLY: [(&str, &[Workload]); 9] = [
     ("ceiling", &[Workload::Echo, Workload::FanOut, Workload::Requests]),
 ];
 
-/// What has no meaning without a server.
-const OF_A_SERVER: [&str; 8] =
+/// Options that do not apply if the bare program is the only target.
+const SERVER_OPTIONS: [&str; 8] =
     ["url", "header", "first-url", "cursor", "publish", "publish-header", "server-pid", "ceiling"];
 
-/// Most connections: what a token of the poll has room for is more than any machine holds.
-const MANY: u64 = 10_000_000;
+/// Options that require `--url`.
+const URL_OPTIONS: [&str; 4] = ["first-url", "publish", "server-pid", "cursor"];
 
-/// Reads the arguments. The error says what is wrong.
-pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<What, String> {
+/// The most connections, and the largest value of other counts: more than any machine can hold, and
+/// few enough for a poll token.
+const MAX_COUNT: u64 = 10_000_000;
+
+/// The largest message, in bytes.
+const MAX_SIZE: u64 = 1 << 26;
+
+const MAX_SECONDS: f64 = 86_400.0;
+
+/// The options as given. `None` means that the default depends on the workload.
+struct Options {
+    /// The names of all options given.
+    names: Vec<String>,
+    connections: Option<usize>,
+    in_flight: Option<usize>,
+    size: Option<usize>,
+    burst: usize,
+    rate: Option<f64>,
+    via: Option<Via>,
+    duration: f64,
+    warm_up: f64,
+    timeout: f64,
+    runs: usize,
+    sources: usize,
+    url: Option<String>,
+    first_url: Option<String>,
+    publish: Option<String>,
+    fields: Vec<(String, String)>,
+    publish_fields: Vec<(String, String)>,
+    processes: Vec<Process>,
+    cursor: CursorPlace,
+    is_json: bool,
+    with_ceiling: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            names: Vec::new(),
+            connections: None,
+            in_flight: None,
+            size: None,
+            burst: 1,
+            rate: None,
+            via: None,
+            duration: 5.0,
+            warm_up: 1.0,
+            timeout: 10.0,
+            runs: 5,
+            sources: 1,
+            url: None,
+            first_url: None,
+            publish: None,
+            fields: Vec::new(),
+            publish_fields: Vec::new(),
+            processes: Vec::new(),
+            cursor: CursorPlace::Json("next".into()),
+            is_json: false,
+            with_ceiling: false,
+        }
+    }
+}
+
+/// Parses the arguments.
+///
+/// # Errors
+/// A message that says what is wrong.
+pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, String> {
     use lexopt::prelude::*;
 
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut words = Vec::new();
-    let mut given = Vec::new();
-    let (mut connections, mut in_flight, mut size, mut burst, mut rate, mut via) =
-        (None, None, None, 1, None, None);
-    let (mut duration, mut warm_up, mut patience, mut runs, mut sources) = (5.0, 1.0, 10.0, 5, 1);
-    let (mut url, mut first_url, mut publish) = (None, None, None);
-    let (mut fields, mut publish_fields, mut processes) = (Vec::new(), Vec::new(), Vec::new());
-    let mut cursor = CursorPlace::Json("next".into());
-    let (mut is_json, mut with_ceiling) = (false, false);
+    let mut options = Options::default();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
-        let name = match argument {
-            Short('h') | Long("help") => return Ok(What::Help),
-            Long(name) => name.to_owned(),
+        match argument {
+            Short('h') | Long("help") => return Ok(Command::Help),
+            Long(name) => {
+                let name = name.to_owned();
+                options.set(&name, &mut parser)?;
+                options.names.push(name);
+            }
             Value(word) if words.len() < 3 => {
                 words.push(word.into_string().map_err(|_| "an argument is not UTF-8")?);
-                continue;
             }
             argument => return Err(argument.unexpected().to_string()),
-        };
+        }
+    }
+    let words: Vec<&str> = words.iter().map(|word| &**word).collect();
+    match words[..] {
+        ["ceiling-program", kind, ref address @ ..] => {
+            let kind = CeilingKind::from_name(kind)
+                .ok_or_else(|| format!("ceiling-program: {kind:?} is not echo or fan-out"))?;
+            let address = address.first().unwrap_or(&"127.0.0.1:0");
+            let address = address
+                .parse()
+                .map_err(|_| format!("ceiling-program: {address:?} is not an address with a port"))?;
+            Ok(Command::CeilingProgram(kind, address))
+        }
+        _ => {
+            let (workload, is_ceiling) = workload(&words)?;
+            Ok(Command::Bench(Box::new(options.into_args(workload, is_ceiling)?)))
+        }
+    }
+}
+
+/// Returns the workload, and whether the bare program is the only target.
+fn workload(words: &[&str]) -> Result<(Workload, bool), String> {
+    const WORKLOADS: [Workload; 5] =
+        [Workload::Echo, Workload::FanOut, Workload::Idle, Workload::Connect, Workload::Requests];
+    match *words {
+        ["ceiling", "echo"] => Ok((Workload::Echo, true)),
+        ["ceiling", "fan-out"] => Ok((Workload::FanOut, true)),
+        ["ceiling", ..] => Err("ceiling: expected echo or fan-out".into()),
+        [] => Err("no workload is given; expected echo, fan-out, idle, connect, requests or ceiling".into()),
+        [name, ref rest @ ..] => {
+            let workload = WORKLOADS.into_iter().find(|workload| workload.name() == name);
+            let workload = workload.ok_or_else(|| format!("{name:?} is not a workload"))?;
+            match rest.first() {
+                Some(word) => Err(format!("unexpected argument {word:?} after the workload")),
+                None => Ok((workload, false)),
+            }
+        }
+    }
+}
+
+impl Options {
+    /// Reads the value of one option.
+    fn set(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), String> {
         let option = &*format!("--{name}");
-        let parser = &mut parser;
-        match &*name {
-            "json" => is_json = true,
-            "ceiling" => with_ceiling = true,
-            "url" => url = Some(checked_url(parser, option)?),
-            "first-url" => first_url = Some(checked_url(parser, option)?),
-            "publish" => publish = Some(checked_url(parser, option)?),
-            "header" => fields.push(header(&text(parser, option)?)?),
-            "publish-header" => publish_fields.push(header(&text(parser, option)?)?),
-            "connections" => connections = Some(number(parser, option, MANY)?),
-            "in-flight" => in_flight = Some(number(parser, option, MANY)?),
-            "size" => size = Some(number(parser, option, 1 << 26)?),
-            "burst" => burst = number(parser, option, MANY)?,
-            "runs" => runs = number(parser, option, MANY)?,
-            "sources" => sources = number(parser, option, 254)?,
-            "rate" => rate = Some(real(parser, option, 0.001, 1e9)?),
-            "duration" => duration = real(parser, option, 0.01, 86_400.0)?,
-            "warm-up" => warm_up = real(parser, option, 0.0, 86_400.0)?,
-            "timeout" => patience = real(parser, option, 0.01, 86_400.0)?,
+        match name {
+            "json" => self.is_json = true,
+            "ceiling" => self.with_ceiling = true,
+            "url" => self.url = Some(url(parser, option)?),
+            "first-url" => self.first_url = Some(url(parser, option)?),
+            "publish" => self.publish = Some(url(parser, option)?),
+            "header" => self.fields.push(header(&text(parser, option)?)?),
+            "publish-header" => self.publish_fields.push(header(&text(parser, option)?)?),
+            "connections" => self.connections = Some(integer(parser, option, MAX_COUNT)?),
+            "in-flight" => self.in_flight = Some(integer(parser, option, MAX_COUNT)?),
+            "size" => self.size = Some(integer(parser, option, MAX_SIZE)?),
+            "burst" => self.burst = integer(parser, option, MAX_COUNT)?,
+            "runs" => self.runs = integer(parser, option, MAX_COUNT)?,
+            "sources" => self.sources = integer(parser, option, 254)?,
+            "rate" => self.rate = Some(real(parser, option, 0.001, 1e9)?),
+            "duration" => self.duration = real(parser, option, 0.01, MAX_SECONDS)?,
+            "warm-up" => self.warm_up = real(parser, option, 0.0, MAX_SECONDS)?,
+            "timeout" => self.timeout = real(parser, option, 0.01, MAX_SECONDS)?,
             "via" => {
                 let name = text(parser, option)?;
-                let named = Via::named(&name);
-                via = Some(named.ok_or_else(|| format!("--via: {name:?} is no transport"))?);
+                let via = Via::named(&name);
+                self.via = Some(via.ok_or_else(|| {
+                    format!(
+                        "--via: {name:?} is not a transport; expected websocket, sse, long-poll or short-poll"
+                    )
+                })?);
             }
             "cursor" => {
                 let place = text(parser, option)?;
-                let read = CursorPlace::parse(&place);
-                cursor =
-                    read.ok_or_else(|| format!("--cursor: {place:?} is neither header:NAME nor json:FIELD"))?;
+                self.cursor = CursorPlace::parse(&place)
+                    .ok_or_else(|| format!("--cursor: {place:?} is neither header:NAME nor json:FIELD"))?;
             }
             "server-pid" => {
-                let named = text(parser, option)?;
-                processes.push(process(&named).map_err(|what| format!("{option}: {what}"))?);
+                let id = text(parser, option)?;
+                self.processes.push(process(&id).map_err(|error| format!("{option}: {error}"))?);
             }
             _ => return Err(format!("there is no option {option}")),
         }
-        given.push(name);
+        Ok(())
     }
 
-    let words: Vec<&str> = words.iter().map(|word| &**word).collect();
-    let (workload, is_ceiling) = match words[..] {
-        ["ceiling-program", kind, ref address @ ..] => {
-            let kind = Kind::named(kind).ok_or_else(|| format!("there is no bare {kind:?}"))?;
-            let address = address.first().unwrap_or(&"127.0.0.1:0");
-            let address = address.parse().map_err(|_| format!("{address:?} is no address with a port"))?;
-            return Ok(What::CeilingProgram(kind, address));
+    /// Checks the options against the workload, and fills in the defaults.
+    fn into_args(self, workload: Workload, is_ceiling: bool) -> Result<Args, String> {
+        self.check_names(workload, is_ceiling)?;
+        let via = self.via(workload)?;
+        let size = self.size.unwrap_or(if workload == Workload::FanOut { 120 } else { 64 });
+        if workload == Workload::FanOut && size < TAG_LENGTH {
+            return Err(format!("--size: an event needs at least {TAG_LENGTH} bytes for its tag"));
         }
-        ["echo"] => (Workload::Echo, false),
-        ["fan-out"] => (Workload::FanOut, false),
-        ["idle"] => (Workload::Idle, false),
-        ["connect"] => (Workload::Connect, false),
-        ["requests"] => (Workload::Requests, false),
-        ["ceiling", "echo"] => (Workload::Echo, true),
-        ["ceiling", "fan-out"] => (Workload::FanOut, true),
-        ["ceiling", ..] => return Err("the ceiling is one of echo or of fan-out".into()),
-        [] => return Err("what is to be measured?".into()),
-        [word, ..] => return Err(format!("{word:?} is no workload, or too much is said of it")),
-    };
-    for option in &given {
-        let only = ONLY.iter().find(|(name, _)| name == option);
-        if only.is_some_and(|(_, workloads)| !workloads.contains(&workload)) {
-            return Err(format!("--{option} means nothing to {}", workload.name()));
+        let holds_connections = matches!(workload, Workload::FanOut | Workload::Idle);
+        let config = BenchConfig {
+            workload,
+            via,
+            connections: self.connections.unwrap_or(if holds_connections { 1000 } else { 50 }),
+            in_flight: self.in_flight.unwrap_or(if workload == Workload::Connect { 32 } else { 1 }),
+            size,
+            burst: self.burst,
+            rate: self.rate,
+            duration: Duration::from_secs_f64(self.duration),
+            warm_up: Duration::from_secs_f64(self.warm_up),
+            timeout: Duration::from_secs_f64(self.timeout),
+            sources: self.sources as u8,
+        };
+        Ok(Args {
+            config,
+            is_ceiling,
+            with_ceiling: self.with_ceiling,
+            runs: self.runs,
+            url: self.url,
+            first_url: self.first_url,
+            publish: self.publish,
+            fields: self.fields,
+            publish_fields: self.publish_fields,
+            cursor: self.cursor,
+            processes: self.processes,
+            is_json: self.is_json,
+        })
+    }
+
+    /// Refuses options that do not apply to the workload or the target.
+    fn check_names(&self, workload: Workload, is_ceiling: bool) -> Result<(), String> {
+        for name in &self.names {
+            let only = WORKLOAD_OPTIONS.iter().find(|(option, _)| option == name);
+            if only.is_some_and(|(_, workloads)| !workloads.contains(&workload)) {
+                return Err(format!("--{name} does not apply to {}", workload.name()));
+            }
+            if is_ceiling && SERVER_OPTIONS.contains(&&**name) {
+                return Err(format!("--{name} does not apply to the ceiling"));
+            }
         }
-        if is_ceiling && OF_A_SERVER.contains(&&**option) {
-            return Err(format!("--{option} means nothing to the ceiling"));
+        let needs_url = self.names.iter().find(|name| URL_OPTIONS.contains(&&***name));
+        match needs_url {
+            Some(name) if self.url.is_none() => Err(format!("--{name} requires --url")),
+            _ => Ok(()),
         }
     }
-    let via = match (workload, via) {
-        (Workload::FanOut | Workload::Idle, Some(Via::ShortPoll)) => {
-            return Err(format!(
-                "--via: nobody is held in short polling, so it means nothing to {}",
+
+    /// Returns the transport for a workload.
+    fn via(&self, workload: Workload) -> Result<Via, String> {
+        match (workload, self.via) {
+            (Workload::FanOut | Workload::Idle, Some(Via::ShortPoll)) => Err(format!(
+                "--via: short-poll does not apply to {}, because the server holds no request",
                 workload.name()
-            ));
+            )),
+            (Workload::Connect, Some(Via::LongPoll)) => {
+                Err("--via: long-poll does not apply to connect, because the response is delayed".into())
+            }
+            (Workload::Requests, _) => Ok(Via::ShortPoll),
+            (_, via) => Ok(via.unwrap_or(Via::WebSocket)),
         }
-        (Workload::Connect, Some(Via::LongPoll)) => {
-            return Err("--via: a long poll is not answered at once, so it means nothing to connect".into());
-        }
-        (Workload::Requests, _) => Via::ShortPoll,
-        (_, via) => via.unwrap_or(Via::WebSocket),
-    };
-    let many = matches!(workload, Workload::FanOut | Workload::Idle);
-    let size = size.unwrap_or(if workload == Workload::FanOut { 120 } else { 64 });
-    if workload == Workload::FanOut && size < MARKER_LENGTH {
-        return Err(format!("--size: an event has a marker of {MARKER_LENGTH} bytes in it"));
     }
-    if url.is_none()
-        && let Some(alone) =
-            given.iter().find(|name| matches!(&***name, "first-url" | "publish" | "server-pid" | "cursor"))
-    {
-        return Err(format!("--{alone} is for a server that --url names"));
-    }
-    let plan = Plan {
-        workload,
-        via,
-        connections: connections.unwrap_or(if many { 1000 } else { 50 }),
-        in_flight: in_flight.unwrap_or(if workload == Workload::Connect { 32 } else { 1 }),
-        size,
-        burst,
-        rate,
-        duration: Duration::from_secs_f64(duration),
-        warm_up: Duration::from_secs_f64(warm_up),
-        patience: Duration::from_secs_f64(patience),
-        sources: sources as u8,
-    };
-    Ok(What::Bench(Box::new(Asked {
-        plan,
-        is_ceiling,
-        with_ceiling,
-        runs,
-        url,
-        first_url,
-        publish,
-        fields,
-        publish_fields,
-        cursor,
-        processes,
-        is_json,
-    })))
 }
 
-fn checked_url(parser: &mut lexopt::Parser, option: &str) -> Result<String, String> {
+/// Reads a URL, and checks its syntax.
+fn url(parser: &mut lexopt::Parser, option: &str) -> Result<String, String> {
     let url = text(parser, option)?;
     match Url::parse(&url) {
         Ok(_) => Ok(url),
@@ -215,62 +311,64 @@ fn checked_url(parser: &mut lexopt::Parser, option: &str) -> Result<String, Stri
     }
 }
 
-fn number(parser: &mut lexopt::Parser, option: &str, most: u64) -> Result<usize, String> {
+/// Reads an integer from 1 to `max`.
+fn integer(parser: &mut lexopt::Parser, option: &str, max: u64) -> Result<usize, String> {
     let text = text(parser, option)?;
-    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    let number = text.parse().ok().filter(|number| (1..=max).contains(number));
     let number = number.and_then(|number: u64| usize::try_from(number).ok());
-    number.ok_or_else(|| format!("{option}: {text:?} is no whole number from 1 to {most}"))
+    number.ok_or_else(|| format!("{option}: {text:?} is not a whole number from 1 to {max}"))
 }
 
-fn real(parser: &mut lexopt::Parser, option: &str, least: f64, most: f64) -> Result<f64, String> {
+/// Reads a number from `min` to `max`.
+fn real(parser: &mut lexopt::Parser, option: &str, min: f64, max: f64) -> Result<f64, String> {
     let text = text(parser, option)?;
-    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-    number.ok_or_else(|| format!("{option}: {text:?} is no number from {least} to {most}"))
+    let number = text.parse().ok().filter(|number| (min..=max).contains(number));
+    number.ok_or_else(|| format!("{option}: {text:?} is not a number from {min} to {max}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn asked(arguments: &[&str]) -> Result<Asked, String> {
+    fn args(arguments: &[&str]) -> Result<Args, String> {
         match parse(arguments.iter().map(Into::into))? {
-            What::Bench(asked) => Ok(*asked),
-            What::CeilingProgram(..) | What::Help => Err("something else".into()),
+            Command::Bench(args) => Ok(*args),
+            Command::CeilingProgram(..) | Command::Help => Err("another command".into()),
         }
     }
 
     #[test]
     fn each_workload_has_its_defaults() {
-        let plan = |workload| asked(&[workload]).expect("right").plan;
-        let echo = plan("echo");
+        let config = |workload| args(&[workload]).expect("valid arguments").config;
+        let echo = config("echo");
         assert_eq!((echo.connections, echo.in_flight, echo.size, echo.rate), (50, 1, 64, None));
-        let fan_out = plan("fan-out");
+        let fan_out = config("fan-out");
         assert_eq!((fan_out.connections, fan_out.size, fan_out.burst), (1000, 120, 1));
         assert_eq!(fan_out.via, Via::WebSocket);
-        assert_eq!(plan("idle").connections, 1000);
-        assert_eq!((plan("connect").in_flight, plan("requests").connections), (32, 50));
+        assert_eq!(config("idle").connections, 1000);
+        assert_eq!((config("connect").in_flight, config("requests").connections), (32, 50));
         let seconds = Duration::from_secs;
-        assert_eq!((echo.duration, echo.warm_up, echo.patience), (seconds(5), seconds(1), seconds(10)));
-        assert!(asked(&["ceiling", "fan-out", "--connections", "7"]).expect("right").is_ceiling);
+        assert_eq!((echo.duration, echo.warm_up, echo.timeout), (seconds(5), seconds(1), seconds(10)));
+        assert!(args(&["ceiling", "fan-out", "--connections", "7"]).expect("valid arguments").is_ceiling);
     }
 
     #[test]
-    fn mistakes_say_what_is_wrong() {
+    fn error_messages_name_the_mistake() {
         let url = "--url=http://127.0.0.1:1/";
-        for (arguments, what) in [
-            (&[][..], "what is to be measured"),
-            (&["nonsense"], "\"nonsense\" is no workload"),
-            (&["echo", "idle"], "too much"),
-            (&["ceiling"], "one of echo or of fan-out"),
-            (&["ceiling", "idle"], "one of echo or of fan-out"),
-            (&["ceiling", "echo", url], "--url means nothing to the ceiling"),
-            (&["idle", "--ceiling"], "--ceiling means nothing to idle"),
-            (&["echo", "--burst", "2"], "--burst means nothing to echo"),
-            (&["fan-out", "--rate", "5"], "--rate means nothing to fan-out"),
-            (&["fan-out", "--via", "short-poll"], "nobody is held"),
-            (&["connect", "--via", "long-poll"], "not answered at once"),
+        for (arguments, expected) in [
+            (&[][..], "no workload is given"),
+            (&["nonsense"], "\"nonsense\" is not a workload"),
+            (&["echo", "idle"], "unexpected argument \"idle\""),
+            (&["ceiling"], "expected echo or fan-out"),
+            (&["ceiling", "idle"], "expected echo or fan-out"),
+            (&["ceiling", "echo", url], "--url does not apply to the ceiling"),
+            (&["idle", "--ceiling"], "--ceiling does not apply to idle"),
+            (&["echo", "--burst", "2"], "--burst does not apply to echo"),
+            (&["fan-out", "--rate", "5"], "--rate does not apply to fan-out"),
+            (&["fan-out", "--via", "short-poll"], "the server holds no request"),
+            (&["connect", "--via", "long-poll"], "the response is delayed"),
             (&["idle", "--via", "pigeon"], "--via: \"pigeon\""),
-            (&["fan-out", "--size", "5"], "a marker of 15 bytes"),
+            (&["fan-out", "--size", "5"], "at least 15 bytes"),
             (&["echo", "--size", "0"], "--size: \"0\""),
             (&["echo", "--connections", "x"], "--connections: \"x\""),
             (&["echo", "--rate", "0"], "--rate: \"0\""),
@@ -279,15 +377,15 @@ mod tests {
             (&["echo", "--url", "https://a/"], "--url: https://"),
             (&["echo", "--server-pid", "x", url], "--server-pid: \"x\""),
             (&["echo", "--server-pid", "4294967295", url], "--server-pid: process 4294967295"),
-            (&["fan-out", "--publish", "http://a/"], "--publish is for a server that --url names"),
+            (&["fan-out", "--publish", "http://a/"], "--publish requires --url"),
             (&["fan-out", "--cursor", "next", url], "--cursor: \"next\""),
             (&["echo", "--header", "nonsense"], "--header: \"nonsense\""),
             (&["echo", "--nonsense"], "there is no option --nonsense"),
-            (&["ceiling-program", "idle"], "no bare \"idle\""),
-            (&["ceiling-program", "echo", "x"], "no address"),
+            (&["ceiling-program", "idle"], "\"idle\" is not echo or fan-out"),
+            (&["ceiling-program", "echo", "x"], "not an address"),
         ] {
-            let error = asked(arguments).expect_err("a mistake");
-            assert!(error.contains(what), "{arguments:?}: {error}");
+            let error = args(arguments).expect_err("a usage error");
+            assert!(error.contains(expected), "{arguments:?}: {error}");
         }
     }
 }

@@ -1,84 +1,89 @@
-//! The bare program: what is left of a server without any protocol. It waits, it reads, it writes.
+//! The bare program: a server without a protocol. It polls, reads and writes, and nothing else.
 //!
-//! - [`Kind::Echo`] writes back what it has read.
-//! - [`Kind::FanOut`] takes a connection whose first byte is `F` for a follower, and one whose first byte is `P` for the publisher. What comes
-//!   from the publisher behind that byte goes to each follower, with one `write` for each. What else a follower says is thrown away.
+//! - [`CeilingKind::Echo`] writes back what it reads.
+//! - [`CeilingKind::FanOut`] treats a connection whose first byte is `F` as a follower, and one whose
+//!   first byte is `P` as the publisher. It writes everything after the publisher's first byte to each
+//!   follower, with one `write` per follower, and ignores everything else that a follower sends.
 //!
-//! No server can do the same work with less of the system, so its work for a second of CPU time is what a server's is held against.
+//! No server can do the same work with fewer system calls. Its work per second of CPU time is
+//! therefore the ceiling with which a server is compared.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
-/// What it does.
+/// The workload of the bare program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Writes back.
+pub enum CeilingKind {
     Echo,
-    /// Writes to all.
     FanOut,
 }
 
-impl Kind {
-    /// The one of this name: `echo` or `fan-out`.
-    pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "echo" => Some(Self::Echo),
-            "fan-out" => Some(Self::FanOut),
-            _ => None,
+impl CeilingKind {
+    /// Returns the kind that is called `name` on the command line.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Echo, Self::FanOut].into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Returns the name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::FanOut => "fan-out",
         }
     }
 }
 
 const LISTENER: Token = Token(usize::MAX);
 
-/// One buffer reads for all.
+/// The size of the read buffer, which all connections share.
 const BUFFER: usize = 256 * 1024;
 
 struct Peer {
     stream: TcpStream,
     role: Role,
-    /// What the socket would not take; nearly always empty.
-    left: Vec<u8>,
+    /// The bytes that the socket did not accept; almost always empty.
+    pending: Vec<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// Nothing has come yet.
+    /// No byte has arrived.
     Unknown,
     Follower,
     Publisher,
 }
 
-/// The program, listening.
+/// The bare program with its listener.
 pub struct Ceiling {
-    kind: Kind,
+    kind: CeilingKind,
     listener: TcpListener,
     poll: Poll,
-    /// Each connection that there ever was, at the number of its token: `None` since its end. No number is given twice, so no event is
-    /// ever taken for another's.
+    /// Every connection so far, indexed by its token; `None` once it is closed. No token is used
+    /// twice, so a late readiness event never reaches another connection.
     peers: Vec<Option<Peer>>,
-    /// Those of followers. One that has ended is taken out at the next event.
+    /// The tokens of the followers. A closed one is removed at the next event.
     followers: Vec<usize>,
 }
 
 impl Ceiling {
-    /// Takes over a listener that does not block.
+    /// Returns a program that accepts connections from a non-blocking listener.
     ///
     /// # Errors
     /// Those of the operating system.
-    pub fn new(kind: Kind, listener: std::net::TcpListener) -> io::Result<Self> {
+    pub fn new(kind: CeilingKind, listener: std::net::TcpListener) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut listener = TcpListener::from_std(listener);
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         Ok(Self { kind, listener, poll, peers: Vec::new(), followers: Vec::new() })
     }
 
-    /// Runs for ever.
+    /// Runs until the poll or the listener fails.
     ///
     /// # Errors
-    /// Those of the poll and of the listener. What happens on one connection ends that connection only.
+    /// Those of the poll and of the listener. An error on a connection closes only that connection.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(4096);
         let mut buffer = vec![0; BUFFER];
@@ -90,7 +95,9 @@ impl Ceiling {
             for event in &events {
                 match event.token() {
                     LISTENER => self.accept()?,
-                    Token(who) => self.turn(who, event.is_read_closed() || event.is_error(), &mut buffer),
+                    Token(id) => {
+                        self.handle_peer(id, event.is_read_closed() || event.is_error(), &mut buffer);
+                    }
                 }
             }
         }
@@ -107,16 +114,16 @@ impl Ceiling {
             stream.set_nodelay(true)?;
             let interest = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(&mut stream, Token(self.peers.len()), interest)?;
-            self.peers.push(Some(Peer { stream, role: Role::Unknown, left: Vec::new() }));
+            self.peers.push(Some(Peer { stream, role: Role::Unknown, pending: Vec::new() }));
         }
     }
 
-    /// One connection has something to read, or room to be written to.
-    fn turn(&mut self, who: usize, is_at_end: bool, buffer: &mut [u8]) {
+    /// Writes what is pending on a ready connection, and handles what has arrived.
+    fn handle_peer(&mut self, id: usize, is_at_end: bool, buffer: &mut [u8]) {
         loop {
-            let Some(peer) = self.peers.get_mut(who).and_then(Option::as_mut) else { return };
-            if !peer.left.is_empty() && !peer.flush() {
-                self.peers[who] = None;
+            let Some(peer) = self.peers.get_mut(id).and_then(Option::as_mut) else { return };
+            if !peer.pending.is_empty() && !peer.flush() {
+                self.peers[id] = None;
                 return;
             }
             let length = match peer.stream.read(buffer) {
@@ -124,19 +131,19 @@ impl Ceiling {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Ok(_) | Err(_) => {
-                    self.peers[who] = None;
+                    self.peers[id] = None;
                     return;
                 }
             };
             let bytes = &buffer[..length];
             match self.kind {
-                Kind::Echo => {
+                CeilingKind::Echo => {
                     if !peer.write(bytes) {
-                        self.peers[who] = None;
+                        self.peers[id] = None;
                         return;
                     }
                 }
-                Kind::FanOut => self.fan_out(who, bytes),
+                CeilingKind::FanOut => self.fan_out(id, bytes),
             }
             // A read that does not fill the buffer has emptied the socket (epoll(7)).
             if length < buffer.len() && !is_at_end {
@@ -145,43 +152,43 @@ impl Ceiling {
         }
     }
 
-    fn fan_out(&mut self, who: usize, mut bytes: &[u8]) {
-        let Some(peer) = &mut self.peers[who] else { return };
+    fn fan_out(&mut self, id: usize, mut bytes: &[u8]) {
+        let Some(peer) = &mut self.peers[id] else { return };
         if peer.role == Role::Unknown {
             peer.role = if bytes[0] == b'P' { Role::Publisher } else { Role::Follower };
             bytes = &bytes[1..];
             if peer.role == Role::Follower {
-                self.followers.push(who);
+                self.followers.push(id);
             }
         }
         if peer.role == Role::Publisher && !bytes.is_empty() {
             let peers = &mut self.peers;
             self.followers.retain(|follower| {
-                let place = &mut peers[*follower];
-                let is_there = place.as_mut().is_some_and(|peer| peer.write(bytes));
-                if !is_there {
-                    *place = None;
+                let slot = &mut peers[*follower];
+                let is_open = slot.as_mut().is_some_and(|peer| peer.write(bytes));
+                if !is_open {
+                    *slot = None;
                 }
-                is_there
+                is_open
             });
         }
     }
 }
 
 impl Peer {
-    /// Writes behind what is left; whether the connection is still there.
+    /// Writes after what is pending. Returns false if the connection is broken.
     fn write(&mut self, bytes: &[u8]) -> bool {
-        if !self.left.is_empty() {
-            self.left.extend_from_slice(bytes);
+        if !self.pending.is_empty() {
+            self.pending.extend_from_slice(bytes);
             return true;
         }
         match self.stream.write(bytes) {
             Ok(length) => {
-                self.left.extend_from_slice(&bytes[length..]);
+                self.pending.extend_from_slice(&bytes[length..]);
                 true
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                self.left.extend_from_slice(bytes);
+                self.pending.extend_from_slice(bytes);
                 true
             }
             Err(_) => false,
@@ -189,8 +196,8 @@ impl Peer {
     }
 
     fn flush(&mut self) -> bool {
-        let left = std::mem::take(&mut self.left);
-        self.write(&left)
+        let pending = mem::take(&mut self.pending);
+        self.write(&pending)
     }
 }
 
@@ -201,59 +208,60 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    fn start(kind: Kind) -> SocketAddr {
+    fn start(kind: CeilingKind) -> SocketAddr {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.set_nonblocking(true).expect("it can");
-        let address = listener.local_addr().expect("it is bound");
-        // It runs as long as the test's process.
+        listener.set_nonblocking(true).expect("a non-blocking listener");
+        let address = listener.local_addr().expect("a bound listener");
+        // The thread ends with the test process.
         thread::spawn(move || Ceiling::new(kind, listener).and_then(Ceiling::run));
         address
     }
 
     fn connect(address: SocketAddr, first: &[u8]) -> TcpStream {
-        let mut stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a deadline");
-        stream.write_all(first).expect("it reads");
+        let mut stream = TcpStream::connect(address).expect("the program listens");
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a read timeout");
+        stream.write_all(first).expect("the program reads");
         stream
     }
 
     fn read(stream: &mut TcpStream, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
-        stream.read_exact(&mut bytes).expect("so much comes");
+        stream.read_exact(&mut bytes).expect("that many bytes arrive");
         bytes
     }
 
     #[test]
-    fn echo_gives_back_what_it_gets_however_much() {
-        let address = start(Kind::Echo);
+    fn echo_returns_any_number_of_bytes() {
+        let address = start(CeilingKind::Echo);
         let mut stream = connect(address, b"hello");
         assert_eq!(read(&mut stream, 5), b"hello");
-        // More than any socket's buffers: it can only come back while it is read.
+        // More than the socket buffers hold, so the program must write while the client still sends.
         let bytes: Vec<u8> = (0..=255).cycle().take(16 << 20).collect();
-        let mut writer = stream.try_clone().expect("another handle");
+        let mut writer = stream.try_clone().expect("a second handle");
         let sent = bytes.clone();
-        let writing = thread::spawn(move || writer.write_all(&sent).expect("it reads"));
-        assert!(read(&mut stream, bytes.len()) == bytes, "other bytes came back");
-        writing.join().expect("all is written");
+        let writing = thread::spawn(move || writer.write_all(&sent).expect("the program reads"));
+        assert!(read(&mut stream, bytes.len()) == bytes, "other bytes returned");
+        writing.join().expect("everything is written");
     }
 
     #[test]
-    fn what_the_publisher_says_goes_to_each_follower() {
-        let address = start(Kind::FanOut);
+    fn each_follower_receives_what_the_publisher_sends() {
+        let address = start(CeilingKind::FanOut);
         let mut followers: Vec<_> = (0..3).map(|_| connect(address, b"F")).collect();
         let mut publisher = connect(address, b"P");
-        // A follower is one once its first byte is read: so each is given time by what comes before.
+        // A connection is a follower once its first byte is read. The publisher sends dots until each
+        // follower has received one.
         for follower in &mut followers {
-            follower.set_nonblocking(true).expect("it can");
+            follower.set_nonblocking(true).expect("a non-blocking socket");
             let mut byte = [0];
             while follower.read(&mut byte).is_err() {
-                publisher.write_all(b".").expect("it reads");
+                publisher.write_all(b".").expect("the program reads");
                 thread::yield_now();
             }
-            follower.set_nonblocking(false).expect("it can");
+            follower.set_nonblocking(false).expect("a blocking socket");
         }
         drop(followers.pop());
-        publisher.write_all(b"event\n").expect("it reads");
+        publisher.write_all(b"event\n").expect("the program reads");
         for follower in &mut followers {
             let mut line = Vec::new();
             while line.last() != Some(&b'\n') {

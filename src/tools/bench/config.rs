@@ -1,11 +1,12 @@
-//! What is to be measured, and at whom.
+//! What a bench measures: the workload, its parameters, and the target.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::session::{Keys, Talk, write_handshake};
-use super::template::{Asking, CursorPlace};
+use super::keys::{Keys, write_handshake};
+use super::session::Session;
+use super::template::{CursorPlace, RequestTemplate};
 use crate::client::follow::Via;
 use crate::protocol::websocket::client_handshake::RequestError;
 use crate::tools::load::Process;
@@ -13,20 +14,20 @@ use crate::tools::load::Process;
 /// What the clients do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workload {
-    /// Messages that come back.
+    /// Send messages that the server sends back.
     Echo,
-    /// Events that go to many.
+    /// Follow a topic to which events are published.
     FanOut,
-    /// Nothing: connections are held.
+    /// Hold connections and send nothing.
     Idle,
-    /// Connections that are opened, answered and closed.
+    /// Open connections, await one response each, and close them.
     Connect,
-    /// Requests over kept connections.
+    /// Send requests over persistent connections.
     Requests,
 }
 
 impl Workload {
-    /// Its name on the command line.
+    /// Returns the name on the command line and in the JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Echo => "echo",
@@ -37,7 +38,7 @@ impl Workload {
         }
     }
 
-    /// What its work is counted in.
+    /// Returns the unit in which the work is counted.
     pub const fn unit(self) -> &'static str {
         match self {
             Self::Echo => "messages",
@@ -48,148 +49,149 @@ impl Workload {
     }
 }
 
-/// What is to be measured.
+/// The parameters of a bench.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    /// What the clients do.
+pub struct BenchConfig {
     pub workload: Workload,
-    /// Over which transport.
     pub via: Via,
-    /// Connections at once; of a fan-out, followers.
+    /// Concurrent connections; for [`Workload::FanOut`], followers.
     pub connections: usize,
-    /// Messages under way on each connection; of [`Workload::Connect`], connections under way.
+    /// Messages in flight per connection; for [`Workload::Connect`], connections in progress.
     pub in_flight: usize,
     /// Bytes of a message's payload, or of an event's data.
     pub size: usize,
-    /// Events that are published at once.
+    /// Events published together.
     pub burst: usize,
-    /// Messages or requests in a second, over all connections; `None` is as fast as they are answered.
+    /// Messages or requests per second over all connections; `None` for a closed loop.
     pub rate: Option<f64>,
-    /// How long is measured.
+    /// The measured time of each run.
     pub duration: Duration,
-    /// How long the same is done before that.
+    /// The time under load before the measurement.
     pub warm_up: Duration,
-    /// How long anything may take that has to come.
-    pub patience: Duration,
-    /// Loopback addresses to connect from.
+    /// The longest wait for any response.
+    pub timeout: Duration,
+    /// The number of loopback addresses to connect from.
     pub sources: u8,
 }
 
-/// Whom it is measured at.
+/// What receives the load.
 #[derive(Clone, Debug)]
 pub enum Target {
     /// A server of one of the transports.
-    Server(Box<Site>),
+    Server(Box<ServerTarget>),
     /// The bare program, which has no protocol.
-    Ceiling(Bare),
+    Ceiling(CeilingTarget),
 }
 
-/// A server.
+/// A server, and the requests to send to it.
 #[derive(Clone, Debug)]
-pub struct Site {
-    /// What the clients ask for.
-    pub asking: Asking,
-    /// What the very first request asks for, of a long poll.
-    pub first: Asking,
-    /// Where an answer has the next cursor.
+pub struct ServerTarget {
+    /// The request of each client.
+    pub request: RequestTemplate,
+    /// The first request of each client, if it long polls.
+    pub first_request: RequestTemplate,
+    /// Where a response has the next cursor.
     pub cursor: Rc<CursorPlace>,
-    /// How events get there.
-    pub publish: Option<Publish>,
-    /// The processes of the server, if they are known.
+    /// How to publish events.
+    pub publish: Option<PublishTarget>,
+    /// The processes of the server; empty if they are unknown.
     pub processes: Vec<Process>,
 }
 
-/// How events get to a server.
+/// How to publish events to a server.
 #[derive(Clone, Debug)]
-pub enum Publish {
-    /// Each is the body of a POST.
-    Post(Asking),
-    /// Each is a text message on a WebSocket.
-    WebSocket(Asking),
+pub enum PublishTarget {
+    /// Each event is the body of a POST.
+    Post(RequestTemplate),
+    /// Each event is a text message on a WebSocket.
+    WebSocket(RequestTemplate),
 }
 
-/// The bare program, and how much is sent to it.
+/// The bare program, and the number of bytes to send to it.
 #[derive(Clone, Debug)]
-pub struct Bare {
-    /// Where it listens.
+pub struct CeilingTarget {
     pub address: SocketAddr,
-    /// Its process.
     pub processes: Vec<Process>,
-    /// Bytes of a message or of an event, with all that a protocol would put around it.
+    /// Bytes of a message or an event, including what a protocol would add.
     pub size: usize,
-    /// Bytes that a follower sends after each event, as it does in long polling; else 0.
-    pub asks: usize,
+    /// Bytes that a follower sends after each event, as it would in long polling; otherwise 0.
+    pub request_size: usize,
 }
 
 impl Target {
-    /// Where to connect.
+    /// Returns the address to connect to.
     pub const fn address(&self) -> SocketAddr {
         match self {
-            Self::Server(site) => site.asking.address,
-            Self::Ceiling(bare) => bare.address,
+            Self::Server(server) => server.request.address,
+            Self::Ceiling(ceiling) => ceiling.address,
         }
     }
 
-    /// The processes whose CPU time and memory count.
+    /// Returns the processes whose CPU time and memory count.
     pub fn processes(&self) -> &[Process] {
         match self {
-            Self::Server(site) => &site.processes,
-            Self::Ceiling(bare) => &bare.processes,
+            Self::Server(server) => &server.processes,
+            Self::Ceiling(ceiling) => &ceiling.processes,
         }
     }
 }
 
-impl Site {
-    /// What a connection speaks, and what it says first.
+impl ServerTarget {
+    /// Returns a session for connection `id`, and the first bytes to send.
     ///
     /// # Errors
-    /// A field that a WebSocket's handshake writes itself.
-    pub fn talk(&self, via: Via, who: usize, keys: &mut Keys) -> Result<(Talk, Vec<u8>), RequestError> {
-        let mut out = Vec::new();
-        let talk = match via {
-            Via::WebSocket => websocket(&self.asking, who, keys, &mut out)?,
+    /// The request has a field that only the WebSocket handshake itself may write.
+    pub fn session(&self, via: Via, id: usize, keys: &mut Keys) -> Result<(Session, Vec<u8>), RequestError> {
+        let mut first = Vec::new();
+        let session = match via {
+            Via::WebSocket => websocket(&self.request, id, keys, &mut first)?,
             Via::EventStream => {
-                self.asking.write_get("", who, Some("text/event-stream"), &mut out);
-                Talk::event_stream()
+                self.request.write_get("", id, Some("text/event-stream"), &mut first);
+                Session::event_stream()
             }
             Via::LongPoll => {
-                self.first.write_get("now", who, None, &mut out);
-                Talk::answers(self.cursor.clone())
+                self.first_request.write_get("now", id, None, &mut first);
+                Session::responses(self.cursor.clone())
             }
             Via::ShortPoll => {
-                self.asking.write_get("", who, None, &mut out);
-                Talk::answers(self.cursor.clone())
+                self.request.write_get("", id, None, &mut first);
+                Session::responses(self.cursor.clone())
             }
         };
-        Ok((talk, out))
+        Ok((session, first))
     }
 }
 
-impl Publish {
-    /// What the publisher's connection speaks, and what it says first.
+impl PublishTarget {
+    /// Returns a session for the publisher's connection, and the first bytes to send.
     ///
     /// # Errors
-    /// A field that a WebSocket's handshake writes itself.
-    pub fn talk(&self, keys: &mut Keys) -> Result<(Talk, Vec<u8>), RequestError> {
-        let mut out = Vec::new();
-        let talk = match self {
-            // No cursor is looked for in what a POST is answered with.
-            Self::Post(_) => Talk::answers(Rc::new(CursorPlace::Header("-".into()))),
-            Self::WebSocket(asking) => websocket(asking, 0, keys, &mut out)?,
+    /// The request has a field that only the WebSocket handshake itself may write.
+    pub fn session(&self, keys: &mut Keys) -> Result<(Session, Vec<u8>), RequestError> {
+        let mut first = Vec::new();
+        let session = match self {
+            // The response to a POST has no cursor, so the place is a field that no server sends.
+            Self::Post(_) => Session::responses(Rc::new(CursorPlace::Header("-".into()))),
+            Self::WebSocket(request) => websocket(request, 0, keys, &mut first)?,
         };
-        Ok((talk, out))
+        Ok((session, first))
     }
 
-    /// Where to connect.
+    /// Returns the address to connect to.
     pub const fn address(&self) -> SocketAddr {
         match self {
-            Self::Post(asking) | Self::WebSocket(asking) => asking.address,
+            Self::Post(request) | Self::WebSocket(request) => request.address,
         }
     }
 }
 
-fn websocket(asking: &Asking, who: usize, keys: &mut Keys, out: &mut Vec<u8>) -> Result<Talk, RequestError> {
+fn websocket(
+    request: &RequestTemplate,
+    id: usize,
+    keys: &mut Keys,
+    first: &mut Vec<u8>,
+) -> Result<Session, RequestError> {
     let key = keys.handshake();
-    write_handshake(asking, &key, who, out)?;
-    Ok(Talk::websocket(key, asking.subprotocols.clone()))
+    write_handshake(request, &key, id, first)?;
+    Ok(Session::websocket(key, request.subprotocols.clone()))
 }

@@ -1,134 +1,162 @@
-//! Connections that are opened, answered once, and closed.
+//! The workload `connect`: connections that are opened, answered once, and closed.
 
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::config::{Plan, Site};
-use super::result::{Failed, Run, kind_of};
-use super::run::{Progress, Stage};
-use super::session::{Heard, Keys};
-use crate::tools::load::meter::Meter;
-use crate::tools::load::pool::{Crowd, Line, Load, Why};
+use super::config::{BenchConfig, ServerTarget};
+use super::keys::Keys;
+use super::result::{BenchError, Run, describe};
+use super::session::{Session, SessionEvent, SessionHandler};
+use super::{Progress, Stage};
+use crate::tools::load::{ByteCounts, ClientPool, EndReason, Meter, Output};
 
+/// The time to wait for a free port when none was left. A port becomes free without a readiness
+/// event.
+const PORT_WAIT: Duration = Duration::from_millis(1);
+
+/// The state of all connections. Durations count from `epoch`.
 struct Connects {
     epoch: Instant,
-    /// When each began to connect; `None` where nothing is under way.
-    begun: Vec<Option<Duration>>,
-    /// Places that are free for the next.
+    /// When each connection was started; `None` if it is not in progress.
+    started: Vec<Option<Duration>>,
+    /// Connections that can be started.
     free: Vec<usize>,
+    /// The measured time.
     window: Option<(Duration, Duration)>,
-    /// The first that could not be opened, while none has been answered.
-    failed: Option<Why>,
+    /// Why the first connection failed, as long as none has been answered.
+    failed: Option<EndReason>,
     run: Run,
 }
 
 impl Connects {
-    fn answered(&mut self, who: usize, line: &mut Line, now: Instant) {
-        line.close();
-        let Some(begun) = self.begun[who].take() else { return };
-        self.free.push(who);
+    fn new(config: &BenchConfig) -> Self {
+        Self {
+            epoch: Instant::now(),
+            started: vec![None; config.in_flight],
+            free: (0..config.in_flight).collect(),
+            window: None,
+            failed: None,
+            run: Run::default(),
+        }
+    }
+
+    fn answered(&mut self, id: usize, output: &mut Output, now: Instant) {
+        output.close();
+        let Some(started) = self.started[id].take() else { return };
+        self.free.push(id);
         self.run.answered += 1;
         let now = now.saturating_duration_since(self.epoch);
         if let Some((start, end)) = self.window
             && (start..end).contains(&now)
         {
             self.run.done += 1;
-            self.run.delays.record(now.saturating_sub(begun));
+            self.run.delays.record(now.saturating_sub(started));
         }
     }
 }
 
-impl Load for Connects {
-    fn connected(&mut self, _: usize, _: &mut Line) {}
-
-    fn heard(&mut self, who: usize, heard: Heard<'_>, line: &mut Line, now: Instant) {
-        match heard {
-            Heard::Opened => self.answered(who, line, now),
-            Heard::Answer(answer) => {
-                self.run.wrong += u64::from(!matches!(answer.status, 200..=299 | 304));
-                self.answered(who, line, now);
+impl SessionHandler for Connects {
+    fn event(&mut self, id: usize, event: SessionEvent<'_>, output: &mut Output, now: Instant) {
+        match event {
+            SessionEvent::Opened => self.answered(id, output, now),
+            SessionEvent::Response(response) => {
+                self.run.wrong += u64::from(!response.is_success());
+                self.answered(id, output, now);
             }
-            // What comes behind the answer is not waited for.
+            // Data after the response is ignored.
             _ => {}
         }
     }
 
-    fn over(&mut self, who: usize, why: Why) {
-        if self.begun[who].take().is_none() {
+    fn ended(&mut self, id: usize, reason: EndReason) {
+        if self.started[id].take().is_none() {
             return;
         }
-        self.free.push(who);
+        self.free.push(id);
         self.run.lost += 1;
-        self.run.error(kind_of(&why));
+        self.run.count_error(describe(&reason));
         if self.run.answered == 0 {
-            self.failed.get_or_insert(why);
+            self.failed.get_or_insert(reason);
         }
     }
 }
 
-/// Runs [`Workload::Connect`](super::Workload::Connect).
+/// The phases of a run.
+enum Phase {
+    WarmUp,
+    Measuring { meter: Meter, traffic: ByteCounts },
+    Draining,
+}
+
+/// Runs [`Workload::Connect`](super::Workload::Connect) once.
 ///
 /// # Errors
-/// The first connection can't be opened, or the system fails.
-pub fn run(plan: &Plan, site: &Site, progress: &mut Progress<'_>) -> Result<Run, Failed> {
-    let mut crowd = Crowd::new(plan.sources)?;
+/// The first connection cannot be opened, or the operating system failed.
+pub fn run(
+    config: &BenchConfig,
+    server: &ServerTarget,
+    progress: &mut Progress<'_>,
+) -> Result<Run, BenchError> {
+    let mut pool = ClientPool::new(config.sources)?;
     let mut keys = Keys::default();
-    let epoch = Instant::now();
-    let mut load = Connects {
-        epoch,
-        begun: vec![None; plan.in_flight],
-        free: (0..plan.in_flight).collect(),
-        window: None,
-        failed: None,
-        run: Run::default(),
-    };
+    let mut connects = Connects::new(config);
+    let epoch = connects.epoch;
     progress(Stage::WarmingUp);
-    let mut end = plan.warm_up + plan.duration;
-    let mut metering: Option<(Meter, (u64, u64))> = None;
-    let mut is_over = false;
+    let mut phase = Phase::WarmUp;
+    let mut phase_end = config.warm_up;
     loop {
         let now = epoch.elapsed();
-        if metering.is_none() && now >= plan.warm_up {
-            progress(Stage::Measuring);
-            metering = Some((Meter::start(&site.processes), crowd.traffic));
-            let start = epoch.elapsed();
-            (load.window, end) = (Some((start, Duration::MAX)), start + plan.duration);
+        match &phase {
+            Phase::WarmUp if now >= phase_end => {
+                progress(Stage::Measuring);
+                phase = Phase::Measuring { meter: Meter::start(&server.processes), traffic: pool.traffic() };
+                let start = epoch.elapsed();
+                connects.window = Some((start, Duration::MAX));
+                phase_end = start + config.duration;
+            }
+            Phase::Measuring { meter, traffic } if now >= phase_end => {
+                connects.run.cost = meter.stop(&server.processes);
+                connects.window = None;
+                let traffic = pool.traffic() - *traffic;
+                (connects.run.bytes_up, connects.run.bytes_down) = (traffic.up, traffic.down);
+                phase = Phase::Draining;
+                phase_end += config.timeout;
+            }
+            _ => {}
         }
-        if let Some((meter, traffic)) = metering.as_ref().filter(|_| !is_over && now >= end) {
-            load.run.cost = meter.stop(&site.processes);
-            load.window = None;
-            load.run.bytes_up = crowd.traffic.0 - traffic.0;
-            load.run.bytes_down = crowd.traffic.1 - traffic.1;
-            is_over = true;
+        if let Some(reason) = connects.failed.take() {
+            return Err(BenchError::while_connecting(reason, 0, 1));
         }
-        if let Some(why) = load.failed.take() {
-            return Err(Failed::gathering(why, 0, 1));
-        }
-        let is_idle = load.free.len() == plan.in_flight;
-        if is_over && (is_idle || now >= end + plan.patience) {
+        let is_draining = matches!(phase, Phase::Draining);
+        if is_draining && (connects.free.len() == config.in_flight || now >= phase_end) {
             break;
         }
-        if !is_over {
-            for who in mem::take(&mut load.free) {
-                load.run.sent += 1;
-                load.begun[who] = Some(epoch.elapsed());
-                let talk = site.talk(plan.via, who, &mut keys)?;
-                if let Err(error) = crowd.open(who, site.asking.address, talk) {
-                    load.over(who, Why::NoConnection(error));
-                }
-            }
+        if !is_draining {
+            start_connections(config, server, &mut pool, &mut connects, &mut keys)?;
         }
-        let wake = match (&metering, is_over) {
-            (None, _) => plan.warm_up,
-            (Some(_), false) => end,
-            (Some(_), true) => end + plan.patience,
-        };
-        // Ports may be what is missing: they come back with time, and nothing tells of it.
-        let is_stuck = !is_over && !load.free.is_empty();
-        let wake = if is_stuck { wake.min(epoch.elapsed() + Duration::from_millis(1)) } else { wake };
-        crowd.turn(epoch + wake, &mut load)?;
+        let lacks_ports = !is_draining && !connects.free.is_empty();
+        let wake = if lacks_ports { phase_end.min(epoch.elapsed() + PORT_WAIT) } else { phase_end };
+        pool.run_once(epoch + wake, &mut connects)?;
     }
-    let left = load.begun.iter().flatten().count() as u64;
-    load.run.lost += left;
-    Ok(load.run)
+    connects.run.lost += connects.started.iter().flatten().count() as u64;
+    Ok(connects.run)
+}
+
+/// Starts a connection for each that is free.
+fn start_connections(
+    config: &BenchConfig,
+    server: &ServerTarget,
+    pool: &mut ClientPool<Session>,
+    connects: &mut Connects,
+    keys: &mut Keys,
+) -> Result<(), BenchError> {
+    for id in mem::take(&mut connects.free) {
+        connects.run.sent += 1;
+        connects.started[id] = Some(connects.epoch.elapsed());
+        let (session, first) = server.session(config.via, id, keys)?;
+        if let Err(error) = pool.open(id, server.request.address, session, first) {
+            connects.ended(id, EndReason::NotConnected(error));
+        }
+    }
+    Ok(())
 }

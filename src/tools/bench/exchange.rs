@@ -1,78 +1,119 @@
-//! Questions and answers over kept connections: a WebSocket's echo, requests, and bytes that come back from the bare program.
+//! The workloads `echo` and `requests`: each message on a connection expects one response.
+//!
+//! The ceiling of both is the bare program's echo, which returns the bytes that it reads.
 
 use std::mem;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::config::{Plan, Target, Workload};
-use super::ramp_up::{Gathering, Gathers, gather, opened};
-use super::result::{Failed, Run, kind_of};
-use super::run::{Progress, Stage};
-use super::schedule::{Lane, Schedule};
-use super::session::{Heard, Keys, Talk};
+use super::config::{BenchConfig, Target, Workload};
+use super::keys::Keys;
+use super::ramp_up::{RampUp, RampsUp, check_open, open_all};
+use super::result::{BenchError, Run, describe};
+use super::schedule::{Pipeline, Schedule};
+use super::session::{Session, SessionEvent, SessionHandler};
+use super::{Progress, Stage};
 use crate::client::follow::Via;
 use crate::protocol::websocket::frame::Opcode;
-use crate::tools::load::meter::Meter;
-use crate::tools::load::pool::{Crowd, Line, Load, Why};
+use crate::tools::load::{ByteCounts, ClientPool, EndReason, Meter, Output};
 
-/// While the next message is due within this time, the poll is asked without waiting: it counts in milliseconds (epoll_wait(2)), and
-/// would make each message late.
+/// If the next message is due within this time, the poll does not wait. It counts in milliseconds
+/// (epoll_wait(2)) and would make each message late.
 const SPIN: Duration = Duration::from_millis(2);
 
-/// What is asked, each time.
-enum Question {
-    /// This payload in a frame; it has to come back.
+/// The message that the clients send again and again.
+enum Message {
+    /// The payload of a frame, which must return unchanged.
     Frame(Vec<u8>),
-    /// These bytes; as many have to come back.
+    /// Bytes, of which the same number must return.
     Bytes(Vec<u8>),
-    /// This request, for each connection; a status that is 2xx or 304 has to come.
+    /// A request per connection, which needs a response with status 2xx or 304.
     Requests(Vec<Rc<[u8]>>),
 }
 
+impl Message {
+    fn new(config: &BenchConfig, target: &Target) -> Self {
+        match target {
+            Target::Ceiling(ceiling) => Self::Bytes(vec![b'.'; ceiling.size.max(1)]),
+            Target::Server(server) if config.workload == Workload::Requests => {
+                let request = |id| {
+                    let mut out = Vec::new();
+                    server.request.write_get("", id, None, &mut out);
+                    Rc::from(out)
+                };
+                let first = request(0);
+                let differs = server.request.has_numbers();
+                let requests =
+                    (0..config.connections).map(|id| if differs { request(id) } else { Rc::clone(&first) });
+                Self::Requests(requests.collect())
+            }
+            Target::Server(_) => Self::Frame(vec![b'.'; config.size]),
+        }
+    }
+}
+
+/// The state of all connections.
 struct Exchanges {
-    question: Question,
-    lanes: Vec<Lane>,
+    message: Message,
+    pipelines: Vec<Pipeline>,
     keys: Keys,
-    /// Times are counted from here, once all connections are there.
+    /// The start of all durations: when the last connection became ready.
     epoch: Option<Instant>,
-    /// Each answer brings the next question.
+    /// Whether each response makes the next message due.
     is_closed_loop: bool,
-    /// Nothing is asked any more.
+    /// Whether no more messages become due.
     is_draining: bool,
-    /// What is due, and what is answered, from then to then counts.
+    /// The measured time. A message counts by its due time, a response by its arrival.
     window: Option<(Duration, Duration)>,
-    gathering: Gathering,
-    /// Without a protocol: bytes of an answer that have come.
+    ramp_up: RampUp,
+    /// Without a protocol: bytes of an incomplete response, per connection.
     partial: Vec<usize>,
-    /// Connections to be opened anew.
+    /// Connections to open again.
     reopen: Vec<usize>,
-    /// Connections that are there, or will be again.
-    there: usize,
+    /// Connections that are open or will be opened again.
+    alive: usize,
     run: Run,
 }
 
 impl Exchanges {
-    fn now(&self, now: Instant) -> Duration {
+    fn new(config: &BenchConfig, target: &Target) -> Self {
+        Self {
+            message: Message::new(config, target),
+            pipelines: vec![Pipeline::new(config.in_flight); config.connections],
+            keys: Keys::default(),
+            epoch: None,
+            is_closed_loop: config.rate.is_none(),
+            is_draining: false,
+            window: None,
+            ramp_up: RampUp::default(),
+            partial: vec![0; config.connections],
+            reopen: Vec::new(),
+            alive: config.connections,
+            run: Run::default(),
+        }
+    }
+
+    fn since_epoch(&self, now: Instant) -> Duration {
         self.epoch.map_or(Duration::ZERO, |epoch| now.saturating_duration_since(epoch))
     }
 
-    /// Sends what waits at a connection, as far as there is room for it.
-    fn ask(&mut self, who: usize, out: &mut Vec<u8>) {
-        while self.lanes[who].send() {
+    /// Appends the messages that are queued on a connection, as far as its pipeline has room.
+    fn write_queued(&mut self, id: usize, out: &mut Vec<u8>) {
+        while self.pipelines[id].send() {
             self.run.sent += 1;
-            match &self.question {
-                Question::Frame(payload) => self.keys.write_frame(Opcode::Text, payload, out),
-                Question::Bytes(bytes) => out.extend_from_slice(bytes),
-                Question::Requests(requests) => out.extend_from_slice(&requests[who]),
+            match &self.message {
+                Message::Frame(payload) => self.keys.write_frame(Opcode::Text, payload, out),
+                Message::Bytes(bytes) => out.extend_from_slice(bytes),
+                Message::Requests(requests) => out.extend_from_slice(&requests[id]),
             }
         }
     }
 
-    /// The oldest question of a connection is answered.
-    fn answered(&mut self, who: usize, now: Instant) {
-        let now = self.now(now);
-        let Some(due) = self.lanes[who].answered() else {
-            return self.run.error("an answer to no question".into());
+    /// Records the response to the oldest message in flight on a connection.
+    fn complete(&mut self, id: usize, now: Instant) {
+        let now = self.since_epoch(now);
+        let Some(due) = self.pipelines[id].complete() else {
+            return self.run.count_error("a response without a request".into());
         };
         self.run.answered += 1;
         if let Some((start, end)) = self.window {
@@ -82,261 +123,283 @@ impl Exchanges {
             self.run.done += u64::from((start..end).contains(&now));
         }
         if self.is_closed_loop && !self.is_draining {
-            self.lanes[who].due(now);
+            self.pipelines[id].queue(now);
         }
     }
 
     const fn is_requests(&self) -> bool {
-        matches!(self.question, Question::Requests(_))
+        matches!(self.message, Message::Requests(_))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.pipelines.iter().all(|pipeline| pipeline.in_flight() + pipeline.queued() == 0)
     }
 }
 
-impl Load for Exchanges {
-    fn connected(&mut self, who: usize, line: &mut Line) {
+impl SessionHandler for Exchanges {
+    fn connected(&mut self, id: usize, output: &mut Output) {
         if self.epoch.is_none() {
-            // A WebSocket is ready when its handshake is done.
-            self.gathering.ready += usize::from(!matches!(self.question, Question::Frame(_)));
+            // A WebSocket becomes ready with its handshake.
+            self.ramp_up.ready += usize::from(!matches!(self.message, Message::Frame(_)));
             return;
         }
-        if self.is_closed_loop && !self.is_draining && self.lanes[who].waiting() == 0 {
-            let now = self.now(Instant::now());
-            self.lanes[who].due(now);
+        if self.is_closed_loop && !self.is_draining && self.pipelines[id].queued() == 0 {
+            let now = self.since_epoch(Instant::now());
+            self.pipelines[id].queue(now);
         }
-        self.ask(who, line.out());
+        self.write_queued(id, output.buffer());
     }
 
-    fn heard(&mut self, who: usize, heard: Heard<'_>, line: &mut Line, now: Instant) {
-        match heard {
-            Heard::Opened => self.gathering.ready += 1,
-            // Some servers greet.
-            Heard::Message(_) if self.epoch.is_none() => {}
-            Heard::Message(data) => {
-                if let Question::Frame(payload) = &self.question {
+    fn event(&mut self, id: usize, event: SessionEvent<'_>, output: &mut Output, now: Instant) {
+        match event {
+            SessionEvent::Opened => self.ramp_up.ready += 1,
+            // Some servers send a greeting.
+            SessionEvent::Message(_) if self.epoch.is_none() => {}
+            SessionEvent::Message(data) => {
+                if let Message::Frame(payload) = &self.message {
                     self.run.wrong += u64::from(payload != data);
                 }
-                self.answered(who, now);
-                self.ask(who, line.out());
+                self.complete(id, now);
+                self.write_queued(id, output.buffer());
             }
-            Heard::Answer(answer) => {
-                self.run.wrong += u64::from(!matches!(answer.status, 200..=299 | 304));
-                self.answered(who, now);
-                if answer.persists {
-                    self.ask(who, line.out());
+            SessionEvent::Response(response) => {
+                self.run.wrong += u64::from(!response.is_success());
+                self.complete(id, now);
+                if response.persists {
+                    self.write_queued(id, output.buffer());
                 } else {
-                    // What is asked next goes out on the next connection.
-                    line.close();
-                    self.reopen.push(who);
+                    // The next request is sent on the next connection.
+                    output.close();
+                    self.reopen.push(id);
                 }
             }
-            Heard::Bytes(length) => {
-                let Question::Bytes(bytes) = &self.question else { return };
-                let each = bytes.len();
-                self.partial[who] += length;
-                while self.partial[who] >= each {
-                    self.partial[who] -= each;
-                    self.answered(who, now);
+            SessionEvent::Bytes(length) => {
+                let Message::Bytes(bytes) = &self.message else { return };
+                let size = bytes.len();
+                self.partial[id] += length;
+                while self.partial[id] >= size {
+                    self.partial[id] -= size;
+                    self.complete(id, now);
                 }
-                self.ask(who, line.out());
+                self.write_queued(id, output.buffer());
             }
-            Heard::Marker(_) => {}
-            Heard::Ping(payload) => self.keys.write_frame(Opcode::Pong, payload, line.out()),
-            Heard::Close(_) => {
-                line.close();
-                self.over(who, Why::Ended);
+            SessionEvent::Tag(_) => {}
+            SessionEvent::Ping(payload) => self.keys.write_frame(Opcode::Pong, payload, output.buffer()),
+            SessionEvent::Close(_) => {
+                output.close();
+                self.ended(id, EndReason::Closed);
             }
         }
     }
 
-    fn over(&mut self, who: usize, why: Why) {
+    fn ended(&mut self, id: usize, reason: EndReason) {
         if self.epoch.is_none() {
-            self.gathering.failed.get_or_insert(why);
+            self.ramp_up.failed.get_or_insert(reason);
             return;
         }
-        let lost = self.lanes[who].give_up();
+        let lost = self.pipelines[id].abandon();
         self.run.lost += lost as u64;
-        // Between two requests a server may end a connection as it likes (RFC 9112 §9.5).
-        let is_in_order = self.is_requests() && lost == 0 && matches!(why, Why::Ended | Why::Broken(_));
-        if !is_in_order {
-            self.run.error(kind_of(&why));
+        // A server may close an idle connection at any time (RFC 9112 §9.5).
+        let is_orderly =
+            self.is_requests() && lost == 0 && matches!(reason, EndReason::Closed | EndReason::Broken(_));
+        if !is_orderly {
+            self.run.count_error(describe(&reason));
         }
-        if self.is_requests() && !matches!(why, Why::NoConnection(_)) {
-            self.reopen.push(who);
+        if self.is_requests() && !matches!(reason, EndReason::NotConnected(_)) {
+            self.reopen.push(id);
         } else {
-            self.there -= 1;
+            self.alive -= 1;
         }
     }
 }
 
-impl Gathers for Exchanges {
-    fn gathering(&mut self) -> &mut Gathering {
-        &mut self.gathering
+impl RampsUp for Exchanges {
+    fn ramp_up(&mut self) -> &mut RampUp {
+        &mut self.ramp_up
     }
 }
 
-/// Runs [`Workload::Echo`] or [`Workload::Requests`].
+/// Runs [`Workload::Echo`] or [`Workload::Requests`] once.
 ///
 /// # Errors
-/// The connections can't be opened, or the system fails.
-pub fn run(plan: &Plan, target: &Target, progress: &mut Progress<'_>) -> Result<Run, Failed> {
-    let mut crowd = Crowd::new(plan.sources)?;
-    let mut load = Exchanges {
-        question: question(plan, target),
-        lanes: vec![Lane::new(plan.in_flight); plan.connections],
-        keys: Keys::default(),
-        epoch: None,
-        is_closed_loop: plan.rate.is_none(),
-        is_draining: false,
-        window: None,
-        gathering: Gathering::default(),
-        partial: vec![0; plan.connections],
-        reopen: Vec::new(),
-        there: plan.connections,
-        run: Run::default(),
-    };
+/// The connections cannot be opened, or the operating system failed.
+pub fn run(config: &BenchConfig, target: &Target, progress: &mut Progress<'_>) -> Result<Run, BenchError> {
+    let mut pool = ClientPool::new(config.sources)?;
+    let mut exchanges = Exchanges::new(config, target);
     progress(Stage::Connecting);
-    gather(&mut crowd, &mut load, plan.connections, plan, |crowd, load, who| {
-        let talk = talk(plan, target, who, &mut load.keys)?;
-        opened(crowd.open(who, target.address(), talk), load.gathering.ready, plan.connections)
+    open_all(&mut pool, &mut exchanges, config.connections, config, |pool, exchanges, id| {
+        let (session, first) = session(config, target, id, &mut exchanges.keys)?;
+        let opened = pool.open(id, target.address(), session, first);
+        check_open(opened, exchanges.ramp_up.ready, config.connections)
     })?;
 
     let epoch = Instant::now();
-    load.epoch = Some(epoch);
-    let mut pace = plan.rate.map(|rate| Pace { schedule: Schedule::new(rate), next: 0 });
-    if pace.is_none() {
-        for who in 0..plan.connections {
-            (0..plan.in_flight).for_each(|_| load.lanes[who].due(epoch.elapsed()));
-            ask(&mut crowd, &mut load, who);
-        }
+    exchanges.epoch = Some(epoch);
+    let pace = config.rate.map(|rate| Pace { schedule: Schedule::new(rate), next: 0 });
+    let mut measurement = Measurement { config, target, pool, exchanges, pace, epoch };
+    measurement.run(progress)?;
+    let mut run = measurement.exchanges.run;
+    for mut pipeline in measurement.exchanges.pipelines {
+        run.lost += pipeline.abandon() as u64;
+        run.unsent += pipeline.queued() as u64;
     }
-    progress(Stage::WarmingUp);
-    let mut phase = Phase::WarmUp;
-    loop {
-        let now = epoch.elapsed();
-        match &phase {
-            Phase::WarmUp if now >= plan.warm_up => {
-                progress(Stage::Measuring);
-                let meter = Meter::start(target.processes());
-                let start = epoch.elapsed();
-                load.window = Some((start, Duration::MAX));
-                phase = Phase::Measuring { meter, traffic: crowd.traffic, until: start + plan.duration };
-            }
-            Phase::Measuring { meter, traffic, until } if now >= *until => {
-                // What this program has overslept was due all the same, and its latency is what it has come to.
-                if let Some(pace) = &mut pace {
-                    pace.send_due(now, &mut crowd, &mut load);
-                }
-                load.run.cost = meter.stop(target.processes());
-                load.window = load.window.map(|(start, _)| (start, now));
-                load.run.bytes_up = crowd.traffic.0 - traffic.0;
-                load.run.bytes_down = crowd.traffic.1 - traffic.1;
-                load.is_draining = true;
-                phase = Phase::Draining { until: now + plan.patience };
-                continue; // if nothing is under way, nothing will wake it
-            }
-            Phase::Draining { until } => {
-                let is_idle = load.lanes.iter().all(|lane| lane.under_way() + lane.waiting() == 0);
-                if is_idle || now >= *until {
-                    break;
-                }
-            }
-            Phase::WarmUp | Phase::Measuring { .. } => {}
-        }
-        if load.there == 0 {
-            if let Phase::Measuring { meter, .. } = &phase {
-                load.run.cost = meter.stop(target.processes());
-            }
-            break;
-        }
-        for who in mem::take(&mut load.reopen) {
-            load.run.reconnects += 1;
-            let talk = talk(plan, target, who, &mut load.keys)?;
-            crowd.open(who, target.address(), talk)?;
-        }
-        let wake = match &phase {
-            Phase::WarmUp => plan.warm_up,
-            Phase::Measuring { until, .. } | Phase::Draining { until } => *until,
-        };
-        let next_due = match &mut pace {
-            Some(pace) if !load.is_draining => pace.send_due(epoch.elapsed(), &mut crowd, &mut load),
-            _ => Duration::MAX,
-        };
-        crowd.turn(epoch + wake.min(next_due), &mut load)?;
-    }
-    for lane in &mut load.lanes {
-        load.run.lost += lane.give_up() as u64;
-        load.run.unsent += lane.waiting() as u64;
-    }
-    Ok(load.run)
+    Ok(run)
 }
 
+/// The phases of a run, with times counted from the epoch.
 enum Phase {
     WarmUp,
-    /// Up to this time after the epoch.
     Measuring {
         meter: Meter,
-        traffic: (u64, u64),
+        traffic: ByteCounts,
         until: Duration,
     },
-    /// What is under way is still to be answered.
+    /// Awaits the responses in flight.
     Draining {
         until: Duration,
     },
 }
 
-/// A schedule, over all connections in turn.
+/// A run whose connections are open.
+struct Measurement<'a> {
+    config: &'a BenchConfig,
+    target: &'a Target,
+    pool: ClientPool<Session>,
+    exchanges: Exchanges,
+    /// `None` in a closed loop.
+    pace: Option<Pace>,
+    epoch: Instant,
+}
+
+impl Measurement<'_> {
+    /// Runs all phases. Ends early if no connection is left.
+    fn run(&mut self, progress: &mut Progress<'_>) -> Result<(), BenchError> {
+        if self.pace.is_none() {
+            for id in 0..self.config.connections {
+                let due = self.epoch.elapsed();
+                (0..self.config.in_flight).for_each(|_| self.exchanges.pipelines[id].queue(due));
+                send_queued(&mut self.pool, &mut self.exchanges, id);
+            }
+        }
+        progress(Stage::WarmingUp);
+        let mut phase = Phase::WarmUp;
+        while let Some(current) = self.advance(phase, progress) {
+            if self.exchanges.alive == 0 {
+                if let Phase::Measuring { meter, .. } = &current {
+                    self.exchanges.run.cost = meter.stop(self.target.processes());
+                }
+                break;
+            }
+            self.reopen()?;
+            let phase_end = match &current {
+                Phase::WarmUp => self.config.warm_up,
+                Phase::Measuring { until, .. } | Phase::Draining { until } => *until,
+            };
+            let next_due = match &mut self.pace {
+                Some(pace) if !self.exchanges.is_draining => {
+                    pace.send_due(self.epoch.elapsed(), &mut self.pool, &mut self.exchanges)
+                }
+                _ => Duration::MAX,
+            };
+            self.pool.run_once(self.epoch + phase_end.min(next_due), &mut self.exchanges)?;
+            phase = current;
+        }
+        Ok(())
+    }
+
+    /// Returns the phase that follows `phase` now, which may be the same; `None` after the last one.
+    fn advance(&mut self, phase: Phase, progress: &mut Progress<'_>) -> Option<Phase> {
+        let now = self.epoch.elapsed();
+        match phase {
+            Phase::WarmUp if now >= self.config.warm_up => {
+                progress(Stage::Measuring);
+                let meter = Meter::start(self.target.processes());
+                let start = self.epoch.elapsed();
+                self.exchanges.window = Some((start, Duration::MAX));
+                let until = start + self.config.duration;
+                Some(Phase::Measuring { meter, traffic: self.pool.traffic(), until })
+            }
+            Phase::Measuring { meter, traffic, until } if now >= until => {
+                self.stop_measuring(&meter, traffic, now);
+                // Checked at once: if nothing is in flight, no readiness event would end this phase.
+                self.advance(Phase::Draining { until: now + self.config.timeout }, progress)
+            }
+            Phase::Draining { until } if self.exchanges.is_idle() || now >= until => None,
+            phase => Some(phase),
+        }
+    }
+
+    fn stop_measuring(&mut self, meter: &Meter, traffic: ByteCounts, now: Duration) {
+        // Messages that this process was too late for were due all the same, and their latency
+        // includes the delay.
+        if let Some(pace) = &mut self.pace {
+            pace.send_due(now, &mut self.pool, &mut self.exchanges);
+        }
+        let exchanges = &mut self.exchanges;
+        exchanges.run.cost = meter.stop(self.target.processes());
+        exchanges.window = exchanges.window.map(|(start, _)| (start, now));
+        let traffic = self.pool.traffic() - traffic;
+        (exchanges.run.bytes_up, exchanges.run.bytes_down) = (traffic.up, traffic.down);
+        exchanges.is_draining = true;
+    }
+
+    /// Opens the connections again that were closed between two requests.
+    fn reopen(&mut self) -> Result<(), BenchError> {
+        for id in mem::take(&mut self.exchanges.reopen) {
+            self.exchanges.run.reconnects += 1;
+            let (session, first) = session(self.config, self.target, id, &mut self.exchanges.keys)?;
+            self.pool.open(id, self.target.address(), session, first)?;
+        }
+        Ok(())
+    }
+}
+
+/// A schedule of messages, distributed over all connections in rotation.
 struct Pace {
     schedule: Schedule,
-    /// Whose turn it is.
+    /// The connection that gets the next message.
     next: usize,
 }
 
 impl Pace {
-    /// Has all that is due by now sent, or wait at its connection; when to come again.
-    fn send_due(&mut self, now: Duration, crowd: &mut Crowd, load: &mut Exchanges) -> Duration {
+    /// Sends or queues every message that is due by `now`. Returns when to call this again.
+    fn send_due(
+        &mut self,
+        now: Duration,
+        pool: &mut ClientPool<Session>,
+        exchanges: &mut Exchanges,
+    ) -> Duration {
         while let Some(due) = self.schedule.take(now) {
-            load.lanes[self.next].due(due);
-            ask(crowd, load, self.next);
-            self.next = (self.next + 1) % load.lanes.len();
+            exchanges.pipelines[self.next].queue(due);
+            send_queued(pool, exchanges, self.next);
+            self.next = (self.next + 1) % exchanges.pipelines.len();
         }
         self.schedule.next().saturating_sub(SPIN)
     }
 }
 
-/// Has a connection send what waits there, if it is open.
-fn ask(crowd: &mut Crowd, load: &mut Exchanges, who: usize) {
-    if !crowd.has(who) {
+/// Sends the messages that are queued on a connection, if it is open.
+fn send_queued(pool: &mut ClientPool<Session>, exchanges: &mut Exchanges, id: usize) {
+    if !pool.is_open(id) {
         return;
     }
     let mut out = Vec::new();
-    load.ask(who, &mut out);
-    crowd.say(who, load, |line| line.append(&mut out));
+    exchanges.write_queued(id, &mut out);
+    pool.send(id, exchanges, |pending| pending.append(&mut out));
 }
 
-fn talk(plan: &Plan, target: &Target, who: usize, keys: &mut Keys) -> Result<(Talk, Vec<u8>), Failed> {
+/// Returns a session for connection `id`, and the first bytes to send.
+fn session(
+    config: &BenchConfig,
+    target: &Target,
+    id: usize,
+    keys: &mut Keys,
+) -> Result<(Session, Vec<u8>), BenchError> {
     Ok(match target {
-        Target::Ceiling(_) => (Talk::bare(), Vec::new()),
-        Target::Server(site) if plan.workload == Workload::Requests => {
-            (Talk::answers(site.cursor.clone()), Vec::new())
+        Target::Ceiling(_) => (Session::bare(), Vec::new()),
+        Target::Server(server) if config.workload == Workload::Requests => {
+            (Session::responses(server.cursor.clone()), Vec::new())
         }
-        Target::Server(site) => site.talk(Via::WebSocket, who, keys)?,
+        Target::Server(server) => server.session(Via::WebSocket, id, keys)?,
     })
-}
-
-fn question(plan: &Plan, target: &Target) -> Question {
-    match target {
-        Target::Ceiling(bare) => Question::Bytes(vec![b'.'; bare.size.max(1)]),
-        Target::Server(site) if plan.workload == Workload::Requests => {
-            let request = |who| {
-                let mut out = Vec::new();
-                site.asking.write_get("", who, None, &mut out);
-                Rc::from(out)
-            };
-            let first = request(0);
-            let differs = site.asking.has_numbers();
-            let requests =
-                (0..plan.connections).map(|who| if differs { request(who) } else { Rc::clone(&first) });
-            Question::Requests(requests.collect())
-        }
-        Target::Server(_) => Question::Frame(vec![b'.'; plan.size]),
-    }
 }

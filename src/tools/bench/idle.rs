@@ -1,140 +1,157 @@
-//! Connections that are held and carry nothing: what each costs in memory.
+//! The workload `idle`: connections that are held and carry no data. Measures the memory of each.
 
 use std::mem;
 use std::time::Instant;
 
-use super::config::{Plan, Site};
-use super::ramp_up::{Gathering, Gathers, gather, opened};
-use super::result::{Failed, Held, Run, kind_of};
-use super::run::{Progress, Stage};
-use super::session::{Heard, Keys, Talk};
+use super::config::{BenchConfig, ServerTarget};
+use super::keys::Keys;
+use super::ramp_up::{RampUp, RampsUp, check_open, open_all};
+use super::result::{BenchError, IdleMemory, Run, describe};
+use super::session::{Session, SessionEvent, SessionHandler};
+use super::{Progress, Stage};
 use crate::client::follow::Via;
 use crate::protocol::websocket::frame::Opcode;
-use crate::tools::load::meter::{Meter, kernel_memory, user_memory};
-use crate::tools::load::pool::{Crowd, Line, Load, Why};
+use crate::tools::load::{ClientPool, EndReason, Meter, Output, kernel_memory, user_memory};
 
-/// Memory before the first connection of all runs: what a server's allocator keeps of one run would else be left out of the next.
+/// The memory before the first connection of the first run. Every run is compared with it: memory
+/// that the server's allocator keeps after one run would otherwise be missing from the next.
 #[derive(Clone, Copy, Debug)]
-pub struct Before {
+pub struct MemoryBaseline {
     user: Option<u64>,
     kernel: Option<u64>,
 }
 
-impl Before {
-    /// Now.
-    pub fn now(site: &Site) -> Self {
-        Self { user: user_memory(&site.processes), kernel: kernel_memory() }
+impl MemoryBaseline {
+    /// Reads the current memory.
+    pub fn now(server: &ServerTarget) -> Self {
+        Self { user: user_memory(&server.processes), kernel: kernel_memory() }
+    }
+
+    /// Returns the growth since the baseline.
+    fn growth(&self, server: &ServerTarget, connections: usize) -> IdleMemory {
+        let now = Self::now(server);
+        let growth = |now: Option<u64>, before: Option<u64>| Some(now? as i64 - before? as i64);
+        IdleMemory { connections, user: growth(now.user, self.user), kernel: growth(now.kernel, self.kernel) }
     }
 }
 
-struct Idle<'t> {
-    site: &'t Site,
-    is_poll: bool,
+/// The state of all connections.
+struct IdleConnections<'t> {
+    server: &'t ServerTarget,
+    is_long_poll: bool,
     keys: Keys,
-    gathering: Gathering,
-    is_gathered: bool,
+    ramp_up: RampUp,
+    is_ramped_up: bool,
+    /// The cursor of each connection's last response, if it long polls.
     cursors: Vec<String>,
+    /// Connections to open again, each with its request.
     reopen: Vec<(usize, Vec<u8>)>,
     run: Run,
 }
 
-impl Load for Idle<'_> {
-    fn connected(&mut self, _: usize, _: &mut Line) {
-        // A poll is ready when it is asked: it is to be held.
-        self.gathering.ready += usize::from(self.is_poll && !self.is_gathered);
+impl SessionHandler for IdleConnections<'_> {
+    fn connected(&mut self, _: usize, _: &mut Output) {
+        // The server holds a long poll, so it is ready as soon as its request is sent.
+        self.ramp_up.ready += usize::from(self.is_long_poll && !self.is_ramped_up);
     }
 
-    fn heard(&mut self, who: usize, heard: Heard<'_>, line: &mut Line, _: Instant) {
-        match heard {
-            Heard::Opened => self.gathering.ready += 1,
-            Heard::Answer(answer) => {
-                self.run.wrong += u64::from(!matches!(answer.status, 200..=299 | 304));
-                if let Some(cursor) = answer.cursor {
-                    self.cursors[who] = cursor;
+    fn event(&mut self, id: usize, event: SessionEvent<'_>, output: &mut Output, _: Instant) {
+        match event {
+            SessionEvent::Opened => self.ramp_up.ready += 1,
+            SessionEvent::Response(response) => {
+                self.run.wrong += u64::from(!response.is_success());
+                if let Some(cursor) = response.cursor {
+                    self.cursors[id] = cursor;
                 }
                 let mut request = Vec::new();
-                self.site.asking.write_get(&self.cursors[who], who, None, &mut request);
-                if answer.persists {
-                    line.out().append(&mut request);
+                self.server.request.write_get(&self.cursors[id], id, None, &mut request);
+                if response.persists {
+                    output.buffer().append(&mut request);
                 } else {
-                    line.close();
-                    self.reopen.push((who, request));
+                    output.close();
+                    self.reopen.push((id, request));
                 }
             }
-            Heard::Ping(payload) => self.keys.write_frame(Opcode::Pong, payload, line.out()),
-            Heard::Close(_) => {
-                line.close();
-                self.over(who, Why::Ended);
+            SessionEvent::Ping(payload) => self.keys.write_frame(Opcode::Pong, payload, output.buffer()),
+            SessionEvent::Close(_) => {
+                output.close();
+                self.ended(id, EndReason::Closed);
             }
-            Heard::Message(_) | Heard::Bytes(_) | Heard::Marker(_) => {}
+            SessionEvent::Message(_) | SessionEvent::Bytes(_) | SessionEvent::Tag(_) => {}
         }
     }
 
-    fn over(&mut self, _: usize, why: Why) {
-        if self.is_gathered {
-            self.run.error(kind_of(&why));
+    fn ended(&mut self, _: usize, reason: EndReason) {
+        if self.is_ramped_up {
+            self.run.count_error(describe(&reason));
         } else {
-            self.gathering.failed.get_or_insert(why);
+            self.ramp_up.failed.get_or_insert(reason);
         }
     }
 }
 
-impl Gathers for Idle<'_> {
-    fn gathering(&mut self) -> &mut Gathering {
-        &mut self.gathering
+impl RampsUp for IdleConnections<'_> {
+    fn ramp_up(&mut self) -> &mut RampUp {
+        &mut self.ramp_up
     }
 }
 
-/// Runs [`Workload::Idle`](super::Workload::Idle).
+/// Runs [`Workload::Idle`](super::Workload::Idle) once.
 ///
 /// # Errors
-/// The connections can't be opened, or the system fails.
-pub fn run(plan: &Plan, site: &Site, before: Before, progress: &mut Progress<'_>) -> Result<Run, Failed> {
-    let mut crowd = Crowd::new(plan.sources)?;
-    let mut load = Idle {
-        site,
-        is_poll: plan.via == Via::LongPoll,
+/// The connections cannot be opened, or the operating system failed.
+pub fn run(
+    config: &BenchConfig,
+    server: &ServerTarget,
+    baseline: MemoryBaseline,
+    progress: &mut Progress<'_>,
+) -> Result<Run, BenchError> {
+    let mut pool = ClientPool::new(config.sources)?;
+    let mut idle = IdleConnections {
+        server,
+        is_long_poll: config.via == Via::LongPoll,
         keys: Keys::default(),
-        gathering: Gathering::default(),
-        is_gathered: false,
-        cursors: vec!["now".to_owned(); plan.connections],
+        ramp_up: RampUp::default(),
+        is_ramped_up: false,
+        cursors: vec!["now".to_owned(); config.connections],
         reopen: Vec::new(),
         run: Run::default(),
     };
     progress(Stage::Connecting);
-    gather(&mut crowd, &mut load, plan.connections, plan, |crowd, load, who| {
-        let talk = site.talk(plan.via, who, &mut load.keys)?;
-        opened(crowd.open(who, site.asking.address, talk), load.gathering.ready, plan.connections)
+    open_all(&mut pool, &mut idle, config.connections, config, |pool, idle, id| {
+        let (session, first) = server.session(config.via, id, &mut idle.keys)?;
+        let opened = pool.open(id, server.request.address, session, first);
+        check_open(opened, idle.ramp_up.ready, config.connections)
     })?;
-    load.is_gathered = true;
+    idle.is_ramped_up = true;
     progress(Stage::WarmingUp);
-    hold(&mut crowd, &mut load, Instant::now() + plan.warm_up)?;
+    hold(&mut pool, &mut idle, Instant::now() + config.warm_up)?;
     progress(Stage::Measuring);
-    let (traffic, meter) = (crowd.traffic, Meter::start(&site.processes));
-    hold(&mut crowd, &mut load, Instant::now() + plan.duration)?;
-    let mut run = load.run;
-    run.cost = meter.stop(&site.processes);
-    (run.bytes_up, run.bytes_down) = (crowd.traffic.0 - traffic.0, crowd.traffic.1 - traffic.1);
-    let more = |now: Option<u64>, before: Option<u64>| Some(now? as i64 - before? as i64);
-    run.held = Some(Held {
-        connections: plan.connections,
-        user: more(user_memory(&site.processes), before.user),
-        kernel: more(kernel_memory(), before.kernel),
-    });
-    (run.sent, run.done) = (plan.connections as u64, plan.connections as u64);
-    let is_there = |who: &usize| crowd.has(*who);
-    run.answered = (0..plan.connections).filter(is_there).count() as u64;
+    let (traffic, meter) = (pool.traffic(), Meter::start(&server.processes));
+    hold(&mut pool, &mut idle, Instant::now() + config.duration)?;
+    let mut run = idle.run;
+    run.cost = meter.stop(&server.processes);
+    let traffic = pool.traffic() - traffic;
+    (run.bytes_up, run.bytes_down) = (traffic.up, traffic.down);
+    run.idle_memory = Some(baseline.growth(server, config.connections));
+    (run.sent, run.done) = (config.connections as u64, config.connections as u64);
+    run.answered = (0..config.connections).filter(|id| pool.is_open(*id)).count() as u64;
     run.lost = run.sent - run.answered;
     Ok(run)
 }
 
-fn hold(crowd: &mut Crowd, load: &mut Idle<'_>, until: Instant) -> Result<(), Failed> {
+/// Holds the connections until `until`. A long poll that is answered sends its next request.
+fn hold(
+    pool: &mut ClientPool<Session>,
+    idle: &mut IdleConnections<'_>,
+    until: Instant,
+) -> Result<(), BenchError> {
     while Instant::now() < until {
-        crowd.turn(until, load)?;
-        for (who, request) in mem::take(&mut load.reopen) {
-            load.run.reconnects += 1;
-            let talk = Talk::answers(load.site.cursor.clone());
-            crowd.open(who, load.site.asking.address, (talk, request))?;
+        pool.run_once(until, idle)?;
+        for (id, request) in mem::take(&mut idle.reopen) {
+            idle.run.reconnects += 1;
+            let session = Session::responses(idle.server.cursor.clone());
+            pool.open(id, idle.server.request.address, session, request)?;
         }
     }
     Ok(())

@@ -1,69 +1,77 @@
-//! Opening many connections, at a pace, before anything is measured.
+//! Opening many connections at a limited pace, before anything is measured.
 
+use std::io::{self, ErrorKind};
 use std::time::Instant;
 
-use super::config::Plan;
-use super::result::Failed;
-use crate::tools::load::pool::{Crowd, Load, Why};
+use super::config::BenchConfig;
+use super::result::BenchError;
+use super::session::{Session, SessionHandler};
+use crate::tools::load::{ClientPool, EndReason};
 
-/// How many connections are under way at once: more would not fit a usual server's backlog, and the rest would come again a second later
-/// (RFC 6298 §2.1).
-const UNDER_WAY: usize = 256;
+/// The most connections in progress at once. More would overflow the backlog of a typical server, and
+/// the dropped SYNs would be repeated a second later (RFC 6298 §2.1).
+const IN_PROGRESS: usize = 256;
 
-/// How far the opening is; a load counts here.
+/// The progress of a ramp-up, kept by the workload.
 #[derive(Debug, Default)]
-pub struct Gathering {
-    /// Connections that are as they have to be.
+pub struct RampUp {
+    /// Connections that are ready for the workload.
     pub ready: usize,
-    /// The first one that will not be.
-    pub failed: Option<Why>,
+    /// Why the first failed connection failed.
+    pub failed: Option<EndReason>,
 }
 
-/// A load whose connections are opened before its work begins.
-pub trait Gathers: Load {
-    /// Where it counts.
-    fn gathering(&mut self) -> &mut Gathering;
+/// A workload whose connections are opened before its work begins.
+pub trait RampsUp: SessionHandler {
+    fn ramp_up(&mut self) -> &mut RampUp;
 }
 
-/// Opens connections from number 0 on, and waits until all are ready.
+/// Opens connections 0 to `wanted` with `open`, and waits until all are ready.
 ///
 /// # Errors
-/// One is not, or none has become so for as long as the plan's patience is.
-pub fn gather<L: Gathers>(
-    crowd: &mut Crowd,
-    load: &mut L,
+/// A connection failed, or no connection became ready within the timeout.
+pub fn open_all<H: RampsUp>(
+    pool: &mut ClientPool<Session>,
+    handler: &mut H,
     wanted: usize,
-    plan: &Plan,
-    mut open: impl FnMut(&mut Crowd, &mut L, usize) -> Result<(), Failed>,
-) -> Result<(), Failed> {
+    config: &BenchConfig,
+    mut open: impl FnMut(&mut ClientPool<Session>, &mut H, usize) -> Result<(), BenchError>,
+) -> Result<(), BenchError> {
     let (mut begun, mut ready) = (0, 0);
-    let mut until = Instant::now() + plan.patience;
+    let mut until = Instant::now() + config.timeout;
     while ready < wanted {
-        while begun < wanted && begun - ready < UNDER_WAY {
-            open(crowd, load, begun)?;
+        while begun < wanted && begun - ready < IN_PROGRESS {
+            open(pool, handler, begun)?;
             begun += 1;
         }
-        crowd.turn(until, load)?;
-        let gathering = load.gathering();
-        if let Some(why) = gathering.failed.take() {
-            return Err(Failed::gathering(why, gathering.ready, wanted));
+        pool.run_once(until, handler)?;
+        let ramp_up = handler.ramp_up();
+        if let Some(reason) = ramp_up.failed.take() {
+            return Err(BenchError::while_connecting(reason, ramp_up.ready, wanted));
         }
-        if gathering.ready > ready {
-            ready = gathering.ready;
-            until = Instant::now() + plan.patience;
+        if ramp_up.ready > ready {
+            ready = ramp_up.ready;
+            until = Instant::now() + config.timeout;
         } else if Instant::now() >= until {
-            let seconds = plan.patience.as_secs_f64();
-            let what = format!("only {ready} of {wanted} connections: no answer for {seconds} s");
-            return Err(if ready == 0 { Failed::Unreachable(what) } else { Failed::Refused(what) });
+            let seconds = config.timeout.as_secs_f64();
+            let message = format!("only {ready} of {wanted} connections: no response within {seconds} s");
+            return Err(if ready == 0 {
+                BenchError::Unreachable(message)
+            } else {
+                BenchError::Refused(message)
+            });
         }
     }
     Ok(())
 }
 
-/// Begins to connect; what shows at once is as what shows later.
-pub fn opened(result: std::io::Result<()>, ready: usize, wanted: usize) -> Result<(), Failed> {
+/// Converts the result of [`ClientPool::open`]. A refusal that the system reports at once is the same
+/// error as one that it reports later.
+pub fn check_open(result: io::Result<()>, ready: usize, wanted: usize) -> Result<(), BenchError> {
     result.map_err(|error| match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => Failed::gathering(Why::NoConnection(error), ready, wanted),
-        _ => Failed::System(error),
+        ErrorKind::ConnectionRefused => {
+            BenchError::while_connecting(EndReason::NotConnected(error), ready, wanted)
+        }
+        _ => BenchError::System(error),
     })
 }

@@ -1,102 +1,100 @@
-//! What a run comes to, and what several runs come to.
+//! The result of one run, and the spread over several.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::session::status_of;
+use super::session::refusal_status;
 use crate::protocol::websocket::client_handshake::RequestError;
-use crate::tools::load::Delays;
-use crate::tools::load::meter::Cost;
-use crate::tools::load::pool::Why;
+use crate::tools::load::{Cost, DelayHistogram, EndReason};
 
-/// One run.
+/// The result of one run. Figures are of the measured time unless stated otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// What the measured time has cost.
+    /// The time and CPU time used.
     pub cost: Cost,
-    /// The work done in it, in the workload's unit.
+    /// The work done, in the workload's unit.
     pub done: u64,
-    /// The latencies of what was due in it.
-    pub delays: Delays,
-    /// Bytes written by the clients in it.
+    /// The latencies of everything that was due.
+    pub delays: DelayHistogram,
+    /// Bytes written by the clients.
     pub bytes_up: u64,
-    /// Bytes read by the clients in it.
+    /// Bytes read by the clients.
     pub bytes_down: u64,
-    /// Messages, requests or connections begun in the whole run; of a fan-out, deliveries owed.
+    /// Messages, requests or connections begun in the whole run; for a fan-out, expected deliveries.
     pub sent: u64,
-    /// Of these, those that were answered, or have arrived.
+    /// The part of `sent` that was answered or has arrived.
     pub answered: u64,
-    /// Of these, those that were not, though there was time. It must be 0.
+    /// The part of `sent` that did not arrive in time. Must be 0.
     pub lost: u64,
-    /// Due, and never sent: the server could not keep up with the rate.
+    /// Messages that were due and never sent, because the server could not keep up with the rate.
     pub unsent: u64,
-    /// Events that reached a follower again. It must be 0.
+    /// Events that reached a follower more than once. Must be 0.
     pub doubled: u64,
-    /// Answers with a status that is neither 2xx nor 304, and messages that came back other than they were sent. It must be 0.
+    /// Responses with a status other than 2xx and 304, and messages that returned changed. Must be 0.
     pub wrong: u64,
-    /// Connections that the server had ended in order, and that were opened anew.
+    /// Connections that the server closed in an orderly way and that were opened again.
     pub reconnects: u64,
-    /// Of a fan-out: events published in the measured time.
+    /// For a fan-out: the events published.
     pub events: Option<u64>,
-    /// What went wrong with connections, by kind.
+    /// The number of connections that failed, by reason.
     pub errors: BTreeMap<String, u64>,
-    /// Of idle connections: what they hold.
-    pub held: Option<Held>,
+    /// For idle connections: the memory that they use.
+    pub idle_memory: Option<IdleMemory>,
 }
 
-/// What idle connections hold, in bytes of all of them together.
+/// The memory of all idle connections together, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// How many they are.
+pub struct IdleMemory {
+    /// The number of connections.
     pub connections: usize,
-    /// More in user space of the server than before; `None` if its process is not known.
+    /// Growth of the server's user-space memory; `None` if its processes are unknown.
     pub user: Option<i64>,
-    /// More in the kernel than before, of the whole machine: both ends' sockets, where the clients are on it.
+    /// Growth of the kernel's memory on this machine, which includes the clients' sockets.
     pub kernel: Option<i64>,
 }
 
-impl Held {
-    /// Bytes of user space for a connection.
+impl IdleMemory {
+    /// Returns the user-space memory per connection, in bytes.
     pub fn user_each(&self) -> Option<f64> {
         Some(self.user? as f64 / self.connections as f64)
     }
 
-    /// Bytes of the kernel for a connection.
+    /// Returns the kernel memory per connection, in bytes.
     pub fn kernel_each(&self) -> Option<f64> {
         Some(self.kernel? as f64 / self.connections as f64)
     }
 }
 
 impl Run {
-    /// Work in a second.
+    /// Returns the work per second.
     pub fn per_second(&self) -> f64 {
         ratio(self.done as f64, self.cost.wall).unwrap_or_default()
     }
 
-    /// Work in a second of the server's CPU time.
+    /// Returns the work per second of the server's CPU time.
     pub fn per_server_cpu_second(&self) -> Option<f64> {
         ratio(self.done as f64, self.cost.server_cpu?)
     }
 
-    /// The server's CPU time, in percent of the time on the clock.
+    /// Returns the server's CPU time, in percent of the elapsed time.
     pub fn server_cpu_percent(&self) -> Option<f64> {
         ratio(100.0 * self.cost.server_cpu?.as_secs_f64(), self.cost.wall)
     }
 
-    /// The clients' CPU time, in percent of the time on the clock.
+    /// Returns the clients' CPU time, in percent of the elapsed time.
     pub fn client_cpu_percent(&self) -> Option<f64> {
         ratio(100.0 * self.cost.client_cpu?.as_secs_f64(), self.cost.wall)
     }
 
-    /// Whether the server has done all that it should.
+    /// Returns whether nothing was lost, doubled, wrong or broken.
     pub fn is_right(&self) -> bool {
         self.lost == 0 && self.doubled == 0 && self.wrong == 0 && self.errors.is_empty()
     }
 
-    pub(super) fn error(&mut self, kind: String) {
-        *self.errors.entry(kind).or_default() += 1;
+    pub(super) fn count_error(&mut self, reason: String) {
+        *self.errors.entry(reason).or_default() += 1;
     }
 }
 
@@ -105,19 +103,17 @@ fn ratio(work: f64, time: Duration) -> Option<f64> {
     ratio.is_finite().then_some(ratio)
 }
 
-/// The middle of some figures, and how far they spread.
+/// The median of some figures, and their range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// Half of them are not larger; between the two in the middle where their number is even.
+    /// The middle figure, or the mean of the two in the middle if their number is even.
     pub median: f64,
-    /// The smallest.
     pub min: f64,
-    /// The largest.
     pub max: f64,
 }
 
 impl Spread {
-    /// That of these; `None` if there are none, or one of them is not known.
+    /// Returns the spread of these figures; `None` if there are none or one of them is unknown.
     pub fn of(figures: impl IntoIterator<Item = Option<f64>>) -> Option<Self> {
         let mut figures: Vec<f64> = figures.into_iter().collect::<Option<_>>()?;
         figures.sort_by(f64::total_cmp);
@@ -128,60 +124,63 @@ impl Spread {
     }
 }
 
-/// Why there is no run.
+/// Why a bench ends without a result.
 #[derive(Debug)]
-pub enum Failed {
-    /// The server can't be reached.
+pub enum BenchError {
+    /// The server cannot be reached.
     Unreachable(String),
-    /// It does not do as it should.
+    /// The server refuses the load, or does not answer as expected.
     Refused(String),
-    /// What is asked for can't be asked for.
+    /// The request cannot be sent.
     Request(RequestError),
-    /// The system's: out of descriptors, out of ports.
+    /// The operating system failed, for example because no descriptors or ports are left.
     System(io::Error),
 }
 
-impl fmt::Display for Failed {
+impl fmt::Display for BenchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(what) | Self::Refused(what) => f.write_str(what),
+            Self::Unreachable(message) | Self::Refused(message) => f.write_str(message),
             Self::Request(error) => error.fmt(f),
             Self::System(error) => error.fmt(f),
         }
     }
 }
 
-impl std::error::Error for Failed {}
+impl std::error::Error for BenchError {}
 
-impl From<RequestError> for Failed {
+impl From<RequestError> for BenchError {
     fn from(error: RequestError) -> Self {
         Self::Request(error)
     }
 }
 
-impl From<io::Error> for Failed {
+impl From<io::Error> for BenchError {
     fn from(error: io::Error) -> Self {
         Self::System(error)
     }
 }
 
-impl Failed {
-    /// What it means that a connection is gone before the measuring, when so many of those that are wanted are there.
-    pub(super) fn gathering(why: Why, ready: usize, wanted: usize) -> Self {
-        match why {
-            Why::NoConnection(error) if ready == 0 => Self::Unreachable(format!("no connection: {error}")),
-            why => Self::Refused(format!("only {ready} of {wanted} connections: {}", kind_of(&why))),
+impl BenchError {
+    /// Returns the error for a connection that ended before the measurement, when `ready` of `wanted`
+    /// connections were open.
+    pub(super) fn while_connecting(reason: EndReason, ready: usize, wanted: usize) -> Self {
+        match reason {
+            EndReason::NotConnected(error) if ready == 0 => {
+                Self::Unreachable(format!("no connection: {error}"))
+            }
+            reason => Self::Refused(format!("only {ready} of {wanted} connections: {}", describe(&reason))),
         }
     }
 }
 
-/// What has gone wrong, in words that are the same for all connections of which that is so.
-pub(super) fn kind_of(why: &Why) -> String {
-    match why {
-        Why::NoConnection(error) => format!("no connection: {error}"),
-        Why::Broken(error) => format!("broken: {error}"),
-        Why::Ended => "ended by the server".into(),
-        Why::Wrong(error) => match status_of(error) {
+/// Describes why a connection ended. Connections that failed alike have the same description.
+pub(super) fn describe(reason: &EndReason) -> String {
+    match reason {
+        EndReason::NotConnected(error) => format!("no connection: {error}"),
+        EndReason::Broken(error) => format!("broken: {error}"),
+        EndReason::Closed => "closed by the server".into(),
+        EndReason::Protocol(error) => match refusal_status(error) {
             Some(status) => format!("refused with {status}"),
             None => error.to_string(),
         },
@@ -193,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_in_the_middle() {
+    fn the_median_is_the_middle_figure() {
         let spread = |figures: &[f64]| Spread::of(figures.iter().copied().map(Some));
         assert_eq!(spread(&[3.0, 1.0, 2.0]), Some(Spread { median: 2.0, min: 1.0, max: 3.0 }));
         assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]), Some(Spread { median: 2.5, min: 1.0, max: 4.0 }));
@@ -203,13 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn work_is_set_against_each_time() {
+    fn divides_the_work_by_elapsed_time_and_by_cpu_time() {
         let second = Duration::from_secs(1);
         let cost = Cost { wall: 2 * second, server_cpu: Some(second), client_cpu: None };
         let run = Run { cost, done: 100, ..Run::default() };
         assert_eq!((run.per_second(), run.per_server_cpu_second()), (50.0, Some(100.0)));
         assert_eq!((run.server_cpu_percent(), run.client_cpu_percent()), (Some(50.0), None));
-        // A server that was not counted has not cost nothing.
+        // CPU time too short to be counted is unknown, not zero.
         let idle = Run { cost: Cost { server_cpu: Some(Duration::ZERO), ..cost }, ..run.clone() };
         assert_eq!(idle.per_server_cpu_second(), None);
         assert!(run.is_right());

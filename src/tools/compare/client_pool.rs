@@ -14,7 +14,7 @@ use mio::{Interest, Registry, Token};
 use super::CompareError;
 use super::tracker::{self as seen, Seen};
 use crate::client::follow::{Follower, Next, Notice, Resource, Shared, Since, Via};
-use crate::tools::load::Delays;
+use crate::tools::load::DelayHistogram;
 
 /// The first wait before a connection that broke is opened anew. It doubles with each attempt in vain.
 const FIRST_RETURN: Duration = Duration::from_millis(100);
@@ -41,7 +41,7 @@ pub(super) struct Crowd {
     returns: u64,
     /// Why the last connection broke, or was refused.
     trouble: Option<String>,
-    delays: Delays,
+    delays: DelayHistogram,
     buffer: Box<[u8]>,
 }
 
@@ -137,7 +137,7 @@ impl Crowd {
             connections: 0,
             returns: 0,
             trouble: None,
-            delays: Delays::default(),
+            delays: DelayHistogram::default(),
             buffer: vec![0; BUFFER].into(),
         })
     }
@@ -172,7 +172,7 @@ impl Crowd {
     }
 
     /// From an event's publishing to its arrival, of all that have arrived.
-    pub fn delays(&self) -> &Delays {
+    pub fn delays(&self) -> &DelayHistogram {
         &self.delays
     }
 

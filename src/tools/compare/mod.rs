@@ -26,7 +26,7 @@ use signal_hook::flag;
 
 use super::args::resource;
 use super::exit_status::{REFUSED, USAGE_ERROR};
-use super::load::child::Child;
+use super::load::Child;
 use super::open_files::raise_limit;
 use crate::client::follow::{Resource, Via};
 use crate::tools::load::Process;

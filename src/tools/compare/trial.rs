@@ -13,7 +13,7 @@ use super::publisher::{Feed, Schedule};
 use super::{Bytes, DelayFigures, Figures, Leg, Plan, ServerFigures};
 use crate::client::connect::connect_tcp;
 use crate::client::follow::{Error, Resource, Via};
-use crate::tools::load::{Delays, Process};
+use crate::tools::load::{DelayHistogram, Process};
 
 /// The token of the connection that publishes; the members' are their numbers.
 const FEED: Token = Token(usize::MAX - 1);
@@ -233,7 +233,7 @@ fn figures(crowd: &Crowd, counts: Counts, measured_for: Duration) -> Figures {
     }
 }
 
-fn delay_figures(delays: &Delays) -> DelayFigures {
+fn delay_figures(delays: &DelayHistogram) -> DelayFigures {
     let milliseconds = |delay: Duration| delay.as_secs_f64() * 1000.0;
     DelayFigures {
         mean: milliseconds(delays.mean()),

@@ -1,7 +1,9 @@
-//! Processes of one's own: a server, or the bare program. So their CPU time and their memory are theirs alone.
+//! Child processes under test: a server, or the bare program. A separate process has its own CPU time
+//! and memory.
 //!
-//! The standard input of each is a socket whose other end is kept here. The kernel closes it however this process ends, and then the child
-//! ends too: a signal or a panic that leaves no time to kill it leaves nothing behind.
+//! The standard input of each child is a socket whose other end stays in this process. However this
+//! process ends, the kernel closes that end, and the child then ends too. So no child survives a signal
+//! or a panic that leaves no time to kill it.
 
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::net::SocketAddr;
@@ -12,47 +14,41 @@ use std::os::unix::process::CommandExt;
 use std::process::{self, Command, ExitCode, Stdio};
 use std::{fs, thread};
 
-use crate::tools::bench::Kind;
-use crate::tools::load::Process;
+use super::Process;
 use crate::tools::serve::{self, args};
 
-/// The subcommand of a child that serves. It is in no help: it wants a socket as its standard input.
-pub(in crate::tools) const OWN_SERVER: &str = "own-server";
+/// The subcommand of a child that serves. The help omits it, because it needs a socket as its standard
+/// input.
+pub const CHILD_SERVER: &str = "own-server";
 
-/// A process that listens on a port of its own. It is killed when this is dropped.
-pub(in crate::tools) struct Child {
+/// A child process that listens on a free port. Dropping it kills the process.
+pub struct Child {
     process: process::Child,
     address: SocketAddr,
-    /// The child's standard input is the other end.
+    /// The other end of the child's standard input.
     _stop: UnixStream,
 }
 
 impl Child {
-    /// This same program as a server, with all bounds at their defaults.
+    /// Starts this program as a server with default limits.
     ///
     /// # Errors
-    /// Those of the operating system, and a child that does not come to listen.
+    /// Those of the operating system, and a child that ends without listening.
     pub fn server() -> io::Result<Self> {
-        Self::start(&[OWN_SERVER], "listening on http://")
+        Self::start(&[CHILD_SERVER], "listening on http://")
     }
 
-    /// The bare program.
+    /// Starts this program with other arguments. Its first line of output must be `prefix` and the
+    /// address on which it listens.
     ///
     /// # Errors
-    /// As those of [`server`](Self::server).
-    pub fn ceiling(kind: Kind) -> io::Result<Self> {
-        let kind = match kind {
-            Kind::Echo => "echo",
-            Kind::FanOut => "fan-out",
-        };
-        Self::start(&["bench", "ceiling-program", kind, "127.0.0.1:0"], "listening on ")
-    }
-
-    fn start(arguments: &[&str], before: &str) -> io::Result<Self> {
+    /// As for [`server`](Self::server).
+    pub fn start(arguments: &[&str], prefix: &str) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         let (stop, stopped) = UnixStream::pair()?;
         command.args(arguments).stdin(OwnedFd::from(stopped));
-        // A Ctrl-C is for this process, which may have something to say yet; the child is ended when that is done.
+        // In its own process group the child does not receive a Ctrl-C. This process may still have
+        // results to print, and ends the child afterwards.
         command.process_group(0).stdout(Stdio::piped());
         let mut process = command.spawn()?;
         let mut line = String::new();
@@ -60,14 +56,14 @@ impl Child {
         let read = output.map_or(Ok(0), |output| BufReader::new(output).read_line(&mut line));
         let mut child = Self { process, address: ([127, 0, 0, 1], 0).into(), _stop: stop };
         read?;
-        let address = line.trim_end().strip_prefix(before).and_then(|address| address.parse().ok());
-        let ended = || io::Error::new(ErrorKind::BrokenPipe, "the process that was started has ended");
+        let address = line.trim_end().strip_prefix(prefix).and_then(|address| address.parse().ok());
+        let ended = || io::Error::new(ErrorKind::BrokenPipe, "the child process ended without listening");
         child.address = address.ok_or_else(ended)?;
         Ok(child)
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    /// Returns the address on which the child listens.
+    pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -78,14 +74,14 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Both calls fail if the process has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Serves, as a child, on a free port until the other end of standard input is closed.
-pub(in crate::tools) fn serve_as_child() -> ExitCode {
+/// Serves on a free port, as a child, until the other end of standard input is closed.
+pub fn serve_as_child() -> ExitCode {
     let stop = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
     let arguments = ["--listen", "127.0.0.1:0", "--quiet"].map(Into::into).into_iter();
     match (args::parse(arguments, args::defaults()), stop) {
@@ -94,8 +90,9 @@ pub(in crate::tools) fn serve_as_child() -> ExitCode {
     }
 }
 
-/// Ends this process with the one that holds the other end of its standard input. A terminal or a file as standard input is not looked at.
-pub(in crate::tools) fn end_with_parent() {
+/// Ends this process when the other end of its standard input is closed. A terminal or a file as
+/// standard input is ignored.
+pub fn end_with_parent() {
     let kind = fs::metadata("/dev/stdin").map(|input| input.file_type());
     if kind.is_ok_and(|kind| kind.is_socket() || kind.is_fifo()) {
         thread::spawn(|| {

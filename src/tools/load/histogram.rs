@@ -1,81 +1,81 @@
-//! Many durations, and their quantiles.
+//! Many delays, and their quantiles.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Durations from 1 µs to an hour, kept in buckets that are right to three digits (<https://hdrhistogram.github.io>): any number
-/// of them takes the same room.
+/// A histogram of durations from 1 µs to one hour, precise to three digits
+/// (<https://hdrhistogram.github.io>). Its size does not depend on the number of durations.
 #[derive(Clone, Debug)]
-pub struct Delays {
+pub struct DelayHistogram {
     /// In microseconds.
     histogram: Histogram<u64>,
-    /// Beside the buckets, for a mean without their rounding.
+    /// The exact sum, for a mean without the rounding of the buckets.
     sum: Duration,
 }
 
-/// An hour, in microseconds.
-const LONGEST: u64 = 3_600_000_000;
+/// One hour in microseconds.
+const MAX: u64 = 3_600_000_000;
 
-impl Default for Delays {
+impl Default for DelayHistogram {
     fn default() -> Self {
-        let histogram =
-            Histogram::new_with_bounds(1, LONGEST, 3).expect("1 < 2 * 1 <= LONGEST, and 3 <= 5 digits");
+        let histogram = Histogram::new_with_bounds(1, MAX, 3).expect("1 < 2 * 1 <= MAX, and 3 <= 5 digits");
         Self { histogram, sum: Duration::ZERO }
     }
 }
 
-impl Delays {
-    /// Counts one more. What is longer than an hour counts as an hour.
+impl DelayHistogram {
+    /// Records a delay. A delay of more than one hour counts as one hour.
     pub fn record(&mut self, delay: Duration) {
-        self.histogram.saturating_record(u64::try_from(delay.as_micros()).unwrap_or(LONGEST));
+        self.histogram.saturating_record(u64::try_from(delay.as_micros()).unwrap_or(MAX));
         self.sum += delay;
     }
 
-    /// How many were counted.
+    /// Returns the number of delays recorded.
     pub fn count(&self) -> u64 {
         self.histogram.len()
     }
 
-    /// What this part of them, from 0 to 1, is not longer than; zero if there are none.
+    /// Returns the delay that `part` of all delays, from 0 to 1, do not exceed; zero if there are none.
     pub fn quantile(&self, part: f64) -> Duration {
         Duration::from_micros(self.histogram.value_at_quantile(part).min(self.histogram.max()))
     }
 
-    /// The longest; zero if there are none.
+    /// Returns the longest delay; zero if there are none.
     pub fn max(&self) -> Duration {
         self.quantile(1.0)
     }
 
-    /// The mean; zero if there are none.
+    /// Returns the mean; zero if there are no delays.
     pub fn mean(&self) -> Duration {
-        // A day of many clients is more than a u32 of them.
+        // The count may exceed a u32, so `Duration`'s own division does not suffice.
         let nanoseconds = self.sum.as_nanos().checked_div(self.count().into()).unwrap_or_default();
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    }
+
+    /// Adds the delays of another histogram.
+    #[cfg(test)]
+    fn add(&mut self, other: &Self) {
+        self.histogram.add(&other.histogram).expect("both have the same bounds");
+        self.sum += other.sum;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Delays;
+    use super::DelayHistogram;
     use std::time::Duration;
 
-    /// Adds the delays of `other`: a quick way to a large count.
-    fn add(delays: &mut Delays, other: &Delays) {
-        delays.histogram.add(&other.histogram).expect("both have the same bounds");
-        delays.sum += other.sum;
-    }
-
     #[test]
-    fn quantiles_are_those_of_what_was_counted() {
-        let mut delays = Delays::default();
+    fn quantiles_match_the_recorded_delays() {
+        let mut delays = DelayHistogram::default();
         assert_eq!((delays.quantile(0.5), delays.mean(), delays.max()), Default::default());
-        let mut late = Delays::default();
+        let mut odd = DelayHistogram::default();
         for milliseconds in 1..=1000 {
-            let half = if milliseconds % 2 == 0 { &mut delays } else { &mut late };
+            let half = if milliseconds % 2 == 0 { &mut delays } else { &mut odd };
             half.record(Duration::from_millis(milliseconds));
         }
-        add(&mut delays, &late);
+        delays.add(&odd);
         assert_eq!(delays.count(), 1000);
         for (part, milliseconds) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0), (1.0, 1000.0)] {
             let found = delays.quantile(part).as_secs_f64() * 1000.0;
@@ -85,19 +85,18 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_u32_of_them_have_a_mean() {
-        let mut delays = Delays::default();
+    fn the_mean_is_right_for_more_delays_than_a_u32_counts() {
+        let mut delays = DelayHistogram::default();
         delays.record(Duration::from_millis(8));
         for _ in 0..33 {
-            let same = delays.clone();
-            add(&mut delays, &same); // 2^33 of them
+            delays.add(&delays.clone()); // 2^33 delays at the end
         }
         assert_eq!((delays.count(), delays.mean()), (1 << 33, Duration::from_millis(8)));
     }
 
     #[test]
-    fn what_is_beyond_the_bounds_counts_as_the_bound() {
-        let mut delays = Delays::default();
+    fn delays_beyond_the_bounds_count_as_the_bound() {
+        let mut delays = DelayHistogram::default();
         delays.record(Duration::ZERO);
         delays.record(Duration::from_secs(7200));
         assert_eq!(delays.count(), 2);

@@ -4,16 +4,19 @@
 //! Read in this order:
 //!
 //! 1. `pool` — the client connections: sockets, readiness, buffers.
-//! 2. `histogram` — many durations, and their quantiles.
+//! 2. `histogram` — many delays, and their quantiles.
 //! 3. `process` — the CPU time and memory of a process, as Linux counts them; `meter` — what a period
 //!    of time cost.
 //! 4. `child` — the server under test, as a child process.
 
-pub mod child;
+mod child;
 mod histogram;
-pub mod meter;
-pub mod pool;
+mod meter;
+mod pool;
 mod process;
 
-pub use histogram::Delays;
+pub use child::{CHILD_SERVER, Child, end_with_parent, serve_as_child};
+pub use histogram::DelayHistogram;
+pub use meter::{Cost, Meter, kernel_memory, user_memory};
+pub use pool::{ByteCounts, ClientPool, EndReason, Handler, Output};
 pub use process::Process;

@@ -1,327 +1,395 @@
-//! Many connections from one thread: sockets and nothing else.
+//! Many client connections on one thread.
+//!
+//! [`ClientPool`] owns the sockets: it connects, waits for readiness, reads, writes and counts bytes.
+//! It knows no protocol. The caller names each connection by a number, its *id*, and implements
+//! [`Handler`]; the pool calls the handler with whatever the sockets report, and the handler appends
+//! its output to an [`Output`].
+//!
+//! `barewire bench` keeps one protocol state machine per connection in the pool (the type parameter
+//! `S`). `barewire compare` keeps its followers outside, because a follower outlives its connections.
+//! Timers are outside the pool too: each caller passes the time of its next deadline to
+//! [`ClientPool::run_once`].
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::Sub;
 use std::time::{Duration, Instant};
 
-use mio::event::Source;
+use mio::event::{Event, Source};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::tools::bench::session::{Heard, Talk};
+use crate::client::follow::Error;
 
-/// One buffer reads for all. It is larger than what a burst brings to one connection, so that one read takes it.
+/// The size of the read buffer, which all connections share. It exceeds what a burst delivers to
+/// one connection, so that one read is enough.
 const BUFFER: usize = 256 * 1024;
 
-/// What the loop tells its load, which answers into the line.
-pub trait Load {
-    /// TCP is there. What was to be said first goes out now, and with it what is said here.
-    fn connected(&mut self, who: usize, line: &mut Line);
-    /// Something has come.
-    fn heard(&mut self, who: usize, heard: Heard<'_>, line: &mut Line, now: Instant);
-    /// The connection is gone, and not because the load has closed it.
-    fn over(&mut self, who: usize, why: Why);
+/// The most readiness events that one poll returns.
+const EVENTS: usize = 4096;
+
+/// `EINPROGRESS` (errno(3)).
+const IN_PROGRESS: i32 = 115;
+
+/// Receives what happens on the connections of a [`ClientPool`].
+pub trait Handler<S> {
+    /// The TCP connection is established. The bytes passed to [`ClientPool::open`] are sent next,
+    /// and after them whatever this call appends to `output`.
+    fn connected(&mut self, id: usize, output: &mut Output);
+
+    /// `input` arrived at `now`.
+    ///
+    /// # Errors
+    /// The peer broke its protocol. The pool drops the connection and calls [`ended`](Self::ended).
+    fn received(
+        &mut self,
+        id: usize,
+        session: &mut S,
+        input: &mut [u8],
+        output: &mut Output,
+        now: Instant,
+    ) -> Result<(), Error>;
+
+    /// The peer closed its side at `now`. If the handler expected that, it calls
+    /// [`Output::close`]; otherwise [`ended`](Self::ended) follows.
+    fn end_of_input(&mut self, _id: usize, _session: &mut S, _output: &mut Output, _now: Instant) {}
+
+    /// The socket accepted `length` bytes.
+    fn written(&mut self, _id: usize, _length: usize) {}
+
+    /// The connection ended, and the handler did not close it. The pool has dropped the session.
+    fn ended(&mut self, id: usize, reason: EndReason);
 }
 
-/// Why a connection is gone.
+/// Why a connection ended.
 #[derive(Debug)]
-pub enum Why {
-    /// It never was: the system says why.
-    NoConnection(io::Error),
-    /// The system says that it is broken.
+pub enum EndReason {
+    /// The connection could not be established.
+    NotConnected(io::Error),
+    /// Reading or writing failed.
     Broken(io::Error),
-    /// The other side has ended it.
-    Ended,
-    /// The other side breaks a rule, or refuses.
-    Wrong(crate::client::follow::Error),
+    /// The peer closed the connection.
+    Closed,
+    /// The peer broke its protocol, or refused the request.
+    Protocol(Error),
 }
 
-/// The way out of one connection.
+/// The bytes that one connection still has to send.
 #[derive(Debug, Default)]
-pub struct Line {
-    out: Vec<u8>,
+pub struct Output {
+    pending: Vec<u8>,
     is_closing: bool,
 }
 
-impl Line {
-    /// What is appended here goes out at once, all of one turn in one write.
-    pub fn out(&mut self) -> &mut Vec<u8> {
-        &mut self.out
+impl Output {
+    /// Returns the buffer to append to. Everything appended in one call of the handler is sent with
+    /// one write.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.pending
     }
 
-    /// The connection ends once the load has heard what has come.
+    /// Closes the connection after the current call of the handler, without sending what is pending.
     pub fn close(&mut self) {
         self.is_closing = true;
     }
 }
 
-#[derive(Debug)]
-struct Member {
-    stream: TcpStream,
-    is_connected: bool,
-    talk: Talk,
-    line: Line,
+/// Bytes that crossed the sockets of a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByteCounts {
+    /// From the clients to the server.
+    pub up: u64,
+    /// From the server to the clients.
+    pub down: u64,
 }
 
-#[derive(Debug, Default)]
-struct Place {
-    member: Option<Member>,
-    /// Of all that stood here, which one this is: an event for an earlier one is nobody's.
+impl Sub for ByteCounts {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self { up: self.up - earlier.up, down: self.down - earlier.down }
+    }
+}
+
+#[derive(Debug)]
+struct Connection<S> {
+    stream: TcpStream,
+    is_connected: bool,
+    session: S,
+    output: Output,
+    /// The error of a failed write. It is reported once everything that the peer sent is read.
+    write_error: Option<io::Error>,
+}
+
+#[derive(Debug)]
+struct Slot<S> {
+    connection: Option<Connection<S>>,
+    /// Counts the connections that this slot has held, so that a late readiness event of an earlier
+    /// one is recognized and ignored.
     generation: u32,
 }
 
-/// The connections, each known by the number of its place.
+/// A slab of client connections and the poll that they are registered with.
 #[derive(Debug)]
-pub struct Crowd {
+pub struct ClientPool<S> {
     poll: Poll,
     events: Events,
-    places: Vec<Place>,
-    /// Places whose socket may have more than the buffer could take.
+    slots: Vec<Slot<S>>,
+    /// Connections to read at the next iteration without waiting for readiness: their last read
+    /// filled the buffer, or a write outside an iteration failed.
     unread: VecDeque<usize>,
     buffer: Vec<u8>,
-    /// How many loopback addresses to connect from.
+    /// The number of loopback addresses to connect from.
     sources: u8,
-    connects: u64,
-    /// Bytes written, and bytes read.
-    pub traffic: (u64, u64),
+    /// Connection attempts so far; selects the next source address.
+    attempts: u64,
+    traffic: ByteCounts,
 }
 
-/// What a poll tells of one socket.
-struct Ready {
-    token: Token,
-    is_readable: bool,
-    is_read_closed: bool,
-}
-
-impl Crowd {
-    /// Nobody yet.
+impl<S> ClientPool<S> {
+    /// Returns an empty pool. Connections to an IPv4 loopback address use `sources` local addresses
+    /// in rotation, 127.0.0.1 and the following ones, because each has only 28,000 ports.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// The operating system could not create the poll.
     pub fn new(sources: u8) -> io::Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
-            events: Events::with_capacity(4096),
-            places: Vec::new(),
+            events: Events::with_capacity(EVENTS),
+            slots: Vec::new(),
             unread: VecDeque::new(),
             buffer: vec![0; BUFFER],
             sources,
-            connects: 0,
-            traffic: (0, 0),
+            attempts: 0,
+            traffic: ByteCounts::default(),
         })
     }
 
-    /// Begins to connect at this place, to say this `first`; a connection that stands there ends.
+    /// Returns the bytes written and read so far, over all connections.
+    pub const fn traffic(&self) -> ByteCounts {
+        self.traffic
+    }
+
+    /// Returns whether connection `id` exists, established or in progress.
+    pub fn is_open(&self, id: usize) -> bool {
+        self.slots.get(id).is_some_and(|slot| slot.connection.is_some())
+    }
+
+    /// Starts to connect to `address`, and sends `first` once the connection is established. A
+    /// previous connection with the same id is dropped.
     ///
     /// # Errors
-    /// Those of the operating system that show at once: out of ports, out of descriptors.
-    pub fn open(
-        &mut self,
-        who: usize,
-        address: SocketAddr,
-        (talk, first): (Talk, Vec<u8>),
-    ) -> io::Result<()> {
-        if self.places.len() <= who {
-            self.places.resize_with(who + 1, Place::default);
+    /// Those that the operating system reports at once: no free port, no free descriptor.
+    pub fn open(&mut self, id: usize, address: SocketAddr, session: S, first: Vec<u8>) -> io::Result<()> {
+        if self.slots.len() <= id {
+            self.slots.resize_with(id + 1, || Slot { connection: None, generation: 0 });
         }
         let mut stream = self.connect(address)?;
-        let place = &mut self.places[who];
-        place.generation = place.generation.wrapping_add(1);
-        let token = Token(who | (place.generation as usize) << 32);
-        // Registered once, for both, edge-triggered.
+        let slot = &mut self.slots[id];
+        slot.generation = slot.generation.wrapping_add(1);
+        let token = Token(id | (slot.generation as usize) << 32);
+        // One edge-triggered registration for both directions, for the connection's whole life.
         stream.register(self.poll.registry(), token, Interest::READABLE | Interest::WRITABLE)?;
-        let line = Line { out: first, is_closing: false };
-        place.member = Some(Member { stream, is_connected: false, talk, line });
+        let output = Output { pending: first, is_closing: false };
+        slot.connection =
+            Some(Connection { stream, is_connected: false, session, output, write_error: None });
         Ok(())
     }
 
-    /// Starts to connect, from the next of the source addresses.
+    /// Starts to connect from the next source address.
     fn connect(&mut self, address: SocketAddr) -> io::Result<TcpStream> {
-        let turn = self.connects % u64::from(self.sources.max(1));
-        self.connects += 1;
+        let source = self.attempts % u64::from(self.sources.max(1));
+        self.attempts += 1;
         if self.sources <= 1 || !address.ip().is_loopback() || !address.is_ipv4() {
             return TcpStream::connect(address);
         }
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
-        let source = IpAddr::from(Ipv4Addr::new(127, 0, 0, turn as u8 + 1));
+        let source = IpAddr::from(Ipv4Addr::new(127, 0, 0, source as u8 + 1));
         socket.bind(&SocketAddr::new(source, 0).into())?;
         match socket.connect(&address.into()) {
-            // EINPROGRESS: it goes on, as it should (connect(2)).
+            // A non-blocking connect continues in the background (connect(2)).
             Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => {}
             connected => connected?,
         }
         Ok(TcpStream::from_std(socket.into()))
     }
 
-    /// Whether there is a connection, or one under way, at this place.
-    pub fn has(&self, who: usize) -> bool {
-        self.places.get(who).is_some_and(|place| place.member.is_some())
-    }
-
-    /// Writes to one, outside of a turn. Nothing happens if it is gone.
-    pub fn say(&mut self, who: usize, load: &mut impl Load, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(member) = self.places.get_mut(who).and_then(|place| place.member.as_mut()) else { return };
-        write(&mut member.line.out);
-        self.flush(who, load);
-    }
-
-    /// Ends the connection at this place.
-    fn close(&mut self, who: usize) {
-        if let Some(member) = self.places[who].member.take() {
-            member.reset();
+    /// Sends what `write` appends, outside a call of the handler. Does nothing if connection `id` is
+    /// closed. If it is still connecting, the bytes follow those passed to [`open`](Self::open).
+    pub fn send(&mut self, id: usize, handler: &mut impl Handler<S>, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(connection) = self.slots.get_mut(id).and_then(|slot| slot.connection.as_mut()) else {
+            return;
+        };
+        write(&mut connection.output.pending);
+        self.flush(id, handler);
+        if self.slots[id].connection.as_ref().is_some_and(|connection| connection.write_error.is_some()) {
+            self.unread.push_back(id);
         }
     }
 
-    /// Waits at most until then for anything to happen, and has it handled.
+    /// Closes connection `id`, if it is open. The handler is not called.
+    pub fn close(&mut self, id: usize) {
+        if let Some(connection) = self.slots.get_mut(id).and_then(|slot| slot.connection.take()) {
+            connection.reset();
+        }
+    }
+
+    /// Runs one loop iteration: waits until a socket is ready, at most until `until`, and calls the
+    /// handler for everything that happened.
     ///
     /// # Errors
-    /// Those of the poll itself.
-    pub fn turn(&mut self, until: Instant, load: &mut impl Load) -> io::Result<()> {
+    /// Those of the poll. Errors of one connection are reported to [`Handler::ended`].
+    pub fn run_once(&mut self, until: Instant, handler: &mut impl Handler<S>) -> io::Result<()> {
         let wait = until.saturating_duration_since(Instant::now());
         let wait = if self.unread.is_empty() { wait } else { Duration::ZERO };
         match self.poll.poll(&mut self.events, Some(wait)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             polled => polled?,
         }
-        for who in std::mem::take(&mut self.unread) {
-            self.read(who, false, load);
+        for id in mem::take(&mut self.unread) {
+            self.read(id, false, handler);
         }
-        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        let events = mem::replace(&mut self.events, Events::with_capacity(0));
         for event in &events {
-            let ready = Ready {
-                token: event.token(),
-                is_readable: event.is_readable() || event.is_error(),
-                is_read_closed: event.is_read_closed() || event.is_error(),
-            };
-            self.handle(&ready, load);
+            self.handle_readiness(event, handler);
         }
         self.events = events;
         Ok(())
     }
 
-    fn handle(&mut self, ready: &Ready, load: &mut impl Load) {
-        let (who, generation) = (ready.token.0 & 0xffff_ffff, (ready.token.0 >> 32) as u32);
-        let place = &mut self.places[who];
-        let Some(member) = place.member.as_mut().filter(|_| place.generation == generation) else { return };
-        if !member.is_connected {
-            // connect(2): SO_ERROR says whether it has come to anything; a peer's address, that it has.
-            if let Ok(Some(error)) | Err(error) = member.stream.take_error() {
-                return self.end(who, Why::NoConnection(error), load);
+    fn handle_readiness(&mut self, event: &Event, handler: &mut impl Handler<S>) {
+        let (id, generation) = (event.token().0 & 0xffff_ffff, (event.token().0 >> 32) as u32);
+        let slot = &mut self.slots[id];
+        let Some(connection) = slot.connection.as_mut().filter(|_| slot.generation == generation) else {
+            return;
+        };
+        if !connection.is_connected {
+            // SO_ERROR reports a failed attempt (connect(2)); a peer address proves success.
+            if let Ok(Some(error)) | Err(error) = connection.stream.take_error() {
+                return self.end(id, EndReason::NotConnected(error), handler);
             }
-            if member.stream.peer_addr().is_err() {
+            if connection.stream.peer_addr().is_err() {
                 return;
             }
-            member.is_connected = true;
-            // A message is to go when it is written. Where that can't be set, it goes all the same.
-            let _ = member.stream.set_nodelay(true);
-            load.connected(who, &mut member.line);
+            connection.is_connected = true;
+            // Small messages must not wait for acknowledgements. If the option cannot be set, they
+            // are only sent later.
+            let _ = connection.stream.set_nodelay(true);
+            handler.connected(id, &mut connection.output);
         }
-        if !self.flush(who, load) {
-            return;
-        }
-        if ready.is_readable || ready.is_read_closed {
-            self.read(who, ready.is_read_closed, load);
+        let has_failed = !self.flush(id, handler);
+        let is_read_closed = event.is_read_closed() || event.is_error() || has_failed;
+        if event.is_readable() || is_read_closed {
+            self.read(id, is_read_closed, handler);
         }
     }
 
-    /// Reads what is there. A read that does not fill the buffer has emptied the socket (epoll(7)), so that no second one has to find that
-    /// out; if the other side has ended, the second one is what says so.
-    fn read(&mut self, who: usize, is_read_closed: bool, load: &mut impl Load) {
+    /// Reads and handles what has arrived on one connection.
+    ///
+    /// A read that does not fill the buffer has emptied the socket (epoll(7)), so no second read is
+    /// necessary to find that out. If the peer has closed its side, the second read reports that.
+    fn read(&mut self, id: usize, is_read_closed: bool, handler: &mut impl Handler<S>) {
+        let mut is_read_closed = is_read_closed;
         loop {
-            let Some(member) = &mut self.places[who].member else { return };
-            let length = match member.stream.read(&mut self.buffer) {
+            let Some(connection) = &mut self.slots[id].connection else { return };
+            let Connection { stream, session, output, write_error, .. } = connection;
+            let length = match stream.read(&mut self.buffer) {
                 Ok(0) => {
-                    let now = Instant::now();
-                    let line = &mut member.line;
-                    let is_whole = member.talk.end(&mut |heard| load.heard(who, heard, line, now));
-                    if is_whole && line.is_closing {
-                        return self.close(who);
+                    handler.end_of_input(id, session, output, Instant::now());
+                    if output.is_closing {
+                        return self.close(id);
                     }
-                    return self.end(who, Why::Ended, load);
+                    let reason = write_error.take().map_or(EndReason::Closed, EndReason::Broken);
+                    return self.end(id, reason, handler);
                 }
                 Ok(length) => length,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return self.end(who, Why::Broken(error), load),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if let Some(error) = write_error.take() {
+                        self.end(id, EndReason::Broken(error), handler);
+                    }
+                    return;
+                }
+                Err(error) => {
+                    let error = write_error.take().unwrap_or(error);
+                    return self.end(id, EndReason::Broken(error), handler);
+                }
             };
-            self.traffic.1 += length as u64;
-            let now = Instant::now();
-            let line = &mut member.line;
-            let input = &mut self.buffer[..length];
-            let heard = member.talk.hear(input, &mut |heard| load.heard(who, heard, line, now));
-            if line.is_closing {
-                return self.close(who);
+            self.traffic.down += length as u64;
+            let received = handler.received(id, session, &mut self.buffer[..length], output, Instant::now());
+            if output.is_closing {
+                return self.close(id);
             }
-            if let Err(error) = heard {
-                return self.end(who, Why::Wrong(error), load);
+            if let Err(error) = received {
+                return self.end(id, EndReason::Protocol(error), handler);
             }
-            if !self.flush(who, load) {
-                return;
-            }
-            if length == self.buffer.len() && !is_read_closed {
-                self.unread.push_back(who); // others first
-                return;
-            }
+            is_read_closed |= !self.flush(id, handler);
             if !is_read_closed {
+                if length == self.buffer.len() {
+                    self.unread.push_back(id); // the other connections are read first
+                }
                 return;
             }
         }
     }
 
-    /// Writes what the socket takes; whether the connection is still there.
-    fn flush(&mut self, who: usize, load: &mut impl Load) -> bool {
-        let Some(member) = &mut self.places[who].member else { return false };
-        if !member.is_connected {
+    /// Writes as much as the socket accepts. Returns false if writing has failed; the connection
+    /// must then be read to its end, because the peer may have explained itself before.
+    fn flush(&mut self, id: usize, handler: &mut impl Handler<S>) -> bool {
+        let Some(connection) = &mut self.slots[id].connection else { return false };
+        if !connection.is_connected {
             return true;
         }
-        let mut written = 0;
-        let broken = loop {
-            let rest = &member.line.out[written..];
-            if rest.is_empty() {
-                break None;
-            }
-            match member.stream.write(rest) {
-                Ok(0) => break Some(ErrorKind::WriteZero.into()),
-                Ok(length) => written += length,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break None,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => break Some(error),
-            }
-        };
-        member.line.out.drain(..written);
-        self.traffic.0 += written as u64;
-        match broken {
-            Some(error) => {
-                self.end(who, Why::Broken(error), load);
-                false
-            }
-            None => true,
+        if connection.write_error.is_some() {
+            return false;
         }
+        let mut written = 0;
+        while written < connection.output.pending.len() {
+            match connection.stream.write(&connection.output.pending[written..]) {
+                Ok(0) => {
+                    connection.write_error = Some(ErrorKind::WriteZero.into());
+                    break;
+                }
+                Ok(length) => written += length,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    connection.write_error = Some(error);
+                    break;
+                }
+            }
+        }
+        let has_failed = connection.write_error.is_some();
+        if written > 0 {
+            connection.output.pending.drain(..written);
+            self.traffic.up += written as u64;
+            handler.written(id, written);
+        }
+        !has_failed
     }
 
-    fn end(&mut self, who: usize, why: Why, load: &mut impl Load) {
-        self.places[who].member = None;
-        load.over(who, why);
+    fn end(&mut self, id: usize, reason: EndReason, handler: &mut impl Handler<S>) {
+        self.slots[id].connection = None;
+        handler.ended(id, reason);
     }
 }
 
-/// Operation now in progress (errno(3)).
-const IN_PROGRESS: i32 = 115;
-
-impl Member {
-    /// Ends it with a reset. An end in order would keep the port for a minute (RFC 9293 §3.6.1, TIME-WAIT): 28,000 connections would be all
-    /// that there is in one, and looking for a free port the most of the work before that.
+impl<S> Connection<S> {
+    /// Makes the close a reset. An orderly close would keep the port for a minute (RFC 9293 §3.6.1,
+    /// TIME-WAIT), which allows only 28,000 connections per minute and makes the kernel spend most
+    /// of its time looking for a free port.
     fn reset(&self) {
-        // Where it can't be set, the port is kept for that minute.
+        // If the option cannot be set, the port is kept for that minute.
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 }
 
-impl Drop for Crowd {
+impl<S> Drop for ClientPool<S> {
     fn drop(&mut self) {
-        self.places.iter().filter_map(|place| place.member.as_ref()).for_each(Member::reset);
+        self.slots.iter().filter_map(|slot| slot.connection.as_ref()).for_each(Connection::reset);
     }
 }

@@ -1,42 +1,41 @@
-//! CPU time and memory of a process, as Linux counts them (proc(5)).
+//! The CPU time and memory of a process, as Linux counts them (proc(5)).
 
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-/// A process on this machine. Elsewhere than on Linux nothing can be read of it: each reading is an error.
+/// A process on this machine. On other systems than Linux, every reading is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process {
     id: u32,
 }
 
 impl Process {
-    /// The one with this id.
     pub const fn new(id: u32) -> Self {
         Self { id }
     }
 
-    /// This one.
+    /// Returns the current process.
     pub fn own() -> Self {
         Self { id: std::process::id() }
     }
 
-    /// Its id.
     pub const fn id(self) -> u32 {
         self.id
     }
 
-    /// The CPU time of all threads that it has, in user space and in the kernel. It counts nanoseconds, where `stat`
-    /// counts ticks of 10 ms; a thread that has ended is not in it.
+    /// Returns the CPU time of all running threads, in user space and in the kernel. Threads that have
+    /// ended are not included. The source is `schedstat`, which counts nanoseconds; `stat` counts ticks
+    /// of 10 ms.
     ///
     /// # Errors
-    /// There is no such process, or no `/proc`.
+    /// The process or `/proc` does not exist.
     pub fn cpu_time(self) -> io::Result<Duration> {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.id))? {
             match fs::read_to_string(task?.path().join("schedstat")) {
                 Ok(text) => nanoseconds += first_number(&text).ok_or(ErrorKind::InvalidData)?,
-                // It has ended meanwhile.
+                // The thread has ended since the directory was read.
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => {}
                 Err(error) if error.raw_os_error() == Some(ESRCH) => {}
                 Err(error) => return Err(error),
@@ -45,10 +44,11 @@ impl Process {
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    /// Its memory in user space, in bytes: the proportional set size, in which a page that others share counts in part.
+    /// Returns the user-space memory in bytes: the proportional set size, which counts a shared page in
+    /// part.
     ///
     /// # Errors
-    /// There is no such process, it is another user's, or there is no `/proc`.
+    /// The process does not exist or belongs to another user, or `/proc` does not exist.
     pub fn memory(self) -> io::Result<u64> {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id))?;
         let kibibytes = text.lines().find_map(|line| first_number(line.strip_prefix("Pss:")?));
@@ -56,7 +56,7 @@ impl Process {
     }
 }
 
-/// No such process (errno(3)): a thread that ended between the listing and the reading.
+/// No such process (errno(3)): the thread ended between listing and reading.
 const ESRCH: i32 = 3;
 
 fn first_number(text: &str) -> Option<u64> {
@@ -71,31 +71,31 @@ mod tests {
     use std::time::{Duration, Instant};
 
     #[test]
-    fn the_time_that_this_process_computes_is_counted() {
+    fn counts_the_cpu_time_of_this_process() {
         let before = Process::own().cpu_time().expect("Linux");
         let started = Instant::now();
         let mut sum = 0_u64;
         while Process::own().cpu_time().expect("Linux") < before + Duration::from_millis(20) {
-            assert!(started.elapsed() < Duration::from_secs(30), "nothing is counted");
+            assert!(started.elapsed() < Duration::from_secs(30), "no CPU time is counted");
             sum = (0..100_000).fold(black_box(sum), |sum, number| sum ^ number);
         }
     }
 
     #[test]
-    fn memory_that_is_written_is_counted() {
+    fn counts_memory_once_it_is_written() {
         const SIZE: usize = 32 << 20;
         let before = Process::own().memory().expect("Linux");
         let written = black_box(vec![1_u8; SIZE]);
         let after = Process::own().memory().expect("Linux");
-        // Other tests of this process may let go of some meanwhile.
+        // Other tests in this process may free memory at the same time.
         assert!(after > before + SIZE as u64 / 2, "{before} before, {after} after");
         drop(written);
     }
 
     #[test]
-    fn no_such_process_is_an_error() {
-        let nobody = Process::new(u32::MAX);
-        assert!(nobody.cpu_time().is_err());
-        assert!(nobody.memory().is_err());
+    fn a_missing_process_is_an_error() {
+        let missing = Process::new(u32::MAX);
+        assert!(missing.cpu_time().is_err());
+        assert!(missing.memory().is_err());
     }
 }

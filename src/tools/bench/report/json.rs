@@ -1,11 +1,11 @@
-//! The JSON. Its names are documented in `docs/bench.md`, and a test holds the two together.
+//! The report as JSON. `docs/bench.md` describes its members, and a test compares the two.
 
 use super::{CLIENT_CPU, FIGURES, KERNEL, PER_CPU, PER_SECOND, Report, SERVER_CPU, USER, quantile};
 use crate::protocol::json::Object;
 use crate::tools::bench::config::Workload;
 use crate::tools::bench::result::{Run, Spread};
 
-/// As one JSON object, on a line of its own.
+/// Formats a report as one line with a JSON object.
 pub fn json(report: &Report) -> String {
     let mut out = String::new();
     Object::write(&mut out, |object| members(report, object));
@@ -13,65 +13,65 @@ pub fn json(report: &Report) -> String {
 }
 
 fn members(report: &Report, object: &mut Object) {
-    let plan = &report.plan;
-    object.string("workload", plan.workload.name());
-    match plan.workload {
-        Workload::FanOut | Workload::Idle | Workload::Connect => object.string("via", plan.via.name()),
+    let config = &report.config;
+    object.string("workload", config.workload.name());
+    match config.workload {
+        Workload::FanOut | Workload::Idle | Workload::Connect => object.string("via", config.via.name()),
         _ => object.null("via"),
     }
     object.string("target", &report.target);
-    match plan.rate {
+    match config.rate {
         _ if !report.is_exchange() => object.null("loop"),
         None => object.string("loop", "closed"),
         Some(_) => object.string("loop", "open"),
     }
     for (name, value) in [
-        ("connections", plan.connections),
-        ("in_flight", plan.in_flight),
-        ("size", plan.size),
-        ("burst", plan.burst),
-        ("sources", plan.sources.into()),
+        ("connections", config.connections),
+        ("in_flight", config.in_flight),
+        ("size", config.size),
+        ("burst", config.burst),
+        ("sources", config.sources.into()),
     ] {
         object.value(name, value);
     }
-    number("rate", plan.rate, object);
-    number("duration_seconds", Some(plan.duration.as_secs_f64()), object);
-    number("warm_up_seconds", Some(plan.warm_up.as_secs_f64()), object);
-    object.string("unit", plan.workload.unit());
+    write_number("rate", config.rate, object);
+    write_number("duration_seconds", Some(config.duration.as_secs_f64()), object);
+    write_number("warm_up_seconds", Some(config.warm_up.as_secs_f64()), object);
+    object.string("unit", config.workload.unit());
     object.numbers("server_pids", report.processes.iter().map(|&id| f64::from(id)));
-    object.objects("runs", &report.runs, run);
-    object.object("summary", |object| summary(&report.runs, object));
+    object.objects("runs", &report.runs, run_members);
+    object.object("summary", |object| summary_members(&report.runs, object));
     if report.ceiling.is_empty() {
         object.null("ceiling");
     } else {
         object.object("ceiling", |object| {
-            number("size", report.ceiling_size.map(|size| size as f64), object);
-            object.objects("runs", &report.ceiling, run);
-            object.object("summary", |object| summary(&report.ceiling, object));
+            write_number("size", report.ceiling_size.map(|size| size as f64), object);
+            object.objects("runs", &report.ceiling, run_members);
+            object.object("summary", |object| summary_members(&report.ceiling, object));
         });
     }
-    spread("ratio", report.ratio(), object);
+    write_spread("ratio", report.ratio(), object);
     object.value("is_right", report.is_right());
     object.strings("notes", report.notes());
 }
 
-fn run(run: &Run, object: &mut Object) {
-    number("seconds", Some(run.cost.wall.as_secs_f64()), object);
+fn run_members(run: &Run, object: &mut Object) {
+    write_number("seconds", Some(run.cost.wall.as_secs_f64()), object);
     object.value("done", run.done);
     for figure in [&PER_SECOND, &PER_CPU] {
-        number(figure.name, (figure.of)(run), object);
+        write_number(figure.name, (figure.of)(run), object);
     }
     object.object("latency_ms", |object| {
-        let is_known = run.delays.count() > 0;
-        number("mean", is_known.then(|| run.delays.mean().as_secs_f64() * 1000.0), object);
+        let has_latencies = run.delays.count() > 0;
+        write_number("mean", has_latencies.then(|| run.delays.mean().as_secs_f64() * 1000.0), object);
         for (name, part) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99_9", 0.999), ("max", 1.0)] {
-            number(name, quantile(run, part), object);
+            write_number(name, quantile(run, part), object);
         }
     });
-    number("server_cpu_seconds", run.cost.server_cpu.map(|time| time.as_secs_f64()), object);
-    number("client_cpu_seconds", run.cost.client_cpu.map(|time| time.as_secs_f64()), object);
+    write_number("server_cpu_seconds", run.cost.server_cpu.map(|time| time.as_secs_f64()), object);
+    write_number("client_cpu_seconds", run.cost.client_cpu.map(|time| time.as_secs_f64()), object);
     for figure in [&SERVER_CPU, &CLIENT_CPU, &USER, &KERNEL] {
-        number(figure.name, (figure.of)(run), object);
+        write_number(figure.name, (figure.of)(run), object);
     }
     for (name, count) in [
         ("bytes_up", run.bytes_up),
@@ -91,28 +91,28 @@ fn run(run: &Run, object: &mut Object) {
         None => object.null("events"),
     }
     object.object("errors", |object| {
-        for (kind, count) in &run.errors {
-            object.value(kind, count);
+        for (reason, count) in &run.errors {
+            object.value(reason, count);
         }
     });
 }
 
-fn summary(runs: &[Run], object: &mut Object) {
+fn summary_members(runs: &[Run], object: &mut Object) {
     for figure in FIGURES {
-        spread(figure.name, Spread::of(runs.iter().map(figure.of)), object);
+        write_spread(figure.name, Spread::of(runs.iter().map(figure.of)), object);
     }
 }
 
-fn spread(name: &str, spread: Option<Spread>, object: &mut Object) {
+fn write_spread(name: &str, spread: Option<Spread>, object: &mut Object) {
     let Some(Spread { median, min, max }) = spread else { return object.null(name) };
     object.object(name, |object| {
         for (name, value) in [("median", median), ("min", min), ("max", max)] {
-            number(name, Some(value), object);
+            write_number(name, Some(value), object);
         }
     });
 }
 
-/// Nothing here needs more than six digits behind the point.
-fn number(name: &str, value: Option<f64>, object: &mut Object) {
+/// Writes a number with at most six decimal places, which are enough for every figure.
+fn write_number(name: &str, value: Option<f64>, object: &mut Object) {
     object.number(name, value.map(|value| (value * 1e6).round() / 1e6));
 }
