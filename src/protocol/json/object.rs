@@ -1,12 +1,12 @@
-//! Writing objects (RFC 8259 §4), for what the command tells other programs.
+//! Writing objects (RFC 8259 §4).
 
 use std::fmt::{Display, Write};
 
-use super::{is_escaped, write_string};
+use super::string::{is_escaped, write_string};
 
-/// An object that is being written to the end of a text. Nothing is put between its tokens, so it has no line end.
+/// A JSON object while it is appended to a text, without whitespace between its tokens.
 ///
-/// What has to be escaped is, in names as in what they hold.
+/// Names and strings are escaped where JSON requires it.
 ///
 /// ```
 /// use barewire::protocol::json::Object;
@@ -25,7 +25,7 @@ pub struct Object<'o> {
 }
 
 impl<'o> Object<'o> {
-    /// Writes the object whose members `members` adds.
+    /// Appends an object with the members that `members` adds.
     pub fn write(out: &'o mut String, members: impl FnOnce(&mut Object)) {
         out.push('{');
         let mut object = Object { out, is_empty: true };
@@ -41,74 +41,74 @@ impl<'o> Object<'o> {
         self.out.push(':');
     }
 
-    /// A member that Rust writes as JSON does: an integer, a truth value.
+    /// Adds a member whose Rust format is valid JSON: an integer or a boolean.
     pub fn value(&mut self, key: &str, value: impl Display) {
         self.key(key);
-        // Writing to a String can't fail.
+        // Writing to a String cannot fail.
         let _ = write!(self.out, "{value}");
     }
 
-    /// A number; `null` where there is none. JSON has no infinity and no number that is none (§6): those are `null` too.
+    /// Adds a number, or `null` for `None`. Infinities and NaN become `null` too, because JSON has no
+    /// such numbers (RFC 8259 §6).
     pub fn number(&mut self, key: &str, value: Option<f64>) {
         self.key(key);
         number(value, self.out);
     }
 
-    /// A text.
+    /// Adds a string.
     pub fn string(&mut self, key: &str, text: &str) {
         self.key(key);
         string(text, self.out);
     }
 
-    /// A text that is known to need no escape, as Rust displays it.
+    /// Adds the Rust format of a value as a string. The format must not contain characters that JSON
+    /// escapes.
     pub fn plain(&mut self, key: &str, text: impl Display) {
         self.value(key, format_args!("\"{text}\""));
     }
 
-    /// A member that is known to be nothing.
+    /// Adds `null`.
     pub fn null(&mut self, key: &str) {
         self.value(key, "null");
     }
 
-    /// Bytes, as a text of hexadecimal digits.
+    /// Adds bytes as a string of hexadecimal digits.
     pub fn hex(&mut self, key: &str, bytes: &[u8]) {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         self.key(key);
         self.out.push('"');
         for byte in bytes {
-            self.out.push(char::from(HEX[usize::from(byte >> 4)]));
-            self.out.push(char::from(HEX[usize::from(byte & 15)]));
+            let _ = write!(self.out, "{byte:02x}");
         }
         self.out.push('"');
     }
 
-    /// An object in the object.
+    /// Adds an object.
     pub fn object(&mut self, key: &str, members: impl FnOnce(&mut Object)) {
         self.key(key);
         Object::write(self.out, members);
     }
 
-    /// A list of objects.
+    /// Adds an array of objects.
     pub fn objects<T>(
         &mut self,
         key: &str,
         items: impl IntoIterator<Item = T>,
         members: impl Fn(T, &mut Object),
     ) {
-        self.list(key, items, |item, out| Object::write(out, |object| members(item, object)));
+        self.array(key, items, |item, out| Object::write(out, |object| members(item, object)));
     }
 
-    /// A list of numbers.
+    /// Adds an array of numbers.
     pub fn numbers(&mut self, key: &str, items: impl IntoIterator<Item = f64>) {
-        self.list(key, items, |item, out| number(Some(item), out));
+        self.array(key, items, |item, out| number(Some(item), out));
     }
 
-    /// A list of texts.
+    /// Adds an array of strings.
     pub fn strings<T: AsRef<str>>(&mut self, key: &str, items: impl IntoIterator<Item = T>) {
-        self.list(key, items, |item, out| string(item.as_ref(), out));
+        self.array(key, items, |item, out| string(item.as_ref(), out));
     }
 
-    fn list<T>(&mut self, key: &str, items: impl IntoIterator<Item = T>, write: impl Fn(T, &mut String)) {
+    fn array<T>(&mut self, key: &str, items: impl IntoIterator<Item = T>, write: impl Fn(T, &mut String)) {
         self.key(key);
         self.out.push('[');
         for (at, item) in items.into_iter().enumerate() {
@@ -123,7 +123,7 @@ impl<'o> Object<'o> {
 
 fn number(value: Option<f64>, out: &mut String) {
     let _ = match value.filter(|value| value.is_finite()) {
-        // The fewest digits that are this number and no other.
+        // Rust writes the shortest digits that identify the number.
         Some(value) => write!(out, "{value}"),
         None => write!(out, "null"),
     };
@@ -138,7 +138,7 @@ fn string(text: &str, out: &mut String) {
     }
     let mut bytes = Vec::with_capacity(text.len() + 2);
     write_string(text, &mut bytes);
-    // Text with ASCII escapes in it is text.
+    // The output is valid UTF-8, because the escapes are ASCII.
     out.push_str(&String::from_utf8_lossy(&bytes));
 }
 
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_without_members_and_one_in_another() {
+    fn writes_empty_and_nested_objects() {
         assert_eq!(written(|_| {}), "{}");
         let nested = written(|object| {
             object.object("a", |_| {});
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_as_short_as_they_can_be_and_null_where_json_has_none() {
+    fn writes_short_numbers_and_null_for_numbers_that_json_lacks() {
         let text = written(|object| {
             object.numbers("all", [0.0, 20.0, 1.5, 0.000_016, 1e21, -2.25]);
             object.number("none", None);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_escaped_and_bytes_are_digits() {
+    fn escapes_strings_and_writes_bytes_in_hexadecimal() {
         let text = written(|object| {
             object.strings("texts", ["plain", "a\"b\\c\n", "é"]);
             object.strings("none", [""; 0]);
