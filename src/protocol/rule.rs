@@ -124,18 +124,18 @@ impl fmt::Display for Rule {
 
 /// Declares an error enum as a table with one row for each rule.
 ///
-/// A row is `Variant: RFC number, "section", "Sentence.";`. The sentence and the section become
-/// the documentation of the variant, its [`Rule`] and its text. When the header ends in
-/// `=> status: Status` (or another method name and type), each row starts with one of that type's
-/// constants, which the method returns. A row `Variant(Type): …` carries the value that breaks the
-/// rule, and the text of the error contains that value. Error types after the enum's name are nested: their rules
-/// are also rules of this enum, and `?` converts them.
+/// A row is `Variant: RFC number, "section", "Sentence.";`. The sentence and the section become the
+/// documentation of the variant, its [`Rule`] and its text. When the header ends in `=> status:
+/// Status` (or another method name and type), each row starts with one of that type's constants,
+/// which the method returns. A row `Variant(Type): …` carries the value that breaks the rule, and
+/// the text of the error contains that value. Error types after the enum's name are nested: their
+/// rules are also rules of this enum, and `?` converts them.
 ///
 /// ```text
 /// rules! {
 ///     /// Why a response head is rejected.
 ///     pub enum ResponseError: Head(HeadError) => status: Status {
-///         StatusCode: BAD_GATEWAY, 9110, "15", "The status code is not in the range 100 to 599.";
+///         StatusCode: BAD_REQUEST, 9110, "15", "The status code is not between 100 and 599.";
 ///     }
 /// }
 /// ```

@@ -2,7 +2,8 @@
 
 use crate::vectors::{cuts, parse};
 
-/// Checks `head` against each vector in `file`: the bytes in every cut, and the bytes followed by `next`.
+/// Checks `head` against each vector in `file`: the bytes in every cut, and the bytes followed by
+/// `next`.
 ///
 /// `head` returns the length of the head and its text form or its error, or `None` if it needs more
 /// bytes.

@@ -79,8 +79,8 @@ proptest! {
     #[test]
     fn accepts_the_same_texts_as_serde_json(
         text in prop_oneof![
-            // Exponents have at most two digits: serde_json rejects a number that no `f64` can hold,
-            // although the grammar allows it.
+            // Exponents have at most two digits: serde_json rejects a number that no `f64` can
+            // hold, although the grammar allows it.
             "[ \\[\\]{},:\"\\\\/0-9.+\\-truefalsn]{0,12}",
             "\"(\\\\(u[dD][8-9a-fA-F][0-9a-f]{2}|u[0-9a-f]{4}|[bfnrt\"\\\\/x])|[a\u{1}é]){0,5}\"",
             "-?[0-9]{0,2}(\\.[0-9]{0,2})?([eE][+\\-]?[0-9]{0,2})?",

@@ -1,8 +1,8 @@
 //! The format of the vector files: blocks of `key: value` lines, separated by blank lines.
 //!
-//! A value is text with the escapes `\r \n \t \0 \\ \xNN` and `\{TEXT*COUNT}`, which repeats TEXT. A
-//! value that starts with `hex ` is hexadecimal digits separated by spaces. A repeated key continues the
-//! value of the first. Lines that start with `#` are comments.
+//! A value is text with the escapes `\r \n \t \0 \\ \xNN` and `\{TEXT*COUNT}`, which repeats TEXT.
+//! A value that starts with `hex ` is hexadecimal digits separated by spaces. A repeated key
+//! continues the value of the first. Lines that start with `#` are comments.
 
 /// One block of a vector file.
 pub struct Vector {

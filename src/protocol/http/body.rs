@@ -26,8 +26,8 @@ impl BodyReader {
     /// Returns a reader for the body that `framing` announces.
     ///
     /// # Errors
-    /// Returns [`BodyError::ContentTooLarge`] if `Content-Length` exceeds the limit, so that a client
-    /// that waits for 100 (Continue) never sends the content.
+    /// Returns [`BodyError::ContentTooLarge`] if `Content-Length` exceeds the limit, so that a
+    /// client that waits for 100 (Continue) never sends the content.
     pub fn new(framing: Framing, limits: BodyLimits) -> Result<Self, BodyError> {
         Ok(Self(match framing {
             Framing::None => State::Length { left: 0 },
@@ -40,10 +40,10 @@ impl BodyReader {
 
     /// Reads from `input` and appends the decoded content to `content`.
     ///
-    /// Returns the number of bytes consumed and whether the body is complete. The reader consumes all
-    /// of `input` unless the body is complete before its end; the remaining bytes belong to the next
-    /// message. It reserves no memory for content that is only announced. A body that ends with the
-    /// connection is never complete.
+    /// Returns the number of bytes consumed and whether the body is complete. The reader consumes
+    /// all of `input` unless the body is complete before its end; the remaining bytes belong to the
+    /// next message. It reserves no memory for content that is only announced. A body that ends
+    /// with the connection is never complete.
     ///
     /// # Errors
     /// Returns the first error in the order of the bytes. Neither the reader nor the connection can

@@ -9,10 +9,11 @@
 //! chunk-ext-val  = token / quoted-string
 //! ```
 //!
-//! The coding carries the framing of the connection, so the reader follows the grammar exactly. Readers
-//! that skip an extension up to the next LF, whatever its bytes, have made request smuggling possible;
-//! this reader has a state for each byte. It accepts whitespace where the grammar allows it (`BWS`, which
-//! a recipient must accept, RFC 9110 §5.6.3), but not before a CRLF or before a size.
+//! The coding carries the framing of the connection, so the reader follows the grammar exactly.
+//! Readers that skip an extension up to the next LF, whatever its bytes, have made request
+//! smuggling possible; this reader has a state for each byte. It accepts whitespace where the
+//! grammar allows it (`BWS`, which a recipient must accept, RFC 9110 §5.6.3), but not before a CRLF
+//! or before a size.
 
 use super::fields::{is_control, is_tchar};
 use super::limits::BodyLimits;
@@ -23,7 +24,8 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Appends the bytes that `write` appends, as one chunk.
 ///
-/// If `write` appends nothing, no chunk is written, because a chunk of size zero would end the body.
+/// If `write` appends nothing, no chunk is written, because a chunk of size zero would end the
+/// body.
 pub fn chunk(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     write(out);
@@ -175,8 +177,8 @@ impl ChunkedReader {
 
     /// Reads a byte of the chunk-size, or the byte after the last digit.
     ///
-    /// The limit of 16 digits keeps the size within 64 bits. The grammar allows any number of leading
-    /// zeros; here they count as digits.
+    /// The limit of 16 digits keeps the size within 64 bits. The grammar allows any number of
+    /// leading zeros; here they count as digits.
     fn size(&mut self, size: u64, digits: u8, byte: u8) -> Result<Awaiting, BodyError> {
         match (char::from(byte).to_digit(16), byte) {
             (Some(_), _) if digits == 16 => Err(BodyError::ChunkSizeTooLong),

@@ -30,8 +30,8 @@ pub fn write_date(seconds_since_epoch: u64, out: &mut Vec<u8>) {
 
 /// Returns the year, the month (0 is January) and the day of the month, `days` after 1970-01-01.
 ///
-/// The calculation uses years that begin on 1 March, so that the leap day is the last day of a year.
-/// Every 400 such years have 146,097 days.
+/// The calculation uses years that begin on 1 March, so that the leap day is the last day of a
+/// year. Every 400 such years have 146,097 days.
 pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
     // Day 0 is 0000-03-01, so 1970-01-01 is day 719,468.
     let days = days + 719_468;

@@ -44,7 +44,8 @@ pub fn members(line: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     parts(line, b',').filter(|member| !member.is_empty())
 }
 
-/// Returns the trimmed parts between the `separator`s outside quoted strings, including empty parts.
+/// Returns the trimmed parts between the `separator`s outside quoted strings, including empty
+/// parts.
 pub(super) fn parts(line: &[u8], separator: u8) -> Parts<'_> {
     Parts { rest: Some(line), separator }
 }
@@ -135,8 +136,8 @@ impl<'a> MediaRange<'a> {
 /// The specificity of a media range that names the type and the subtype.
 const EXACT: u8 = 3;
 
-/// Reads a weight, `0`, `1` or a number between them with at most three decimals (RFC 9110 §12.4.2),
-/// in thousandths.
+/// Reads a weight, `0`, `1` or a number between them with at most three decimals (RFC 9110
+/// §12.4.2), in thousandths.
 fn read_weight(text: &[u8]) -> Option<u16> {
     let (whole, decimals) = match text {
         [whole @ (b'0' | b'1')] => (whole, &b""[..]),
@@ -177,7 +178,7 @@ fn deciding_range<'a>(
 }
 
 /// Returns the weight of `kind/subtype`, in thousandths, in all lines of `Accept`: 0 if no range
-/// covers it, 1000 if there are no ranges (RFC 9110 §12.5.1).
+/// covers it, 1000 if `Accept` lists nothing (RFC 9110 §12.5.1).
 pub fn quality<'a>(accept: impl Iterator<Item = &'a [u8]> + Clone, kind: &str, subtype: &str) -> u16 {
     match deciding_range(accept.clone(), kind, subtype) {
         Some((_, weight)) => weight,
@@ -200,8 +201,8 @@ pub fn explicit_quality<'a>(
 
 /// Returns the seconds of `Prefer: wait=N` (RFC 7240 §4.3) in all lines of `Prefer`.
 ///
-/// The first `wait` counts (§2); the result is `None` if its value is invalid. A number beyond `u64`
-/// becomes `u64::MAX`, because either wait is longer than any limit.
+/// The first `wait` counts (§2); the result is `None` if its value is invalid. A number beyond
+/// `u64` becomes `u64::MAX`, because either wait is longer than any limit.
 pub fn prefer_wait<'a>(prefer: impl Iterator<Item = &'a [u8]>) -> Option<u64> {
     prefer.flat_map(members).find_map(|member| {
         let preference = parts(member, b';').next()?;
@@ -215,7 +216,8 @@ pub fn prefer_wait<'a>(prefer: impl Iterator<Item = &'a [u8]>) -> Option<u64> {
 /// Returns whether `If-None-Match`, in all its lines, lists the entity tag with this opaque part
 /// (without quotation marks). `*` matches every tag (RFC 9110 §13.1.2).
 ///
-/// The comparison is weak: `W/"a"` and `"a"` match (§8.8.3.2). Each line is read up to its first error.
+/// The comparison is weak: `W/"a"` and `"a"` match (§8.8.3.2). Each line is read up to its first
+/// error.
 pub fn entity_tag_matches<'a>(mut if_none_match: impl Iterator<Item = &'a [u8]>, opaque: &[u8]) -> bool {
     if_none_match.any(|line| trim(line) == b"*" || entity_tags(line).any(|tag| tag == opaque))
 }
@@ -239,8 +241,8 @@ fn entity_tags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Returns the token of `Authorization: Bearer …` (RFC 6750 §2.1), or `None` for another scheme or a
-/// token that is not a `b64token`. The scheme is compared without case (RFC 9110 §11.1).
+/// Returns the token of `Authorization: Bearer …` (RFC 6750 §2.1), or `None` for another scheme or
+/// a token that is not a `b64token`. The scheme is compared without case (RFC 9110 §11.1).
 pub fn bearer(authorization: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = authorization.split_at_checked(b"Bearer".len())?;
     // b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="

@@ -1,8 +1,8 @@
 //! How the end of a body is found (RFC 9112 §6).
 //!
-//! Two readers of one connection that disagree on the framing see different requests, and an attacker
-//! can smuggle a request past the first reader. Where the RFC lets a recipient repair a message or
-//! reject it, barewire rejects it.
+//! Two readers of one connection that disagree on the framing see different requests, and an
+//! attacker can smuggle a request past the first reader. Where the RFC lets a recipient repair a
+//! message or reject it, barewire rejects it.
 
 use super::fields::{digits, parts};
 use super::head::{Fields, RequestHead, Version};
@@ -12,7 +12,7 @@ use super::rules::FramingError;
 /// How the end of a body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// There is no body (RFC 9112 §6.3, rules 1 and 7).
+    /// The message has no body (RFC 9112 §6.3, rules 1 and 7).
     None,
     /// `Content-Length`, in bytes (§6.2).
     Length(u64),
@@ -35,8 +35,8 @@ impl Framing {
     /// Reads the framing of the response to a GET or a POST.
     ///
     /// # Errors
-    /// Returns a [`FramingError`] for the same rules as in a request, because a proxy may have read the
-    /// response differently.
+    /// Returns a [`FramingError`] for the same rules as in a request, because a proxy may have read
+    /// the response differently.
     pub fn of_response(response: &Response<'_, '_>) -> Result<Self, FramingError> {
         // Rule 1: these responses have no body, whatever the fields say.
         if matches!(response.status, 100..=199 | 204 | 304) {
@@ -53,8 +53,8 @@ impl Framing {
             (None, None) => Ok(None),
             // Rule 3 of §6.3 lets Transfer-Encoding win, and calls this a likely attack.
             (Some(_), Some(_)) => Err(FramingError::LengthAndCoding),
-            // Rule 5 of §6.3 lets a list or several lines of equal lengths count as one. Only broken
-            // proxies and attackers send them.
+            // Rule 5 of §6.3 lets a list or several lines of equal lengths count as one. Only
+            // broken proxies and attackers send them.
             (Some(_), None) if lengths.next().is_some() => Err(FramingError::LengthRepeated),
             (Some(length), None) => read_length(length).map(Some),
             // HTTP/1.0 has no transfer codings, so the framing is faulty (§6.1).
@@ -75,8 +75,8 @@ fn read_length(value: &[u8]) -> Result<Framing, FramingError> {
 
 /// Accepts exactly one coding, `chunked`.
 ///
-/// An empty list member, as in `, chunked`, is an error. RFC 9110 §5.6.1.2 lets recipients ignore it,
-/// but request smuggling depends on recipients that read this field differently.
+/// An empty list member, as in `, chunked`, is an error. RFC 9110 §5.6.1.2 lets recipients ignore
+/// it, but request smuggling depends on recipients that read this field differently.
 fn read_codings<'a>(codings: impl Iterator<Item = &'a [u8]>) -> Result<Framing, FramingError> {
     let mut chunked = 0;
     let mut others = 0;

@@ -1,7 +1,8 @@
 //! Request heads: the request line and the field lines (RFC 9112 §3, §5).
 //!
-//! [`HeadScan`] finds the end of a head, and [`parse`] makes a value of the bytes before it. The crate
-//! `httparse` splits lines at colons and spaces; this module adds the rules that `httparse` relaxes.
+//! [`HeadScan`] finds the end of a head, and [`parse`] makes a value of the bytes before it. The
+//! crate `httparse` splits lines at colons and spaces; this module adds the rules that `httparse`
+//! relaxes.
 
 use std::mem::MaybeUninit;
 
@@ -14,7 +15,8 @@ use super::target::{Target, host_and_port};
 
 /// The version of a message. The response to any other version is 505.
 ///
-/// RFC 9110 §2.5 would let HTTP/1.2 be read as 1.1. No such version exists, and only probes send it.
+/// RFC 9110 §2.5 would let HTTP/1.2 be read as 1.1. No such version exists, and only probes send
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// HTTP/1.0: no chunked coding, no `Expect`, no 101. The connection closes by default.
@@ -76,8 +78,8 @@ pub struct RequestHead<'h, 'b> {
     pub version: Version,
     /// The field lines.
     pub fields: Fields<'h, 'b>,
-    /// Host and port as sent, accepted by [`host_and_port`]: the authority of an absolute-form target,
-    /// which replaces `Host` (RFC 9112 §3.2.2), otherwise `Host`. `None` only in HTTP/1.0.
+    /// Host and port as sent, accepted by [`host_and_port`]: the authority of an absolute-form
+    /// target, which replaces `Host` (RFC 9112 §3.2.2), otherwise `Host`. `None` only in HTTP/1.0.
     pub host: Option<&'b str>,
 }
 
@@ -143,7 +145,8 @@ pub fn parse<'h, 'b>(
     Ok(RequestHead { method, target, version, fields, host: authority.or(host) })
 }
 
-/// Returns the value of `Host`. HTTP/1.1 requires it even with an absolute-form target (RFC 9112 §3.2).
+/// Returns the value of `Host`. HTTP/1.1 requires it even with an absolute-form target (RFC 9112
+/// §3.2).
 fn host<'b>(fields: Fields<'_, 'b>, version: Version) -> Result<Option<&'b str>, RequestError> {
     let mut hosts = fields.get_all("Host");
     let host = match (hosts.next(), hosts.next()) {

@@ -2,8 +2,8 @@
 //!
 //! # From bytes to a request
 //!
-//! A request is a head followed by a body. Neither announces its length at its start, and both arrive in
-//! parts that the network splits, not the client:
+//! A request is a head followed by a body. Neither announces its length at its start, and both
+//! arrive in parts that the network splits, not the client:
 //!
 //! ```text
 //! POST /topics/news HTTP/1.1␍␊   the request line: method, target, version   ┐
@@ -16,12 +16,12 @@
 //!
 //! 1. [`HeadScan`] searches for the blank line, reads each byte once, and rejects bytes that cannot
 //!    become a head. The server keeps the bytes until the blank line is found.
-//! 2. [`parse`] makes a [`RequestHead`] of them: slices of the same bytes, without a copy. Every method,
-//!    target and host that it returns is valid.
-//! 3. [`Framing::of`] decides how the end of the body is found. Two readers that disagree on the framing
-//!    see two different requests, so this step is the strictest.
-//! 4. [`BodyReader`] appends the content to a buffer and stops at the last byte of the body. The next
-//!    byte belongs to the next request.
+//! 2. [`parse`] makes a [`RequestHead`] of them: slices of the same bytes, without a copy. Every
+//!    method, target and host that it returns is valid.
+//! 3. [`Framing::of`] decides how the end of the body is found. Two readers that disagree on the
+//!    framing see two different requests, so this step is the strictest.
+//! 4. [`BodyReader`] appends the content to a buffer and stops at the last byte of the body. The
+//!    next byte belongs to the next request.
 //!
 //! ```
 //! use barewire::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadLimits, HeadScan};
@@ -50,10 +50,11 @@
 //!
 //! - **More bytes are needed.** The bytes so far are valid. Missing bytes are never an error.
 //! - **Complete**, with the number of bytes consumed. The reader does not look at the rest.
-//! - **An error**: the bytes break a rule. Each rule is one row of a table, with its section and the
-//!   status of the response. [`HeadScan`] and [`BodyReader`] report the first error in the order of the
-//!   bytes as soon as its byte arrives. [`parse`] and [`Framing::of`] report the errors that only a
-//!   complete head shows. An error is final, because the start of the next request is not known.
+//! - **An error**: the bytes break a rule. Each rule is one row of a table, with its section and
+//!   the status of the response. [`HeadScan`] and [`BodyReader`] report the first error in the
+//!   order of the bytes as soon as its byte arrives. [`parse`] and [`Framing::of`] report the
+//!   errors that only a complete head shows. An error is final, because the start of the next
+//!   request is not known.
 
 mod body;
 mod chunked;

@@ -9,8 +9,8 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Appends a problem details object. `detail` is a sentence for people that says what went wrong.
 ///
-/// The type is always `about:blank`: a program learns nothing beyond the status. RFC 9457 §4.2.1 then
-/// requires the reason phrase as the title.
+/// The type is always `about:blank`: a program learns nothing beyond the status. RFC 9457 §4.2.1
+/// then requires the reason phrase as the title.
 pub fn write_problem(status: Status, detail: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"type":"about:blank","title":"#);
     json::write_string(status.reason(), out);

@@ -20,8 +20,8 @@ impl<'a> Query<'a> {
     /// (WHATWG URL §5.1). A parameter without `=` has an empty value.
     ///
     /// # Errors
-    /// Returns an [`EncodingError`] if the value cannot be decoded. A parameter whose *name* cannot be
-    /// decoded is skipped.
+    /// Returns an [`EncodingError`] if the value cannot be decoded. A parameter whose *name* cannot
+    /// be decoded is skipped.
     pub fn get(&self, name: &str) -> Option<Result<Cow<'a, str>, EncodingError>> {
         let mut rest = self.raw;
         while !rest.is_empty() {
@@ -37,8 +37,8 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Splits `text` at the first `separator`. A plain loop is faster here than `split_once`, because the
-/// parts of a query are short.
+/// Splits `text` at the first `separator`. A plain loop is faster here than `split_once`, because
+/// the parts of a query are short.
 fn split(text: &str, separator: u8) -> (&str, &str) {
     match text.bytes().position(|byte| byte == separator) {
         Some(at) => (&text[..at], &text[at + 1..]),

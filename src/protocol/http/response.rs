@@ -29,8 +29,8 @@ impl<'o> ResponseHead<'o> {
     /// Appends a field line.
     ///
     /// Each control character in `value` is replaced by a space, as RFC 9110 §5.5 requires. A value
-    /// that a client sent therefore cannot end the line and start another line or response. The name
-    /// is `'static` because it is never a client's.
+    /// that a client sent therefore cannot end the line and start another line or response. The
+    /// name is `'static` because it is never a client's.
     pub fn field(self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
         debug_assert!(is_token(name.as_bytes()), "{name:?} is not a field name");
         self.out.extend_from_slice(name.as_bytes());
@@ -55,7 +55,8 @@ impl<'o> ResponseHead<'o> {
         self
     }
 
-    /// Appends a weak entity tag (RFC 9110 §8.8.3). `opaque` is visible ASCII without quotation marks.
+    /// Appends a weak entity tag (RFC 9110 §8.8.3). `opaque` is visible ASCII without quotation
+    /// marks.
     pub fn weak_tag(self, opaque: &[u8]) -> Self {
         debug_assert!(opaque.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'"'), "{opaque:?}");
         for part in [b"ETag: W/\"", opaque, b"\"\r\n"] {

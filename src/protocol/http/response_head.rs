@@ -10,8 +10,8 @@ const PROTOCOL: &[u8] = b"HTTP/";
 
 /// A [`HeadScan`] for the head of a response.
 ///
-/// It rejects another protocol at its first byte: a server of that protocol may have sent a greeting
-/// and wait for an answer.
+/// It rejects another protocol at its first byte: a server of that protocol may have sent a
+/// greeting and wait for an answer.
 #[derive(Debug, Default)]
 pub struct ResponseScan(HeadScan);
 

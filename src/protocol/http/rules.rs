@@ -6,8 +6,9 @@ use crate::protocol::rule::rules;
 rules! {
     /// Why the head of a request or a response is rejected: the rules that both share.
     ///
-    /// RFC 9112 §5.2 lets a client repair a folded line. barewire rejects it: a head is borrowed from
-    /// the bytes that were received, and today only attacks on differing parsers send such lines.
+    /// RFC 9112 §5.2 lets a client repair a folded line. barewire rejects it: a head is borrowed
+    /// from the bytes that were received, and today only attacks on differing parsers send such
+    /// lines.
     pub enum HeadError => status: Status {
         EmptyLines: BAD_REQUEST, 9112, "2.2", "Too many empty lines precede the start line.";
         StartLineTooLong: URI_TOO_LONG, 9112, "3", "The start line is longer than the limit.";
@@ -95,8 +96,8 @@ rules! {
 rules! {
     /// Why percent-encoded text is rejected.
     ///
-    /// Browsers keep a malformed `%` and replace invalid UTF-8 (WHATWG URL §1.3, §5.1). A topic or a
-    /// cursor that is decoded like that would differ from what the client meant.
+    /// Browsers keep a malformed `%` and replace invalid UTF-8 (WHATWG URL §1.3, §5.1). A topic or
+    /// a cursor that is decoded like that would differ from what the client meant.
     pub enum EncodingError => status: Status {
         Percent: BAD_REQUEST, 3986, "2.1", "A percent sign is not followed by two hexadecimal digits.";
         Utf8: BAD_REQUEST, 3986, "2.5", "The percent-encoded bytes are not UTF-8.";

@@ -6,14 +6,17 @@ use super::rules::HeadError;
 
 /// The largest number of empty lines before a start line.
 ///
-/// RFC 9112 §2.2 asks a server to ignore at least one, because old clients send a CRLF after a body.
+/// RFC 9112 §2.2 asks a server to ignore at least one, because old clients send a CRLF after a
+/// body.
 const MAX_EMPTY_LINES: u8 = 4;
 
-/// A search for the end of a head in a growing buffer, which rejects bytes that cannot become a head.
+/// A search for the end of a head in a growing buffer, which rejects bytes that cannot become a
+/// head.
 ///
-/// The scan remembers its position, so it reads each byte once, however many parts the head arrives in.
-/// Only CRLF ends a line. RFC 9112 §2.2 lets a recipient accept LF alone, but a proxy in front of the
-/// server that does not would see different lines. Request smuggling depends on such differences.
+/// The scan remembers its position, so it reads each byte once, however many parts the head arrives
+/// in. Only CRLF ends a line. RFC 9112 §2.2 lets a recipient accept LF alone, but a proxy in front
+/// of the server that does not would see different lines. Request smuggling depends on such
+/// differences.
 ///
 /// Each head needs a new scan.
 #[derive(Debug, Default)]
@@ -44,8 +47,8 @@ impl Default for Awaiting {
 impl HeadScan {
     /// Continues the search in `buffer`, which begins with the bytes of the previous call.
     ///
-    /// Returns the length of the head including its blank line, or `None` if more bytes are needed. It
-    /// never returns `None` for a buffer of `limits.bytes`.
+    /// Returns the length of the head including its blank line, or `None` if more bytes are needed.
+    /// It never returns `None` for a buffer of `limits.bytes`.
     ///
     /// # Errors
     /// Returns the first error in the order of the bytes, however the bytes are split.
@@ -114,7 +117,8 @@ impl HeadScan {
     }
 }
 
-/// Returns how many bytes at the start of `bytes` are text: anything except controls other than HTAB.
+/// Returns how many bytes at the start of `bytes` are text: anything except controls other than
+/// HTAB.
 ///
 /// It reads eight bytes at a time. A test compares it with the plain loop.
 fn text_length(bytes: &[u8]) -> usize {
@@ -128,10 +132,11 @@ fn text_length(bytes: &[u8]) -> usize {
     8 * words.len() + rest.iter().take_while(|byte| !is_control(**byte)).count()
 }
 
-/// Returns the top bit of each byte of `word` that is a control other than HTAB. All other bits are zero.
+/// Returns the top bit of each byte of `word` that is a control other than HTAB. All other bits are
+/// zero.
 ///
-/// No summand has its top bit set, so each sum stays within its byte and no carry changes the result
-/// of a neighbouring byte.
+/// No summand has its top bit set, so each sum stays within its byte and no carry changes the
+/// result of a neighbouring byte.
 const fn controls(word: u64) -> u64 {
     const fn each(byte: u8) -> u64 {
         u64::from_le_bytes([byte; 8])

@@ -32,8 +32,9 @@ impl<'b> Target<'b> {
 
     /// Reads a target. The second value is the authority of an absolute-form.
     ///
-    /// RFC 3986 excludes more characters from a URI, but only a fragment and anything except visible
-    /// ASCII are rejected: WHATWG URL keeps `|`, `{`, `^` and others in a query, so browsers send them.
+    /// RFC 3986 excludes more characters from a URI, but only a fragment and anything except
+    /// visible ASCII are rejected: WHATWG URL keeps `|`, `{`, `^` and others in a query, so
+    /// browsers send them.
     pub(super) fn read(method: Method<'_>, text: &'b str) -> Result<(Self, Option<&'b str>), RequestError> {
         match text.bytes().find(|byte| *byte == b'#' || !byte.is_ascii_graphic()) {
             None => {}
@@ -82,15 +83,16 @@ fn absolute_form(text: &str) -> Option<(&str, Target<'_>)> {
     Some((authority, target))
 }
 
-/// Splits `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2); `None` if `text` has another form.
+/// Splits `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2); `None` if `text` has another
+/// form.
 ///
-/// An IPv6 address keeps its brackets. The host is empty only if `text` is empty, which is the value of
-/// `Host` for a target without authority (RFC 9112 §3.2). An empty port means the default port of the
-/// scheme, like no port.
+/// An IPv6 address keeps its brackets. The host is empty only if `text` is empty, which is the
+/// value of `Host` for a target without authority (RFC 9112 §3.2). An empty port means the default
+/// port of the scheme, like no port.
 ///
-/// Some text that matches the grammar of RFC 3986 is rejected: user information, which RFC 9110 §4.2.4
-/// treats as an error; IPv6 zones and IPvFuture, which HTTP does not use; a port without a host; and a
-/// port above 65535.
+/// Some text that matches the grammar of RFC 3986 is rejected: user information, which RFC 9110
+/// §4.2.4 treats as an error; IPv6 zones and IPvFuture, which HTTP does not use; a port without a
+/// host; and a port above 65535.
 pub fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     let end = match text.strip_prefix('[') {
         Some(_) => text.find(']')? + 1,

@@ -48,8 +48,8 @@ impl<'o> Object<'o> {
         let _ = write!(self.out, "{value}");
     }
 
-    /// Adds a number, or `null` for `None`. Infinities and NaN become `null` too, because JSON has no
-    /// such numbers (RFC 8259 §6).
+    /// Adds a number, or `null` for `None`. Infinities and NaN become `null` too, because JSON has
+    /// no such numbers (RFC 8259 §6).
     pub fn number(&mut self, key: &str, value: Option<f64>) {
         self.key(key);
         number(value, self.out);
@@ -61,8 +61,8 @@ impl<'o> Object<'o> {
         string(text, self.out);
     }
 
-    /// Adds the Rust format of a value as a string. The format must not contain characters that JSON
-    /// escapes.
+    /// Adds the Rust format of a value as a string. The format must not contain characters that
+    /// JSON escapes.
     pub fn plain(&mut self, key: &str, text: impl Display) {
         self.value(key, format_args!("\"{text}\""));
     }

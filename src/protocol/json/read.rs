@@ -1,4 +1,5 @@
-//! Reading JSON (RFC 8259) as a stream of values: the reader builds no tree and skips unused values.
+//! Reading JSON (RFC 8259) as a stream of values: the reader builds no tree and skips unused
+//! values.
 
 use std::borrow::Cow;
 
@@ -12,9 +13,8 @@ rules! {
     pub enum JsonError {
         Utf8: 8259, "8.1", "The JSON text is not UTF-8.";
         UnexpectedEnd: 8259, "2", "The JSON text ends inside a value.";
-        Unexpected(usize): 8259, "2",
-            "The JSON text has an unexpected byte, or another kind of value than expected, at offset.";
-        Surrogate(usize): 8259, "8.2", "The JSON text has an escape for half a character at offset.";
+        Unexpected(usize): 8259, "2", "The JSON text has an unexpected byte at this offset.";
+        Surrogate(usize): 8259, "8.2", "The JSON text has half of a surrogate pair at this offset.";
         TooDeep: 8259, "9", "The JSON text has too many nested objects and arrays.";
     }
 }
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
     /// Consumes the next value if it is `null`, and returns whether it is.
     ///
     /// # Errors
-    /// Returns a [`JsonError`] if there is no next value, or for a malformed `null`.
+    /// Returns a [`JsonError`] if the text ends here or inside `null`.
     pub fn null(&mut self) -> Result<bool, JsonError> {
         let is_null = self.peek()? == b'n';
         if is_null {
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
     /// Consumes the next value of any kind.
     ///
     /// # Errors
-    /// Returns a [`JsonError`] if there is no valid value.
+    /// Returns a [`JsonError`] if the next value is missing or malformed.
     pub fn skip(&mut self) -> Result<(), JsonError> {
         match self.peek()? {
             b'{' => self.object(|_, reader| reader.skip()),
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
     /// Consumes the next value of any kind and returns its text.
     ///
     /// # Errors
-    /// Returns a [`JsonError`] if there is no valid value.
+    /// Returns a [`JsonError`] if the next value is missing or malformed.
     pub fn raw(&mut self) -> Result<&'a str, JsonError> {
         self.peek()?;
         let start = self.position;
