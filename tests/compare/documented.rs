@@ -1,4 +1,4 @@
-//! What `docs/compare.md` says is what there is.
+//! `docs/compare.md` agrees with the command.
 
 use std::collections::BTreeSet;
 
@@ -7,24 +7,24 @@ use super::{json, run, text};
 const DOCUMENT: &str = include_str!("../../docs/compare.md");
 
 #[test]
-fn the_help_is_the_documented_one() {
+fn the_document_contains_the_help() {
     let help = run(&["--help"]);
     assert!(help.status.success());
-    let documented = DOCUMENT.split_once("```text help\n").expect("the help").1;
+    let documented = DOCUMENT.split_once("```text help\n").expect("the start of the help").1;
     assert_eq!(
-        documented.split_once("```").expect("its end").0,
+        documented.split_once("```").expect("the end of the help").0,
         text(&help),
-        "docs/compare.md is not up to date"
+        "docs/compare.md is out of date"
     );
 }
 
 #[test]
-fn the_names_are_the_documented_ones() {
+fn the_document_lists_exactly_the_names_of_the_json() {
     let comparison = json(&["--clients", "1", "--duration", "100ms", "--transports", "short-poll"]);
     let mut names = BTreeSet::new();
-    let mut collect = |value: &serde_json::Value, before: &str| {
+    let mut collect = |value: &serde_json::Value, prefix: &str| {
         for name in value.as_object().expect("an object").keys() {
-            names.insert(format!("{before}{name}"));
+            names.insert(format!("{prefix}{name}"));
         }
     };
     collect(&comparison, "");
@@ -34,5 +34,5 @@ fn the_names_are_the_documented_ones() {
     let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `"));
     let documented: BTreeSet<_> =
         rows.map(|row| row.split('`').next().expect("a name")).map(str::to_owned).collect();
-    assert_eq!(documented, names, "docs/compare.md is not up to date");
+    assert_eq!(documented, names, "docs/compare.md is out of date");
 }

@@ -1,88 +1,97 @@
-//! What the arguments of `barewire compare` ask for.
+//! The arguments of `barewire compare`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::config::CompareConfig;
+use super::tracker::{MAX_EVENTS, MIN_SIZE};
 use crate::client::follow::Via;
 use crate::tools::args::{bearer_token, header, process, resource, text, utf8};
-use crate::tools::compare::{MIN_SIZE, MOST_EVENTS, Plan};
 use crate::tools::load::Process;
+use crate::transport::Policy;
 
-/// The help of the subcommand.
 pub const HELP: &str = "\
 Usage: barewire compare [OPTION]...
 
-Clients follow a topic over each transport in turn, with real sockets, while the same events are published to it. Says what
-each has cost, beside what arithmetic says: requests, answers without an event, bytes, the delay from publishing to arrival,
-CPU and memory of the server. Each transport meets a server of its own, started for it, unless --url names another.
+Measures what each transport costs. Clients follow a topic over each transport in turn, on real
+sockets, while the same events are published to the topic. The result shows requests, responses
+without an event, bytes, the delay from publishing to arrival, and the server's CPU time and memory,
+next to the figures calculated from the transports' formulas. Each transport gets its own server,
+started for it, unless --url names one.
 
-  --clients N            clients of each transport [100]
-  --interval TIME,…      from one short poll to the next: 3s, 500ms, 1m; for each of several short polling is measured [3s]
-  --events-per-minute N  how many are published in a minute, evenly [6]
-  --size BYTES           data in each event, from 8 to 65536 [200]
-  --duration TIME        for which each is measured [60s]
+  --clients N            clients per transport [100]
+  --interval TIME,…      time between two short polls: 3s, 500ms, 1m; with several times, short
+                         polling is measured once for each [3s]
+  --events-per-minute N  events published per minute, evenly spaced [6]
+  --size BYTES           bytes of data in each event, from 8 to 65536 [200]
+  --duration TIME        how long each transport is measured [60s]
   --transports NAME,…    short-poll, long-poll, sse, websocket [all]
-  --wait SECONDS         for which a long poll asks to be held, from 1 to 60 [30]
-  --url URL              another barewire, as http://127.0.0.1:8080, in place of one of its own
-  --server-pid PID       the process of that, if it is on this machine: its CPU time and memory are measured
+  --wait SECONDS         how long a long poll asks the server to wait, from 1 to 60 [30]
+  --url URL              the barewire server to measure, such as http://127.0.0.1:8080
+  --server-pid PID       the process ID of that server, if it runs on this machine: its CPU time and
+                         memory are measured
   --token TOKEN          the bearer token to send
-  --header 'N: V'        another field to send; may be given again
-  --format FORM          table, json or csv [table]
-  --report FILE          the same with plots, in one HTML file
-  --predict USERS        what so many users would cost, calculated from what is measured; USERS@EVENTS is at so many events a
-                         minute; may be given again; told in the table, in JSON and in the report
+  --header 'N: V'        another header field to send; may be repeated
+  --format FORMAT        table, json or csv [table]
+  --report FILE          also write the result to one HTML file, with plots
+  --predict USERS        also calculate the cost for this many users from the measurement;
+                         USERS@EVENTS sets the events per minute as well; may be repeated; shown in
+                         the table, in JSON and in the report
   --quiet                no progress on standard error
-  --help                 this
+  --help                 show this help
 
-The result is written on standard output. Ctrl-C ends the measurement, and what was measured so far is written; a second one
-ends at once.
+The result is written to standard output. Ctrl-C ends the measurement and writes the results so far;
+a second Ctrl-C ends the command at once.
 
-Exit status: 0 all is measured; 1 the server refuses, or can't be reached, or events were lost or came twice, or the result
-can't be written; 2 a mistake in the arguments; 130 a Ctrl-C has ended it.
+Exit status: 0 success; 1 the server refused or could not be reached, events were lost or duplicated,
+or the result could not be written; 2 wrong arguments; 130 ended by Ctrl-C.
 ";
 
-/// How the result is written.
+/// The format of the result on standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub enum Format {
     Table,
     Json,
     Csv,
 }
 
-/// For whom a prediction is made.
+/// The users for whom a prediction is made.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Users {
+pub struct Users {
     pub count: u64,
-    /// As many as are measured with, if none are named.
+    /// Events per minute; those of the measurement if not given.
     pub events_per_minute: Option<f64>,
 }
 
-/// What the arguments ask for.
+/// The parsed arguments.
 #[derive(Debug)]
-pub(super) struct Asked {
-    pub plan: Plan,
+pub struct Args {
+    pub config: CompareConfig,
     pub url: Option<String>,
     pub server: Option<Process>,
     pub token: Option<String>,
     pub fields: Vec<(String, String)>,
-    pub form: Form,
+    pub format: Format,
     pub report: Option<PathBuf>,
     pub predict: Vec<Users>,
     pub is_quiet: bool,
 }
 
-/// Reads the arguments; `None` if the help is asked for.
-pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Asked>, String> {
+/// Parses the arguments. Returns `None` for `--help`.
+///
+/// # Errors
+/// A message that says what is wrong.
+pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, String> {
     use lexopt::prelude::*;
 
-    let mut asked = Asked {
-        plan: Plan::default(),
+    let mut args = Args {
+        config: CompareConfig::default(),
         url: None,
         server: None,
         token: None,
         fields: Vec::new(),
-        form: Form::Table,
+        format: Format::Table,
         report: None,
         predict: Vec::new(),
         is_quiet: false,
@@ -92,50 +101,56 @@ pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<
         let name = match argument {
             Short('h') | Long("help") => return Ok(None),
             Long("quiet") => {
-                asked.is_quiet = true;
+                args.is_quiet = true;
                 continue;
             }
             Long("report") => {
-                asked.report = Some(parser.value().map_err(|error| error.to_string())?.into());
+                args.report = Some(parser.value().map_err(|error| error.to_string())?.into());
                 continue;
             }
             Long(name) => name.to_owned(),
             Value(value) => {
-                return Err(format!("{:?}: a server is named with --url", utf8(value, "argument")?));
+                return Err(format!("{:?}: use --url to name a server", utf8(value, "argument")?));
             }
             argument => return Err(argument.unexpected().to_string()),
         };
         let option = format!("--{name}");
-        if !TAKES_A_VALUE.contains(&&*name) {
-            return Err(format!("there is no option {option} of barewire compare"));
+        if !WITH_VALUE.contains(&&*name) {
+            return Err(format!("unknown option {option}"));
         }
         let value = text(&mut parser, &option)?;
-        set(&mut asked, &name, &value).map_err(|what| format!("{option}: {what}"))?;
+        set(&mut args, &name, &value).map_err(|error| format!("{option}: {error}"))?;
     }
-    if asked.server.is_some() && asked.url.is_none() {
-        return Err("--server-pid is for the server that --url names".into());
-    }
-    if !asked.predict.is_empty() && asked.form == Form::Csv && asked.report.is_none() {
-        return Err("--predict is not told in CSV: ask for a table, JSON or a report".into());
-    }
-    let plan = &asked.plan;
-    if plan.events() > MOST_EVENTS {
-        return Err(format!(
-            "{} events are more than the {MOST_EVENTS} that can be told apart: less of --duration or --events-per-minute",
-            plan.events()
-        ));
-    }
-    let origin = asked.url.as_deref().unwrap_or("http://127.0.0.1");
-    if origin.contains(['?', '#']) {
-        return Err(format!(
-            "--url: {origin:?} has more than an origin and a path: the topic comes behind it"
-        ));
-    }
-    resource(origin, asked.token.as_deref(), &asked.fields)?;
-    Ok(Some(asked))
+    check(&args)?;
+    Ok(Some(args))
 }
 
-const TAKES_A_VALUE: [&str; 13] = [
+/// Checks the combination of all arguments.
+fn check(args: &Args) -> Result<(), String> {
+    if args.server.is_some() && args.url.is_none() {
+        return Err("--server-pid needs the --url of that server".into());
+    }
+    if !args.predict.is_empty() && args.format == Format::Csv && args.report.is_none() {
+        return Err("--predict has no effect with --format csv: use another format or --report".into());
+    }
+    let events = args.config.events();
+    if events > MAX_EVENTS {
+        return Err(format!(
+            "{events} events exceed the maximum of {MAX_EVENTS}: reduce --duration or --events-per-minute"
+        ));
+    }
+    let origin = args.url.as_deref().unwrap_or("http://127.0.0.1");
+    if origin.contains(['?', '#']) {
+        return Err(format!(
+            "--url: {origin:?} has a query or a fragment: use only an origin and a path, without a topic"
+        ));
+    }
+    resource(origin, args.token.as_deref(), &args.fields)?;
+    Ok(())
+}
+
+/// The options that take a value and are handled by [`set`].
+const WITH_VALUE: [&str; 13] = [
     "clients",
     "interval",
     "events-per-minute",
@@ -151,61 +166,66 @@ const TAKES_A_VALUE: [&str; 13] = [
     "predict",
 ];
 
-fn set(asked: &mut Asked, name: &str, value: &str) -> Result<(), String> {
-    let plan = &mut asked.plan;
+fn set(args: &mut Args, name: &str, value: &str) -> Result<(), String> {
+    let config = &mut args.config;
     match name {
-        "clients" => plan.clients = whole(value, 1, 1_000_000)?,
-        "interval" => plan.intervals = list(value, |one| time(one, 0.01))?,
-        "events-per-minute" => plan.events_per_minute = rate(value)?,
-        "size" => plan.size = whole(value, MIN_SIZE, 65_536)?,
-        "duration" => plan.duration = time(value, 0.1)?,
-        "transports" => plan.transports = list(value, transport)?,
-        "wait" => plan.wait = whole(value, 1, 60)? as u16, // at most 60
-        "url" => asked.url = Some(value.to_owned()),
-        "server-pid" => asked.server = Some(process(value)?),
-        "token" => asked.token = Some(bearer_token(value)?),
+        "clients" => config.clients = integer(value, 1, 1_000_000)?,
+        "interval" => config.intervals = list(value, |item| time(item, 0.01))?,
+        "events-per-minute" => config.events_per_minute = rate(value)?,
+        "size" => config.size = integer(value, MIN_SIZE, Policy::default().event_bytes)?,
+        "duration" => config.duration = time(value, 0.1)?,
+        "transports" => config.transports = list(value, transport)?,
+        "wait" => config.wait = integer(value, 1, u16::from(Policy::default().max_wait))?,
+        "url" => args.url = Some(value.to_owned()),
+        "server-pid" => args.server = Some(process(value)?),
+        "token" => args.token = Some(bearer_token(value)?),
         "predict" => {
             let (count, events) =
                 value.split_once('@').map_or((value, None), |(count, events)| (count, Some(events)));
-            let count = whole(count, 1, 1_000_000_000_000)? as u64;
-            asked.predict.push(Users { count, events_per_minute: events.map(rate).transpose()? });
+            let count = integer(count, 1, 1_000_000_000_000)?;
+            args.predict.push(Users { count, events_per_minute: events.map(rate).transpose()? });
         }
-        "header" => asked.fields.push(header(value)?),
+        "header" => args.fields.push(header(value)?),
         _ => {
-            asked.form = match value {
-                "table" => Form::Table,
-                "json" => Form::Json,
-                "csv" => Form::Csv,
-                _ => return Err(format!("{value:?} is none of table, json, csv")),
+            args.format = match value {
+                "table" => Format::Table,
+                "json" => Format::Json,
+                "csv" => Format::Csv,
+                _ => return Err(format!("{value:?} is not a format: use table, json or csv")),
             };
         }
     }
     Ok(())
 }
 
-/// Fewer than one in a day are none that could be measured.
+/// Parses a number of events per minute. A rate below one event per day cannot be measured.
 fn rate(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number| *number == 0.0 || (0.001..=600_000.0).contains(number));
-    number.map(f64::abs).ok_or_else(|| format!("{text:?} is no number from 0.001 to 600000, nor 0"))
+    number.map(f64::abs).ok_or_else(|| format!("{text:?} is not a number from 0.001 to 600000, or 0"))
 }
 
-fn whole(text: &str, least: usize, most: usize) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-    number.ok_or_else(|| format!("{text:?} is no whole number from {least} to {most}"))
+fn integer<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
+    text: &str,
+    min: T,
+    max: T,
+) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| (&min..=&max).contains(&number));
+    number.ok_or_else(|| format!("{text:?} is not a whole number from {min} to {max}"))
 }
 
 fn list<T: PartialEq>(text: &str, item: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
-    let items: Vec<T> = text.split(',').map(|one| item(one.trim())).collect::<Result<_, _>>()?;
-    let is_doubled = items.iter().enumerate().any(|(index, one)| items[..index].contains(one));
-    if is_doubled { Err(format!("{text:?} names one twice")) } else { Ok(items) }
+    let items: Vec<T> = text.split(',').map(|part| item(part.trim())).collect::<Result<_, _>>()?;
+    let has_duplicates = items.iter().enumerate().any(|(index, item)| items[..index].contains(item));
+    if has_duplicates { Err(format!("{text:?} contains an item twice")) } else { Ok(items) }
 }
 
 fn transport(name: &str) -> Result<Via, String> {
-    Via::named(name).ok_or_else(|| format!("{name:?} is none of short-poll, long-poll, sse, websocket"))
+    Via::named(name)
+        .ok_or_else(|| format!("{name:?} is not a transport: use short-poll, long-poll, sse or websocket"))
 }
 
-/// A time with its unit, ms, s or m; without one it is in seconds. At most a day.
-fn time(text: &str, least: f64) -> Result<Duration, String> {
+/// Parses a time in ms, s or m, from `min` seconds to a day. A number without a unit is in seconds.
+fn time(text: &str, min: f64) -> Result<Duration, String> {
     let unit = text.find(|character: char| character.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit);
     let factor = match unit {
@@ -215,71 +235,80 @@ fn time(text: &str, least: f64) -> Result<Duration, String> {
         _ => None,
     };
     let seconds = number.parse().ok().zip(factor).map(|(number, factor): (f64, f64)| number * factor);
-    let seconds = seconds.filter(|seconds| (least..=86_400.0).contains(seconds));
+    let seconds = seconds.filter(|seconds| (min..=86_400.0).contains(seconds));
     seconds
         .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("{text:?} is no time from {least} s to a day, as 3s, 500ms or 1m"))
+        .ok_or_else(|| format!("{text:?} is not a time from {min} s to a day, such as 3s, 500ms or 1m"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn asked(arguments: &[&str]) -> Result<Option<Asked>, String> {
+    fn args(arguments: &[&str]) -> Result<Option<Args>, String> {
         parse(arguments.iter().map(Into::into))
     }
 
-    #[test]
-    fn the_course_is_the_default_and_can_be_written_out() {
-        let plan = asked(&[]).expect("right").expect("not the help").plan;
-        assert_eq!(plan, Plan::default());
-        let long = "--clients 100 --interval 3s --events-per-minute 6 --size 200 --duration 60s \
-                    --transports short-poll,long-poll,sse,websocket --wait 30";
-        let long: Vec<_> = long.split_whitespace().collect();
-        assert_eq!(asked(&long).expect("right").expect("not the help").plan, plan);
+    fn config(arguments: &[&str]) -> CompareConfig {
+        args(arguments).expect("valid arguments").expect("no --help").config
     }
 
     #[test]
-    fn times_have_units_and_intervals_are_a_list() {
+    fn the_defaults_equal_the_documented_arguments() {
+        assert_eq!(config(&[]), CompareConfig::default());
+        let arguments = "--clients 100 --interval 3s --events-per-minute 6 --size 200 --duration 60s \
+                         --transports short-poll,long-poll,sse,websocket --wait 30";
+        let arguments: Vec<_> = arguments.split_whitespace().collect();
+        assert_eq!(config(&arguments), CompareConfig::default());
+        let Policy { event_bytes, max_wait, .. } = Policy::default();
+        assert!(HELP.contains(&format!("from {MIN_SIZE} to {event_bytes} ")), "the limit of --size");
+        assert!(HELP.contains(&format!("from 1 to {max_wait} ")), "the limit of --wait");
+    }
+
+    #[test]
+    fn parses_times_with_units_and_lists_of_intervals() {
         let arguments = ["--interval", "500ms, 3,1.5s,2m", "--duration=1m", "--transports", "sse"];
-        let plan = asked(&arguments).expect("right").expect("not the help").plan;
-        let milliseconds: Vec<_> = plan.intervals.iter().map(Duration::as_millis).collect();
+        let config = config(&arguments);
+        let milliseconds: Vec<_> = config.intervals.iter().map(Duration::as_millis).collect();
         assert_eq!(milliseconds, [500, 3000, 1500, 120_000]);
-        assert_eq!((plan.duration.as_secs(), plan.transports), (60, vec![Via::EventStream]));
+        assert_eq!((config.duration.as_secs(), config.transports), (60, vec![Via::EventStream]));
     }
 
     #[test]
-    fn mistakes_say_what_is_wrong() {
-        for (arguments, what) in [
-            (&["--clients", "0"][..], "--clients: \"0\" is no whole number from 1"),
-            (&["--interval", "3h"], "--interval: \"3h\" is no time from 0.01 s to a day"),
-            (&["--interval", "NaN"], "--interval: \"NaN\" is no time"),
-            (&["--interval", "3s,3s"], "names one twice"),
-            (&["--interval", ""], "--interval: \"\" is no time"),
-            (&["--events-per-minute", "-1"], "--events-per-minute: \"-1\" is no number"),
-            (&["--events-per-minute", "1e-300"], "--events-per-minute: \"1e-300\" is no number"),
-            (&["--events-per-minute", "600000", "--duration", "1440m"], "864000000 events are more than"),
-            (&["--url", "ftp://127.0.0.1"], "neither with http:// nor with ws://"),
-            (&["--url", "http://127.0.0.1?topic"], "has more than an origin and a path"),
+    fn errors_say_what_is_wrong() {
+        for (arguments, message) in [
+            (&["--clients", "0"][..], "--clients: \"0\" is not a whole number from 1"),
+            (&["--interval", "3h"], "--interval: \"3h\" is not a time from 0.01 s to a day"),
+            (&["--interval", "NaN"], "--interval: \"NaN\" is not a time"),
+            (&["--interval", "3s,3s"], "contains an item twice"),
+            (&["--interval", ""], "--interval: \"\" is not a time"),
+            (&["--events-per-minute", "-1"], "--events-per-minute: \"-1\" is not a number"),
+            (&["--events-per-minute", "1e-300"], "--events-per-minute: \"1e-300\" is not a number"),
+            (
+                &["--events-per-minute", "600000", "--duration", "1440m"],
+                "864000000 events exceed the maximum",
+            ),
+            (&["--url", "ftp://127.0.0.1"], "the URL has no supported scheme"),
+            (&["--url", "http://127.0.0.1?topic"], "has a query or a fragment"),
             (&["--header", "Host: a"], "one that the handshake itself writes"),
             (
                 &["--url", "http://127.0.0.1", "--server-pid", "4294967295"],
                 "--server-pid: process 4294967295: ",
             ),
-            (&["--size", "7"], "--size: \"7\" is no whole number from 8"),
-            (&["--transports", "carrier-pigeon"], "\"carrier-pigeon\" is none of"),
-            (&["--predict", "many"], "--predict: \"many\" is no whole number"),
-            (&["--predict", "10@often"], "--predict: \"often\" is no number"),
-            (&["--predict", "10", "--format", "csv"], "--predict is not told in CSV"),
-            (&["--wait", "61"], "--wait: \"61\" is no whole number from 1 to 60"),
-            (&["--format", "xml"], "--format: \"xml\" is none of"),
-            (&["--server-pid", "1"], "--server-pid is for the server that --url names"),
-            (&["--nonsense", "1"], "there is no option --nonsense"),
-            (&["http://127.0.0.1"], "a server is named with --url"),
+            (&["--size", "7"], "--size: \"7\" is not a whole number from 8"),
+            (&["--transports", "carrier-pigeon"], "\"carrier-pigeon\" is not a transport"),
+            (&["--predict", "many"], "--predict: \"many\" is not a whole number"),
+            (&["--predict", "10@often"], "--predict: \"often\" is not a number"),
+            (&["--predict", "10", "--format", "csv"], "--predict has no effect with --format csv"),
+            (&["--wait", "61"], "--wait: \"61\" is not a whole number from 1 to 60"),
+            (&["--format", "xml"], "--format: \"xml\" is not a format"),
+            (&["--server-pid", "1"], "--server-pid needs the --url"),
+            (&["--nonsense", "1"], "unknown option --nonsense"),
+            (&["http://127.0.0.1"], "use --url to name a server"),
             (&["--clients"], "--clients"),
         ] {
-            let error = asked(arguments).expect_err("a mistake");
-            assert!(error.contains(what), "{arguments:?}: {error}");
+            let error = args(arguments).expect_err("a mistake");
+            assert!(error.contains(message), "{arguments:?}: {error}");
         }
     }
 }

@@ -1,73 +1,77 @@
-//! How far a comparison is, on a terminal.
+//! The progress bar of a comparison on a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use super::config::CompareConfig;
+use super::trial::Progress;
 use crate::client::follow::Via;
-use crate::tools::compare::{Plan, Progress};
 
-/// How wide the bar is, in characters.
+/// The width of the bar in characters.
 const WIDTH: usize = 24;
 
-/// From one look of it to the next, at least.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The minimum time between two updates.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// One line on standard error, written over itself; nothing where that is no terminal.
-pub(super) struct ProgressBar {
+/// A line on standard error that overwrites itself. The line is only shown on a terminal.
+pub struct ProgressBar {
     is_shown: bool,
-    legs: usize,
+    trials: usize,
     clients: usize,
     seconds: f64,
-    /// When it was written the last time.
-    written: Option<Instant>,
+    last_update: Option<Instant>,
 }
 
 impl ProgressBar {
-    pub fn new(plan: &Plan, is_quiet: bool) -> Self {
+    pub fn new(config: &CompareConfig, is_quiet: bool) -> Self {
         Self {
             is_shown: !is_quiet && io::stderr().is_terminal(),
-            legs: plan.legs().count(),
-            clients: plan.clients,
-            seconds: plan.duration.as_secs_f64(),
-            written: None,
+            trials: config.trials().count(),
+            clients: config.clients,
+            seconds: config.duration.as_secs_f64(),
+            last_update: None,
         }
     }
 
-    pub fn show(&mut self, leg: usize, via: Via, progress: Progress) {
+    /// Shows the progress of the trial with this index.
+    pub fn show(&mut self, index: usize, via: Via, progress: Progress) {
         if self.is_shown && self.is_due(Instant::now()) {
-            // A terminal that is gone is no reason to stop.
-            let _ = write!(io::stderr(), "\r{}\x1b[K", self.line(leg, via, progress));
+            // A closed terminal does not end the measurement.
+            let _ = write!(io::stderr(), "\r{}\x1b[K", self.line(index, via, progress));
         }
     }
 
-    /// Whether it is time to write it anew: a leg tells of each of its turns, and the terminal's time is the clients'.
+    /// Returns true if an update is due. A trial reports progress in each loop iteration, and updating
+    /// the terminal every time would take time from the clients.
     fn is_due(&mut self, now: Instant) -> bool {
-        let is_due = self.written.is_none_or(|written| now.saturating_duration_since(written) >= PAUSE);
+        let is_due =
+            self.last_update.is_none_or(|last| now.saturating_duration_since(last) >= UPDATE_INTERVAL);
         if is_due {
-            self.written = Some(now);
+            self.last_update = Some(now);
         }
         is_due
     }
 
+    /// Removes the bar from the terminal.
     pub fn clear(&self) {
         if self.is_shown {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
 
-    fn line(&self, leg: usize, via: Via, progress: Progress) -> String {
-        let Self { legs, clients, seconds, .. } = *self;
-        let (done, what) = match progress {
-            Progress::Gathering(following) => (0.0, format!("{following} of {clients} clients")),
-            Progress::Measuring(elapsed, requests) => {
+    fn line(&self, index: usize, via: Via, progress: Progress) -> String {
+        let Self { trials, clients, seconds, .. } = *self;
+        let (done, text) = match progress {
+            Progress::Connecting { following } => (0.0, format!("{following} of {clients} clients")),
+            Progress::Measuring { elapsed, requests } => {
                 let elapsed = elapsed.as_secs_f64().min(seconds);
                 (elapsed / seconds, format!("{elapsed:.0} of {seconds:.0} s, {requests} requests"))
             }
-            Progress::Draining => (1.0, "what is under way arrives".to_owned()),
+            Progress::Draining => (1.0, "waiting for the last events".to_owned()),
         };
-        let full = (((leg as f64 + done) / legs as f64 * WIDTH as f64) as usize).min(WIDTH);
+        let full = (((index as f64 + done) / trials as f64 * WIDTH as f64) as usize).min(WIDTH);
         let bar = "#".repeat(full) + &"-".repeat(WIDTH - full);
-        format!("[{bar}] {} of {legs}: {via}, {what}", leg + 1)
+        format!("[{bar}] {} of {trials}: {via}, {text}", index + 1)
     }
 }
 
@@ -76,24 +80,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_written_no_more_than_ten_times_a_second() {
-        let mut bar = ProgressBar::new(&Plan::default(), true);
+    fn updates_at_most_ten_times_per_second() {
+        let mut bar = ProgressBar::new(&CompareConfig::default(), true);
         let start = Instant::now();
-        let written: Vec<_> = (0..250).filter(|ms| bar.is_due(start + Duration::from_millis(*ms))).collect();
-        assert_eq!(written, [0, 100, 200]);
+        let updates: Vec<_> = (0..250).filter(|ms| bar.is_due(start + Duration::from_millis(*ms))).collect();
+        assert_eq!(updates, [0, 100, 200]);
     }
 
     #[test]
-    fn the_bar_fills_over_all_legs() {
-        let bar = ProgressBar::new(&Plan::default(), true);
-        let line = bar.line(0, Via::ShortPoll, Progress::Gathering(40));
+    fn the_bar_fills_over_all_trials() {
+        let bar = ProgressBar::new(&CompareConfig::default(), true);
+        let line = bar.line(0, Via::ShortPoll, Progress::Connecting { following: 40 });
         assert_eq!(line, format!("[{}] 1 of 4: short-poll, 40 of 100 clients", "-".repeat(24)));
-        let half = Progress::Measuring(Duration::from_secs(30), 7);
+        let half = Progress::Measuring { elapsed: Duration::from_secs(30), requests: 7 };
         let line = bar.line(1, Via::LongPoll, half);
         let filled = "#".repeat(9) + &"-".repeat(15);
         assert_eq!(line, format!("[{filled}] 2 of 4: long-poll, 30 of 60 s, 7 requests"));
-        assert!(bar.line(3, Via::WebSocket, Progress::Draining).contains("under way"));
-        let over = Progress::Measuring(Duration::from_secs(61), 7);
+        let line = bar.line(3, Via::WebSocket, Progress::Draining);
+        assert!(line.contains("waiting for the last events"), "{line}");
+        let over = Progress::Measuring { elapsed: Duration::from_secs(61), requests: 7 };
         assert!(bar.line(3, Via::WebSocket, over).starts_with(&format!("[{}] 4", "#".repeat(24))));
     }
 }

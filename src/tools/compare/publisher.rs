@@ -1,4 +1,4 @@
-//! The stream of events: when each is due, and its publishing.
+//! Publishes the events of a trial on time.
 
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -9,60 +9,63 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-use super::tracker as seen;
-use super::{CompareError, Plan};
+use super::config::CompareConfig;
+use super::tracker;
+use super::trial::CompareError;
 use crate::client::follow::{Next, PublishRequest, PublishStep, Resource};
 
-/// When events are due: evenly, the first after half the time from one to the next, and all of them before the end.
+/// The times at which events are due: evenly spaced, the first after half a period, all of them before
+/// the end of the trial.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Schedule {
+pub struct Schedule {
     start: Instant,
     period: Duration,
     count: u64,
 }
 
 impl Schedule {
-    pub fn new(start: Instant, plan: &Plan) -> Self {
-        // Where there are no events, or hardly any, it may be beyond what a Duration holds.
-        let period = Duration::try_from_secs_f64(60.0 / plan.events_per_minute).unwrap_or(Duration::MAX);
-        Self { start, period, count: plan.events() }
+    pub fn new(start: Instant, config: &CompareConfig) -> Self {
+        // With no events, or very few, the period may exceed the range of a Duration.
+        let period = Duration::try_from_secs_f64(60.0 / config.events_per_minute).unwrap_or(Duration::MAX);
+        Self { start, period, count: config.events() }
     }
 
-    /// When the event with this number is due, if there is one.
+    /// Returns when the event with this number is due, if there is one.
     pub fn due(&self, number: u64) -> Option<Instant> {
         (number < self.count).then(|| self.start + self.period.mul_f64(number as f64 + 0.5))
     }
 }
 
-/// So long before an event is due its connection is made ready: what that takes is no event's delay.
+/// The time before an event is due at which its connection is prepared. So the time to connect does
+/// not add to any event's delay.
 const LEAD: Duration = Duration::from_secs(1);
 
-/// A connection that was silent for so long may be one that the server is about to end, and a POST must not meet that.
+/// The idle time after which the server may be about to close the connection. A POST must not be sent
+/// on such a connection.
 const STALE: Duration = Duration::from_secs(5);
 
-/// Publishes the events over a connection of its own, one after another.
+/// Publishes the events over one connection, one after another.
 #[derive(Debug)]
-pub(super) struct Feed {
+pub struct Publisher {
     address: SocketAddr,
     token: Token,
     resource: Resource,
     size: usize,
     schedule: Schedule,
     stream: Option<TcpStream>,
-    poster: PublishRequest,
-    /// What of the request is not written yet.
+    request: PublishRequest,
+    /// The bytes of the request that are not written yet.
     unsent: VecDeque<u8>,
-    /// Whether an answer is owed.
-    is_waiting: bool,
-    /// Whether the connection was made ready for the next event.
-    is_ready: bool,
-    /// When the last answer came.
-    answered: Option<Instant>,
-    /// When each event was published: the moment before its first byte was handed to the socket.
+    is_awaiting_response: bool,
+    /// True if the connection is prepared for the next event.
+    is_prepared: bool,
+    /// When the last response arrived.
+    last_response: Option<Instant>,
+    /// When each event was published: the moment before its first byte was written to the socket.
     published: Vec<Instant>,
 }
 
-impl Feed {
+impl Publisher {
     pub fn new(
         address: SocketAddr,
         token: Token,
@@ -77,69 +80,71 @@ impl Feed {
             size,
             schedule,
             stream: None,
-            poster: PublishRequest::default(),
+            request: PublishRequest::default(),
             unsent: VecDeque::new(),
-            is_waiting: false,
-            is_ready: false,
-            answered: None,
+            is_awaiting_response: false,
+            is_prepared: false,
+            last_response: None,
             published: Vec::new(),
         }
     }
 
-    /// When there is something to do without the poll's telling; `None` if there is not, or no more.
-    pub fn due(&self) -> Option<Instant> {
+    /// Returns when [`run`](Self::run) has to be called next, regardless of the connection's readiness.
+    pub fn wakeup(&self) -> Option<Instant> {
         let due = self.next_due()?;
-        Some(if self.is_ready { due } else { due.checked_sub(LEAD).unwrap_or(due) })
+        Some(if self.is_prepared { due } else { due.checked_sub(LEAD).unwrap_or(due) })
     }
 
-    /// Whether an event's turn has come and nothing is in its way: it is published with the next turn of the loop.
-    pub fn is_owed(&self, now: Instant) -> bool {
+    /// Returns true if an event is due and can be published in the next loop iteration.
+    pub fn is_event_due(&self, now: Instant) -> bool {
         self.next_due().is_some_and(|due| due <= now)
     }
 
-    /// When the next event is due, unless the answer to the one before is awaited.
+    /// Returns when the next event is due; `None` while a response is awaited.
     fn next_due(&self) -> Option<Instant> {
-        if self.is_waiting { None } else { self.schedule.due(self.published()) }
+        if self.is_awaiting_response { None } else { self.schedule.due(self.published()) }
     }
 
-    /// Publishes no more.
+    /// Publishes no further events.
     pub fn stop(&mut self) {
         self.schedule.count = self.published();
     }
 
-    /// How many events are published, or under way.
+    /// Returns the number of events published so far, including one without a response yet.
     pub fn published(&self) -> u64 {
         self.published.len() as u64
     }
 
-    /// When the event with this number was published.
+    /// Returns when the event with this number was published.
     pub fn published_at(&self, number: u64) -> Option<Instant> {
         self.published.get(usize::try_from(number).ok()?).copied()
     }
 
-    /// Publishes the event that is due, if there is one.
-    pub fn turn(&mut self, now: Instant, registry: &Registry) -> Result<(), CompareError> {
-        if self.due().is_none_or(|due| due > now) {
+    /// Prepares the connection or publishes the next event, whichever is due.
+    pub fn run(&mut self, now: Instant, registry: &Registry) -> Result<(), CompareError> {
+        if self.wakeup().is_none_or(|wakeup| wakeup > now) {
             return Ok(());
         }
-        if !self.is_ready {
-            self.is_ready = true;
+        if !self.is_prepared {
+            self.is_prepared = true;
             self.receive()?;
-            if self.stream.is_none() || self.answered.is_some_and(|answered| now - answered > STALE) {
+            let is_stale = self.last_response.is_some_and(|response| now - response > STALE);
+            if self.stream.is_none() || is_stale {
                 self.connect(registry)?;
             }
-            return self.turn(now, registry);
+            return self.run(now, registry);
         }
-        // A server that has ended the connection between two events has said so by now.
+        // If the server has closed the connection since the last event, this read detects the close.
         self.receive()?;
-        let data = seen::data(self.published(), self.size);
+        let data = tracker::data(self.published(), self.size);
         let mut request = Vec::new();
-        self.poster.write(&self.resource, None, &data, false, &mut request);
+        self.request.write(&self.resource, None, &data, false, &mut request);
         self.unsent.extend(request);
-        (self.is_waiting, self.is_ready) = (true, false);
+        (self.is_awaiting_response, self.is_prepared) = (true, false);
         self.published.push(Instant::now());
         if self.stream.is_none() {
-            return self.connect(registry); // it is written when the poll says that it is connected
+            // The request is written when the poll reports the connection as writable.
+            return self.connect(registry);
         }
         self.write()
     }
@@ -152,8 +157,8 @@ impl Feed {
         Ok(())
     }
 
-    /// The poll has told of the connection.
-    pub fn ready(&mut self) -> Result<(), CompareError> {
+    /// Handles a readiness event of the connection.
+    pub fn on_ready(&mut self) -> Result<(), CompareError> {
         self.write()?;
         self.receive()
     }
@@ -163,11 +168,9 @@ impl Feed {
         while !self.unsent.is_empty() {
             match stream.write(self.unsent.as_slices().0) {
                 Ok(written) => drop(self.unsent.drain(..written)),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
-                    break;
-                }
+                Err(error) if is_not_ready(error.kind()) => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(in_vain(error)),
+                Err(error) => return Err(failed(error)),
             }
         }
         Ok(())
@@ -176,37 +179,33 @@ impl Feed {
     fn receive(&mut self) -> Result<(), CompareError> {
         let mut buffer = [0; 4096];
         while let Some(stream) = &mut self.stream {
-            let posted = match stream.read(&mut buffer) {
-                // Between two events: an end, a farewell, or nobody there.
-                Ok(_) if !self.is_waiting => {
+            let step = match stream.read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if is_not_ready(error.kind()) => return Ok(()),
+                // Between two events, the server may close the connection or send a response such as
+                // 408 before it does. The next event uses a new connection.
+                Ok(_) | Err(_) if !self.is_awaiting_response => {
                     self.stream = None;
                     return Ok(());
                 }
                 Ok(0) => {
                     self.stream = None;
-                    self.poster.end()
+                    self.request.end()
                 }
-                Ok(length) => self.poster.receive(&buffer[..length], &self.resource),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
-                    return Ok(());
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(_) if !self.is_waiting => {
-                    self.stream = None;
-                    return Ok(());
-                }
-                Err(error) => return Err(in_vain(error)),
+                Ok(length) => self.request.receive(&buffer[..length], &self.resource),
+                Err(error) => return Err(failed(error)),
             };
-            match posted.map_err(in_vain)? {
+            match step.map_err(failed)? {
                 PublishStep::Published { reuse, .. } => {
-                    self.is_waiting = false;
-                    self.answered = Some(Instant::now());
+                    self.is_awaiting_response = false;
+                    self.last_response = Some(Instant::now());
                     if !reuse {
                         self.stream = None;
                     }
                 }
-                // To publish it again might publish it twice, and a comparison with a hole in it is none.
-                PublishStep::Next(Next::Reconnect { reason, .. }) => return Err(in_vain(reason)),
+                // A retry might publish the event twice, and a comparison with a missing event is
+                // useless.
+                PublishStep::Next(Next::Reconnect { reason, .. }) => return Err(failed(reason)),
                 PublishStep::Next(Next::Read | Next::Request { .. }) => {}
             }
         }
@@ -214,8 +213,13 @@ impl Feed {
     }
 }
 
-fn in_vain(why: impl Display) -> CompareError {
-    CompareError::Publishing(why.to_string())
+/// Returns true if the socket is not readable or writable at the moment, or not connected yet.
+pub fn is_not_ready(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::NotConnected)
+}
+
+fn failed(reason: impl Display) -> CompareError {
+    CompareError::Publish(reason.to_string())
 }
 
 #[cfg(test)]
@@ -233,28 +237,33 @@ mod tests {
             (1e-300, 60, &[]),
         ] {
             let duration = Duration::from_secs(seconds);
-            let schedule = Schedule::new(start, &Plan { events_per_minute, duration, ..Plan::default() });
+            let config = CompareConfig { events_per_minute, duration, ..CompareConfig::default() };
+            let schedule = Schedule::new(start, &config);
             let due: Vec<_> = (0..).map_while(|number| schedule.due(number)).collect();
             let due: Vec<_> = due.iter().map(|due| (*due - start).as_secs_f64().round() as u64).collect();
-            assert_eq!(due, expected, "{events_per_minute} a minute, for {seconds} s");
+            assert_eq!(due, expected, "{events_per_minute} per minute for {seconds} s");
         }
     }
 
     #[test]
-    fn what_is_due_is_owed_until_it_is_published_or_nothing_more_is() {
+    fn an_event_stays_due_until_it_is_published_or_the_publisher_stops() {
         let start = Instant::now();
-        let plan = Plan { events_per_minute: 60.0, duration: Duration::from_secs(3), ..Plan::default() };
+        let duration = Duration::from_secs(3);
+        let config = CompareConfig { events_per_minute: 60.0, duration, ..CompareConfig::default() };
         let address = ([127, 0, 0, 1], 1).into();
-        let resource = Resource::new("http://127.0.0.1:1/topics/t", None, &[]).expect("a URL");
-        let mut feed = Feed::new(address, Token(0), resource, plan.size, Schedule::new(start, &plan));
+        let resource = Resource::new("http://127.0.0.1:1/topics/t", None, &[]).expect("a valid URL");
+        let schedule = Schedule::new(start, &config);
+        let mut publisher = Publisher::new(address, Token(0), resource, config.size, schedule);
         let at = |ms| start + Duration::from_millis(ms);
-        assert_eq!([0, 499, 500, 9999].map(|ms| feed.is_owed(at(ms))), [false, false, true, true]);
-        feed.published.push(at(500));
-        assert_eq!([500, 1499, 1500].map(|ms| feed.is_owed(at(ms))), [false, false, true]);
-        feed.is_waiting = true;
-        assert!(!feed.is_owed(at(1500)), "the one before is not answered");
-        feed.is_waiting = false;
-        feed.stop();
-        assert!(!feed.is_owed(at(9999)));
+        let due = [0, 499, 500, 9999].map(|ms| publisher.is_event_due(at(ms)));
+        assert_eq!(due, [false, false, true, true]);
+        publisher.published.push(at(500));
+        let due = [500, 1499, 1500].map(|ms| publisher.is_event_due(at(ms)));
+        assert_eq!(due, [false, false, true]);
+        publisher.is_awaiting_response = true;
+        assert!(!publisher.is_event_due(at(1500)), "the response to the event before is missing");
+        publisher.is_awaiting_response = false;
+        publisher.stop();
+        assert!(!publisher.is_event_due(at(9999)));
     }
 }

@@ -1,39 +1,40 @@
-//! Which events have reached a client: each once, or else lost or doubled.
+//! Tracks which events have reached a client, and counts lost and duplicated ones.
 
-/// The shortest data of an event: its number, in eight digits.
+/// The shortest data of an event: its number in eight digits.
 pub const MIN_SIZE: usize = 8;
 
-/// The most events that a leg can tell apart: so many numbers have as many digits as [`MIN_SIZE`].
-pub const MOST_EVENTS: u64 = 100_000_000;
+/// The number of events that [`MIN_SIZE`] digits can tell apart in one trial.
+pub const MAX_EVENTS: u64 = 100_000_000;
 
-/// The data of the event with this number, counted from 0, in `size` bytes, at least [`MIN_SIZE`]. Its number stands first; the rest is
-/// text that stays one line, and needs no escape in JSON.
-pub(super) fn data(number: u64, size: usize) -> String {
+/// Returns the data of the event with this number, which counts from 0. The data has `size` bytes,
+/// at least [`MIN_SIZE`]. It begins with the number; the rest is one line of text that needs no
+/// escaping in JSON.
+pub fn data(number: u64, size: usize) -> String {
     const FILLER: &str = " The quick brown fox jumps over the lazy dog.";
     let mut data = format!("{number:08}");
     data.extend(FILLER.chars().cycle().take(size.saturating_sub(data.len())));
     data
 }
 
-/// The number in an event's data.
-pub(super) fn number(data: &str) -> Option<u64> {
+/// Returns the number at the start of an event's data.
+pub fn number(data: &str) -> Option<u64> {
     data.get(..MIN_SIZE)?.parse().ok()
 }
 
-/// What one client has had.
+/// The events that one client has received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
-    /// The number that should come next: all before it came, or are lost.
+pub struct EventTracker {
+    /// The number of the next event. Every event before it has arrived or is lost.
     next: u64,
     pub lost: u64,
-    pub doubled: u64,
+    pub duplicated: u64,
 }
 
-impl Seen {
-    /// The event with this number has come. Whether for the first time.
-    pub fn see(&mut self, number: u64) -> bool {
+impl EventTracker {
+    /// Records the arrival of the event with this number. Returns true if it is the first arrival.
+    pub fn record(&mut self, number: u64) -> bool {
         if number < self.next {
-            self.doubled += 1;
+            self.duplicated += 1;
             return false;
         }
         self.lost += number - self.next;
@@ -41,13 +42,13 @@ impl Seen {
         true
     }
 
-    /// Whether all of so many have come, or can't come any more.
-    pub fn is_through(&self, published: u64) -> bool {
+    /// Returns true if none of the first `published` events can arrive any more.
+    pub fn is_complete(&self, published: u64) -> bool {
         self.next >= published
     }
 
-    /// Nothing more will come, and so many were published: what is still missing is lost.
-    pub fn end(&mut self, published: u64) {
+    /// Counts those of the first `published` events that have not arrived as lost.
+    pub fn finish(&mut self, published: u64) {
         self.lost += published.saturating_sub(self.next);
         self.next = self.next.max(published);
     }
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_has_its_size_and_gives_its_number_back() {
+    fn data_has_the_requested_size_and_contains_its_number() {
         for (published, size) in [(0, MIN_SIZE), (7, 9), (99_999_999, 200), (12, 65_536)] {
             let data = data(published, size);
             assert_eq!((data.len(), number(&data)), (size, Some(published)));
@@ -68,15 +69,15 @@ mod tests {
     }
 
     #[test]
-    fn each_event_counts_once_or_as_lost_or_as_doubled() {
-        let mut seen = Seen::default();
-        assert!(seen.see(0) && seen.see(1));
-        assert!(!seen.see(1) && !seen.see(0));
-        assert!(seen.see(4)); // 2 and 3 are passed over
-        assert!(!seen.is_through(6) && seen.is_through(5));
-        seen.end(7); // 5 and 6 never came
-        assert_eq!((seen.lost, seen.doubled), (4, 2));
-        seen.end(7);
-        assert_eq!((seen.lost, seen.doubled), (4, 2));
+    fn counts_lost_and_duplicated_events() {
+        let mut tracker = EventTracker::default();
+        assert!(tracker.record(0) && tracker.record(1));
+        assert!(!tracker.record(1) && !tracker.record(0));
+        assert!(tracker.record(4)); // skips 2 and 3
+        assert!(!tracker.is_complete(6) && tracker.is_complete(5));
+        tracker.finish(7); // 5 and 6 never arrived
+        assert_eq!((tracker.lost, tracker.duplicated), (4, 2));
+        tracker.finish(7);
+        assert_eq!((tracker.lost, tracker.duplicated), (4, 2));
     }
 }

@@ -1,4 +1,4 @@
-//! One leg: a crowd comes, events are published for as long as it is measured, and what is under way arrives.
+//! One trial: the clients connect, events are published and measured, and the last ones arrive.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -8,67 +8,64 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 
 use super::arithmetic::Arithmetic;
-use super::client_pool::{Counts, Crowd};
-use super::publisher::{Feed, Schedule};
-use super::{Bytes, DelayFigures, Figures, Leg, Plan, ServerFigures};
+use super::client_pool::{ClientPool, Counts};
+use super::config::CompareConfig;
+use super::publisher::{Publisher, Schedule};
+use super::results::{Bytes, DelayFigures, Figures, ServerFigures, Trial};
 use crate::client::connect::connect_tcp;
 use crate::client::follow::{Error, Resource, Via};
-use crate::tools::load::{DelayHistogram, Process};
 
-/// The token of the connection that publishes; the members' are their numbers.
-const FEED: Token = Token(usize::MAX - 1);
+use crate::tools::load::{Cost, DelayHistogram, Meter, Process, user_memory};
 
-/// How many clients come in a second, where they are not spread over an interval.
-const ARRIVALS: f64 = 4000.0;
+/// The token of the publisher's connection. A client's token is its index.
+const PUBLISHER: Token = Token(usize::MAX - 1);
 
-/// For a first connection.
-const CONNECT: Duration = Duration::from_secs(10);
+/// How many clients connect per second, unless they are spread over an interval.
+const CONNECTS_PER_SECOND: f64 = 4000.0;
 
-/// For all clients to follow, once the last of them has come.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The timeout of the connection that checks whether the server is reachable.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// For the last event to arrive, beyond the interval of short polls.
-const LAST_ARRIVAL: Duration = Duration::from_secs(5);
+/// The time for all clients to follow, after the last one has started.
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest time without a look at whether to go on.
-const LOOK: Duration = Duration::from_millis(100);
+/// The time for the last event to arrive, in addition to the interval of short polls.
+const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How far a leg is.
+/// The longest time between two progress reports.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The progress of a trial.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Progress {
-    /// So many of the clients follow.
-    Gathering(usize),
-    /// It has been measured for so long, with so many requests.
-    Measuring(Duration, u64),
-    /// It is measured; what is under way arrives.
+    /// Clients connect.
+    Connecting { following: usize },
+    /// Events are published and measured.
+    Measuring { elapsed: Duration, requests: u64 },
+    /// The measurement is over, and the last events arrive.
     Draining,
 }
 
-/// Why a comparison ends without a result.
+/// An error that ends a trial without a result.
 #[derive(Debug)]
 pub enum CompareError {
-    /// The operating system's.
     Io(io::Error),
-    /// The server refuses, or answers what can't be read.
+    /// The server refused, or its response is invalid.
     Client(Error),
-    /// Nothing answers where the server should be.
+    /// No server accepts connections at the host and port of the URL.
     Unreachable {
-        /// Host and port, as the URL has them.
         authority: String,
-        /// The operating system's, of the last address that the host has.
         error: io::Error,
     },
-    /// Not all of the clients came to follow in time.
-    Gathering {
-        /// How many did.
+    /// Not all clients followed the topic in time.
+    TooFewClients {
         following: usize,
-        /// How many should have.
         clients: usize,
-        /// What came between the last one and the server, if that is known.
-        why: Option<String>,
+        /// The last error of a connection, if there was one.
+        reason: Option<String>,
     },
-    /// An event could not be published, and this is why.
-    Publishing(String),
+    /// An event could not be published.
+    Publish(String),
 }
 
 impl fmt::Display for CompareError {
@@ -76,15 +73,16 @@ impl fmt::Display for CompareError {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Client(error) => error.fmt(f),
-            Self::Unreachable { authority, error } => write!(f, "no connection to {authority}: {error}"),
-            Self::Gathering { following, clients, why } => {
-                let why = why.as_deref().unwrap_or("no answer");
+            Self::Unreachable { authority, error } => write!(f, "cannot connect to {authority}: {error}"),
+            Self::TooFewClients { following, clients, reason } => {
+                let reason = reason.as_deref().unwrap_or("no response");
                 write!(
                     f,
-                    "only {following} of {clients} clients came to follow ({why}): is the server's bound on connections lower?"
+                    "only {following} of {clients} clients follow the topic ({reason}): check the server's limit \
+                     on connections"
                 )
             }
-            Self::Publishing(why) => write!(f, "an event could not be published: {why}"),
+            Self::Publish(reason) => write!(f, "an event could not be published: {reason}"),
         }
     }
 }
@@ -103,123 +101,196 @@ impl From<Error> for CompareError {
     }
 }
 
-/// Measures one leg on a topic that nobody else uses. `goes_on` is told how far it is, at least ten times a second; when it says no,
-/// the leg ends with what was measured so far, if anything was.
+/// Runs one trial on a topic that has no other clients. Calls `proceed` with the progress at least ten
+/// times per second. When `proceed` returns false, the trial ends with the figures so far; the result
+/// is `None` if there are none.
 ///
 /// # Errors
-/// [`CompareError`].
+/// A [`CompareError`] if the server is unreachable, refuses, or violates a protocol.
 pub fn measure(
-    plan: &Plan,
+    config: &CompareConfig,
     via: Via,
     interval: Option<Duration>,
     resource: &Resource,
     server: Option<Process>,
-    goes_on: &mut dyn FnMut(Progress) -> bool,
-) -> Result<Option<Leg>, CompareError> {
+    proceed: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Option<Trial>, CompareError> {
     let mut resource = resource.clone();
-    resource.wait = plan.wait;
+    resource.wait = config.wait;
     resource.interval = interval.unwrap_or_default();
-    let address = reach(&resource)?;
-    let memory_before = server.and_then(|server| server.memory().ok());
+    let address = reachable_address(&resource)?;
+    let memory_before = user_memory(server.as_slice());
 
-    let mut poll = Poll::new()?;
-    let mut events = Events::with_capacity(4096);
-    let began = Instant::now();
-    let spread = interval.unwrap_or_else(|| Duration::from_secs_f64(plan.clients as f64 / ARRIVALS));
-    let mut crowd = Crowd::new(address, via, resource.clone(), plan.clients, began, spread)?;
-    while crowd.following() < plan.clients {
-        let now = Instant::now();
-        if now > began + spread + PATIENCE {
-            let why = crowd.trouble().map(str::to_owned);
-            return Err(CompareError::Gathering { following: crowd.following(), clients: plan.clients, why });
-        }
-        if !goes_on(Progress::Gathering(crowd.following())) {
-            return Ok(None);
-        }
-        turn(&mut poll, &mut events, &mut crowd, None, now + LOOK)?;
+    let mut trial = TrialLoop::new(address, via, &resource, config.clients)?;
+    if !trial.connect_clients(proceed)? {
+        return Ok(None);
     }
 
+    let meter = Meter::start(server.as_slice());
     let start = Instant::now();
-    let schedule = Schedule::new(start, plan);
-    let mut feed = Feed::new(address, FEED, resource.clone(), plan.size, schedule);
-    let before = Reading::of(&crowd, server);
-    let mut is_whole = true;
-    // An event whose turn has come is published, though the machine should have overslept it.
-    while (start.elapsed() < plan.duration || feed.is_owed(Instant::now())) && is_whole {
-        let until = (start + plan.duration).min(Instant::now() + LOOK);
-        turn(&mut poll, &mut events, &mut crowd, Some(&mut feed), until)?;
-        let requests = (crowd.counts() - before.counts).requests;
-        is_whole = goes_on(Progress::Measuring(start.elapsed(), requests));
-    }
-    let after = Reading::of(&crowd, server);
-    let measured_for = after.at - before.at;
-    feed.stop();
+    let schedule = Schedule::new(start, config);
+    let counts_before = trial.clients.counts();
+    let mut publisher = Publisher::new(address, PUBLISHER, resource.clone(), config.size, schedule);
+    let is_complete = trial.publish(&mut publisher, start, config.duration, proceed)?;
+    let cost = meter.stop(server.as_slice());
+    let (end, counts) = (Instant::now(), trial.clients.counts());
+    let memory = user_memory(server.as_slice());
 
-    // What is published goes on to arrive, though it is not counted what that costs.
-    let published = feed.published();
-    while !crowd.is_through(published) {
-        // Whoever wants to see it now does not wait for polls whose interval may be an hour.
-        let patience = if is_whole { resource.interval } else { Duration::ZERO } + LAST_ARRIVAL;
-        if after.at.elapsed() >= patience {
-            break;
-        }
-        turn(&mut poll, &mut events, &mut crowd, Some(&mut feed), Instant::now() + LOOK)?;
-        is_whole &= goes_on(Progress::Draining);
-    }
-    // What was not waited for is not lost: only what its client has passed over is.
-    let is_waited_for = after.at.elapsed() >= resource.interval + LAST_ARRIVAL;
-    let (lost, doubled) = crowd.end(if is_waited_for { published } else { 0 });
-    let ran = Plan { duration: plan.duration.min(measured_for), ..plan.clone() };
-    Ok(Some(Leg {
+    publisher.stop();
+    trial.drain(&mut publisher, end, is_complete, proceed)?;
+    // An event is lost if a later one has arrived, or if the trial waited for it long enough.
+    let was_awaited = end.elapsed() >= resource.interval + ARRIVAL_TIMEOUT;
+    let published = publisher.published();
+    let (lost, duplicated) = trial.clients.finish(if was_awaited { published } else { 0 });
+    let duration = config.duration.min(cost.wall);
+    let delays = trial.clients.delays();
+    Ok(Some(Trial {
         via,
         interval,
-        measured_for,
+        measured_for: cost.wall,
         published,
-        arrived: crowd.delays().count(),
+        arrived: delays.count(),
         lost,
-        doubled,
-        returns: after.counts.returns,
-        measured: figures(&crowd, after.counts - before.counts, measured_for),
-        predicted: Arithmetic::new(&resource).predict(&ran, via, interval),
-        server: server_figures(&before, &after, memory_before),
-        client_cpu: difference(before.client, after.client),
+        duplicated,
+        reconnects: counts.reconnects,
+        measured: figures(counts - counts_before, cost.wall, delays),
+        calculated: Arithmetic::new(&resource).trial(
+            &CompareConfig { duration, ..config.clone() },
+            via,
+            interval,
+        ),
+        server: server_figures(cost, memory, memory_before),
+        client_cpu: cost.client_cpu,
     }))
 }
 
-/// What is counted at a moment.
-struct Reading {
-    at: Instant,
-    counts: Counts,
-    server: Option<Duration>,
-    client: Option<Duration>,
-    memory: Option<u64>,
+/// The event loop of one trial.
+struct TrialLoop {
+    poll: Poll,
+    events: Events,
+    clients: ClientPool,
+    client_count: usize,
+    start: Instant,
+    /// The time over which the clients' starts are spread.
+    spread: Duration,
+    /// The time between two short polls; zero for the other transports.
+    interval: Duration,
 }
 
-impl Reading {
-    fn of(crowd: &Crowd, server: Option<Process>) -> Self {
-        Self {
-            at: Instant::now(),
-            counts: crowd.counts(),
-            server: server.and_then(|server| server.cpu_time().ok()),
-            client: Process::own().cpu_time().ok(),
-            memory: server.and_then(|server| server.memory().ok()),
+impl TrialLoop {
+    fn new(address: SocketAddr, via: Via, resource: &Resource, client_count: usize) -> io::Result<Self> {
+        let start = Instant::now();
+        let interval = resource.interval;
+        let spread = match via {
+            Via::ShortPoll => interval,
+            Via::LongPoll | Via::EventStream | Via::WebSocket => {
+                Duration::from_secs_f64(client_count as f64 / CONNECTS_PER_SECOND)
+            }
+        };
+        let clients = ClientPool::new(address, via, resource.clone(), client_count, start, spread)?;
+        let (poll, events) = (Poll::new()?, Events::with_capacity(4096));
+        Ok(Self { poll, events, clients, client_count, start, spread, interval })
+    }
+
+    /// Runs until all clients follow the topic. Returns false if `proceed` did.
+    fn connect_clients(&mut self, proceed: &mut dyn FnMut(Progress) -> bool) -> Result<bool, CompareError> {
+        loop {
+            let following = self.clients.following();
+            if following >= self.client_count {
+                return Ok(true);
+            }
+            let now = Instant::now();
+            if now > self.start + self.spread + FOLLOW_TIMEOUT {
+                let reason = self.clients.last_error().map(str::to_owned);
+                return Err(CompareError::TooFewClients { following, clients: self.client_count, reason });
+            }
+            if !proceed(Progress::Connecting { following }) {
+                return Ok(false);
+            }
+            self.run_once(None, now + PROGRESS_INTERVAL)?;
         }
+    }
+
+    /// Publishes events until the end of the measurement. Returns false if `proceed` did.
+    fn publish(
+        &mut self,
+        publisher: &mut Publisher,
+        start: Instant,
+        duration: Duration,
+        proceed: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<bool, CompareError> {
+        let requests_before = self.clients.counts().requests;
+        // An event that is already due is published even if the machine was late.
+        while start.elapsed() < duration || publisher.is_event_due(Instant::now()) {
+            let until = (start + duration).min(Instant::now() + PROGRESS_INTERVAL);
+            self.run_once(Some(publisher), until)?;
+            let requests = self.clients.counts().requests - requests_before;
+            if !proceed(Progress::Measuring { elapsed: start.elapsed(), requests }) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Waits for the published events to arrive. Requests and bytes no longer count.
+    fn drain(
+        &mut self,
+        publisher: &mut Publisher,
+        end: Instant,
+        mut is_complete: bool,
+        proceed: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<(), CompareError> {
+        while !self.clients.have_all(publisher.published()) {
+            // After a Ctrl-C, the command does not wait for the next polls, which may be an hour away.
+            let interval = if is_complete { self.interval } else { Duration::ZERO };
+            if end.elapsed() >= interval + ARRIVAL_TIMEOUT {
+                break;
+            }
+            self.run_once(Some(publisher), Instant::now() + PROGRESS_INTERVAL)?;
+            is_complete &= proceed(Progress::Draining);
+        }
+        Ok(())
+    }
+
+    /// Runs one loop iteration: waits at most until `until`, then handles what is ready or due.
+    fn run_once(
+        &mut self,
+        mut publisher: Option<&mut Publisher>,
+        until: Instant,
+    ) -> Result<(), CompareError> {
+        let wakeup = publisher.as_ref().and_then(|publisher| publisher.wakeup());
+        let until = [self.clients.wakeup(), wakeup].into_iter().flatten().fold(until, Instant::min);
+        match self.poll.poll(&mut self.events, Some(until.saturating_duration_since(Instant::now()))) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            polled => polled?,
+        }
+        for event in self.events.iter() {
+            if event.token() == PUBLISHER {
+                if let Some(publisher) = &mut publisher {
+                    publisher.on_ready()?;
+                }
+            } else {
+                let published_at =
+                    |number| publisher.as_ref().and_then(|publisher| publisher.published_at(number));
+                self.clients.on_ready(event.token().0, self.poll.registry(), &published_at)?;
+            }
+        }
+        if let Some(publisher) = publisher {
+            publisher.run(Instant::now(), self.poll.registry())?;
+        }
+        self.clients.run(Instant::now(), self.poll.registry())
     }
 }
 
-fn difference(before: Option<Duration>, after: Option<Duration>) -> Option<Duration> {
-    Some(after?.saturating_sub(before?))
+fn server_figures(cost: Cost, memory: Option<u64>, memory_before: Option<u64>) -> Option<ServerFigures> {
+    Some(ServerFigures { cpu: cost.server_cpu?, memory: memory?, memory_before: memory_before? })
 }
 
-fn server_figures(before: &Reading, after: &Reading, memory_before: Option<u64>) -> Option<ServerFigures> {
-    let cpu = difference(before.server, after.server)?;
-    Some(ServerFigures { cpu, memory: after.memory?, memory_before: memory_before? })
-}
-
-fn figures(crowd: &Crowd, counts: Counts, measured_for: Duration) -> Figures {
+fn figures(counts: Counts, measured_for: Duration, delays: &DelayHistogram) -> Figures {
     let minutes = measured_for.as_secs_f64() / 60.0;
     let bytes = |all: u64, payload: u64| Bytes {
-        // A piece of it may be counted before the other: its last byte is read, and its first was before.
+        // The first bytes of a message may have been read before the measurement started. Its payload
+        // counts when the last byte is read.
         headers: all.saturating_sub(payload) as f64,
         payload: payload as f64,
     };
@@ -229,7 +300,7 @@ fn figures(crowd: &Crowd, counts: Counts, measured_for: Duration) -> Figures {
         connections: counts.connections as f64,
         up: bytes(counts.bytes_up, counts.payload_up),
         down: bytes(counts.bytes_down, counts.payload_down),
-        delay: delay_figures(crowd.delays()),
+        delay: delay_figures(delays),
     }
 }
 
@@ -244,40 +315,11 @@ fn delay_figures(delays: &DelayHistogram) -> DelayFigures {
     }
 }
 
-/// The first of the host's addresses that answers: `localhost` may be two, and the server on one of them.
-fn reach(resource: &Resource) -> Result<SocketAddr, CompareError> {
+/// Returns the first of the host's addresses that accepts a connection. `localhost` may have two
+/// addresses, and the server may listen on only one of them.
+fn reachable_address(resource: &Resource) -> Result<SocketAddr, CompareError> {
     let url = resource.url();
-    connect_tcp(&url.host, url.port, Instant::now() + CONNECT)
+    connect_tcp(&url.host, url.port, Instant::now() + CONNECT_TIMEOUT)
         .and_then(|stream| stream.peer_addr())
         .map_err(|error| CompareError::Unreachable { authority: url.authority.clone(), error })
-}
-
-/// Waits for the poll, at most until `until`, and does what is to be done.
-fn turn(
-    poll: &mut Poll,
-    events: &mut Events,
-    crowd: &mut Crowd,
-    mut feed: Option<&mut Feed>,
-    until: Instant,
-) -> Result<(), CompareError> {
-    let feed_due = feed.as_ref().and_then(|feed| feed.due());
-    let due = [crowd.due(), feed_due].into_iter().flatten().fold(until, Instant::min);
-    match poll.poll(events, Some(due.saturating_duration_since(Instant::now()))) {
-        Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
-        polled => polled?,
-    }
-    for event in events.iter() {
-        if event.token() == FEED {
-            if let Some(feed) = &mut feed {
-                feed.ready()?;
-            }
-        } else {
-            let published_at = |number| feed.as_ref().and_then(|feed| feed.published_at(number));
-            crowd.ready(event.token().0, poll.registry(), &published_at)?;
-        }
-    }
-    if let Some(feed) = feed {
-        feed.turn(Instant::now(), poll.registry())?;
-    }
-    crowd.turn(Instant::now(), poll.registry())
 }

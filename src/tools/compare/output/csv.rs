@@ -1,10 +1,10 @@
-//! A comparison in CSV (RFC 4180): a line for each leg.
+//! A comparison in CSV (RFC 4180): one line per trial.
 
-use super::figures::{COUNTS, FIGURES, rounded};
-use crate::tools::compare::{Comparison, difference};
+use super::figures::{FIGURES, MEASUREMENTS, rounded};
+use crate::tools::compare::results::{Comparison, difference};
 
-/// A comparison in CSV, with a header line. Nothing in it needs quotes; what could not be measured, and the difference from nothing, is
-/// empty.
+/// Returns a comparison in CSV with a header line. No value needs quotes. A value that could not be
+/// measured is empty, as is the difference from 0.
 pub fn csv(comparison: &Comparison) -> String {
     let mut out = String::new();
     let figure_names = FIGURES.iter().flat_map(|figure| {
@@ -12,16 +12,17 @@ pub fn csv(comparison: &Comparison) -> String {
         [name.clone(), format!("{name}_predicted"), format!("{name}_difference_percent")]
     });
     let names = ["transport", "interval_seconds", "clients"].into_iter().map(str::to_owned);
-    line(names.chain(COUNTS.iter().map(|count| count.name.to_owned())).chain(figure_names), &mut out);
-    for leg in &comparison.legs {
-        let interval = leg.interval.map(|interval| interval.as_secs_f64());
-        let first = [leg.via.to_string(), optional(interval), comparison.plan.clients.to_string()];
-        let counts = COUNTS.iter().map(|count| optional((count.of)(leg)));
+    let measurement_names = MEASUREMENTS.iter().map(|measurement| measurement.name.to_owned());
+    line(names.chain(measurement_names).chain(figure_names), &mut out);
+    for trial in &comparison.trials {
+        let interval = trial.interval.map(|interval| interval.as_secs_f64());
+        let first = [trial.via.to_string(), optional(interval), comparison.config.clients.to_string()];
+        let measurements = MEASUREMENTS.iter().map(|measurement| optional((measurement.of)(trial)));
         let figures = FIGURES.iter().flat_map(|figure| {
-            let [measured, predicted] = [&leg.measured, &leg.predicted].map(figure.of);
-            [Some(measured), Some(predicted), difference(measured, predicted)].map(optional)
+            let [measured, calculated] = [&trial.measured, &trial.calculated].map(figure.of);
+            [Some(measured), Some(calculated), difference(measured, calculated)].map(optional)
         });
-        line(first.into_iter().chain(counts).chain(figures), &mut out);
+        line(first.into_iter().chain(measurements).chain(figures), &mut out);
     }
     out
 }

@@ -1,49 +1,52 @@
-//! A comparison in JSON. The names are kept: `docs/compare.md` has them all.
+//! A comparison in JSON. The names are an interface and do not change; `docs/compare.md` lists them.
 
-use super::figures::{COUNTS, FIGURES, rounded};
+use super::figures::{FIGURES, MEASUREMENTS, rounded};
 use crate::protocol::json::Object;
-use crate::tools::compare::prediction::{self as predict, Prediction};
-use crate::tools::compare::{Comparison, Figures, Leg, Plan, difference};
+use crate::tools::compare::config::CompareConfig;
+use crate::tools::compare::prediction::{self, Prediction};
+use crate::tools::compare::results::{Comparison, Figures, Trial, difference};
 
-/// A comparison as one JSON object (RFC 8259), with a line's end, and what was predicted from it.
+/// Returns a comparison and its predictions as one JSON object (RFC 8259) with a line end.
 pub fn json(comparison: &Comparison, predictions: &[Prediction]) -> String {
     let mut out = String::new();
     Object::write(&mut out, |object| {
-        object.object("plan", |object| plan(&comparison.plan, object));
+        object.object("plan", |object| config_members(&comparison.config, object));
         object.value("interrupted", comparison.is_interrupted);
-        object.objects("legs", &comparison.legs, |one, object| leg(&comparison.plan, one, object));
-        object.objects("predictions", predictions, predict::members);
+        object.objects("legs", &comparison.trials, |trial, object| {
+            trial_members(&comparison.config, trial, object);
+        });
+        object.objects("predictions", predictions, prediction::members);
     });
     out + "\n"
 }
 
-fn plan(plan: &Plan, object: &mut Object) {
-    object.value("clients", plan.clients);
-    object.strings("transports", plan.transports.iter().map(|via| via.name()));
-    object
-        .numbers("intervals_seconds", plan.intervals.iter().map(|interval| rounded(interval.as_secs_f64())));
-    object.value("events_per_minute", plan.events_per_minute);
-    object.value("size", plan.size);
-    object.number("duration_seconds", Some(rounded(plan.duration.as_secs_f64())));
-    object.value("wait_seconds", plan.wait);
+fn config_members(config: &CompareConfig, object: &mut Object) {
+    let seconds = config.intervals.iter().map(|interval| rounded(interval.as_secs_f64()));
+    object.value("clients", config.clients);
+    object.strings("transports", config.transports.iter().map(|via| via.name()));
+    object.numbers("intervals_seconds", seconds);
+    object.value("events_per_minute", config.events_per_minute);
+    object.value("size", config.size);
+    object.number("duration_seconds", Some(rounded(config.duration.as_secs_f64())));
+    object.value("wait_seconds", config.wait);
 }
 
-fn leg(plan: &Plan, leg: &Leg, object: &mut Object) {
-    object.string("transport", leg.via.name());
-    object.number("interval_seconds", leg.interval.map(|interval| rounded(interval.as_secs_f64())));
-    object.value("clients", plan.clients);
-    for count in &COUNTS {
-        object.number(count.name, (count.of)(leg).map(rounded));
+fn trial_members(config: &CompareConfig, trial: &Trial, object: &mut Object) {
+    object.string("transport", trial.via.name());
+    object.number("interval_seconds", trial.interval.map(|interval| rounded(interval.as_secs_f64())));
+    object.value("clients", config.clients);
+    for measurement in &MEASUREMENTS {
+        object.number(measurement.name, (measurement.of)(trial).map(rounded));
     }
-    figures(object, |of| Some(of(&leg.measured)));
-    object.object("predicted", |object| figures(object, |of| Some(of(&leg.predicted))));
+    figure_members(object, |of| Some(of(&trial.measured)));
+    object.object("predicted", |object| figure_members(object, |of| Some(of(&trial.calculated))));
     object.object("difference_percent", |object| {
-        figures(object, |of| difference(of(&leg.measured), of(&leg.predicted)));
+        figure_members(object, |of| difference(of(&trial.measured), of(&trial.calculated)));
     });
 }
 
-/// All figures; those with a point in their name as members of an object.
-fn figures(object: &mut Object, value: impl Fn(fn(&Figures) -> f64) -> Option<f64>) {
+/// Adds all figures. Those with a point in their name become members of a nested object.
+fn figure_members(object: &mut Object, value: impl Fn(fn(&Figures) -> f64) -> Option<f64>) {
     for group in FIGURES.chunk_by(|one, next| one.group().is_some() && one.group() == next.group()) {
         let write = |object: &mut Object| {
             for figure in group {

@@ -1,8 +1,96 @@
-//! The results of `barewire compare` as a table, JSON, CSV and a report.
+//! The output of the command: the result in the requested format, the report, and messages.
 
-pub mod csv;
+mod csv;
 mod figures;
-pub mod json;
+mod json;
 pub mod numbers;
 pub mod report;
-pub mod table;
+mod table;
+
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::INTERRUPTED;
+use super::args::{Args, Format, Users};
+use super::config::CompareConfig;
+use super::prediction::{self, Prediction, predict};
+use super::results::{Comparison, Figures};
+use super::run::Run;
+use crate::client::follow::Via;
+use crate::tools::exit_status::REFUSED;
+
+/// Writes the result to standard output, the report to its file, and messages to standard error.
+/// Returns the exit status of the command.
+pub fn write(args: &Args, run: &Run) -> ExitCode {
+    let Run { comparison, arithmetic, error } = run;
+    let trial_formula = |config: &CompareConfig, via: Via, interval: Option<Duration>| -> Figures {
+        arithmetic.trial(config, via, interval)
+    };
+    let steady_formula = |config: &CompareConfig, via: Via, interval: Option<Duration>| -> Figures {
+        arithmetic.steady_state(config, via, interval)
+    };
+    let prediction_for = |users: &Users| {
+        let events = users.events_per_minute.unwrap_or(args.config.events_per_minute);
+        predict(comparison, users.count, events, &trial_formula, &steady_formula)
+    };
+    let predictions: Vec<Prediction> = args.predict.iter().map(prediction_for).collect();
+
+    warn_of_unpublished_events(comparison);
+    let mut errors = Vec::new();
+    match io::stdout().write_all(text(args.format, comparison, &predictions).as_bytes()) {
+        // A reader that closes the pipe has read enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            errors.push(format!("standard output: {error}"));
+        }
+        _ => {}
+    }
+    if let Some(path) = &args.report
+        && let Err(error) = fs::write(path, report::report(comparison, &trial_formula, &predictions))
+    {
+        errors.push(format!("{}: {error}", path.display()));
+    }
+    let faulty = comparison.trials.iter().filter(|trial| trial.lost + trial.duplicated > 0);
+    let faulty: Vec<_> = faulty.map(|trial| trial.via.to_string()).collect();
+    if !faulty.is_empty() {
+        errors.push(format!("events were lost or duplicated: {}", faulty.join(", ")));
+    }
+    errors.extend(error.clone());
+    for error in &errors {
+        eprintln!("barewire: {error}");
+    }
+    match (errors.is_empty(), comparison.is_interrupted) {
+        (false, _) => ExitCode::from(REFUSED),
+        (true, true) => ExitCode::from(INTERRUPTED),
+        (true, false) => ExitCode::SUCCESS,
+    }
+}
+
+/// Returns the result in the requested format.
+fn text(format: Format, comparison: &Comparison, predictions: &[Prediction]) -> String {
+    match format {
+        Format::Table if comparison.trials.is_empty() => "Nothing was measured.\n".to_owned(),
+        Format::Table => {
+            let tables: String =
+                predictions.iter().map(|one| format!("\n{}", prediction::table(one))).collect();
+            table::table(comparison) + &tables
+        }
+        Format::Json => json::json(comparison, predictions),
+        Format::Csv => csv::csv(comparison),
+    }
+}
+
+fn warn_of_unpublished_events(comparison: &Comparison) {
+    for trial in &comparison.trials {
+        let missing = trial.unpublished(&comparison.config);
+        if missing > 0 {
+            let (via, published) = (trial.via, trial.published);
+            let due = published + missing;
+            eprintln!(
+                "barewire: {via}: only {published} of {due} events were published, because each request waits \
+                 for the response to the one before; lower --events-per-minute or --clients"
+            );
+        }
+    }
+}

@@ -1,19 +1,18 @@
-//! Numbers as people read them: thousands apart, a unit that fits, no more digits than say something.
+//! Formats numbers for people: with thousands separators, a suitable unit, and few digits.
 //!
-//! Between a number and its unit is a no-break space.
+//! A no-break space separates a number from its unit.
 
 use std::time::Duration;
 
-/// Where there is no number.
+/// The text for an unknown number.
 pub const NOT_KNOWN: &str = "not known";
 
-/// `2,000`, `33.3`, `0.25`.
+/// Formats a count: `2,000`, `33.3`, `0.25`.
 pub fn count(value: f64) -> String {
-    let size = value.abs();
     if !value.is_finite() {
         return NOT_KNOWN.to_owned();
     }
-    match size {
+    match value.abs() {
         0.0..0.005 if value != 0.0 => "under 0.01".to_owned(),
         0.0..9.995 => decimals(value, 2),
         9.995..99.95 => decimals(value, 1),
@@ -21,7 +20,7 @@ pub fn count(value: f64) -> String {
     }
 }
 
-/// `412 B`, `3.1 kB`, `2.43 MB`: of 1,000, not of 1,024.
+/// Formats bytes in decimal units: `412 B`, `3.1 kB`, `2.43 MB`.
 pub fn bytes(value: f64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
     if !value.is_finite() {
@@ -34,14 +33,14 @@ pub fn bytes(value: f64) -> String {
     }
     let digits = match (unit, value.abs()) {
         (0, _) | (_, 99.95..) => 0,
-        // What the memory has grown by is often less than a tenth of a megabyte.
+        // The growth of the server's memory is often less than a tenth of a megabyte.
         (2.., 0.0..9.995) => 2,
         _ => 1,
     };
     format!("{}\u{a0}{}", decimals(value, digits), UNITS[unit])
 }
 
-/// Milliseconds: `0.04 ms`, `0.4 ms`, `12 ms`, `1.5 s`.
+/// Formats milliseconds: `0.04 ms`, `0.4 ms`, `12 ms`, `1.5 s`.
 pub fn delay(ms: f64) -> String {
     if !ms.is_finite() {
         return NOT_KNOWN.to_owned();
@@ -58,12 +57,12 @@ pub fn delay(ms: f64) -> String {
     format!("{}\u{a0}{unit}", decimals(value, digits))
 }
 
-/// The same of a duration: an interval, CPU time.
+/// Formats a duration as [`delay`] does.
 pub fn duration(duration: Duration) -> String {
     delay(duration.as_secs_f64() * 1000.0)
 }
 
-/// A share: `70 %`, `0.4 %`.
+/// Formats a percentage: `70 %`, `0.4 %`.
 pub fn percent(value: f64) -> String {
     if !value.is_finite() {
         return NOT_KNOWN.to_owned();
@@ -71,7 +70,7 @@ pub fn percent(value: f64) -> String {
     format!("{}\u{a0}%", decimals(value, if value.abs() < 9.95 { 1 } else { 0 }))
 }
 
-/// A difference, in percent, with its sign; a dash where there is none.
+/// Formats a difference in percent with its sign, or a dash for `None`.
 pub fn difference(percent_of: Option<f64>) -> String {
     match percent_of {
         Some(value) if value.is_finite() => {
@@ -82,7 +81,7 @@ pub fn difference(percent_of: Option<f64>) -> String {
     }
 }
 
-/// How many times: `×2.00`, `×0.503`.
+/// Formats a ratio: `×2.00`, `×0.503`, or a dash for `None`.
 pub fn ratio(value: Option<f64>) -> String {
     match value {
         Some(value) if value.is_finite() => {
@@ -97,29 +96,30 @@ pub fn ratio(value: Option<f64>) -> String {
     }
 }
 
-/// As `count`, for an axis: `20 M` for 20 million takes less room than its zeros.
+/// Formats a count for an axis: millions as `20 M`, which is shorter than all zeros.
 pub fn short(value: f64) -> String {
     if value.abs() >= 1e6 { format!("{}\u{a0}M", count(value / 1e6)) } else { count(value) }
 }
 
-/// With at most so many decimals, zeros at their end left out, thousands apart.
+/// Formats a number with at most `digits` decimals, without trailing zeros, and with thousands
+/// separators.
 fn decimals(value: f64, digits: usize) -> String {
     let text = format!("{:.digits$}", value.abs());
-    let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
-    let part = part.trim_end_matches('0');
+    let (integer, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let fraction = fraction.trim_end_matches('0');
     let mut out = String::new();
     if value < 0.0 && text.bytes().any(|digit| matches!(digit, b'1'..=b'9')) {
         out.push('−');
     }
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at) % 3 == 0 {
+    for (index, digit) in integer.chars().enumerate() {
+        if index > 0 && (integer.len() - index) % 3 == 0 {
             out.push(',');
         }
         out.push(digit);
     }
-    if !part.is_empty() {
+    if !fraction.is_empty() {
         out.push('.');
-        out.push_str(part);
+        out.push_str(fraction);
     }
     out
 }
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_their_thousands_apart_and_few_digits() {
+    fn counts_have_separators_and_few_digits() {
         for (value, text) in [
             (0.0, "0"),
             (0.001, "under 0.01"),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn units_fit() {
+    fn units_fit_the_size_of_the_number() {
         let plain = |text: String| text.replace('\u{a0}', " ");
         for (value, text) in [
             (0.0, "0 B"),

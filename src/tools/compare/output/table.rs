@@ -1,55 +1,68 @@
-//! A comparison as a table for a terminal: a column for each leg.
+//! A comparison as a table for a terminal: one column per trial.
 
 use std::fmt::Write;
 
-use super::figures::{COUNTS, FIGURES};
+use super::figures::{FIGURES, Figure, MEASUREMENTS, Unit};
 use super::numbers::{self, NOT_KNOWN, count};
-use crate::tools::compare::{Comparison, Leg, difference};
+use crate::tools::compare::results::{Comparison, Trial, difference};
 
-/// The narrowest column.
+/// The minimum width of a column, in characters.
 const WIDTH: usize = 13;
 
-/// A comparison as a table: beside each figure what arithmetic says, and how far it is from that.
+/// Returns a comparison as a table. Below each measured figure are the calculated one and the
+/// difference.
 pub fn table(comparison: &Comparison) -> String {
-    let plan = &comparison.plan;
+    let config = &comparison.config;
     let mut out = format!(
-        "{} client{}, {} events a minute of {} bytes, {} s for each transport{}\n\n",
-        count(plan.clients as f64),
-        if plan.clients == 1 { "" } else { "s" },
-        plan.events_per_minute,
-        plan.size,
-        plan.duration.as_secs_f64(),
+        "{} client{}, {} events per minute of {} bytes, {} s per transport{}\n\n",
+        count(config.clients as f64),
+        if config.clients == 1 { "" } else { "s" },
+        config.events_per_minute,
+        config.size,
+        config.duration.as_secs_f64(),
         if comparison.is_interrupted { "; interrupted" } else { "" },
     );
-    let legs = &comparison.legs;
-    row("", legs.iter().map(|leg| leg.via.to_string()), &mut out);
-    if legs.iter().any(|leg| leg.interval.is_some()) {
-        let interval = |leg: &Leg| leg.interval.map(|interval| format!("each {} s", interval.as_secs_f64()));
-        row("", legs.iter().map(|leg| interval(leg).unwrap_or_default()), &mut out);
+    let trials = &comparison.trials;
+    row("", trials.iter().map(|trial| trial.via.to_string()), &mut out);
+    if trials.iter().any(|trial| trial.interval.is_some()) {
+        let interval =
+            |trial: &Trial| trial.interval.map(|interval| format!("every {} s", interval.as_secs_f64()));
+        row("", trials.iter().map(|trial| interval(trial).unwrap_or_default()), &mut out);
     }
     out.push('\n');
     for figure in &FIGURES {
-        let measured = |leg: &Leg| (figure.of)(&leg.measured);
-        let predicted = |leg: &Leg| (figure.of)(&leg.predicted);
-        row(figure.label, legs.iter().map(|leg| count(measured(leg))), &mut out);
-        if legs.iter().all(|leg| predicted(leg) == 0.0 && measured(leg) == 0.0) {
-            continue;
-        }
-        row("  by arithmetic", legs.iter().map(|leg| count(predicted(leg))), &mut out);
-        let apart = |leg: &Leg| difference(measured(leg), predicted(leg));
-        row("  difference", legs.iter().map(|leg| numbers::difference(apart(leg))), &mut out);
+        figure_rows(figure, trials, &mut out);
     }
     out.push('\n');
-    for measured in &COUNTS {
-        let value = |leg: &Leg| (measured.of)(leg).map_or(NOT_KNOWN.to_owned(), measured.text);
-        row(measured.label, legs.iter().map(value), &mut out);
+    for measurement in &MEASUREMENTS {
+        let text = |trial: &Trial| {
+            (measurement.of)(trial).map_or(NOT_KNOWN.to_owned(), |value| measurement.unit.text(value))
+        };
+        row(measurement.label, trials.iter().map(text), &mut out);
     }
     out.replace('\u{a0}', " ")
 }
 
+fn figure_rows(figure: &Figure, trials: &[Trial], out: &mut String) {
+    let measured = |trial: &Trial| (figure.of)(&trial.measured);
+    let calculated = |trial: &Trial| (figure.of)(&trial.calculated);
+    let label = match figure.unit {
+        Unit::Percent => format!("{} (%)", figure.label),
+        Unit::Milliseconds => format!("{} (ms)", figure.label),
+        _ => figure.label.to_owned(),
+    };
+    row(&label, trials.iter().map(|trial| count(measured(trial))), out);
+    if trials.iter().all(|trial| calculated(trial) == 0.0 && measured(trial) == 0.0) {
+        return;
+    }
+    row("  calculated", trials.iter().map(|trial| count(calculated(trial))), out);
+    let percent = |trial: &Trial| difference(measured(trial), calculated(trial));
+    row("  difference", trials.iter().map(|trial| numbers::difference(percent(trial))), out);
+}
+
 fn row(label: &str, cells: impl Iterator<Item = String>, out: &mut String) {
     let start = out.len();
-    // Writing to a String can't fail.
+    // Writing to a String cannot fail.
     let _ = write!(out, "{label:<24}");
     for cell in cells {
         let _ = write!(out, " {cell:>WIDTH$}");

@@ -1,87 +1,94 @@
-//! A prediction as text.
+//! A prediction as a table of text.
 
-use std::time::Duration;
-
-use super::{Constant, Constants, PredictedLeg, Prediction};
+use super::{Constant, Constants, PredictedTrial, Prediction};
 use crate::client::follow::Via;
 use crate::tools::compare::output::numbers::{NOT_KNOWN, bytes, count, delay, duration};
 
-impl PredictedLeg {
-    /// The figures, each with its name, as text.
+impl PredictedTrial {
+    /// Returns the label and the text of each figure.
     pub fn rows(&self) -> [(&'static str, String); 10] {
         let or_not_known =
             |value: Option<f64>, text: fn(f64) -> String| value.map_or(NOT_KNOWN.to_owned(), text);
+        let fan_out = match self.via {
+            Via::ShortPoll => "–".to_owned(),
+            Via::LongPoll | Via::EventStream | Via::WebSocket => or_not_known(self.fan_out_ms, delay),
+        };
         [
-            ("requests a minute", count(self.requests_per_minute)),
-            ("answered with nothing", count(self.empty_per_minute)),
+            ("requests per minute", count(self.requests_per_minute)),
+            ("empty responses per minute", count(self.empty_per_minute)),
             ("connections", count(self.connections)),
-            ("bytes up a minute", bytes(self.bytes_up_per_minute)),
-            ("bytes down a minute", bytes(self.bytes_down_per_minute)),
-            ("own delay, half within", delay(self.delay_ms_p50)),
-            (
-                "one event to all, on one core",
-                if self.via == Via::ShortPoll {
-                    "–".to_owned()
-                } else {
-                    or_not_known(self.fan_out_ms, delay)
-                },
-            ),
+            ("bytes up per minute", bytes(self.bytes_up_per_minute)),
+            ("bytes down per minute", bytes(self.bytes_down_per_minute)),
+            ("transport's own delay, median", delay(self.delay_ms_p50)),
+            ("one event to all, on one core", fan_out),
             ("server CPU, cores", or_not_known(self.cores, count)),
             ("barewire processes", or_not_known(self.processes(), count)),
             ("server memory", or_not_known(self.memory, bytes)),
         ]
     }
-}
 
-impl Constants {
-    /// The constants, each with its name, as text; those that are not known are left out.
-    pub fn rows(&self) -> Vec<(&'static str, String, &str)> {
-        let text = |constant: &Constant, form: fn(f64) -> String| form(constant.value);
-        let microseconds = |value: f64| format!("{}\u{a0}µs", count(value * 1e6));
-        let times = |value: f64| format!("×{value:.3}");
-        [
-            (
-                "CPU time of a request or a delivery",
-                self.cpu_seconds.as_ref(),
-                microseconds as fn(f64) -> String,
-            ),
-            ("memory of a client", self.memory_per_client.as_ref(), bytes),
-            ("memory without clients", self.memory_before.as_ref(), bytes),
-            ("bytes up, over arithmetic", Some(&self.up), times),
-            ("bytes down, over arithmetic", Some(&self.down), times),
-        ]
-        .into_iter()
-        .filter_map(|(name, constant, form)| {
-            constant.map(|constant| (name, text(constant, form), constant.origin.as_str()))
-        })
-        .collect()
+    /// Returns the transport with its interval: `short-poll 3 s`.
+    fn name(&self) -> String {
+        let via = self.via;
+        self.interval.map_or(via.to_string(), |interval| format!("{via} {}", duration(interval)))
     }
 }
 
-/// A transport with its interval: `short-poll 3 s`.
-fn name(via: Via, interval: Option<Duration>) -> String {
-    interval.map_or(via.to_string(), |interval| format!("{via} {}", duration(interval)))
+impl Constants {
+    /// Returns the label, the text and the origin of each known constant.
+    pub fn rows(&self) -> Vec<(&'static str, String, &str)> {
+        let microseconds = |value: f64| format!("{}\u{a0}µs", count(value * 1e6));
+        let factor = |value: f64| format!("×{value:.3}");
+        let rows: [(_, Option<&Constant>, fn(f64) -> String); 5] = [
+            ("CPU time per request or delivery", self.cpu_seconds.as_ref(), microseconds),
+            ("memory per client", self.memory_per_client.as_ref(), bytes),
+            ("memory without clients", self.memory_before.as_ref(), bytes),
+            ("bytes up, measured ÷ calculated", Some(&self.up), factor),
+            ("bytes down, measured ÷ calculated", Some(&self.down), factor),
+        ];
+        rows.into_iter()
+            .filter_map(|(label, constant, text)| {
+                constant.map(|constant| (label, text(constant.value), constant.origin.as_str()))
+            })
+            .collect()
+    }
 }
 
-/// The prediction as a table of text, with the constants and where they are from beneath.
+/// Returns the prediction as a table of text, followed by its constants and their origins.
 pub fn table(prediction: &Prediction) -> String {
     let mut out = format!(
-        "Calculated, not measured: {} users, {} events of {} a minute\n\n",
+        "Calculated, not measured: {} users, {} events per minute of {}\n\n",
         count(prediction.users as f64),
         count(prediction.events_per_minute),
         bytes(prediction.size as f64)
     );
-    let names: Vec<_> = prediction.legs.iter().map(|leg| name(leg.via, leg.interval)).collect();
-    let columns: Vec<_> = prediction.legs.iter().map(PredictedLeg::rows).collect();
-    let widths: Vec<_> = names
-        .iter()
-        .zip(&columns)
-        .map(|(name, rows)| {
-            rows.iter().map(|(_, text)| text.chars().count()).chain([name.chars().count()]).max().unwrap_or(0)
-        })
-        .collect();
-    let mut line = |first: &str, cells: Vec<&str>| {
-        let mut text = format!("{first:<29}");
+    write_figures(prediction, &mut out);
+    if prediction.trials.iter().any(|trial| trial.cores.is_some_and(|cores| cores > 1.0)) {
+        out.push_str("\nMore than one core means more than one barewire process: each has one thread.\n");
+    }
+    if let Some(note) = prediction.memory_note() {
+        out.push_str(&format!("\n{note}\n"));
+    }
+    out.push_str("\nConstants\n");
+    for trial in &prediction.trials {
+        out.push_str(&format!("  {}\n", trial.name()));
+        for (label, value, origin) in trial.constants.rows() {
+            out.push_str(&format!("    {label}: {value} ({origin})\n"));
+        }
+    }
+    out.replace('\u{a0}', " ")
+}
+
+fn write_figures(prediction: &Prediction, out: &mut String) {
+    let names: Vec<_> = prediction.trials.iter().map(PredictedTrial::name).collect();
+    let columns: Vec<_> = prediction.trials.iter().map(PredictedTrial::rows).collect();
+    let width = |(name, rows): (&String, &[(_, String); 10])| {
+        let cells = rows.iter().map(|(_, text)| text.chars().count());
+        cells.chain([name.chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = names.iter().zip(&columns).map(width).collect();
+    let mut line = |label: &str, cells: Vec<&str>| {
+        let mut text = format!("{label:<29}");
         for (cell, width) in cells.into_iter().zip(&widths) {
             text.push_str(&format!("  {cell:>width$}"));
         }
@@ -90,54 +97,31 @@ pub fn table(prediction: &Prediction) -> String {
     };
     line("", names.iter().map(String::as_str).collect());
     if let Some(rows) = columns.first() {
-        for (at, (label, _)) in rows.iter().enumerate() {
-            line(label, columns.iter().map(|rows| rows[at].1.as_str()).collect());
+        for (index, (label, _)) in rows.iter().enumerate() {
+            line(label, columns.iter().map(|rows| rows[index].1.as_str()).collect());
         }
     }
-    if prediction.legs.iter().any(|leg| leg.cores.is_some_and(|cores| cores > 1.0)) {
-        out.push_str(
-            "\nWhat fills more than one core is more than one barewire process: each has one thread.\n",
-        );
-    }
-    if let Some(note) = prediction.memory_note() {
-        out.push_str(&format!("\n{note}\n"));
-    }
-    out.push_str("\nCalculated with\n");
-    for (leg, name) in prediction.legs.iter().zip(&names) {
-        out.push_str(&format!("  {name}\n"));
-        for (label, value, origin) in leg.constants.rows() {
-            out.push_str(&format!("    {label}: {value} ({origin})\n"));
-        }
-    }
-    out.replace('\u{a0}', " ")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::predict;
-    use super::super::tests::comparison;
     use super::*;
-    use crate::tools::compare::output::report::fixture::curve;
+    use crate::tools::compare::output::report::fixture::formula;
+    use crate::tools::compare::prediction::{predict, tests::comparison};
 
     #[test]
-    fn the_table_says_that_it_is_calculated_and_with_what() {
-        let text = table(&predict(&comparison(), 1_000_000, 6.0, &curve, &curve));
+    fn the_table_says_that_it_is_calculated_and_lists_its_constants() {
+        let text = table(&predict(&comparison(), 1_000_000, 6.0, &formula, &formula));
         assert!(
-            text.starts_with("Calculated, not measured: 1,000,000 users, 6 events of 200 B a minute\n"),
+            text.starts_with("Calculated, not measured: 1,000,000 users, 6 events per minute of 200 B\n"),
             "{text}"
         );
-        let row = text.lines().find(|line| line.starts_with("requests a minute")).expect("a row");
+        let row = text.lines().find(|line| line.starts_with("requests per minute")).expect("a row");
         let cells: Vec<_> = row.split_whitespace().skip(3).collect();
         assert_eq!(cells, ["60,000,000", "20,000,000", "10,000,000", "6,000,000", "0", "0"]);
-        assert!(
-            text.contains("CPU time of a request or a delivery: 16 µs (measured in this run: "),
-            "{text}"
-        );
+        assert!(text.contains("CPU time per request or delivery: 16 µs (measured in this run: "), "{text}");
         assert!(text.contains("more than one barewire process"), "{text}");
-        let widest = text
-            .lines()
-            .take_while(|line| !line.starts_with("Calculated with"))
-            .map(|line| line.chars().count());
-        assert!(widest.max() <= Some(120), "{text}");
+        let widths = text.lines().take_while(|line| *line != "Constants").map(|line| line.chars().count());
+        assert!(widths.max() <= Some(120), "{text}");
     }
 }

@@ -1,63 +1,52 @@
-//! HTML and SVG as text: escaping, tables, and what goes around them.
+//! HTML elements as text, and tables.
 
 use std::fmt::Write;
 
-/// As text, or as an attribute's value in double quotes.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            _ => out.push(character),
-        }
-    }
-    out
-}
+pub(super) use crate::wire::render::svg::escaped;
 
-/// An element with a text.
-pub(super) fn element(name: &str, text: &str) -> String {
+/// Returns an element with a text.
+pub fn element(name: &str, text: &str) -> String {
     format!("<{name}>{}</{name}>\n", escaped(text))
 }
 
-/// A table that can be scrolled sideways by itself where the page is narrow, with the keyboard too.
-pub(super) struct Table {
+/// A table that scrolls sideways on a narrow page, also with the keyboard.
+pub struct Table {
     caption: String,
     head: String,
     body: String,
 }
 
 impl Table {
-    /// With columns of these names, each already markup; the first is the one of the rows' names.
-    pub(super) fn new(caption: &str, columns: impl IntoIterator<Item = String>) -> Self {
+    /// Returns a table with these column headings, which are markup. The first column contains the row
+    /// headings.
+    pub fn new(caption: &str, columns: impl IntoIterator<Item = String>) -> Self {
         let head = columns.into_iter().map(|column| format!("<th scope=\"col\">{column}</th>")).collect();
         Self { caption: caption.to_owned(), head, body: "<tbody>\n".to_owned() }
     }
 
-    /// Begins a group of rows.
-    pub(super) fn group(&mut self) {
+    /// Starts a group of rows.
+    pub fn group(&mut self) {
         if !self.body.ends_with("<tbody>\n") {
             self.body.push_str("</tbody>\n<tbody>\n");
         }
     }
 
-    /// A row: its name, as markup, and its cells, as markup.
-    pub(super) fn row(&mut self, name: &str, cells: impl IntoIterator<Item = String>) {
-        let _ = write!(self.body, "<tr><th scope=\"row\">{name}</th>");
+    /// Adds a row. Its heading and its cells are markup.
+    pub fn row(&mut self, heading: &str, cells: impl IntoIterator<Item = String>) {
+        let _ = write!(self.body, "<tr><th scope=\"row\">{heading}</th>");
         for cell in cells {
             let _ = write!(self.body, "<td>{cell}</td>");
         }
         self.body.push_str("</tr>\n");
     }
 
-    /// The whole, as markup.
-    pub(super) fn end(self) -> String {
+    /// Returns the finished table as markup.
+    pub fn end(self) -> String {
         let caption = escaped(&self.caption);
         format!(
             "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{caption}\">\n\
-             <table>\n<caption><span>{caption}</span></caption>\n<thead><tr>{}</tr></thead>\n{}</tbody>\n</table>\n</div>\n",
+             <table>\n<caption><span>{caption}</span></caption>\n<thead><tr>{}</tr></thead>\n\
+             {}</tbody>\n</table>\n</div>\n",
             self.head, self.body
         )
     }

@@ -1,27 +1,28 @@
-//! A logarithmic axis, on which zero has a place of its own.
+//! A logarithmic axis with a separate place for zero.
 
 use crate::tools::compare::output::numbers;
 
-/// From values to places. Values are on a logarithmic scale; zero, which has no place on one, has a strip at its beginning.
+/// A mapping from values to positions on a logarithmic scale. Zero has no position on such a scale, so
+/// it has a strip before the start of the scale.
 #[derive(Clone, Debug)]
-pub(super) struct Axis {
-    /// Of the scale's ends, the logarithm to the base of 10.
+pub struct Axis {
+    /// The logarithms to base 10 of the values at the two ends of the scale.
     low: f64,
     high: f64,
-    /// The scale's ends.
+    /// The positions of the two ends of the scale.
     from: f64,
     to: f64,
-    /// The ends of the strip of zero, if there is one.
+    /// The positions of the two ends of the strip for zero, if there is one.
     zero: Option<[f64; 2]>,
 }
 
-/// No scale is wider: 10 to this, and to minus this.
-const FARTHEST: f64 = 15.0;
+/// The largest exponent of 10 on a scale, and the negative of the smallest.
+const MAX_EXPONENT: f64 = 15.0;
 
 impl Axis {
-    /// Over these values, from one place to another, with a strip of this size if zero is among them. What is no number,
-    /// or below zero, is left out.
-    pub(super) fn over(values: impl IntoIterator<Item = f64>, [from, to]: [f64; 2], strip: f64) -> Self {
+    /// Returns an axis for these values between two positions. If one of the values is zero, the axis
+    /// has a strip of this size. Negative values and values that are not finite have no place.
+    pub fn over(values: impl IntoIterator<Item = f64>, [from, to]: [f64; 2], strip: f64) -> Self {
         let (mut low, mut high, mut has_zero) = (f64::INFINITY, f64::NEG_INFINITY, false);
         for value in values {
             if value == 0.0 {
@@ -34,18 +35,19 @@ impl Axis {
         if low > high {
             (low, high) = (0.0, 1.0);
         }
-        let (mut low, mut high) = (low.clamp(-FARTHEST, FARTHEST), high.clamp(-FARTHEST, FARTHEST));
-        // One value alone stands in the middle.
+        let mut low = low.clamp(-MAX_EXPONENT, MAX_EXPONENT);
+        let mut high = high.clamp(-MAX_EXPONENT, MAX_EXPONENT);
+        // A single value is placed in the middle.
         let margin = ((1.0 - (high - low)) / 2.0).max(0.06 * (high - low));
         low -= margin;
         high += margin;
-        let begin = from + (to - from).signum() * strip;
-        let zero = has_zero.then_some([from, begin]);
-        Self { low, high, from: if has_zero { begin } else { from }, to, zero }
+        let start = from + (to - from).signum() * strip;
+        let zero = has_zero.then_some([from, start]);
+        Self { low, high, from: if has_zero { start } else { from }, to, zero }
     }
 
-    /// The place of a value; none of what has none.
-    pub(super) fn at(&self, value: f64) -> Option<f64> {
+    /// Returns the position of a value, if it has one.
+    pub fn at(&self, value: f64) -> Option<f64> {
         if value == 0.0 {
             return self.zero_at(0, 1);
         }
@@ -56,21 +58,22 @@ impl Axis {
         Some(self.from + part * (self.to - self.from))
     }
 
-    /// The place of zero for one of many that would hide each other.
-    pub(super) fn zero_at(&self, index: usize, many: usize) -> Option<f64> {
-        let [begin, end] = self.zero?;
-        let part = (index as f64 + 0.5) / many.max(1) as f64;
-        // Not to the strip's very ends.
-        Some(begin + (0.1 + 0.8 * part) * (end - begin))
+    /// Returns the position of the zero with this index among `count` zeros, which would hide each
+    /// other in the same position.
+    pub fn zero_at(&self, index: usize, count: usize) -> Option<f64> {
+        let [start, end] = self.zero?;
+        let part = (index as f64 + 0.5) / count.max(1) as f64;
+        // Keep a distance from both ends of the strip.
+        Some(start + (0.1 + 0.8 * part) * (end - start))
     }
 
-    /// Where the strip of zero ends.
-    pub(super) fn zero_end(&self) -> Option<f64> {
+    /// Returns the end of the strip for zero.
+    pub fn zero_end(&self) -> Option<f64> {
         self.zero.map(|[_, end]| end)
     }
 
-    /// What is written at it: powers of ten, and behind them what lies between them where these are few.
-    pub(super) fn ticks(&self) -> Vec<f64> {
+    /// Returns the values to label: powers of ten and, if those are few, values between them.
+    pub fn ticks(&self) -> Vec<f64> {
         let between = |factors: &[f64]| -> Vec<f64> {
             let decades = self.low.floor() as i32..=self.high.ceil() as i32;
             let all =
@@ -86,13 +89,13 @@ impl Axis {
     }
 }
 
-/// A tick's text on an axis of numbers.
-pub(super) fn number(value: f64) -> String {
+/// Returns the text of a tick on an axis of numbers.
+pub fn number(value: f64) -> String {
     if value < 0.01 { value.to_string() } else { numbers::short(value) }
 }
 
-/// The same where there is little room: `100k`, `1M`.
-pub(super) fn brief_number(value: f64) -> String {
+/// Returns a shorter text of a tick on an axis of numbers: `100k`, `1M`.
+pub fn short_number(value: f64) -> String {
     match value {
         1e9.. => format!("{}bn", numbers::count(value / 1e9)),
         1e6.. => format!("{}M", numbers::count(value / 1e6)),
@@ -101,8 +104,8 @@ pub(super) fn brief_number(value: f64) -> String {
     }
 }
 
-/// A tick's text on an axis of milliseconds.
-pub(super) fn time(ms: f64) -> String {
+/// Returns the text of a tick on an axis of milliseconds.
+pub fn time(ms: f64) -> String {
     if ms < 0.01 { format!("{}\u{a0}µs", ms * 1000.0) } else { numbers::delay(ms) }
 }
 
@@ -111,24 +114,24 @@ mod tests {
     use super::Axis;
 
     #[test]
-    fn a_decade_is_as_long_as_the_next_and_zero_is_before_them() {
+    fn decades_have_equal_length_and_zero_comes_first() {
         let axis = Axis::over([0.0, 1.0, 100.0], [0.0, 500.0], 50.0);
-        let [one, ten, hundred] = [1.0, 10.0, 100.0].map(|value| axis.at(value).expect("a place"));
+        let [one, ten, hundred] = [1.0, 10.0, 100.0].map(|value| axis.at(value).expect("a position"));
         assert!(((ten - one) - (hundred - ten)).abs() < 1e-9, "{one} {ten} {hundred}");
-        let zero = axis.at(0.0).expect("its strip");
+        let zero = axis.at(0.0).expect("a position in the strip");
         assert!((0.0..50.0).contains(&zero) && one > 50.0, "{zero} {one}");
         assert!(axis.zero_at(0, 2) < axis.zero_at(1, 2));
     }
 
     #[test]
-    fn it_goes_downwards_too() {
+    fn an_axis_may_run_downwards() {
         let axis = Axis::over([0.0, 1.0, 100.0], [400.0, 0.0], 40.0);
         assert!(axis.at(1.0) > axis.at(100.0));
         assert!(axis.at(0.0) > axis.at(1.0));
     }
 
     #[test]
-    fn whatever_it_is_over_its_places_are_numbers() {
+    fn positions_are_finite_for_all_values() {
         for values in [
             vec![],
             vec![0.0],
@@ -147,6 +150,6 @@ mod tests {
             assert!(ticks.iter().all(|tick| axis.at(*tick).is_some()), "{values:?}: {ticks:?}");
         }
         let axis = Axis::over([1.0], [0.0, 100.0], 10.0);
-        assert_eq!(axis.at(0.0), None, "it is over no zero");
+        assert_eq!(axis.at(0.0), None, "no zero among the values");
     }
 }

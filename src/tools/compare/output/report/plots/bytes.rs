@@ -1,61 +1,66 @@
-//! Bytes for an event and a client: what an event's way to one of those who wait for it costs.
+//! The plot of bytes per event and client.
 
-use super::super::words::leg_name;
 use super::{Anchor, Canvas, Frame, Mark};
 use crate::tools::compare::output::numbers;
-use crate::tools::compare::{Comparison, Leg};
+use crate::tools::compare::output::report::words::trial_name;
+use crate::tools::compare::results::{Comparison, Trial};
 
-/// Bytes of one leg for each event and client: headers up, headers down, payload.
-pub(in super::super) fn parts(leg: &Leg, clients: usize) -> Option<[f64; 3]> {
-    let many = leg.published as f64 * clients as f64;
-    let measured = &leg.measured;
-    (many > 0.0).then(|| {
+/// The height of a bar.
+const BAR: f64 = 20.0;
+/// The position of the first row.
+const TOP: f64 = 32.0;
+
+/// Returns the bytes of a trial per event and client: headers up, headers down, payload. Returns
+/// `None` if no event was published.
+pub fn parts(trial: &Trial, clients: usize) -> Option<[f64; 3]> {
+    let deliveries = trial.published as f64 * clients as f64;
+    let measured = &trial.measured;
+    (deliveries > 0.0).then(|| {
         [measured.up.headers, measured.down.headers, measured.up.payload + measured.down.payload]
-            .map(|bytes| bytes / many)
+            .map(|bytes| bytes / deliveries)
     })
 }
 
-/// The plot, in both frames; empty if nothing was published.
-pub(in super::super) fn bytes(comparison: &Comparison) -> String {
-    let plan = &comparison.plan;
+/// Returns the plot in both frames, or an empty text if no event was published.
+pub fn bytes(comparison: &Comparison) -> String {
+    let config = &comparison.config;
     let bars: Vec<_> =
-        comparison.legs.iter().filter_map(|leg| Some((leg, parts(leg, plan.clients)?))).collect();
+        comparison.trials.iter().filter_map(|trial| Some((trial, parts(trial, config.clients)?))).collect();
     if bars.is_empty() {
         return String::new();
     }
-    let words = bars.iter().map(|(leg, [up, down, payload])| {
+    let sentences = bars.iter().map(|(trial, [up, down, payload])| {
         format!(
             "{}: {} of headers up, {} of headers down, {} of payload.",
-            leg_name(leg),
+            trial_name(trial),
             numbers::bytes(*up),
             numbers::bytes(*down),
             numbers::bytes(*payload)
         )
     });
-    let description = words.collect::<Vec<_>>().join(" ");
+    let description = sentences.collect::<Vec<_>>().join(" ");
     Frame::BOTH
         .map(|frame| {
-            draw(frame, &bars, plan.size as f64).end("bytes", "Bytes for an event and a client", &description)
+            draw(frame, &bars, config.size as f64).end("bytes", "Bytes per event and client", &description)
         })
         .concat()
 }
 
-fn draw(frame: Frame, bars: &[(&Leg, [f64; 3])], size: f64) -> Canvas {
-    const BAR: f64 = 20.0;
-    let (top, row) = (32.0, frame.choose(36.0, 54.0));
-    let mut canvas = Canvas::new(frame, top + row * bars.len() as f64 + 10.0);
+fn draw(frame: Frame, bars: &[(&Trial, [f64; 3])], size: f64) -> Canvas {
+    let row = frame.choose(36.0, 54.0);
+    let mut canvas = Canvas::new(frame, TOP + row * bars.len() as f64 + 10.0);
     let left = frame.choose(196.0, 2.0);
     let right = frame.width() - 64.0;
     let most = bars.iter().map(|(_, parts)| parts.iter().sum::<f64>()).fold(size, f64::max).max(1.0);
     let length = |bytes: f64| bytes / most * (right - left);
 
-    for (index, (leg, parts)) in bars.iter().enumerate() {
-        let y = top + row * index as f64 + frame.choose(8.0, 26.0);
+    for (index, (trial, parts)) in bars.iter().enumerate() {
+        let y = TOP + row * index as f64 + frame.choose(8.0, 26.0);
         match frame {
-            Frame::Wide => canvas.text("label", [left - 28.0, y + 15.0], Anchor::End, &leg_name(leg)),
-            Frame::Narrow => canvas.text("label", [left + 18.0, y - 6.0], Anchor::Start, &leg_name(leg)),
+            Frame::Wide => canvas.text("label", [left - 28.0, y + 15.0], Anchor::End, &trial_name(trial)),
+            Frame::Narrow => canvas.text("label", [left + 18.0, y - 6.0], Anchor::Start, &trial_name(trial)),
         }
-        canvas.mark(Mark::of(leg.via), frame.choose([left - 14.0, y + 10.0], [left + 7.0, y - 11.0]));
+        canvas.mark(Mark::of(trial.via), frame.choose([left - 14.0, y + 10.0], [left + 7.0, y - 11.0]));
         let mut x = left;
         for (class, bytes) in ["up", "down", "payload"].into_iter().zip(parts) {
             canvas.rect(class, [x, y, length(*bytes), BAR]);
@@ -66,17 +71,17 @@ fn draw(frame: Frame, bars: &[(&Leg, [f64; 3])], size: f64) -> Canvas {
 
     let at = left + length(size);
     match frame {
-        Frame::Wide => canvas.line("size", [at, top - 6.0, at, canvas.height - 6.0]),
-        // It would go through the names.
+        Frame::Wide => canvas.line("size", [at, TOP - 6.0, at, canvas.height - 6.0]),
+        // An unbroken line would cross the names.
         Frame::Narrow => {
-            canvas.line("size", [at, top - 9.0, at, top + 5.0]);
+            canvas.line("size", [at, TOP - 9.0, at, TOP + 5.0]);
             for index in 0..bars.len() {
-                let y = top + row * index as f64 + 26.0;
+                let y = TOP + row * index as f64 + 26.0;
                 canvas.line("size", [at, y, at, y + BAR + 4.0]);
             }
         }
     }
-    let text = format!("the event’s own {}", numbers::bytes(size));
+    let text = format!("the event’s data: {}", numbers::bytes(size));
     canvas.text("axis", [at.max(left), 18.0], Anchor::Start, &text);
     canvas
 }

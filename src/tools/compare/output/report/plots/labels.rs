@@ -1,39 +1,30 @@
-//! Where labels go so that none covers another, a mark or a line.
+//! Places labels so that none covers another label, a mark or a line.
 
+use super::grid::Area;
 use super::{Anchor, Canvas, LINE, width_of};
 
-/// Left, top, right, bottom.
-type Area = [f64; 4];
-
-/// The ground on which labels look for a place.
-pub(super) struct Labels {
+/// The area in which labels are placed.
+pub struct Labels {
     bounds: Area,
-    taken: Vec<Area>,
+    occupied: Vec<Area>,
 }
 
-/// How far from its mark's middle a label begins.
+/// The distance between the centre of a mark and its label.
 const GAP: f64 = 11.0;
 
 impl Labels {
-    pub(super) fn within(bounds: Area) -> Self {
-        Self { bounds, taken: Vec::new() }
+    pub fn within(bounds: Area) -> Self {
+        Self { bounds, occupied: Vec::new() }
     }
 
-    /// Keeps labels off the place of a mark.
-    pub(super) fn keep_off(&mut self, [x, y]: [f64; 2], radius: f64) {
-        self.taken.push([x - radius, y - radius, x + radius, y + radius]);
+    /// Keeps labels off the area around a mark.
+    pub fn keep_off(&mut self, [x, y]: [f64; 2], radius: f64) {
+        self.occupied.push([x - radius, y - radius, x + radius, y + radius]);
     }
 
-    /// Writes a label beside this place where it covers the least. Where it would cover something, it is written only if
-    /// it has to be.
-    pub(super) fn put(
-        &mut self,
-        canvas: &mut Canvas,
-        class: &str,
-        [x, y]: [f64; 2],
-        text: &str,
-        is_needed: bool,
-    ) {
+    /// Writes a label near this position, where it overlaps the least. A label that would overlap
+    /// something is written only if it `is_needed`.
+    pub fn put(&mut self, canvas: &mut Canvas, class: &str, [x, y]: [f64; 2], text: &str, is_needed: bool) {
         let width = width_of(text);
         let mut best: Option<(f64, Area, [f64; 2], Anchor)> = None;
         for distance in [1.0, 1.8, 2.6] {
@@ -55,31 +46,31 @@ impl Labels {
                 };
                 let middle = y + dy;
                 let area = [left, middle - LINE / 2.0, left + width, middle + LINE / 2.0];
-                let covered = self.covered(area);
-                if best.is_none_or(|(least, ..)| covered < least) {
-                    best = Some((covered, area, [x + dx, middle + 4.0], anchor));
+                let overlap = self.overlap(area);
+                if best.is_none_or(|(least, ..)| overlap < least) {
+                    best = Some((overlap, area, [x + dx, middle + 4.0], anchor));
                 }
             }
         }
-        if let Some((covered, area, at, anchor)) = best
-            && (is_needed || covered == 0.0)
+        if let Some((overlap, area, at, anchor)) = best
+            && (is_needed || overlap == 0.0)
         {
             canvas.text(class, at, anchor, text);
-            self.taken.push(area);
+            self.occupied.push(area);
         }
     }
 
-    /// How much of what is taken this would cover; what is out of bounds counts more.
-    fn covered(&self, [left, top, right, bottom]: Area) -> f64 {
-        let [first, highest, last, lowest] = self.bounds;
-        let out = [first - left, highest - top, right - last, bottom - lowest].map(|by| by.max(0.0));
-        let outside: f64 = out.iter().sum();
+    /// Returns how much of the occupied area a label would cover. The part out of bounds counts more.
+    fn overlap(&self, [left, top, right, bottom]: Area) -> f64 {
+        let [bounds_left, bounds_top, bounds_right, bounds_bottom] = self.bounds;
+        let excess = [bounds_left - left, bounds_top - top, right - bounds_right, bottom - bounds_bottom];
+        let outside: f64 = excess.map(|length| length.max(0.0)).iter().sum();
         let inside: f64 = self
-            .taken
+            .occupied
             .iter()
-            .map(|taken| {
-                let width = right.min(taken[2]) - left.max(taken[0]);
-                let height = bottom.min(taken[3]) - top.max(taken[1]);
+            .map(|other| {
+                let width = right.min(other[2]) - left.max(other[0]);
+                let height = bottom.min(other[3]) - top.max(other[1]);
                 width.max(0.0) * height.max(0.0)
             })
             .sum();
@@ -87,19 +78,20 @@ impl Labels {
     }
 }
 
-/// Moves places apart, in their order, until each is this far from the next, within bounds; the nearer the better.
-pub(super) fn apart(places: &mut [f64], distance: f64, [first, last]: [f64; 2]) {
-    let mut order: Vec<usize> = (0..places.len()).collect();
-    order.sort_by(|one, other| places[*one].total_cmp(&places[*other]));
-    let mut least = first;
-    for &at in &order {
-        places[at] = places[at].max(least);
-        least = places[at] + distance;
+/// Moves positions apart until each is at least `distance` from the next, without changing their
+/// order, within bounds.
+pub fn spread(positions: &mut [f64], distance: f64, [first, last]: [f64; 2]) {
+    let mut order: Vec<usize> = (0..positions.len()).collect();
+    order.sort_by(|one, other| positions[*one].total_cmp(&positions[*other]));
+    let mut min = first;
+    for &index in &order {
+        positions[index] = positions[index].max(min);
+        min = positions[index] + distance;
     }
-    let mut most = last;
-    for &at in order.iter().rev() {
-        places[at] = places[at].min(most);
-        most = places[at] - distance;
+    let mut max = last;
+    for &index in order.iter().rev() {
+        positions[index] = positions[index].min(max);
+        max = positions[index] - distance;
     }
 }
 
@@ -109,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_of_one_place_do_not_cover_each_other() {
+    fn labels_at_one_position_do_not_overlap() {
         let mut labels = Labels::within([0.0, 0.0, 700.0, 400.0]);
         let mut canvas = Canvas::new(Frame::Wide, 400.0);
         labels.keep_off([300.0, 200.0], 7.0);
@@ -117,8 +109,8 @@ mod tests {
             labels.put(&mut canvas, "", [300.0, 200.0], "Server-Sent Events", true);
         }
         assert_eq!(canvas.body.matches("<text").count(), 4);
-        for (at, one) in labels.taken.iter().enumerate() {
-            for other in &labels.taken[at + 1..] {
+        for (index, one) in labels.occupied.iter().enumerate() {
+            for other in &labels.occupied[index + 1..] {
                 let is_apart =
                     one[2] <= other[0] || other[2] <= one[0] || one[3] <= other[1] || other[3] <= one[1];
                 assert!(is_apart, "{one:?} and {other:?}");
@@ -127,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_need_not_be_gives_way() {
+    fn an_optional_label_without_room_is_left_out() {
         let mut labels = Labels::within([0.0, 0.0, 60.0, 20.0]);
         let mut canvas = Canvas::new(Frame::Narrow, 20.0);
         labels.put(&mut canvas, "", [5.0, 10.0], "1 s", false);
@@ -136,9 +128,9 @@ mod tests {
     }
 
     #[test]
-    fn places_move_apart_and_stay_in_order_and_in_bounds() {
-        let mut places = [50.0, 51.0, 98.0, 99.0, 10.0];
-        apart(&mut places, 10.0, [0.0, 100.0]);
-        assert_eq!(places, [50.0, 60.0, 90.0, 100.0, 10.0]);
+    fn positions_move_apart_in_order_and_within_bounds() {
+        let mut positions = [50.0, 51.0, 98.0, 99.0, 10.0];
+        spread(&mut positions, 10.0, [0.0, 100.0]);
+        assert_eq!(positions, [50.0, 60.0, 90.0, 100.0, 10.0]);
     }
 }

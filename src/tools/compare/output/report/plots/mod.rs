@@ -1,24 +1,26 @@
-//! The pictures, as SVG: ink on paper, what is calculated as a thin line, what was measured as a mark.
+//! The plots as SVG. A thin line is calculated; a mark was measured.
 //!
-//! Each is drawn twice, for a wide and for a narrow page: scaled down, its letters would be too small to be read. The page shows one of
-//! them. The shape of a mark says which transport it is, never its colour alone.
+//! Each plot is drawn twice, for a wide and for a narrow page, because the letters of a scaled-down
+//! plot would be too small to read. The page shows one of the two drawings. The shape of a mark shows
+//! its transport; colour alone never does.
 
 mod axis;
 mod bytes;
 mod cost;
+mod grid;
 mod labels;
 mod users;
 
-pub(super) use bytes::{bytes, parts};
-pub(super) use cost::cost;
-pub(super) use users::{USERS, users};
+pub use bytes::{bytes, parts};
+pub use cost::cost;
+pub use users::{USERS, users};
 
 use std::fmt::Write;
 
 use super::markup::escaped;
 use crate::client::follow::Via;
 
-/// Which of the two drawings.
+/// One of the two drawings of a plot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Frame {
     Wide,
@@ -35,7 +37,7 @@ impl Frame {
         }
     }
 
-    /// Units across, which are pixels or a little more than pixels where it is shown.
+    /// Returns the width in units. A unit is displayed as one pixel or slightly more.
     fn width(self) -> f64 {
         match self {
             Self::Wide => 720.0,
@@ -51,9 +53,9 @@ impl Frame {
     }
 }
 
-/// The shape that stands for a transport.
+/// The shape that represents a transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub enum Mark {
     Circle,
     Triangle,
     Square,
@@ -61,7 +63,7 @@ pub(super) enum Mark {
 }
 
 impl Mark {
-    pub(super) fn of(via: Via) -> Self {
+    pub fn of(via: Via) -> Self {
         match via {
             Via::ShortPoll => Self::Circle,
             Via::LongPoll => Self::Triangle,
@@ -79,11 +81,11 @@ impl Mark {
         }
     }
 
-    /// Beside a text that says the same.
-    pub(super) fn icon(self) -> String {
+    /// Returns the mark as an icon. Screen readers skip it, because the text next to it says the same.
+    pub fn icon(self) -> String {
         format!(
-            "<svg class=\"icon\" viewBox=\"-8 -8 16 16\" width=\"14\" height=\"14\" aria-hidden=\"true\"><path class=\"mark\" \
-             d=\"{}\"/></svg> ",
+            "<svg class=\"icon\" viewBox=\"-8 -8 16 16\" width=\"14\" height=\"14\" aria-hidden=\"true\">\
+             <path class=\"mark\" d=\"{}\"/></svg> ",
             self.path()
         )
     }
@@ -96,24 +98,24 @@ enum Anchor {
     End,
 }
 
-/// Of an average letter.
+/// The width of an average letter.
 const LETTER: f64 = 6.6;
-/// Of a line of text.
+/// The height of a line of text.
 const LINE: f64 = 16.0;
 
-/// About how wide a text is.
+/// Returns the approximate width of a text.
 fn width_of(text: &str) -> f64 {
     LETTER * text.chars().count() as f64
 }
 
-/// What is drawn.
+/// The elements of one drawing.
 struct Canvas {
     frame: Frame,
     height: f64,
     body: String,
 }
 
-// Writing to a String can't fail, so what `write!` gives is not looked at.
+// Writing to a String cannot fail, so the results of `write!` are ignored.
 impl Canvas {
     fn new(frame: Frame, height: f64) -> Self {
         Self { frame, height, body: String::new() }
@@ -136,8 +138,8 @@ impl Canvas {
 
     fn curve(&mut self, class: &str, points: &[[f64; 2]]) {
         let mut path = String::new();
-        for (at, [x, y]) in points.iter().enumerate() {
-            let _ = write!(path, "{}{x:.1} {y:.1}", if at == 0 { 'M' } else { 'L' });
+        for (index, [x, y]) in points.iter().enumerate() {
+            let _ = write!(path, "{}{x:.1} {y:.1}", if index == 0 { 'M' } else { 'L' });
         }
         if points.len() > 1 {
             let _ = writeln!(self.body, "<path class=\"{class}\" d=\"{path}\"/>");
@@ -165,12 +167,13 @@ impl Canvas {
         );
     }
 
-    /// The whole, which says what it shows in words too.
+    /// Returns the finished drawing with its title and a description in words.
     fn end(self, id: &str, title: &str, description: &str) -> String {
         let (name, width, height) = (self.frame.name(), self.frame.width(), self.height);
         format!(
-            "<svg class=\"plot {name}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-labelledby=\"{id}-{name}-title \
-             {id}-{name}-desc\">\n<title id=\"{id}-{name}-title\">{}</title>\n<desc id=\"{id}-{name}-desc\">{}</desc>\n{}</svg>\n",
+            "<svg class=\"plot {name}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
+             aria-labelledby=\"{id}-{name}-title {id}-{name}-desc\">\n\
+             <title id=\"{id}-{name}-title\">{}</title>\n<desc id=\"{id}-{name}-desc\">{}</desc>\n{}</svg>\n",
             escaped(title),
             escaped(description),
             self.body
