@@ -1,4 +1,4 @@
-//! The command: `barewire serve`.
+//! The program `barewire`.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! One follower that waits: connections, and coming back to a server that was away.
+//! A blocking follower: opens connections, reconnects and falls back to other transports.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,29 +12,31 @@ use super::random::Random;
 use super::stream::{BufferedStream, Received};
 use super::update::{FollowError, Update};
 
-/// How to follow, beside what.
+/// Options of a [`Follow`].
 #[derive(Clone, Debug)]
 pub struct FollowOptions {
-    /// The transport, and behind it those that are tried in turn when the one before is not to be had here: because of a
-    /// proxy that knows no WebSocket, say. A server that is merely away is no reason to try another.
-    pub via: Vec<Via>,
-    /// From where on.
+    /// The transports in order of preference.
+    ///
+    /// The client tries the next one when one does not work here, for example because a proxy does not
+    /// support WebSockets. It does not do so because the server is temporarily unavailable.
+    pub transports: Vec<Via>,
+    /// The position in the topic to start from.
     pub since: Since,
-    /// For TCP, and again for the beginning of an answer.
+    /// Time for TCP, and then again for the start of the response.
     pub connect_timeout: Duration,
-    /// How long a stream may be silent before it counts as broken: three of barewire's heartbeats. A WebSocket is pinged in
-    /// the middle of that time.
+    /// Silence after which a stream counts as broken. The default is three of barewire's heartbeats. The
+    /// client pings a WebSocket after half of this time.
     pub idle_timeout: Duration,
-    /// Between attempts.
+    /// Delays between attempts.
     pub backoff: Backoff,
-    /// After how long without an answer as it should be to give up; `None` is never.
+    /// Time without success after which the client gives up; `None` means never.
     pub give_up_after: Option<Duration>,
 }
 
 impl Default for FollowOptions {
     fn default() -> Self {
         Self {
-            via: vec![Via::EventStream],
+            transports: vec![Via::EventStream],
             since: Since::Now,
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(45),
@@ -44,315 +46,339 @@ impl Default for FollowOptions {
     }
 }
 
-/// Follows one topic, and waits for what comes: an iterator of [`Update`], which ends after an error.
+/// A blocking follower of one topic: an iterator of [`Update`]s that ends after an error.
 ///
-/// It comes back by itself, with the last id, and tells of what it could not get. Dropped, it closes its connection.
+/// It reconnects on its own, resumes after the last id and reports gaps. Dropping it closes its connection.
 #[derive(Debug)]
 pub struct Follow {
     resource: Resource,
-    plan: FollowOptions,
-    /// Which of the plan's transports it is at.
-    at: usize,
+    options: FollowOptions,
+    /// Index of the current transport in `options.transports`.
+    transport: usize,
     follower: Follower,
     shared: Shared,
     random: Random,
-    wire: Option<BufferedStream>,
-    /// When to ask; `None` while an answer is read.
-    due: Option<Instant>,
-    asked: Instant,
-    heard: Instant,
+    stream: Option<BufferedStream>,
+    /// Time of the next request; `None` while a response is being read.
+    next_request: Option<Instant>,
+    last_request: Instant,
+    last_read: Instant,
     is_pinged: bool,
-    /// Whether an answer has come on this connection before the one that is awaited.
+    /// True if the connection has carried an earlier response.
     is_reused: bool,
-    /// Whether it was told that all is well, since it was told otherwise.
-    is_told: bool,
-    /// Attempts in vain.
-    attempts: u32,
-    /// When all was well at last.
-    reached: Instant,
-    news: VecDeque<Update>,
+    /// True if `Opened` was reported since the last `Disconnected`.
+    is_reported_open: bool,
+    failed_attempts: u32,
+    last_success: Instant,
+    updates: VecDeque<Update>,
     connections: u64,
-    ended: Option<FollowError>,
-    is_over: bool,
+    error: Option<FollowError>,
+    /// True after the iterator has returned its last item.
+    is_exhausted: bool,
 }
 
 impl Follow {
-    /// Begins to follow. Nothing is connected before the first [`next`](Iterator::next).
+    /// Creates a follower. It connects at the first call of [`next`](Iterator::next).
     ///
     /// # Errors
-    /// [`FollowError::Ended`] if the system has no random bytes.
-    pub fn new(resource: Resource, plan: FollowOptions) -> Result<Self, FollowError> {
+    /// [`FollowError::Fatal`] if the system provides no random bytes.
+    pub fn new(resource: Resource, options: FollowOptions) -> Result<Self, FollowError> {
         let now = Instant::now();
-        let via = plan.via.first().copied().unwrap_or(Via::EventStream);
+        let via = options.transports.first().copied().unwrap_or(Via::EventStream);
         Ok(Self {
-            at: 0,
-            follower: Follower::new(via, plan.since.clone()),
+            transport: 0,
+            follower: Follower::new(via, options.since.clone()),
             shared: Shared::with_system_random()?,
             random: Random::new()?,
-            wire: None,
-            due: Some(now),
-            asked: now,
-            heard: now,
+            stream: None,
+            next_request: Some(now),
+            last_request: now,
+            last_read: now,
             is_pinged: false,
             is_reused: false,
-            is_told: false,
-            attempts: 0,
-            reached: now,
-            news: VecDeque::new(),
+            is_reported_open: false,
+            failed_attempts: 0,
+            last_success: now,
+            updates: VecDeque::new(),
             connections: 0,
-            ended: None,
-            is_over: false,
+            error: None,
+            is_exhausted: false,
             resource,
-            plan,
+            options,
         })
     }
 
-    /// The transport that is used now.
+    /// Returns the current transport.
     pub fn via(&self) -> Via {
         self.follower.via()
     }
 
-    /// The id with which another could go on from here, if there is one yet.
+    /// Returns the id that another follower could resume after, if there is one.
     pub fn cursor(&self) -> Option<&str> {
         self.follower.cursor()
     }
 
-    /// What has gone through so far.
+    /// Returns the traffic counters.
     pub fn traffic(&self) -> Traffic {
         self.shared.traffic
     }
 
-    /// How many connections were opened so far.
+    /// Returns the number of connections opened.
     pub fn connections(&self) -> u64 {
         self.connections
     }
 
-    /// Waits for news, at most until then; `None` if there are none by then. Nothing is lost: the next call goes on.
+    /// Waits for the next update until `until` at most. Returns `None` at that time; no update is lost.
     ///
     /// # Errors
-    /// [`FollowError`], after which each further call brings the same.
+    /// [`FollowError`]. Every later call returns the same error.
     pub fn next_until(&mut self, until: Option<Instant>) -> Result<Option<Update>, FollowError> {
         loop {
-            if let Some(news) = self.news.pop_front() {
-                return Ok(Some(news));
+            if let Some(update) = self.updates.pop_front() {
+                return Ok(Some(update));
             }
-            if let Some(error) = &self.ended {
+            if let Some(error) = &self.error {
                 return Err(error.clone());
             }
             match self.step(until) {
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
                 Err(error) => {
-                    self.wire = None;
-                    // What came before it is told first.
-                    self.ended = Some(error);
+                    self.stream = None;
+                    // The loop first returns the updates that precede the error.
+                    self.error = Some(error);
                 }
             }
         }
     }
 
-    /// Does one thing: waits, asks or reads. False if the time was over before.
+    /// Performs one step: waits and sends a request, or reads. Returns false if `until` passed first.
     fn step(&mut self, until: Option<Instant>) -> Result<bool, FollowError> {
-        if let Some(due) = self.due {
+        if let Some(due) = self.next_request {
             let stop = until.map_or(due, |until| until.min(due));
             thread::sleep(stop.saturating_duration_since(Instant::now()));
             if Instant::now() < due {
                 return Ok(false);
             }
-            self.due = None;
-            self.ask()?;
+            self.next_request = None;
+            self.send_request()?;
             return Ok(true);
         }
-        let limit = self.limit();
-        let stop = until.map_or(limit, |until| until.min(limit));
-        let Some(wire) = &mut self.wire else {
-            // It reads only what it has asked for, on a connection.
-            self.due = Some(Instant::now());
+        let deadline = self.read_deadline();
+        let stop = until.map_or(deadline, |until| until.min(deadline));
+        let Some(stream) = &mut self.stream else {
+            // A response can only be read on a connection, so a new request opens one.
+            self.next_request = Some(Instant::now());
             return Ok(true);
         };
-        match wire.fill(Some(stop)) {
-            Ok(Received::More) => self.receive()?,
-            Ok(Received::TimedOut) if Instant::now() < limit => return Ok(false),
-            Ok(Received::TimedOut) => self.silent()?,
-            Ok(Received::End) => self.end()?,
-            Err(error) => self.broken(&error)?,
+        match stream.fill(Some(stop)) {
+            Ok(Received::Data) => self.receive()?,
+            Ok(Received::TimedOut) if Instant::now() < deadline => return Ok(false),
+            Ok(Received::TimedOut) => self.read_timed_out()?,
+            Ok(Received::End) => self.stream_ended()?,
+            Err(error) => self.io_error(&error)?,
         }
         Ok(true)
     }
 
-    /// Until when something has to come.
-    fn limit(&self) -> Instant {
-        let FollowOptions { connect_timeout, idle_timeout, .. } = self.plan;
+    /// Returns the time by which the next bytes must arrive.
+    fn read_deadline(&self) -> Instant {
+        let FollowOptions { connect_timeout, idle_timeout, .. } = self.options;
         match self.follower.via() {
             Via::WebSocket if self.follower.is_streaming() && !self.is_pinged => {
-                self.heard + idle_timeout / 2
+                self.last_read + idle_timeout / 2
             }
-            _ if self.follower.is_streaming() => self.heard + idle_timeout,
+            _ if self.follower.is_streaming() => self.last_read + idle_timeout,
             Via::LongPoll if self.follower.is_awaiting_response() => {
-                self.asked + Duration::from_secs(self.resource.wait.into()) + connect_timeout
+                self.last_request + Duration::from_secs(self.resource.wait.into()) + connect_timeout
             }
-            _ => self.heard + connect_timeout,
+            _ => self.last_read + connect_timeout,
         }
     }
 
-    /// Connects, unless there is a connection, and asks.
-    fn ask(&mut self) -> Result<(), FollowError> {
-        self.is_reused = self.wire.is_some();
+    /// Sends a request, on a new connection if there is none.
+    fn send_request(&mut self) -> Result<(), FollowError> {
+        self.is_reused = self.stream.is_some();
         let mut out = Vec::new();
         self.follower.write_request(&self.resource, &mut self.shared, &mut out)?;
-        if self.wire.is_none() {
-            let (url, until) = (self.resource.url(), Instant::now() + self.plan.connect_timeout);
+        if self.stream.is_none() {
+            let (url, until) = (self.resource.url(), Instant::now() + self.options.connect_timeout);
             let opened = connect_tcp(&url.host, url.port, until)
-                .and_then(|stream| BufferedStream::new(stream, Some(self.plan.connect_timeout)));
+                .and_then(|stream| BufferedStream::new(stream, Some(self.options.connect_timeout)));
             match opened {
-                Ok(wire) => self.wire = Some(wire),
+                Ok(stream) => self.stream = Some(stream),
                 Err(error) => return self.disconnected(&error.to_string(), Duration::ZERO),
             }
             self.connections += 1;
         }
-        self.asked = Instant::now();
-        (self.heard, self.is_pinged) = (self.asked, false);
-        let written = self.wire.as_mut().map_or(Ok(()), |wire| wire.write(&out));
-        written.or_else(|error| self.broken(&error))
+        self.last_request = Instant::now();
+        (self.last_read, self.is_pinged) = (self.last_request, false);
+        let written = self.stream.as_mut().map_or(Ok(()), |stream| stream.write(&out));
+        written.or_else(|error| self.io_error(&error))
     }
 
-    /// Takes what was read.
+    /// Passes the bytes that were read to the follower.
     fn receive(&mut self) -> Result<(), FollowError> {
-        let Some(wire) = &mut self.wire else { return Ok(()) };
-        let input = wire.unread();
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        let input = stream.unread();
         let length = input.len();
         let (mut out, mut notices) = (Vec::new(), 0);
-        let news = &mut self.news;
+        let updates = &mut self.updates;
         let next = self.follower.receive(input, &self.resource, &mut self.shared, &mut out, &mut |notice| {
             notices += 1;
-            news.extend(Update::of(notice));
+            updates.extend(Update::of(notice));
         });
-        wire.consume(length);
-        // If it can't be written, the next read tells.
-        let _ = wire.write(&out);
-        (self.heard, self.is_pinged) = (Instant::now(), false);
-        self.go_on(next, notices)
+        stream.consume(length);
+        // The next read reports the failure if this write fails.
+        let _ = stream.write(&out);
+        (self.last_read, self.is_pinged) = (Instant::now(), false);
+        self.proceed(next, notices)
     }
 
-    fn end(&mut self) -> Result<(), FollowError> {
-        let is_stale = self.is_reused && self.follower.is_awaiting_response();
+    fn stream_ended(&mut self) -> Result<(), FollowError> {
+        let is_stale = self.is_stale();
         let mut notices = 0;
-        let news = &mut self.news;
+        let updates = &mut self.updates;
         let next = self.follower.end(&self.resource, &mut self.shared, &mut |notice| {
             notices += 1;
-            news.extend(Update::of(notice));
+            updates.extend(Update::of(notice));
         });
         if is_stale && next.is_ok() {
-            // The server had ended the connection while nothing was asked (RFC 9112 §9.5): that is no news.
-            self.wire = None;
-            self.due = Some(Instant::now());
+            self.request_on_new_connection();
             return Ok(());
         }
-        self.go_on(next, notices)
+        self.proceed(next, notices)
     }
 
-    fn go_on(&mut self, next: Result<Next, Error>, notices: usize) -> Result<(), FollowError> {
-        let is_well = self.follower.is_streaming() || matches!(next, Ok(Next::Request { .. }));
-        if is_well || notices > 0 {
-            self.reached = self.heard;
-            if !self.is_told {
-                self.is_told = true;
-                // In front of what came with it.
-                let at = self.news.len().saturating_sub(self.told_at_once(notices));
-                self.news.insert(at, Update::Opened(self.follower.via()));
-            }
-        }
-        // Events are a reason to trust the connection again; a stream that ends each time as it has begun is none.
-        let is_lasting = self.heard.saturating_duration_since(self.asked) >= self.plan.backoff.most;
-        if self.news.iter().any(|news| matches!(news, Update::Event(_))) || is_lasting {
-            self.attempts = 0;
-        }
+    /// Returns whether the server may have ended the connection before it received the request.
+    ///
+    /// A server may end a kept connection at any time (RFC 9112 §9.5), so this is not a failure.
+    fn is_stale(&self) -> bool {
+        self.is_reused && self.follower.is_awaiting_response()
+    }
+
+    fn request_on_new_connection(&mut self) {
+        self.stream = None;
+        self.next_request = Some(Instant::now());
+    }
+
+    /// Does what the follower asks for after a read that produced `notices` notices.
+    fn proceed(&mut self, next: Result<Next, Error>, notices: usize) -> Result<(), FollowError> {
+        self.record_progress(&next, notices);
         match next {
             Ok(Next::Read) => Ok(()),
-            Ok(Next::Request { after, reuse }) => {
-                if !reuse {
-                    self.wire = None;
-                }
-                // A long poll that is answered at once with nothing would make this a busy loop.
-                let now = Instant::now();
-                let is_hasty = after.is_zero() && notices == 0 && now - self.asked < Duration::from_secs(1);
-                let wait = match is_hasty {
-                    true => self.backoff(Duration::ZERO)?,
-                    false => {
-                        self.attempts = 0;
-                        after
-                    }
-                };
-                self.due = Some(if is_hasty { now + wait } else { self.asked + wait });
-                Ok(())
-            }
+            Ok(Next::Request { after, reuse }) => self.schedule_request(after, reuse, notices),
             Ok(Next::Reconnect { at_least, reason }) => self.disconnected(&reason.to_string(), at_least),
-            Err(error) => match self.plan.via.get(self.at + 1) {
-                Some(to) if error.suggests_fallback() => {
-                    let (from, to) = (self.follower.via(), *to);
-                    self.at += 1;
-                    self.is_told = false;
-                    self.news.push_back(Update::FellBack { from, to, reason: error });
-                    self.follower = Follower::new(to, self.follower.since().clone());
-                    self.wire = None;
-                    self.due = Some(Instant::now());
-                    Ok(())
-                }
-                _ => Err(error.into()),
-            },
+            Err(error) => self.fall_back(error),
         }
     }
 
-    /// How many of the last news came with one read: cursors are notices, but no news.
-    fn told_at_once(&self, notices: usize) -> usize {
-        let is_told = |news: &&Update| matches!(news, Update::Event(_) | Update::Gap { .. });
-        self.news.iter().rev().take(notices).take_while(is_told).count()
+    /// Reports `Opened` after the first success and resets the backoff if the connection is useful.
+    fn record_progress(&mut self, next: &Result<Next, Error>, notices: usize) {
+        let is_success = self.follower.is_streaming() || matches!(next, Ok(Next::Request { .. }));
+        if is_success || notices > 0 {
+            self.last_success = self.last_read;
+            if !self.is_reported_open {
+                self.is_reported_open = true;
+                // `Opened` precedes the updates of the read that showed the success.
+                let at = self.updates.len().saturating_sub(self.updates_of_last_read(notices));
+                self.updates.insert(at, Update::Opened(self.follower.via()));
+            }
+        }
+        // An event or a long-lived connection resets the backoff. A stream that ends each time right after
+        // it has opened does not.
+        let age = self.last_read.saturating_duration_since(self.last_request);
+        let is_lasting = age >= self.options.backoff.max;
+        if self.updates.iter().any(|update| matches!(update, Update::Event(_))) || is_lasting {
+            self.failed_attempts = 0;
+        }
     }
 
-    /// Nothing has come for too long.
-    fn silent(&mut self) -> Result<(), FollowError> {
+    fn schedule_request(&mut self, after: Duration, reuse: bool, notices: usize) -> Result<(), FollowError> {
+        if !reuse {
+            self.stream = None;
+        }
+        // A server that ends long polls at once and without events must not cause a busy loop.
+        let now = Instant::now();
+        let is_hasty = after.is_zero() && notices == 0 && now - self.last_request < Duration::from_secs(1);
+        self.next_request = Some(match is_hasty {
+            true => now + self.backoff_delay(Duration::ZERO)?,
+            false => {
+                self.failed_attempts = 0;
+                self.last_request + after
+            }
+        });
+        Ok(())
+    }
+
+    /// Switches to the next transport if the error suggests that and there is one.
+    fn fall_back(&mut self, error: Error) -> Result<(), FollowError> {
+        match self.options.transports.get(self.transport + 1) {
+            Some(to) if error.suggests_fallback() => {
+                let (from, to) = (self.follower.via(), *to);
+                self.transport += 1;
+                self.is_reported_open = false;
+                self.updates.push_back(Update::FellBack { from, to, reason: error });
+                self.follower = Follower::new(to, self.follower.since().clone());
+                self.request_on_new_connection();
+                Ok(())
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Returns how many of the latest updates belong to the last read.
+    ///
+    /// This can be fewer than its notices, because a cursor is a notice but not an update.
+    fn updates_of_last_read(&self, notices: usize) -> usize {
+        let is_notice = |update: &&Update| matches!(update, Update::Event(_) | Update::Gap { .. });
+        self.updates.iter().rev().take(notices).take_while(is_notice).count()
+    }
+
+    /// Handles a missed read deadline: pings a WebSocket once, then drops the connection.
+    fn read_timed_out(&mut self) -> Result<(), FollowError> {
         if !self.is_pinged && self.follower.is_streaming() && self.follower.via() == Via::WebSocket {
             let mut out = Vec::new();
             self.follower.ping(&mut self.shared, &mut out)?;
             self.is_pinged = true;
-            // If it can't be written, the next read tells.
-            let _ = self.wire.as_mut().map(|wire| wire.write(&out));
+            // The next read reports the failure if this write fails.
+            let _ = self.stream.as_mut().map(|stream| stream.write(&out));
             return Ok(());
         }
-        self.disconnected("the server is silent", Duration::ZERO)
+        self.disconnected("the server was silent for too long", Duration::ZERO)
     }
 
-    fn broken(&mut self, error: &io::Error) -> Result<(), FollowError> {
-        if self.is_reused && self.follower.is_awaiting_response() {
-            self.wire = None;
-            self.due = Some(Instant::now());
+    fn io_error(&mut self, error: &io::Error) -> Result<(), FollowError> {
+        if self.is_stale() {
+            self.request_on_new_connection();
             return Ok(());
         }
         self.disconnected(&error.to_string(), Duration::ZERO)
     }
 
-    fn disconnected(&mut self, why: &str, least: Duration) -> Result<(), FollowError> {
-        self.wire = None;
-        self.is_told = false;
+    /// Reports a failure and schedules the next attempt, or gives up.
+    fn disconnected(&mut self, reason: &str, at_least: Duration) -> Result<(), FollowError> {
+        self.stream = None;
+        self.is_reported_open = false;
         let now = Instant::now();
-        let mut retry_in = self.backoff(least)?;
-        if let Some(give_up_after) = self.plan.give_up_after {
-            let left = (self.reached + give_up_after).saturating_duration_since(now);
+        let mut retry_in = self.backoff_delay(at_least)?;
+        if let Some(give_up_after) = self.options.give_up_after {
+            let left = (self.last_success + give_up_after).saturating_duration_since(now);
             if left.is_zero() {
-                return Err(FollowError::GaveUp(why.to_owned()));
+                return Err(FollowError::GaveUp(reason.to_owned()));
             }
-            // The last attempt is at the end of the time, and not at some moment before.
+            // The last attempt happens when the time is up, not at a random time before.
             retry_in = retry_in.min(left);
         }
-        self.due = Some(now + retry_in);
-        self.news.push_back(Update::Disconnected { reason: why.to_owned(), retry_in });
+        self.next_request = Some(now + retry_in);
+        self.updates.push_back(Update::Disconnected { reason: reason.to_owned(), retry_in });
         Ok(())
     }
 
-    fn backoff(&mut self, least: Duration) -> Result<Duration, FollowError> {
-        let wait = self.plan.backoff.wait(self.attempts, least, &mut self.random)?;
-        self.attempts = self.attempts.saturating_add(1);
-        Ok(wait)
+    fn backoff_delay(&mut self, at_least: Duration) -> Result<Duration, FollowError> {
+        let delay = self.options.backoff.delay(self.failed_attempts, at_least, &mut self.random)?;
+        self.failed_attempts = self.failed_attempts.saturating_add(1);
+        Ok(delay)
     }
 }
 
@@ -360,12 +386,12 @@ impl Iterator for Follow {
     type Item = Result<Update, FollowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
+        if self.is_exhausted {
             return None;
         }
-        // Without a moment to stop at there is always something.
+        // Without a time limit `next_until` returns an update or an error.
         let next = self.next_until(None).transpose();
-        self.is_over = !matches!(next, Some(Ok(_)));
+        self.is_exhausted = !matches!(next, Some(Ok(_)));
         next
     }
 }
@@ -373,9 +399,9 @@ impl Iterator for Follow {
 impl Drop for Follow {
     fn drop(&mut self) {
         let mut out = Vec::new();
-        // Good-bye, if it can still be said.
-        if let (Some(wire), Ok(())) = (&mut self.wire, self.follower.close(&mut self.shared, &mut out)) {
-            let _ = wire.write(&out);
+        // A failed write is ignored: the connection is gone then.
+        if let (Some(stream), Ok(())) = (&mut self.stream, self.follower.close(&mut self.shared, &mut out)) {
+            let _ = stream.write(&out);
         }
     }
 }

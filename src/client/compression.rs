@@ -1,4 +1,4 @@
-//! permessage-deflate (RFC 7692) in both directions, where it is built in (the feature `deflate`).
+//! permessage-deflate (RFC 7692) in both directions, if the feature `deflate` is on.
 
 #[cfg(feature = "deflate")]
 pub(super) use crate::protocol::websocket::deflate::Deflater;
@@ -8,7 +8,8 @@ use crate::protocol::websocket::message::{MessageLimits, Receiver, Role};
 #[cfg(feature = "deflate")]
 use crate::protocol::websocket::{deflate::LEVEL, extension::ClientWindow, extension::Offer};
 
-/// What is offered if the caller says nothing: the best compression, and a smaller window if the server wants it.
+/// The default offer: full windows and context takeover, and a smaller client window if the server
+/// asks for one.
 #[cfg(feature = "deflate")]
 pub(super) const OFFER: Offer = Offer {
     server_no_context_takeover: false,
@@ -17,7 +18,7 @@ pub(super) const OFFER: Offer = Offer {
     client_max_window_bits: ClientWindow::Any,
 };
 
-/// The two halves of a connection on which this has been agreed. Each keeps its context where that is agreed.
+/// Creates the receiving and the compressing half of a connection with this agreement.
 #[cfg(feature = "deflate")]
 pub(super) fn halves(limits: MessageLimits, agreement: Option<&Agreement>) -> (Receiver, Option<Deflater>) {
     match agreement {
@@ -29,13 +30,14 @@ pub(super) fn halves(limits: MessageLimits, agreement: Option<&Agreement>) -> (R
     }
 }
 
-/// Nothing is offered, so nothing is agreed on.
+/// Creates the receiving half. Without the feature the client offers no compression, so there is never
+/// an agreement.
 #[cfg(not(feature = "deflate"))]
 pub(super) fn halves(limits: MessageLimits, _: Option<&Agreement>) -> (Receiver, Option<Deflater>) {
     (Receiver::new(Role::Client, limits), None)
 }
 
-/// Stands where the compressor would: it has no values, so `Option<Deflater>` is always `None`.
+/// A placeholder without values, so that `Option<Deflater>` is always `None`.
 #[cfg(not(feature = "deflate"))]
 #[derive(Debug)]
 pub(super) enum Deflater {}

@@ -1,4 +1,4 @@
-//! From a URI to an open connection: TCP, the request, the answer (RFC 6455 §4.1).
+//! Opens a WebSocket: TCP, the request and the response (RFC 6455 §4.1).
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -14,28 +14,28 @@ use crate::protocol::websocket::client_handshake::{ClientHandshake, Key};
 use crate::protocol::websocket::extension::Offer;
 use crate::protocol::websocket::message::MessageLimits;
 
-/// Interim answers that are passed over. A server that sends more does something else than to answer.
+/// Interim responses that are skipped before the client reports an error.
 const MAX_INTERIM: usize = 8;
 
-/// What to ask for, and how long to wait for it.
+/// The parameters of a WebSocket connection.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// Subprotocols in the order of preference (RFC 6455 §1.9).
+    /// Subprotocols in order of preference (RFC 6455 §1.9).
     pub subprotocols: &'a [&'a str],
-    /// Other fields of the request, as `Authorization` or `Origin`: name and value.
+    /// Additional header fields, such as `Authorization` or `Origin`: name and value.
     pub fields: &'a [(&'a str, &'a str)],
-    /// What is offered for compression (RFC 7692 §7.1); `None` is nothing.
+    /// The compression offer (RFC 7692 §7.1); `None` offers no compression.
     #[cfg(feature = "deflate")]
     pub deflate: Option<Offer>,
-    /// How large a message may be that is read.
+    /// Size limits for received messages.
     pub limits: MessageLimits,
-    /// For TCP and the handshake together.
+    /// Time for TCP and the handshake together.
     pub connect_timeout: Duration,
-    /// For a message to be whole, once it is waited for; `None` is for ever.
+    /// Time that [`read`](WebSocket::read) waits for a complete message; `None` waits forever.
     pub read_timeout: Option<Duration>,
-    /// For the server to take anything at all of what is written; `None` is for ever.
+    /// Time that a write waits while the server accepts no bytes at all; `None` waits forever.
     pub write_timeout: Option<Duration>,
-    /// For the server's close frame, and then for it to end TCP.
+    /// Time for the server's close frame, and then again for the server to end TCP.
     pub close_timeout: Duration,
 }
 
@@ -65,55 +65,52 @@ impl Request<'_> {
 }
 
 impl WebSocket {
-    /// Connects to `ws://host:port/path?query`, trying each address that the host has.
+    /// Connects to `ws://host:port/path?query`. Tries each address of the host in turn.
     ///
     /// # Errors
-    /// One [`ConnectError`] for what the caller, the system and the server can do wrong; each judgement of the answer has
-    /// its section of RFC 6455 §4.1.
+    /// [`ConnectError`]: an invalid URI or request, a system error, or a response that RFC 6455 §4.1 rejects.
     pub fn connect(uri: &str, request: &Request<'_>) -> Result<Self, ConnectError> {
-        let uri = Url::parse_websocket(uri)?;
+        let url = Url::parse_websocket(uri)?;
         let until = Instant::now() + request.connect_timeout;
         let mut random = Random::new()?;
         let key = Key::new(random.draw()?);
-        let opening = ClientHandshake {
-            host: &uri.authority,
-            target: &uri.target,
+        let handshake = ClientHandshake {
+            host: &url.authority,
+            target: &url.target,
             subprotocols: request.subprotocols,
             fields: request.fields,
             offer: request.offer(),
         };
         let mut bytes = Vec::new();
-        opening.write_request(&key, &mut bytes)?;
+        handshake.write_request(&key, &mut bytes)?;
 
-        let mut wire = BufferedStream::new(
-            connect_tcp(&uri.host, uri.port, until).map_err(timed_out)?,
-            request.write_timeout,
-        )?;
-        wire.write(&bytes).map_err(timed_out)?;
+        let tcp = connect_tcp(&url.host, url.port, until).map_err(timed_out)?;
+        let mut stream = BufferedStream::new(tcp, request.write_timeout)?;
+        stream.write(&bytes).map_err(timed_out)?;
         let mut interim = 0;
         loop {
             let limits = HeadLimits::default();
-            let end = read_head(&mut wire, &limits, until)?;
+            let end = read_head(&mut stream, &limits, until)?;
             let mut scratch = http::scratch();
-            let answer = http::parse_response(&wire.unread()[..end], &mut scratch, &limits)?;
-            if matches!(answer.status, 100..=199) && answer.status != 101 {
+            let response = http::parse_response(&stream.unread()[..end], &mut scratch, &limits)?;
+            if matches!(response.status, 100..=199) && response.status != 101 {
                 interim += 1;
                 if interim > MAX_INTERIM {
                     return Err(ConnectError::TooManyInterim);
                 }
-                wire.consume(end);
+                stream.consume(end);
                 continue;
             }
-            let opened = opening.check_response(&key, &answer)?;
-            wire.consume(end); // the first frames may be behind it
-            return Ok(Self::new(wire, random, request, &opened));
+            let negotiated = handshake.check_response(&key, &response)?;
+            stream.consume(end); // the first frames may follow the head in the buffer
+            return Ok(Self::new(stream, random, request, &negotiated));
         }
     }
 }
 
-/// Connects to the first of the host's addresses that answers.
+/// Connects to the first address of the host that accepts the connection.
 pub(crate) fn connect_tcp(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
-    let mut refused = io::Error::from(ErrorKind::AddrNotAvailable);
+    let mut last_error = io::Error::from(ErrorKind::AddrNotAvailable);
     for address in (host, port).to_socket_addrs()? {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -121,21 +118,25 @@ pub(crate) fn connect_tcp(host: &str, port: u16, until: Instant) -> io::Result<T
         }
         match TcpStream::connect_timeout(&address, left) {
             Ok(stream) => return Ok(stream),
-            Err(error) => refused = error,
+            Err(error) => last_error = error,
         }
     }
-    Err(refused)
+    Err(last_error)
 }
 
-/// Waits for a whole head: how long it is.
-fn read_head(wire: &mut BufferedStream, limits: &HeadLimits, until: Instant) -> Result<usize, ConnectError> {
+/// Waits for a complete response head and returns its length.
+fn read_head(
+    stream: &mut BufferedStream,
+    limits: &HeadLimits,
+    until: Instant,
+) -> Result<usize, ConnectError> {
     let mut scan = ResponseScan::default();
     loop {
-        if let Some(end) = scan.scan(wire.unread(), limits)? {
+        if let Some(end) = scan.scan(stream.unread(), limits)? {
             return Ok(end);
         }
-        match wire.fill(Some(until))? {
-            Received::More => {}
+        match stream.fill(Some(until))? {
+            Received::Data => {}
             Received::End => return Err(ConnectError::Ended),
             Received::TimedOut => return Err(ConnectError::TimedOut),
         }

@@ -1,4 +1,4 @@
-//! What can go wrong: the network, the peer, the caller.
+//! Errors of a WebSocket connection: of the network, of the peer and of the caller.
 
 use std::fmt;
 use std::io;
@@ -8,24 +8,24 @@ use crate::protocol::http::ResponseError;
 use crate::protocol::websocket::ProtocolError;
 use crate::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
 
-/// Why there is no connection.
+/// The reason why no WebSocket was opened.
 #[derive(Debug)]
 pub enum ConnectError {
-    /// The URI cannot be read: the caller's mistake.
+    /// The URI is invalid: the caller's mistake.
     Url(UrlError),
-    /// What is asked for must not be asked for: the caller's mistake.
+    /// The request contains something that may not be sent: the caller's mistake.
     Request(RequestError),
-    /// The system's: no such host, connection refused, no random bytes.
+    /// A system error: unknown host, connection refused, no random bytes.
     Io(io::Error),
-    /// [`connect_timeout`](super::Request::connect_timeout) was over before the handshake was.
+    /// [`connect_timeout`](super::Request::connect_timeout) elapsed before the handshake was complete.
     TimedOut,
-    /// The server ended TCP before the end of its answer's head.
+    /// The server ended TCP before the end of the response head.
     Ended,
-    /// The answer's head cannot be read.
+    /// The response head cannot be parsed.
     Response(ResponseError),
-    /// The answer is one that must not be, or a refusal.
+    /// The response refuses the handshake or violates its rules.
     Handshake(ClientHandshakeError),
-    /// Interim answers (RFC 9110 §15.2) without an end.
+    /// Too many interim responses (RFC 9110 §15.2).
     TooManyInterim,
 }
 
@@ -35,11 +35,13 @@ impl fmt::Display for ConnectError {
             Self::Url(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Io(error) => error.fmt(f),
-            Self::TimedOut => f.write_str("the handshake took too long"),
-            Self::Ended => f.write_str("the connection ended before the handshake did"),
+            Self::TimedOut => f.write_str("the handshake took longer than the connect timeout"),
+            Self::Ended => f.write_str("the server ended the connection before the handshake was complete"),
             Self::Response(error) => error.fmt(f),
             Self::Handshake(error) => error.fmt(f),
-            Self::TooManyInterim => f.write_str("interim answers without an end (RFC 9110 section 15.2)"),
+            Self::TooManyInterim => f.write_str(
+                "the server sent too many interim responses instead of a final one (RFC 9110 section 15.2)",
+            ),
         }
     }
 }
@@ -76,38 +78,40 @@ impl From<ClientHandshakeError> for ConnectError {
     }
 }
 
-/// Why a connection cannot be used, or not so. After all but [`TimedOut`](Self::TimedOut) in a read, and but
-/// [`Misuse::PayloadTooLong`] and [`Misuse::ForbiddenCode`], it is over.
+/// An error of an open WebSocket.
+///
+/// The connection is over after every error except [`TimedOut`](Self::TimedOut) in a read,
+/// [`Misuse::PayloadTooLong`] and [`Misuse::ForbiddenCode`].
 #[derive(Debug)]
 pub enum Error {
-    /// Nothing came, or nothing could be written, within the time that was set.
+    /// The read or write timeout elapsed.
     TimedOut,
-    /// The peer broke the protocol. It has been told so in a close frame (RFC 6455 §7.1.7).
+    /// The peer violated the protocol. The client has sent a close frame with the reason (RFC 6455 §7.1.7).
     Protocol(ProtocolError),
-    /// TCP ended without a close frame: what §7.1.5 numbers 1006.
+    /// TCP ended without a close frame. Section 7.1.5 assigns the code 1006 to this case.
     Ended,
-    /// The system's.
+    /// A system error.
     Io(io::Error),
     /// The caller's mistake.
     Misuse(Misuse),
 }
 
-/// What a caller must not do.
+/// A call that is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misuse {
-    /// Use a connection that is over.
+    /// The connection is already over.
     Closed,
-    /// Ping with more than 125 bytes (RFC 6455 §5.5).
+    /// A ping payload has more than 125 bytes (RFC 6455 §5.5).
     PayloadTooLong,
-    /// Close with a code that no frame may hold (§7.4).
+    /// A close frame may not contain this code (RFC 6455 §7.4).
     ForbiddenCode,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TimedOut => f.write_str("the peer was silent for too long"),
-            Self::Protocol(failure) => failure.fmt(f),
+            Self::TimedOut => f.write_str("the peer was silent for longer than the timeout"),
+            Self::Protocol(error) => error.fmt(f),
             Self::Ended => f.write_str("the connection ended without a close frame (RFC 6455 section 7.1.5)"),
             Self::Io(error) => error.fmt(f),
             Self::Misuse(misuse) => misuse.fmt(f),
@@ -118,9 +122,13 @@ impl fmt::Display for Error {
 impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Closed => "the connection is closed",
-            Self::PayloadTooLong => "a ping has at most 125 bytes (RFC 6455 section 5.5)",
-            Self::ForbiddenCode => "no close frame may hold this code (RFC 6455 section 7.4)",
+            Self::Closed => "the connection is closed: open a new one",
+            Self::PayloadTooLong => {
+                "the ping payload is too long: at most 125 bytes are allowed (RFC 6455 section 5.5)"
+            }
+            Self::ForbiddenCode => {
+                "this code is not allowed in a close frame: use 1000 or one from 3000 to 4999 (RFC 6455 section 7.4)"
+            }
         })
     }
 }

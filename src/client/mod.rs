@@ -1,18 +1,20 @@
-//! The other end: clients of all four transports, on the protocol code that the server uses too.
+//! Clients for all four transports, built on the same protocol code as the server.
 //!
-//! [`Follow`] follows a topic and waits for what comes, [`Publisher`] publishes, [`WebSocket`] is a WebSocket to anything. They block.
-//! [`follow`] has what lies under the first two: state machines for a loop of one's own.
+//! [`Follow`] follows a topic, [`Publisher`] publishes, and [`WebSocket`] is a WebSocket to any server. All
+//! three block. The module [`follow`] contains the state machines below the first two, for callers with
+//! their own event loop.
 //!
 //! Read in this order:
 //!
 //! 1. `follow` — from requests to events, without sockets.
-//! 2. `blocking` — connections, and coming back to a server that was away; `backoff` — after which wait; `news` — what is told.
-//! 3. `publish` — one POST for an event, or for many.
-//! 4. `connect` — a WebSocket: from a URI to an open connection: TCP, the request, the answer.
-//! 5. `websocket` — messages in both directions, and the closing handshake (RFC 6455).
-//! 6. `compression` — what the two sides may have agreed on for their messages (RFC 7692).
-//! 7. `random` — where nonces and masking keys come from; `url`.
-//! 8. `wire` — the socket, with the bytes that have come and are not yet understood.
+//! 2. `blocking` — opens connections and reconnects; `backoff` — the delays between attempts; `update` —
+//!    what the blocking follower reports.
+//! 3. `publish` — one POST for one event or for several.
+//! 4. `connect` — opens a WebSocket: TCP, the request, the response.
+//! 5. `websocket` — messages in both directions and the closing handshake (RFC 6455).
+//! 6. `compression` — the negotiated compression of messages (RFC 7692).
+//! 7. `url` — the URLs to connect to; `random` — nonces and masking keys.
+//! 8. `stream` — the TCP connection and its read buffer.
 //!
 //! # Follow and publish
 //!
@@ -32,16 +34,20 @@
 //!     let mut publisher = Publisher::new(resource.clone());
 //!     let id = publisher.publish("hello").unwrap();
 //!
-//!     let plan = FollowOptions { via: vec![Via::LongPoll], since: Since::Start, ..FollowOptions::default() };
-//!     let mut follow = Follow::new(resource, plan).unwrap();
+//!     let options = FollowOptions {
+//!         transports: vec![Via::LongPoll],
+//!         since: Since::Start,
+//!         ..FollowOptions::default()
+//!     };
+//!     let mut follow = Follow::new(resource, options).unwrap();
 //!     assert_eq!(follow.next(), Some(Ok(Update::Opened(Via::LongPoll))));
-//!     let Some(Ok(Update::Event(event))) = follow.next() else { panic!("an event was to come") };
+//!     let Some(Ok(Update::Event(event))) = follow.next() else { panic!("expected an event") };
 //!     assert_eq!((event.id, event.data), (id, "hello".to_owned()));
 //!     drop((follow, publisher));
 //!     stop.write_all(b"!").unwrap();
 //! });
 //! server.run()?;
-//! client.join().expect("all is as it should be");
+//! client.join().expect("the client thread succeeds");
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
@@ -62,14 +68,14 @@
 //!     let request = Request { subprotocols: &["barewire.text"], ..Request::default() };
 //!     let mut follower = WebSocket::connect(&uri, &request).unwrap();
 //!     assert_eq!(follower.subprotocol(), Some("barewire.text"));
-//!     follower.send_text("hello").unwrap(); // which publishes it, and so comes back
+//!     follower.send_text("hello").unwrap(); // publishes, so the event comes back
 //!     assert_eq!(follower.read().unwrap(), Message::Text("hello".to_owned()));
-//!     let answer = follower.close(CloseCode::NORMAL, "enough").unwrap();
-//!     assert_eq!(answer, Some((CloseCode::NORMAL, String::new())));
+//!     let reply = follower.close(CloseCode::NORMAL, "enough").unwrap();
+//!     assert_eq!(reply, Some((CloseCode::NORMAL, String::new())));
 //!     stop.write_all(b"!").unwrap();
 //! });
 //! server.run()?;
-//! client.join().expect("all is as it should be");
+//! client.join().expect("the client thread succeeds");
 //! # Ok::<(), std::io::Error>(())
 //! ```
 

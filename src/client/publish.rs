@@ -1,4 +1,4 @@
-//! Publishing: one POST for an event, or for many.
+//! Publishing: one POST per call, for one event or for several.
 
 use std::fmt;
 use std::io;
@@ -8,47 +8,52 @@ use super::connect::connect_tcp;
 use super::follow::{Error, Next, PublishRequest, PublishStep, Resource, RetryReason};
 use super::stream::{BufferedStream, Received};
 
-/// Publishes to one topic, over a connection that is kept from one event to the next.
+/// A publisher to one topic. It keeps its connection from one event to the next.
 #[derive(Debug)]
 pub struct Publisher {
     resource: Resource,
-    wire: Option<BufferedStream>,
-    /// The name of the events; `None` is `message`.
+    stream: Option<BufferedStream>,
+    /// The name of the events; `None` means `message`.
     pub event: Option<String>,
-    /// For TCP, and again for the answer.
+    /// Time for TCP, and then again for the response.
     pub timeout: Duration,
 }
 
-/// Why nothing was published, or why it is not known.
+/// The reason why a publish failed, or why its result is unknown.
 #[derive(Debug)]
 pub enum PublishError {
-    /// The server refuses, or answers what can't be read; [`Error`] says which.
+    /// The server refused, or its response cannot be parsed; [`Error`] says which.
     Refused(Error),
-    /// The server can't now, with this status; it asks to be left alone so long.
-    Passing {
-        /// The status.
+    /// The server is temporarily unable to publish, with this status.
+    Unavailable {
+        /// The status code.
         status: u16,
-        /// `Retry-After`; zero if it said none.
+        /// `Retry-After`; zero if the response has none.
         retry_after: Duration,
     },
-    /// No connection: nothing was published.
+    /// The connection could not be opened: nothing was published.
     Unreachable(io::Error),
-    /// The connection broke, or was silent, before the answer was whole: it may be published, and it may not.
-    Unanswered(io::Error),
-    /// A line that is empty or holds a line's end, which can't be one of many.
-    Line,
+    /// The connection failed or timed out before the response was complete: the events may have been
+    /// published.
+    NoResponse(io::Error),
+    /// A line that cannot be one of several events: it is empty or contains a line end.
+    InvalidLine,
 }
 
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => error.fmt(f),
-            Self::Passing { status, .. } => write!(f, "the server answers {status}: not now"),
-            Self::Unreachable(error) => error.fmt(f),
-            Self::Unanswered(error) => {
-                write!(f, "no answer, so it is not known whether it is published: {error}")
+            Self::Unavailable { status, .. } => {
+                write!(f, "the server cannot publish now (status {status}): try again later")
             }
-            Self::Line => f.write_str("one of many events can't be empty or of several lines"),
+            Self::Unreachable(error) => error.fmt(f),
+            Self::NoResponse(error) => {
+                write!(f, "no complete response arrived, so the event may have been published: {error}")
+            }
+            Self::InvalidLine => f.write_str(
+                "one of several events is empty or has several lines: publish such an event on its own",
+            ),
         }
     }
 }
@@ -61,7 +66,7 @@ impl From<Error> for PublishError {
     }
 }
 
-/// Publishes one event, named `message`, over a connection of its own: the event's id.
+/// Publishes one event named `message` over a new connection and returns the event's id.
 ///
 /// # Errors
 /// [`PublishError`].
@@ -70,12 +75,12 @@ pub fn publish(url: &str, data: &str) -> Result<String, PublishError> {
 }
 
 impl Publisher {
-    /// A publisher that is not connected yet.
+    /// Creates a publisher. It connects when it first publishes.
     pub fn new(resource: Resource) -> Self {
-        Self { resource, wire: None, event: None, timeout: Duration::from_secs(10) }
+        Self { resource, stream: None, event: None, timeout: Duration::from_secs(10) }
     }
 
-    /// Publishes one event: its id.
+    /// Publishes one event and returns its id.
     ///
     /// # Errors
     /// [`PublishError`].
@@ -83,13 +88,13 @@ impl Publisher {
         self.post(data, false)?.pop().ok_or(PublishError::Refused(Error::UnexpectedJson))
     }
 
-    /// Publishes an event for each of these lines, all of them or none: their ids.
+    /// Publishes one event per line, all of them or none, and returns their ids.
     ///
     /// # Errors
-    /// [`PublishError`]; [`PublishError::Line`] before anything is sent.
+    /// [`PublishError`]; [`PublishError::InvalidLine`] before anything is sent.
     pub fn publish_lines(&mut self, lines: &[&str]) -> Result<Vec<String>, PublishError> {
         if lines.iter().any(|line| line.is_empty() || line.contains(['\r', '\n'])) {
-            return Err(PublishError::Line);
+            return Err(PublishError::InvalidLine);
         }
         let mut body = lines.join("\n");
         body.push('\n');
@@ -101,42 +106,44 @@ impl Publisher {
         let mut request = PublishRequest::default();
         let mut out = Vec::new();
         request.write(&self.resource, self.event.as_deref(), body, is_lines, &mut out);
-        let mut wire = self.connected()?;
-        wire.write(&out).map_err(PublishError::Unanswered)?;
+        let mut stream = self.connected()?;
+        stream.write(&out).map_err(PublishError::NoResponse)?;
         let until = Instant::now() + self.timeout;
         loop {
-            let posted = match wire.fill(Some(until)).map_err(PublishError::Unanswered)? {
-                Received::More => {
-                    let input = wire.unread();
+            let step = match stream.fill(Some(until)).map_err(PublishError::NoResponse)? {
+                Received::Data => {
+                    let input = stream.unread();
                     let length = input.len();
-                    let posted = request.receive(input, &self.resource);
-                    wire.consume(length);
-                    posted?
+                    let step = request.receive(input, &self.resource);
+                    stream.consume(length);
+                    step?
                 }
                 Received::End => request.end()?,
-                Received::TimedOut => return Err(PublishError::Unanswered(io::ErrorKind::TimedOut.into())),
+                Received::TimedOut => return Err(PublishError::NoResponse(io::ErrorKind::TimedOut.into())),
             };
-            match posted {
+            match step {
                 PublishStep::Published { ids, reuse } => {
-                    self.wire = reuse.then_some(wire);
+                    self.stream = reuse.then_some(stream);
                     return Ok(ids);
                 }
                 PublishStep::Next(Next::Reconnect { reason: RetryReason::Status(status), at_least }) => {
-                    return Err(PublishError::Passing { status, retry_after: at_least });
+                    return Err(PublishError::Unavailable { status, retry_after: at_least });
                 }
                 PublishStep::Next(Next::Read | Next::Request { .. }) => {}
                 PublishStep::Next(Next::Reconnect { .. }) => {
-                    return Err(PublishError::Unanswered(io::ErrorKind::UnexpectedEof.into()));
+                    return Err(PublishError::NoResponse(io::ErrorKind::UnexpectedEof.into()));
                 }
             }
         }
     }
 
-    /// The connection that is kept, if the server has not ended it meanwhile; else a new one. A POST that was sent on one that ends
-    /// can't be sent again: nobody knows whether it has come (RFC 9110 §9.2.2).
+    /// Returns the kept connection if the server has not ended it, or opens a new one.
+    ///
+    /// The check matters because a POST on a connection that ends cannot be repeated: the server may have
+    /// processed it (RFC 9110 §9.2.2).
     fn connected(&mut self) -> Result<BufferedStream, PublishError> {
-        if let Some(wire) = self.wire.take().filter(BufferedStream::is_quiet) {
-            return Ok(wire);
+        if let Some(stream) = self.stream.take().filter(BufferedStream::is_reusable) {
+            return Ok(stream);
         }
         let url = self.resource.url();
         connect_tcp(&url.host, url.port, Instant::now() + self.timeout)

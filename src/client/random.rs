@@ -1,12 +1,12 @@
-//! Bytes that nobody can foretell (RFC 6455 §4.1, §5.3), from the system.
+//! Unpredictable bytes from the system, for nonces and masking keys (RFC 6455 §4.1, §5.3).
 
 use std::fs::File;
 use std::io::{self, Read};
 
-/// Bytes that are asked for at once: 64 masking keys.
+/// Bytes per read from the system: enough for 64 masking keys.
 const BLOCK: usize = 256;
 
-/// The system's generator, read in blocks, so that not every frame costs a system call.
+/// The system's random generator, read in blocks to save a system call per frame.
 #[derive(Debug)]
 pub(super) struct Random {
     source: File,
@@ -19,7 +19,7 @@ impl Random {
         Ok(Self { source: File::open("/dev/urandom")?, block: [0; BLOCK], used: BLOCK })
     }
 
-    /// `N` bytes, at most a block, that were never given before.
+    /// Returns the next `N` bytes, at most a block. No byte is returned twice.
     pub(super) fn draw<const N: usize>(&mut self) -> io::Result<[u8; N]> {
         const { assert!(N <= BLOCK) };
         if BLOCK - self.used < N {
@@ -28,7 +28,7 @@ impl Random {
         }
         let mut drawn = [0; N];
         drawn.copy_from_slice(&self.block[self.used..self.used + N]);
-        // What has been given is a key in use: it does not stay behind.
+        // The caller uses these bytes as a key, so no copy may remain in the block.
         self.block[self.used..self.used + N].fill(0);
         self.used += N;
         Ok(drawn)
@@ -41,11 +41,11 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn nothing_is_given_twice_within_a_block_or_over_its_end() {
+    fn draws_no_byte_twice_within_a_block_or_across_blocks() {
         let mut random = Random::new().unwrap();
-        let mut seen = HashSet::new();
+        let mut drawn = HashSet::new();
         for _ in 0..50 {
-            assert!(seen.insert(random.draw::<16>().unwrap()));
+            assert!(drawn.insert(random.draw::<16>().unwrap()));
             let _ = random.draw::<4>().unwrap();
         }
     }

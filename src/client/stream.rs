@@ -1,38 +1,39 @@
-//! The socket, with the bytes that have come and are not yet understood.
+//! The TCP connection and its read buffer.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Bytes that are read at once; more than any head that is accepted.
+/// Size of the read buffer. The largest accepted head fits into it.
 const BUFFER: usize = 64 * 1024;
 
+/// A blocking TCP stream with a read buffer.
 #[derive(Debug)]
 pub(super) struct BufferedStream {
     stream: TcpStream,
     buffer: Box<[u8]>,
-    /// The bytes between the two are not yet understood.
+    /// `start..end` of the buffer has been read from the socket but not consumed.
     start: usize,
     end: usize,
-    /// How long the socket lets a read wait at present.
+    /// The read timeout that the socket has now.
     read_timeout: Option<Duration>,
 }
 
-/// What a read brings.
+/// The result of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Received {
-    /// More bytes.
-    More,
-    /// The peer has sent its last byte.
+    /// More bytes are in the buffer.
+    Data,
+    /// The peer has ended its side.
     End,
-    /// Nothing, in the time that there was.
+    /// Nothing arrived in time.
     TimedOut,
 }
 
 impl BufferedStream {
-    /// `write_timeout` is for the peer to take anything at all.
+    /// Wraps a connected socket. `write_timeout` limits how long the peer may accept no bytes at all.
     pub(super) fn new(stream: TcpStream, write_timeout: Option<Duration>) -> io::Result<Self> {
-        // A frame is written when it is to go out, so there is nothing to wait for.
+        // Requests and frames are written whole, so Nagle's algorithm would only delay them.
         stream.set_nodelay(true)?;
         stream.set_write_timeout(write_timeout)?;
         Ok(Self { stream, buffer: vec![0; BUFFER].into_boxed_slice(), start: 0, end: 0, read_timeout: None })
@@ -46,9 +47,9 @@ impl BufferedStream {
         self.start += length;
     }
 
-    /// Reads once, behind what is unread. `until` is the end of the wait, if it has one.
+    /// Reads once and appends to the unread bytes. Waits until `until` at most; `None` waits forever.
     ///
-    /// A buffer that is full of unread bytes is never filled: callers understand, or refuse, before it is.
+    /// Callers must consume or reject the unread bytes before they fill the whole buffer.
     pub(super) fn fill(&mut self, until: Option<Instant>) -> io::Result<Received> {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
@@ -65,9 +66,9 @@ impl BufferedStream {
                 Ok(0) => return Ok(Received::End),
                 Ok(length) => {
                     self.end += length;
-                    return Ok(Received::More);
+                    return Ok(Received::Data);
                 }
-                // A timeout may come a little early; the clock decides.
+                // The socket may time out a little early, so the loop checks the clock again.
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -78,8 +79,9 @@ impl BufferedStream {
         }
     }
 
-    /// Whether the peer has neither sent anything nor ended its side: a connection between two answers that can be used again.
-    pub(super) fn is_quiet(&self) -> bool {
+    /// Returns whether the connection can carry another request: the peer has neither sent unexpected
+    /// bytes nor ended its side.
+    pub(super) fn is_reusable(&self) -> bool {
         let peeked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
         let is_blocking = self.stream.set_nonblocking(false).is_ok();
         self.start == self.end
@@ -91,24 +93,25 @@ impl BufferedStream {
         self.stream.write_all(bytes)
     }
 
-    /// Waits for the peer to end TCP, and ends it.
+    /// Waits up to `timeout` for the peer to end TCP, then ends TCP on this side.
     ///
-    /// The server closes first, so that it is the one that has to remember the connection for a while (RFC 6455 §7.1.1). What
-    /// still comes is read and dropped: with unread bytes a close is a reset, which can overtake what was sent last.
-    pub(super) fn end(&mut self, within: Duration) {
-        let until = Instant::now() + within;
+    /// The server ends TCP first, so that the TIME_WAIT state stays with the server (RFC 6455 §7.1.1).
+    /// Bytes that still arrive are read and dropped. Closing a socket with unread bytes sends a reset,
+    /// which can destroy data that the peer has not read.
+    pub(super) fn wait_for_end(&mut self, timeout: Duration) {
+        let until = Instant::now() + timeout;
         loop {
             self.start = self.end;
             match self.fill(Some(until)) {
-                Ok(Received::More) => {}
+                Ok(Received::Data) => {}
                 Ok(Received::End | Received::TimedOut) | Err(_) => break,
             }
         }
-        self.drop_now();
+        self.shut_down();
     }
 
-    /// Ends TCP in both directions. It may be at its end already: that is no error.
-    pub(super) fn drop_now(&mut self) {
+    /// Ends TCP in both directions. An error means that TCP has ended already, so it is ignored.
+    pub(super) fn shut_down(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 }

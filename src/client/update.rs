@@ -1,4 +1,4 @@
-//! What a follower that waits tells, and why it ends.
+//! The updates that a blocking follower reports, and the errors that end it.
 
 use std::fmt;
 use std::io;
@@ -7,40 +7,40 @@ use std::time::Duration;
 use super::follow::{Error, Notice, Via};
 use crate::protocol::sse::Event;
 
-/// What a [`Follow`](super::Follow) tells.
+/// An update from [`Follow`](super::Follow).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Update {
-    /// An event.
+    /// An event arrived.
     Event(Event),
-    /// Not all that came after `since` can be had any more; what follows is all that is kept.
+    /// Events after `since` are no longer kept. The events that follow are all that the server still has.
     Gap {
-        /// What was asked for.
+        /// The id that the client resumed from.
         since: String,
-        /// The oldest event that is kept; `None` if none is.
+        /// The oldest event that the server keeps; `None` if it keeps none.
         oldest: Option<String>,
     },
-    /// The server answers as it should, for the first time or again.
+    /// The server responds as expected, for the first time or after a [`Disconnected`](Self::Disconnected).
     Opened(Via),
-    /// There is no connection for now.
+    /// The connection is lost or could not be opened. The client retries on its own.
     Disconnected {
-        /// What is in the way.
+        /// A description of the failure.
         reason: String,
-        /// After how long the next attempt begins.
+        /// Time until the next attempt.
         retry_in: Duration,
     },
-    /// One transport is not to be had here; the next one is tried.
+    /// A transport does not work here, so the client tries the next one.
     FellBack {
-        /// The one that is given up.
+        /// The transport that failed.
         from: Via,
-        /// The one that is tried next.
+        /// The transport that is tried next.
         to: Via,
-        /// Why.
+        /// The error of the transport that failed.
         reason: Error,
     },
 }
 
 impl Update {
-    /// In bytes of its own; a cursor is kept, and no news.
+    /// Copies a notice. Returns `None` for a cursor, which the follower keeps without an update.
     pub(super) fn of(notice: Notice<'_>) -> Option<Self> {
         Some(match notice {
             Notice::Event(event) => Self::Event(Event {
@@ -56,20 +56,20 @@ impl Update {
     }
 }
 
-/// Why a [`Follow`](super::Follow) has ended.
+/// The error that ended a [`Follow`](super::Follow).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FollowError {
-    /// For good: to ask again would bring the same.
-    Ended(Error),
-    /// [`FollowOptions::give_up_after`](super::FollowOptions::give_up_after) was over; what was in the way at last.
+    /// Retrying would fail the same way.
+    Fatal(Error),
+    /// Nothing worked for [`give_up_after`](super::FollowOptions::give_up_after); the reason of the last failure.
     GaveUp(String),
 }
 
 impl fmt::Display for FollowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ended(error) => error.fmt(f),
-            Self::GaveUp(why) => write!(f, "gave up: {why}"),
+            Self::Fatal(error) => error.fmt(f),
+            Self::GaveUp(reason) => write!(f, "gave up: {reason}"),
         }
     }
 }
@@ -78,13 +78,13 @@ impl std::error::Error for FollowError {}
 
 impl From<Error> for FollowError {
     fn from(error: Error) -> Self {
-        Self::Ended(error)
+        Self::Fatal(error)
     }
 }
 
 impl From<io::Error> for FollowError {
-    /// Of the system's errors only the want of random bytes ends it: the others pass.
+    /// Converts an error of the random generator. No other system error is fatal: the client retries.
     fn from(error: io::Error) -> Self {
-        Self::Ended(Error::Random(error.kind()))
+        Self::Fatal(Error::Random(error.kind()))
     }
 }

@@ -1,4 +1,4 @@
-//! Messages in both directions, and the closing handshake (RFC 6455 §5 to §7).
+//! An open WebSocket: messages in both directions and the closing handshake (RFC 6455 §5 to §7).
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
@@ -16,29 +16,29 @@ use crate::protocol::websocket::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HE
 use crate::protocol::websocket::mask;
 use crate::protocol::websocket::message::{MessageEvent, Receiver};
 
-/// Bytes of a payload that are masked and written at once: the only copy that sending makes.
-const PIECE: usize = 64 * 1024;
+/// Payload bytes that are masked and written at once. Masking them makes the only copy of a payload.
+const CHUNK: usize = 64 * 1024;
 
-/// What a read gives.
+/// A message from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// A text message.
     Text(String),
     /// A binary message.
     Binary(Vec<u8>),
-    /// The answer to a ping, or a pong that nobody asked for (RFC 6455 §5.5.3).
+    /// A pong: the response to a ping, or unsolicited (RFC 6455 §5.5.3).
     Pong(Vec<u8>),
-    /// The server has closed, with a code and a reason if it gave one. It has been answered; the connection is over.
+    /// A close frame, with the code and reason if it has them. The client has replied; the connection is over.
     Close(Option<(CloseCode, String)>),
 }
 
-/// An open connection, as a client has it. Dropped without [`close`](Self::close), it just ends TCP.
+/// The client's end of an open WebSocket. Dropping it without [`close`](Self::close) ends TCP only.
 ///
-/// Everything here blocks. So a client that writes much before it reads what comes back waits for a server that waits for
-/// the client to read, until [`write_timeout`](Request::write_timeout) is over.
+/// All calls block. If the client writes a lot before it reads, both sides can block in a write until
+/// [`write_timeout`](Request::write_timeout) elapses.
 #[derive(Debug)]
 pub struct WebSocket {
-    wire: BufferedStream,
+    stream: BufferedStream,
     random: Random,
     receiver: Receiver,
     deflater: Option<Deflater>,
@@ -49,15 +49,16 @@ pub struct WebSocket {
     close_timeout: Duration,
 }
 
-/// How far the connection is (RFC 6455 §7.1). Between the two close frames it is in nobody's hands but
-/// [`WebSocket::close`]'s, so there is no state for it.
+/// The state of the connection (RFC 6455 §7.1).
+///
+/// There is no state between the two close frames, because only [`WebSocket::close`] is active then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
     Closed,
 }
 
-/// What one call of the receiver brings, in bytes of its own.
+/// An owned copy of what one call of the receiver returns.
 enum Incoming {
     Message(Message),
     Ping(Vec<u8>),
@@ -66,55 +67,56 @@ enum Incoming {
 
 impl WebSocket {
     pub(super) fn new(
-        wire: BufferedStream,
+        stream: BufferedStream,
         random: Random,
         request: &Request<'_>,
-        opened: &Negotiated<'_>,
+        negotiated: &Negotiated<'_>,
     ) -> Self {
-        let (receiver, deflater) = compression::halves(request.limits, opened.agreement.as_ref());
+        let (receiver, deflater) = compression::halves(request.limits, negotiated.agreement.as_ref());
         Self {
-            wire,
+            stream,
             random,
             receiver,
             deflater,
             state: State::Open,
-            subprotocol: opened.subprotocol.map(str::to_owned),
-            agreement: opened.agreement,
+            subprotocol: negotiated.subprotocol.map(str::to_owned),
+            agreement: negotiated.agreement,
             read_timeout: request.read_timeout,
             close_timeout: request.close_timeout,
         }
     }
 
-    /// The subprotocol that the server has chosen, of those that were asked for.
+    /// Returns the subprotocol that the server has selected from those requested.
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
     }
 
-    /// How messages are compressed, if they are (RFC 7692 §7.1).
+    /// Returns the negotiated compression, if any (RFC 7692 §7.1).
     pub fn agreement(&self) -> Option<&Agreement> {
         self.agreement.as_ref()
     }
 
-    /// Sends a text message, in one frame.
+    /// Sends a text message in one frame.
     ///
     /// # Errors
-    /// [`Error::Misuse`], [`Error::TimedOut`] or [`Error::Io`]; after the last two the connection is over.
+    /// [`Error::Misuse`], [`Error::TimedOut`] or [`Error::Io`]. The connection is over after the last two.
     pub fn send_text(&mut self, text: &str) -> Result<(), Error> {
         self.send_message(Opcode::Text, text.as_bytes())
     }
 
-    /// Sends a binary message, in one frame.
+    /// Sends a binary message in one frame.
     ///
     /// # Errors
-    /// As those of [`send_text`](Self::send_text).
+    /// The same as [`send_text`](Self::send_text).
     pub fn send_binary(&mut self, data: &[u8]) -> Result<(), Error> {
         self.send_message(Opcode::Binary, data)
     }
 
-    /// Sends a ping of at most 125 bytes; the pong comes from [`read`](Self::read), behind what the server sent before it.
+    /// Sends a ping of at most 125 bytes. [`read`](Self::read) returns the pong, after everything that the
+    /// server sent before it.
     ///
     /// # Errors
-    /// As those of [`send_text`](Self::send_text), and [`Misuse::PayloadTooLong`].
+    /// The same as [`send_text`](Self::send_text), and [`Misuse::PayloadTooLong`].
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return Err(Misuse::PayloadTooLong.into());
@@ -122,15 +124,15 @@ impl WebSocket {
         self.send_control(Opcode::Ping, payload)
     }
 
-    /// Waits for the next message. Pings are answered on the way.
+    /// Waits for the next message and replies to pings meanwhile.
     ///
-    /// When the server closes, its close frame is answered, and TCP is ended once the server has ended it (RFC 6455
-    /// §5.5.1, §7.1.1).
+    /// If the server closes, the client replies with a close frame, waits for the server to end TCP, and
+    /// ends TCP (RFC 6455 §5.5.1, §7.1.1).
     ///
     /// # Errors
-    /// [`Error::TimedOut`] when [`read_timeout`](Request::read_timeout) is over: nothing is lost, and the next call goes on.
-    /// [`Error::Protocol`] when the server breaks the protocol, [`Error::Ended`] when TCP ends without a close frame; the
-    /// connection is then over, as after [`Error::Io`].
+    /// [`Error::TimedOut`] when [`read_timeout`](Request::read_timeout) elapses; no data is lost, and the
+    /// next call continues. [`Error::Protocol`] when the server violates the protocol, [`Error::Ended`] when
+    /// TCP ends without a close frame, and [`Error::Io`]; the connection is over after these.
     pub fn read(&mut self) -> Result<Message, Error> {
         self.ensure_open()?;
         let until = self.read_timeout.map(|timeout| Instant::now() + timeout);
@@ -138,14 +140,14 @@ impl WebSocket {
             match self.receive(until)? {
                 Incoming::Message(message) => return Ok(message),
                 Incoming::Ping(payload) => {
-                    // §5.5.2. A pong that cannot be written shows at the next read, behind what has come already: a server
-                    // may ping, close and be gone.
+                    // §5.5.2. A failed write is ignored: the server may have sent a ping and a close frame and
+                    // then ended TCP. The next read returns what has arrived and then reports the error.
                     let _ = self.send_control(Opcode::Pong, &payload);
                 }
                 Incoming::Close(close) => {
-                    let answer = close.as_ref().map(|(code, _)| close::payload(*code, "")); // §5.5.1
-                    // The server may be gone already; its close frame has come all the same.
-                    let _ = self.send_control(Opcode::Close, &answer.unwrap_or_default());
+                    let reply = close.as_ref().map(|(code, _)| close::payload(*code, "")); // §5.5.1
+                    // A failed write is ignored: the server's close frame is complete even if TCP has ended.
+                    let _ = self.send_control(Opcode::Close, &reply.unwrap_or_default());
                     self.finish();
                     return Ok(Message::Close(close));
                 }
@@ -153,15 +155,16 @@ impl WebSocket {
         }
     }
 
-    /// Closes the connection: sends a close frame, waits for the server's, and for it to end TCP (RFC 6455 §7.1.1, §7.1.2).
+    /// Closes the connection: sends a close frame, waits for the server's, and waits for the server to end
+    /// TCP (RFC 6455 §7.1.1, §7.1.2).
     ///
-    /// Messages that come meanwhile are dropped. A reason of more than 123 bytes is cut. Returns the code and the reason of
-    /// the server's close frame.
+    /// Messages that arrive meanwhile are dropped. A reason longer than 123 bytes is truncated. Returns the
+    /// code and the reason of the server's close frame.
     ///
     /// # Errors
-    /// [`Misuse::ForbiddenCode`] if no close frame may hold `code`; [`Error::TimedOut`] when
-    /// [`close_timeout`](Request::close_timeout) is over before the server's close frame is there; and those of
-    /// [`read`](Self::read). Whatever it is, TCP ends.
+    /// [`Misuse::ForbiddenCode`] if a close frame may not contain `code`; [`Error::TimedOut`] if the server's
+    /// close frame does not arrive within [`close_timeout`](Request::close_timeout); and the errors of
+    /// [`read`](Self::read). TCP ends in every case.
     pub fn close(mut self, code: CloseCode, reason: &str) -> Result<Option<(CloseCode, String)>, Error> {
         if !code.may_be_sent() {
             return Err(Misuse::ForbiddenCode.into());
@@ -170,7 +173,7 @@ impl WebSocket {
         let until = Instant::now() + self.close_timeout;
         loop {
             match self.receive(Some(until))? {
-                // §5.5.1: behind the close frame nothing may be sent, no pong either.
+                // §5.5.1: after the close frame nothing may be sent, not even a pong.
                 Incoming::Message(_) | Incoming::Ping(_) => {}
                 Incoming::Close(close) => {
                     self.finish();
@@ -187,32 +190,34 @@ impl WebSocket {
         }
     }
 
-    /// Waits for what the receiver makes of the bytes that come; `until` is the end of the wait.
+    /// Waits for the next message or control frame, until `until` at most.
     fn receive(&mut self, until: Option<Instant>) -> Result<Incoming, Error> {
         loop {
-            match self.receiver.receive(self.wire.unread()) {
+            match self.receiver.receive(self.stream.unread()) {
                 Ok((consumed, event)) => {
                     let incoming = event.map(Incoming::from);
-                    self.wire.consume(consumed);
+                    self.stream.consume(consumed);
                     if let Some(incoming) = incoming {
                         return Ok(incoming);
                     }
                 }
-                Err(failure) => return Err(self.fail(failure)),
+                Err(error) => return Err(self.fail(error)),
             }
-            match self.wire.fill(until) {
-                Ok(Received::More) => {}
+            match self.stream.fill(until) {
+                Ok(Received::Data) => {}
                 Ok(Received::TimedOut) => return Err(Error::TimedOut),
                 Ok(Received::End) => {
-                    self.drop_now();
+                    self.shut_down();
                     return Err(Error::Ended);
                 }
-                Err(error) => return Err(self.broken(error)),
+                Err(error) => return Err(self.io_error(error)),
             }
         }
     }
 
-    /// Sends a message, compressed if that is agreed (RFC 7692 §6.1): always, for the next may refer to it.
+    /// Sends a message, compressed if compression was negotiated (RFC 7692 §6.1).
+    ///
+    /// Every message is compressed, however small, because later ones may refer to its content.
     fn send_message(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), Error> {
         self.ensure_open()?;
         let Some(deflater) = &mut self.deflater else { return self.send_frame(opcode, false, payload) };
@@ -225,51 +230,51 @@ impl WebSocket {
         self.send_frame(opcode, false, payload)
     }
 
-    /// Sends one frame: the header, and the payload masked with a key that nobody can foretell (RFC 6455 §5.3).
+    /// Sends one frame: the header and the payload, masked with an unpredictable key (RFC 6455 §5.3).
     fn send_frame(&mut self, opcode: Opcode, rsv1: bool, payload: &[u8]) -> Result<(), Error> {
         self.ensure_open()?;
-        let masking_key = self.random.draw().map_err(|error| self.broken(error))?;
+        let masking_key = self.random.draw().map_err(|error| self.io_error(error))?;
         let payload_length = payload.len() as u64;
-        let mut out = Vec::with_capacity(MAX_HEADER + payload.len().min(PIECE));
+        let mut out = Vec::with_capacity(MAX_HEADER + payload.len().min(CHUNK));
         FrameHeader { fin: true, rsv1, opcode, masking_key: Some(masking_key), payload_length }
             .encode(&mut out);
-        // A payload of any length costs one piece; a short frame is one write, with its header.
-        let (first, rest) = payload.split_at(payload.len().min(PIECE));
+        // A payload of any length needs the memory of one chunk. A short frame takes one write, with its header.
+        let (first, rest) = payload.split_at(payload.len().min(CHUNK));
         let mut offset = 0;
-        for piece in std::iter::once(first).chain(rest.chunks(PIECE)) {
+        for chunk in std::iter::once(first).chain(rest.chunks(CHUNK)) {
             let start = out.len();
-            out.extend_from_slice(piece);
+            out.extend_from_slice(chunk);
             mask::apply(masking_key, offset, &mut out[start..]);
-            offset += piece.len();
-            self.wire.write(&out).map_err(|error| self.broken(error))?;
+            offset += chunk.len();
+            self.stream.write(&out).map_err(|error| self.io_error(error))?;
             out.clear();
         }
         Ok(())
     }
 
-    /// Fails the connection (§7.1.7): tells the server why, and reads nothing more of what it says.
-    fn fail(&mut self, failure: ProtocolError) -> Error {
-        let payload = close::payload(failure.close_code(), &failure.to_string());
-        // If it cannot be told any more, the connection is over all the same.
+    /// Fails the connection (§7.1.7): sends the reason to the server and processes no more of its data.
+    fn fail(&mut self, error: ProtocolError) -> Error {
+        let payload = close::payload(error.close_code(), &error.to_string());
+        // The connection is over whether or not the close frame can be written.
         let _ = self.send_control(Opcode::Close, &payload);
         self.finish();
-        Error::Protocol(failure)
+        Error::Protocol(error)
     }
 
-    /// After the last frame in both directions: the server ends TCP first (§7.1.1).
+    /// Ends TCP after the last frame in both directions. The server ends its side first (§7.1.1).
     fn finish(&mut self) {
-        self.wire.end(self.close_timeout);
+        self.stream.wait_for_end(self.close_timeout);
         self.state = State::Closed;
     }
 
-    fn drop_now(&mut self) {
-        self.wire.drop_now();
+    fn shut_down(&mut self) {
+        self.stream.shut_down();
         self.state = State::Closed;
     }
 
-    /// A frame that is half written, or a stream that cannot be read, is the end.
-    fn broken(&mut self, error: io::Error) -> Error {
-        self.drop_now();
+    /// Ends the connection after an I/O error: a half-written frame or a lost read cannot be repaired.
+    fn io_error(&mut self, error: io::Error) -> Error {
+        self.shut_down();
         match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Error::TimedOut,
             _ => Error::Io(error),

@@ -1,4 +1,4 @@
-//! Parsers for arguments that several commands accept.
+//! Parsers for arguments that several commands accept. Their errors are messages for the user.
 
 use std::ffi::OsString;
 
@@ -6,38 +6,52 @@ use crate::client::follow::Resource;
 use crate::protocol::http::fields::bearer;
 use crate::tools::load::Process;
 
-/// What the arguments of `follow` and of `publish` ask for.
+/// The syntax of a bearer token, for error messages.
+pub const TOKEN_SYNTAX: &str = "use A-Z a-z 0-9 - . _ ~ + / and, only at the end, = (RFC 6750 section 2.1)";
+
+/// Returns the resource at `url`, requested with the token and header fields of the command line.
 pub fn resource(url: &str, token: Option<&str>, fields: &[(String, String)]) -> Result<Resource, String> {
     let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
     Resource::new(url, token, &fields).map_err(|error| error.to_string())
 }
 
-/// An option's value as text.
+/// Returns the value of `option` as text.
 pub fn text(parser: &mut lexopt::Parser, option: &str) -> Result<String, String> {
     utf8(parser.value().map_err(|error| error.to_string())?, option)
 }
 
-pub fn utf8(value: OsString, what: &str) -> Result<String, String> {
-    value.into_string().map_err(|_| format!("{what}: the value is not UTF-8"))
+/// Converts `value` to text. `argument` names it in the error.
+pub fn utf8(value: OsString, argument: &str) -> Result<String, String> {
+    value.into_string().map_err(|_| format!("{argument}: the value is not valid UTF-8"))
 }
 
+/// Parses the value of `--token`.
 pub fn bearer_token(text: &str) -> Result<String, String> {
-    match bearer(format!("Bearer {text}").as_bytes()) {
-        Some(token) if token == text.as_bytes() => Ok(text.to_owned()),
-        _ => Err("--token: a token is of A-Z a-z 0-9 - . _ ~ + / with = at its end (RFC 6750 §2.1)".into()),
+    match is_bearer_token(text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("--token: the value is not a bearer token: {TOKEN_SYNTAX}")),
     }
 }
 
+/// Returns whether `text` has the syntax of a bearer token (RFC 6750 §2.1).
+pub fn is_bearer_token(text: &str) -> bool {
+    bearer(format!("Bearer {text}").as_bytes()) == Some(text.as_bytes())
+}
+
+/// Parses the value of `--header`: a name and a value, separated by a colon.
 pub fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once(':')
-        .ok_or_else(|| format!("--header: {text:?} is not a name, a colon and a value"))?;
+        .ok_or_else(|| format!("--header: {text:?} has no colon: write it as 'Name: value'"))?;
     Ok((name.to_owned(), value.trim().to_owned()))
 }
 
-/// The process with this id, whose CPU time can be read.
+/// Parses the id of a process whose CPU time can be read.
 pub fn process(text: &str) -> Result<Process, String> {
-    let process = text.parse().map(Process::new).map_err(|_| format!("{text:?} is no process' id"))?;
+    let process = text
+        .parse()
+        .map(Process::new)
+        .map_err(|_| format!("{text:?} is not a process id: use a number as ps shows it"))?;
     process.cpu_time().map_err(|error| format!("process {text}: {error}"))?;
     Ok(process)
 }
@@ -47,12 +61,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_one_that_is_there() {
+    fn accepts_the_id_of_a_running_process_only() {
         let own = std::process::id();
         assert_eq!(process(&own.to_string()).map(|process| process.id()), Ok(own));
-        for (text, what) in [("x", "\"x\" is no process' id"), ("4294967295", "process 4294967295: ")] {
-            let error = process(text).map(|process| process.id()).expect_err("it is none");
-            assert!(error.starts_with(what), "{error}");
+        for (text, start) in [("x", "\"x\" is not a process id"), ("4294967295", "process 4294967295: ")] {
+            let error = process(text).map(|process| process.id()).expect_err("no such process");
+            assert!(error.starts_with(start), "{error}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Exit statuses of the commands. Success is 0.
 
-/// The server refused, its response could not be read, or a forbidden gap occurred.
+/// The server refused, its response could not be parsed, or a forbidden gap occurred.
 pub const REFUSED: u8 = 1;
 
-/// The arguments are wrong. Standard error says why.
+/// The arguments are invalid. Standard error says why.
 pub const USAGE_ERROR: u8 = 2;
 
 /// No usable response arrived in time.

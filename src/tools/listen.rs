@@ -1,4 +1,4 @@
-//! The socket that the command listens on.
+//! The listening socket of a command.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -6,21 +6,23 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// How many connections may wait to be accepted; the system has a bound of its own (`net.core.somaxconn`).
+/// Connections that may wait to be accepted. The system limits this too (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
 
-/// Listens. Where the system can (tcp(7), `TCP_USER_TIMEOUT`), a connection whose client's machine has not acknowledged
-/// what it was sent for `unacknowledged` seconds is broken: a cable that was cut shows neither in an event stream's comments,
-/// which the kernel takes for as long as it has room, nor in an answer that was the last. The kernel's own patience is a
-/// quarter of an hour.
+/// Opens a listening socket at `address`.
+///
+/// On Linux, a connection whose peer leaves data unacknowledged for `unacknowledged` seconds is broken off
+/// (tcp(7), `TCP_USER_TIMEOUT`). Writes alone do not reveal a cut cable: the kernel accepts the comments of
+/// an event stream while its buffer has space, and there is no write after a final response. The kernel's
+/// own timeout is a quarter of an hour.
 ///
 /// # Errors
-/// Those of the operating system: the address is in use, or not this machine's, or out of descriptors.
+/// The address is in use or does not belong to this machine, or no file descriptor is left.
 pub fn listen(address: SocketAddr, unacknowledged: u32) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A server that starts again has its port at once, whatever the connections of the last one still wait for.
+    // A restarted server can use its port at once, although connections of its predecessor linger.
     socket.set_reuse_address(true)?;
-    // Connections inherit it, so it costs none of them a call.
+    // Accepted connections inherit the timeout, so it costs them no system call.
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(Duration::from_secs(unacknowledged.into())))?;
     socket.bind(&address.into())?;

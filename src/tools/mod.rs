@@ -1,8 +1,13 @@
-//! The command: from arguments to a running server, a client, an explanation, or a tap.
+//! The commands of the program, one folder each.
+//!
+//! A folder contains the arguments, the logic and the output of its command. Shared by several commands:
+//!
+//! - `args` — parsers of common arguments; `exit_status` — the exit statuses.
+//! - `listen` — the listening socket; `open_files` — the limit of open files.
+//! - `load` — many clients at once and what they cost, for `compare` and `bench`.
 
 mod args;
 mod bench;
-
 mod compare;
 mod exit_status;
 mod explain;
@@ -29,18 +34,19 @@ Usage: barewire [serve] [OPTION]...
        barewire tap --to HOST:PORT [OPTION]...
        barewire bench WORKLOAD [OPTION]...
 
-  serve    one topic over short polling, long polling, Server-Sent Events and WebSockets
-  follow   follows a topic over any of these; see barewire follow --help
-  publish  publishes to a topic; see barewire publish --help
-  compare  what each transport costs, measured; see barewire compare --help
-  explain  what each byte is that a client or a server has sent; see barewire explain --help
-  tap      the same of what passes between any client and any server; see barewire tap --help
-  bench    puts load on any server of these, and says what it makes of it; see barewire bench --help
+  serve    serve topics over short polling, long polling, Server-Sent Events and WebSockets
+  follow   write the events of a topic to standard output
+  publish  publish events to a topic
+  compare  measure what each transport costs
+  explain  explain every byte of a recorded conversation
+  tap      relay between any client and any server, and explain every byte
+  bench    measure how fast any server of these transports is
 
-Without a subcommand it serves. --version says which barewire this is.
+Without a subcommand, barewire serves. barewire COMMAND --help shows the options of a command; barewire --version shows the
+version.
 ";
 
-/// Runs the command with its arguments, the program's name left out.
+/// Runs the command that the arguments select. The first argument is not the program's name.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.peekable();
     match arguments.peek().and_then(|first| first.to_str()) {
@@ -75,17 +81,17 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some(load::CHILD_SERVER) => load::serve_as_child(),
         Some("--help" | "-h" | "help") => print(&format!("{USAGE}\n{}", serve::help())),
         Some("--version" | "-V") => print(concat!("barewire ", env!("CARGO_PKG_VERSION"), "\n")),
-        Some(word) if !word.starts_with('-') => usage_error(&format!("there is no subcommand {word:?}")),
+        Some(word) if !word.starts_with('-') => usage_error(&format!("there is no command {word:?}")),
         _ => serve::main(arguments),
     }
 }
 
-/// Whether colours are wanted there: on a terminal, unless `NO_COLOR` is set (no-color.org).
+/// Returns whether to write colors to `out`: it is a terminal and `NO_COLOR` is not set (no-color.org).
 fn has_colors(out: &impl IsTerminal) -> bool {
-    out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+    out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Writes what was asked for on standard output, which may be closed or full.
+/// Writes `text` to standard output. Fails if standard output is closed or full.
 fn print(text: &str) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,7 +99,8 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-fn usage_error(what: &str) -> ExitCode {
-    eprintln!("barewire: {what}\nTry barewire --help.");
+/// Writes an error about the arguments to standard error.
+fn usage_error(error: &str) -> ExitCode {
+    eprintln!("barewire: {error}\nTry barewire --help.");
     ExitCode::from(exit_status::USAGE_ERROR)
 }

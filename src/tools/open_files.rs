@@ -1,17 +1,24 @@
-//! What a measurement asks of the machine that it runs on.
+//! The limit of open files, which bounds the connections of a measurement.
 
-/// Files that are no connection of a client: the standard three, the poll, the publisher, the children, some over.
+/// Open files that are not client connections: the standard streams, the poll, the publisher and child
+/// processes, with some to spare.
 const OTHER_FILES: u64 = 50;
 
-/// Raises the limit of open files as far as that goes; each connection is one.
+/// Raises the limit of open files to its maximum and checks that `connections` fit.
+///
+/// # Errors
+/// A message that starts with `option` if the limit is too low.
 pub fn raise_limit(option: &str, connections: usize) -> Result<(), String> {
-    // Where no limit can be read, what can't be opened is told then.
+    // If the limit cannot be read, opening one file too many reports an error later.
     let Ok(files) = rlimit::increase_nofile_limit(u64::MAX) else { return Ok(()) };
     let needed = connections as u64 + OTHER_FILES;
     if needed <= files {
         return Ok(());
     }
-    Err(format!("{option}: {needed} open files are needed, and the limit is {files} (ulimit -Hn)"))
+    Err(format!(
+        "{option}: {needed} open files are needed, but the limit is {files}: use fewer connections or raise \
+         the hard limit (ulimit -Hn)"
+    ))
 }
 
 #[cfg(test)]
@@ -19,9 +26,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_connections_than_there_may_be_files_are_a_mistake() {
+    fn rejects_more_connections_than_open_files() {
         assert_eq!(raise_limit("--clients", 10), Ok(()));
-        // No system allows so many.
+        // No system allows this many.
         let error = raise_limit("--clients", usize::MAX >> 8).expect_err("too many");
         assert!(error.starts_with("--clients: 72057594037927985 open files are needed, "), "{error}");
     }

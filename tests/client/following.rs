@@ -143,14 +143,14 @@ fn a_refusal_ends_it_with_what_the_server_says() {
     for via in Via::ALL {
         let mut without = follow(&server.url("t"), &[via], Since::Now, |_, _| {});
         match next(&mut without) {
-            Err(FollowError::Ended(Error::Refused { status: 401, detail: Some(_) })) => {}
+            Err(FollowError::Fatal(Error::Refused { status: 401, detail: Some(_) })) => {}
             other => panic!("{via}: {other:?}"),
         }
         assert!(next(&mut without).is_err(), "it stays so");
         let mut nowhere =
             follow(&format!("http://{}/nowhere", server.address), &[via], Since::Now, |_, _| {});
         match next(&mut nowhere) {
-            Err(FollowError::Ended(Error::Refused { status: 404, .. })) => {}
+            Err(FollowError::Fatal(Error::Refused { status: 404, .. })) => {}
             other => panic!("{via}: {other:?}"),
         }
         let mut with = follow(&server.url("t"), &[via], Since::Now, |resource, _| {
@@ -162,12 +162,12 @@ fn a_refusal_ends_it_with_what_the_server_says() {
     // A token is no matter of the transport.
     let mut follow_in_turn =
         follow(&server.url("t"), &[Via::WebSocket, Via::LongPoll], Since::Now, |_, _| {});
-    assert!(matches!(next(&mut follow_in_turn), Err(FollowError::Ended(Error::Refused { status: 401, .. }))));
+    assert!(matches!(next(&mut follow_in_turn), Err(FollowError::Fatal(Error::Refused { status: 401, .. }))));
     let foreign =
         Resource::new(&server.url("t"), Some("tell-me"), &[("Origin", "http://x.example")]).expect("right");
     let mut foreign =
         follow(&server.url("t"), &[Via::WebSocket], Since::Now, |resource, _| *resource = foreign);
-    assert!(matches!(next(&mut foreign), Err(FollowError::Ended(Error::Refused { status: 403, .. }))));
+    assert!(matches!(next(&mut foreign), Err(FollowError::Fatal(Error::Refused { status: 403, .. }))));
 }
 
 #[test]
@@ -347,10 +347,10 @@ fn what_is_no_answer_at_all_is_an_error() {
         let mut follow = follow(&url, &[Via::ShortPoll], Since::Start, |_, _| {});
         let told = next(&mut follow);
         match (told, error) {
-            (Err(FollowError::Ended(told)), Error::UnexpectedJson) => {
+            (Err(FollowError::Fatal(told)), Error::UnexpectedJson) => {
                 assert!(matches!(told, Error::Json(_)), "{told}")
             }
-            (told, error) => assert_eq!(told, Err(FollowError::Ended(error))),
+            (told, error) => assert_eq!(told, Err(FollowError::Fatal(error))),
         }
         server.join().expect("the script is played");
     }

@@ -65,11 +65,11 @@ fn a_connection_that_has_ended_meanwhile_is_not_used_again() {
 #[test]
 fn what_becomes_of_an_event_is_said() {
     let answers: [(&[u8], Judge); 6] = [
-        (b"", |error| matches!(error, PublishError::Unanswered(_))),
-        (b"HTTP/1.1 201 Created\r\nContent-Le", |error| matches!(error, PublishError::Unanswered(_))),
+        (b"", |error| matches!(error, PublishError::NoResponse(_))),
+        (b"HTTP/1.1 201 Created\r\nContent-Le", |error| matches!(error, PublishError::NoResponse(_))),
         (
             b"HTTP/1.1 503 Busy\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n",
-            |error| matches!(error, PublishError::Passing { status: 503, retry_after } if retry_after.as_secs() == 3),
+            |error| matches!(error, PublishError::Unavailable { status: 503, retry_after } if retry_after.as_secs() == 3),
         ),
         (b"HTTP/1.1 413 Large\r\nContent-Length: 0\r\n\r\n", |error| {
             matches!(error, PublishError::Refused(Error::Refused { status: 413, .. }))
@@ -96,7 +96,7 @@ fn what_becomes_of_an_event_is_said() {
     });
     let mut publisher = publisher(&url);
     publisher.timeout = Duration::from_millis(1000);
-    assert!(matches!(publisher.publish("x"), Err(PublishError::Unanswered(_))));
+    assert!(matches!(publisher.publish("x"), Err(PublishError::NoResponse(_))));
     server.join().expect("the script is played");
     assert!(matches!(publish("http://127.0.0.1:1/", "x"), Err(PublishError::Unreachable(_))));
     assert!(matches!(publish("https://127.0.0.1:1/", "x"), Err(PublishError::Refused(Error::Url(_)))));
@@ -109,7 +109,7 @@ fn lines_are_many_events_or_none() {
     let ids = publisher.publish_lines(&["a", "b", "c"]).expect("published");
     assert_eq!(ids.len(), 3);
     for lines in [&["a", ""][..], &["a\nb"], &["a\rb"]] {
-        assert!(matches!(publisher.publish_lines(lines), Err(PublishError::Line)));
+        assert!(matches!(publisher.publish_lines(lines), Err(PublishError::InvalidLine)));
     }
     let next = publisher.publish("d").expect("published");
     let number = |id: &str| id.rsplit('-').next().and_then(|number| number.parse::<u64>().ok());

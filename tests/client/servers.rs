@@ -88,8 +88,8 @@ pub fn follow(
 ) -> Follow {
     let mut resource = Resource::new(url, None, &[]).expect("a URL");
     resource.interval = Duration::from_millis(50);
-    let backoff = Backoff { first: Duration::from_millis(20), most: Duration::from_millis(100) };
-    let mut plan = FollowOptions { via: via.to_vec(), since, backoff, ..FollowOptions::default() };
+    let backoff = Backoff { initial: Duration::from_millis(20), max: Duration::from_millis(100) };
+    let mut plan = FollowOptions { transports: via.to_vec(), since, backoff, ..FollowOptions::default() };
     set(&mut resource, &mut plan);
     Follow::new(resource, plan).expect("random bytes")
 }

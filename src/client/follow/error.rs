@@ -1,4 +1,4 @@
-//! Why following ends for good.
+//! Errors that end following for good.
 
 use std::fmt;
 use std::io;
@@ -11,59 +11,65 @@ use crate::protocol::websocket::ProtocolError;
 use crate::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
 use crate::protocol::websocket::close::CloseCode;
 
-/// What ends following for good: asking again would bring the same. What passes is [`Next::Reconnect`](super::Next::Reconnect).
+/// A final error: the same request would fail again.
+///
+/// A temporary failure is reported as [`Next::Reconnect`](super::Next::Reconnect) instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The URL cannot be asked for: the caller's mistake.
+    /// The URL is invalid: the caller's mistake.
     Url(UrlError),
-    /// A field of the request may not be sent: the caller's mistake.
+    /// A header field may not be sent: the caller's mistake.
     Request(RequestError),
-    /// The system has no random bytes, which a WebSocket needs (RFC 6455 §4.1, §5.3).
+    /// The system provides no random bytes, which a WebSocket needs (RFC 6455 §4.1, §5.3).
     Random(io::ErrorKind),
-    /// The server refuses with this status, and may have said why (RFC 9457).
+    /// The server refused with this status and may have given a reason (RFC 9457).
     Refused {
-        /// 204, or any of 300 to 599 that does not pass by itself.
+        /// 204, or a status from 300 to 599 that is not temporary.
         status: u16,
-        /// The problem's `detail`, else its `title`.
+        /// The `detail` of the problem document, or else its `title`.
         detail: Option<Box<str>>,
     },
-    /// The answer's head cannot be read.
+    /// The response head cannot be parsed.
     Head(ResponseError),
-    /// Interim answers (RFC 9110 §15.2) without an end.
+    /// Too many interim responses (RFC 9110 §15.2).
     TooManyInterim,
-    /// Where the answer's body ends cannot be known.
+    /// The end of the response body cannot be determined.
     Framing(FramingError),
-    /// The answer's body breaks its framing, or is larger than what is read here.
+    /// The response body violates its framing or exceeds the limit.
     Body(BodyError),
-    /// The answer is of another media type than the transport's.
+    /// The response has a media type that does not belong to the transport.
     ContentType {
-        /// What it should be.
+        /// The media type of the transport.
         expected: &'static str,
     },
-    /// The body or the message is no JSON.
+    /// The body or message is not valid JSON.
     Json(JsonError),
-    /// It is JSON, but neither an event nor what stands around events.
+    /// The body or message is valid JSON, but not of the expected structure.
     UnexpectedJson,
-    /// The event stream is beyond its limits.
+    /// The event stream exceeds its limits.
     Stream(DecodeError),
-    /// The handshake is not what it should be; a status that says so is among it (RFC 6455 §4.1).
+    /// The response refuses the WebSocket handshake or violates its rules (RFC 6455 §4.1).
     Handshake(ClientHandshakeError),
-    /// The server breaks the WebSocket protocol. What [`Follower::receive`](super::Follower::receive) has appended tells it so.
+    /// The server violated the WebSocket protocol.
+    ///
+    /// The close frame with the reason is in the output of [`Follower::receive`](super::Follower::receive).
     Protocol(ProtocolError),
-    /// The server has closed the WebSocket with a code after which to come again is of no use.
+    /// The server closed the WebSocket with a code that makes reconnecting useless.
     Closed {
-        /// The code of its close frame.
+        /// The code of the close frame.
         code: CloseCode,
-        /// The reason it gives, maybe empty.
+        /// The reason in the close frame; it may be empty.
         reason: Box<str>,
     },
-    /// An id of more than [`MAX_ID`](super::MAX_ID) bytes.
+    /// An id has more than [`MAX_ID`](super::MAX_ID) bytes.
     IdTooLong,
 }
 
 impl Error {
-    /// Whether another transport may well go where this one does not: something on the way does not know it, or will not
-    /// have it. Not so where a token is wanted, nor where the mistake is the caller's.
+    /// Returns whether another transport may work where this one failed.
+    ///
+    /// This is so if something between client and server does not support or permit this transport, but
+    /// not if a token is missing or the mistake is the caller's.
     pub fn suggests_fallback(&self) -> bool {
         match self {
             Self::Refused { status, .. } => *status != 401,
@@ -91,28 +97,40 @@ impl fmt::Display for Error {
         match self {
             Self::Url(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
-            Self::Random(kind) => write!(f, "no random bytes from the system: {kind}"),
-            Self::Refused { status, detail: None } => write!(f, "the server answers {status}"),
+            Self::Random(kind) => write!(f, "the system provides no random bytes: {kind}"),
+            Self::Refused { status, detail: None } => write!(f, "the server responded with status {status}"),
             Self::Refused { status, detail: Some(detail) } => {
-                write!(f, "the server answers {status}: {detail}")
+                write!(f, "the server responded with status {status}: {detail}")
             }
             Self::Head(error) => error.fmt(f),
-            Self::TooManyInterim => f.write_str("interim answers without an end (RFC 9110 section 15.2)"),
-            Self::Framing(error) => write!(f, "the answer's framing: {error}"),
-            Self::Body(error) => write!(f, "the answer's body: {error}"),
-            Self::ContentType { expected } => write!(f, "the answer is not of the type {expected}"),
+            Self::TooManyInterim => f.write_str(
+                "the server sent too many interim responses instead of a final one (RFC 9110 section 15.2)",
+            ),
+            Self::Framing(error) => write!(f, "the framing of the response is invalid: {error}"),
+            Self::Body(error) => write!(f, "the response body is invalid: {error}"),
+            Self::ContentType { expected } => {
+                write!(f, "the response has the wrong media type: expected {expected}")
+            }
             Self::Json(error) => error.fmt(f),
-            Self::UnexpectedJson => f.write_str("the JSON is neither events nor an event"),
+            Self::UnexpectedJson => {
+                f.write_str("the JSON in the response has an unexpected structure: expected events and ids")
+            }
             Self::Stream(error) => error.fmt(f),
             Self::Handshake(error) => error.fmt(f),
-            Self::Protocol(failure) => failure.fmt(f),
+            Self::Protocol(error) => error.fmt(f),
             Self::Closed { code, reason } if reason.is_empty() => {
-                write!(f, "the server closes with {code} (RFC 6455 section 7.4)")
+                write!(f, "the server closed the WebSocket with {code} (RFC 6455 section 7.4)")
             }
             Self::Closed { code, reason } => {
-                write!(f, "the server closes with {code}: {reason} (RFC 6455 section 7.4)")
+                write!(f, "the server closed the WebSocket with {code}: {reason} (RFC 6455 section 7.4)")
             }
-            Self::IdTooLong => write!(f, "an id has more than {} bytes", super::MAX_ID),
+            Self::IdTooLong => {
+                write!(
+                    f,
+                    "the server sent an id that is too long: at most {} bytes are accepted",
+                    super::MAX_ID
+                )
+            }
         }
     }
 }

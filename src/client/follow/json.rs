@@ -1,12 +1,12 @@
-//! Events in JSON, as polls and WebSocket messages have them.
+//! Events in JSON: the bodies of poll responses and the messages of a WebSocket.
 
 use super::error::Error;
 use super::{Event, Notice};
 use crate::protocol::json::{JsonError, Reader};
 
-/// Shared for the strings of what is being read. They keep their shared from one to the next.
+/// Reusable buffers for the strings of the object being parsed.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
+pub(super) struct JsonBuffers {
     id: String,
     event: String,
     data: String,
@@ -15,50 +15,50 @@ pub(super) struct Texts {
     oldest: String,
 }
 
-/// What a poll's body holds beside its events.
+/// Counters for the body of one poll response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Summary {
     pub events: u64,
     pub data: u64,
 }
 
-/// Reads the body of a poll's answer, and tells what it holds: the gap, if there is one, before all else, then the events.
-/// The cursor for the next request stands in `texts.next` then.
+/// Parses the body of a poll response and reports its gap, if it has one, and then its events.
 ///
-/// Nothing is told of a body that is wrong anywhere.
+/// Afterwards `buffers.next` holds the cursor for the next request. A body with an error anywhere
+/// produces no notices.
 pub(super) fn read_body(
     body: &[u8],
     since: &str,
-    texts: &mut Texts,
-    tell: &mut dyn FnMut(Notice<'_>),
+    buffers: &mut JsonBuffers,
+    notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<Summary, Error> {
     let mut oldest = None;
-    let has_gap = walk(body, texts, &mut |event| {
+    let has_gap = walk(body, buffers, &mut |event| {
         oldest.get_or_insert_with(|| event.id.to_owned());
     })?;
     if has_gap {
-        tell(Notice::Gap { since, oldest: oldest.as_deref() });
+        notify(Notice::Gap { since, oldest: oldest.as_deref() });
     }
     let mut summary = Summary { events: 0, data: 0 };
-    walk(body, texts, &mut |event| {
+    walk(body, buffers, &mut |event| {
         summary.events += 1;
         summary.data += event.data.len() as u64;
-        tell(Notice::Event(event));
+        notify(Notice::Event(event));
     })?;
     Ok(summary)
 }
 
-/// Goes through a poll's body: whether it says that there is a gap.
-fn walk(body: &[u8], texts: &mut Texts, event: &mut dyn FnMut(Event<'_>)) -> Result<bool, Error> {
+/// Parses the body of a poll response, calls `event` for each event, and returns whether there is a gap.
+fn walk(body: &[u8], buffers: &mut JsonBuffers, event: &mut dyn FnMut(Event<'_>)) -> Result<bool, Error> {
     let mut reader = Reader::new(body)?;
     let (mut has_events, mut has_next, mut has_gap) = (false, false, false);
     reader.object(|name, reader| -> Result<(), Error> {
         match name {
             "events" => {
                 has_events = true;
-                reader.array(|reader| match read_object(reader, texts)? {
+                reader.array(|reader| match read_object(reader, buffers)? {
                     Object::Event => {
-                        event(texts.event());
+                        event(buffers.event());
                         Ok(())
                     }
                     Object::Hello { .. } => Err(Error::UnexpectedJson),
@@ -66,7 +66,7 @@ fn walk(body: &[u8], texts: &mut Texts, event: &mut dyn FnMut(Event<'_>)) -> Res
             }
             "next" => {
                 has_next = true;
-                reader.string(&mut texts.next)?;
+                reader.string(&mut buffers.next)?;
             }
             "gap" => has_gap = reader.boolean()?,
             _ => reader.skip()?,
@@ -77,54 +77,54 @@ fn walk(body: &[u8], texts: &mut Texts, event: &mut dyn FnMut(Event<'_>)) -> Res
     if has_events && has_next { Ok(has_gap) } else { Err(Error::UnexpectedJson) }
 }
 
-/// What one WebSocket message is.
+/// The kind of a JSON object that was parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Object {
     /// An event.
     Event,
-    /// The first message: where the server begins.
+    /// The first message of a WebSocket: the position where the server starts.
     Hello { gap: Option<Oldest> },
 }
 
-/// Whether a gap names the oldest event that is kept: there may be none.
+/// Whether a gap names the oldest kept event. The server may keep none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Oldest {
     Named,
     None,
 }
 
-/// Reads a WebSocket message.
-pub(super) fn read_message(text: &str, texts: &mut Texts) -> Result<Object, Error> {
+/// Parses a WebSocket message.
+pub(super) fn read_message(text: &str, buffers: &mut JsonBuffers) -> Result<Object, Error> {
     let mut reader = Reader::new(text.as_bytes())?;
-    let object = read_object(&mut reader, texts)?;
+    let object = read_object(&mut reader, buffers)?;
     reader.end()?;
     Ok(object)
 }
 
-/// Reads the data of an event stream's gap; `None` if it is something else.
-pub(super) fn read_gap(data: &str, texts: &mut Texts) -> Option<Oldest> {
+/// Parses the data of a `gap` event; `None` if the data is not a gap.
+pub(super) fn read_gap(data: &str, buffers: &mut JsonBuffers) -> Option<Oldest> {
     let mut reader = Reader::new(data.as_bytes()).ok()?;
-    let oldest = gap(&mut reader, texts).ok()?;
+    let oldest = gap(&mut reader, buffers).ok()?;
     reader.end().ok()?;
     Some(oldest)
 }
 
-fn read_object(reader: &mut Reader<'_>, texts: &mut Texts) -> Result<Object, Error> {
+fn read_object(reader: &mut Reader<'_>, buffers: &mut JsonBuffers) -> Result<Object, Error> {
     let (mut has_id, mut has_event, mut has_data) = (false, false, false);
     let (mut has_next, mut has_gap) = (false, None);
     reader.object(|name, reader| -> Result<(), Error> {
-        let (seen, text) = match name {
-            "id" => (&mut has_id, &mut texts.id),
-            "event" => (&mut has_event, &mut texts.event),
-            "data" => (&mut has_data, &mut texts.data),
-            "next" => (&mut has_next, &mut texts.next),
+        let (is_present, text) = match name {
+            "id" => (&mut has_id, &mut buffers.id),
+            "event" => (&mut has_event, &mut buffers.event),
+            "data" => (&mut has_data, &mut buffers.data),
+            "next" => (&mut has_next, &mut buffers.next),
             "gap" => {
-                has_gap = Some(gap(reader, texts)?);
+                has_gap = Some(gap(reader, buffers)?);
                 return Ok(());
             }
             _ => return Ok(reader.skip()?),
         };
-        *seen = true;
+        *is_present = true;
         Ok(reader.string(text)?)
     })?;
     match (has_id && has_event && has_data, has_next) {
@@ -134,14 +134,14 @@ fn read_object(reader: &mut Reader<'_>, texts: &mut Texts) -> Result<Object, Err
     }
 }
 
-/// Reads `{"since":"ID","oldest":"ID"}`, where the oldest may be `null`.
-fn gap(reader: &mut Reader<'_>, texts: &mut Texts) -> Result<Oldest, Error> {
+/// Parses `{"since":"ID","oldest":"ID"}`; the value of `oldest` may be `null`.
+fn gap(reader: &mut Reader<'_>, buffers: &mut JsonBuffers) -> Result<Oldest, Error> {
     let (mut has_since, mut oldest) = (false, None);
     reader.object(|name, reader| -> Result<(), JsonError> {
         match name {
             "since" => {
                 has_since = true;
-                reader.string(&mut texts.since)
+                reader.string(&mut buffers.since)
             }
             "oldest" if reader.null()? => {
                 oldest = Some(Oldest::None);
@@ -149,7 +149,7 @@ fn gap(reader: &mut Reader<'_>, texts: &mut Texts) -> Result<Oldest, Error> {
             }
             "oldest" => {
                 oldest = Some(Oldest::Named);
-                reader.string(&mut texts.oldest)
+                reader.string(&mut buffers.oldest)
             }
             _ => reader.skip(),
         }
@@ -157,13 +157,13 @@ fn gap(reader: &mut Reader<'_>, texts: &mut Texts) -> Result<Oldest, Error> {
     oldest.filter(|_| has_since).ok_or(Error::UnexpectedJson)
 }
 
-impl Texts {
-    /// The event that was read last.
+impl JsonBuffers {
+    /// Returns the event that was parsed last.
     pub fn event(&self) -> Event<'_> {
         Event { id: &self.id, event: &self.event, data: &self.data }
     }
 
-    /// The gap that was read last.
+    /// Returns the gap that was parsed last.
     pub fn gap(&self, oldest: Oldest) -> Notice<'_> {
         let oldest = match oldest {
             Oldest::Named => Some(&*self.oldest),

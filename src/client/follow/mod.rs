@@ -1,25 +1,25 @@
-//! Following a topic over any of the four transports, as state machines without sockets and without a clock.
+//! State machines that follow a topic over any of the four transports, without sockets and without a clock.
 //!
-//! A [`Follower`] writes requests, takes the bytes that come, cut anywhere, and tells what they bring. Who drives it opens
-//! the connections, and waits: [`Follow`](super::Follow) does for one, and a loop of one's own can for thousands, with one
-//! [`Shared`] for all of them.
+//! A [`Follower`] writes requests, receives the bytes of responses cut at any point, and reports what they
+//! contain. Its caller opens the connections and waits: [`Follow`](super::Follow) does so for one
+//! follower, and an event loop can do so for thousands, with one [`Shared`] for all of them.
 //!
 //! ```text
-//!             ┌─────────────────── Next::Request { after, reuse } ──────────────────┐
-//!             ▼                                                                 │
-//!  connect ─▶ ask ─▶ write what it appended ─▶ read ─▶ receive ─┬─ Next::Read ─▶ read on
-//!     ▲                                                         ├─ Error: for good
-//!     └──────────────── Next::Reconnect { at_least, reason } ◀───────────┘
+//!                ┌─────────────────── Next::Request { after, reuse } ─────────────────┐
+//!                ▼                                                                    │
+//!  connect ─▶ write_request ─▶ send the bytes ─▶ read ─▶ receive ─┬─ Next::Read ─▶ read again
+//!     ▲                                                           ├─ Error: final
+//!     └──────────────── Next::Reconnect { at_least, reason } ◀────┘
 //! ```
 //!
 //! Read in this order:
 //!
-//! 1. `resource` — what is followed, and the requests for it.
-//! 2. `answer` — the head of an answer, and bodies that are wanted whole.
+//! 1. `resource` — the topic and the requests for it.
+//! 2. `response` — response heads, and bodies that are collected before use.
 //! 3. `poll`, `event_stream`, `websocket` — the transports.
-//! 4. `item` — events in JSON.
-//! 5. `post` — publishing.
-//! 6. `shared`, `error` — what these stand on.
+//! 4. `json` — events in JSON.
+//! 5. `publish_request` — publishing.
+//! 6. `shared` — counters and buffers that all followers share; `error`.
 //!
 //! ```
 //! use barewire::client::follow::{Follower, Next, Notice, Resource, Shared, Since, Via};
@@ -29,21 +29,21 @@
 //! let mut follower = Follower::new(Via::ShortPoll, Since::Start);
 //!
 //! let mut out = Vec::new();
-//! follower.ask(&resource, &mut shared, &mut out)?;
+//! follower.write_request(&resource, &mut shared, &mut out)?;
 //! assert!(out.starts_with(b"GET /topics/demo?since=start HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"));
 //!
-//! let answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 69\r\n\r\n\
+//! let response = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 69\r\n\r\n\
 //!     {\"events\":[{\"id\":\"a-1\",\"event\":\"message\",\"data\":\"one\"}],\"next\":\"a-1\"}";
-//! let (mut told, mut next) = (Vec::new(), Next::Read);
-//! for byte in answer {
+//! let (mut received, mut next) = (Vec::new(), Next::Read);
+//! for byte in response {
 //!     assert_eq!(next, Next::Read);
 //!     next = follower.receive(&mut [*byte], &resource, &mut shared, &mut out, &mut |notice| {
 //!         if let Notice::Event(event) = notice {
-//!             told.push(event.data.to_owned());
+//!             received.push(event.data.to_owned());
 //!         }
 //!     })?;
 //! }
-//! assert_eq!(told, ["one"]);
+//! assert_eq!(received, ["one"]);
 //! assert_eq!(follower.cursor(), Some("a-1"));
 //! assert_eq!(next, Next::Request { after: resource.interval, reuse: true });
 //! # Ok::<(), barewire::client::follow::Error>(())
@@ -64,7 +64,7 @@ use std::time::Duration;
 
 pub use error::Error;
 pub use publish_request::{PublishRequest, PublishStep};
-pub use resource::{Limits, Resource};
+pub use resource::{Resource, ResponseLimits};
 #[cfg(feature = "cli")]
 pub(crate) use response::{BufferedBody, Head, HeadReader};
 pub use shared::{Shared, Traffic};
@@ -74,27 +74,27 @@ use event_stream::EventStream;
 use poll::Poll;
 use websocket::WebSocket;
 
-/// The longest id that is taken, in bytes: it goes back in each request.
+/// The longest accepted id, in bytes. The id is part of each later request.
 pub const MAX_ID: usize = 1024;
 
 /// A transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Via {
-    /// Asks, is answered at once, and asks again after an interval.
+    /// One request per interval, with an immediate response.
     ShortPoll,
-    /// Asks, and the answer waits for an event.
+    /// One request after the other; the server delays each response until there is an event.
     LongPoll,
-    /// Server-Sent Events: asks once, and the answer goes on.
+    /// Server-Sent Events: one request, with a response that does not end.
     EventStream,
-    /// Asks to leave HTTP for messages in both directions.
+    /// An HTTP request that switches to messages in both directions.
     WebSocket,
 }
 
 impl Via {
-    /// All of them.
+    /// All transports.
     pub const ALL: [Self; 4] = [Self::ShortPoll, Self::LongPoll, Self::EventStream, Self::WebSocket];
 
-    /// Its name: `short-poll`, `long-poll`, `sse` or `websocket`.
+    /// Returns the name: `short-poll`, `long-poll`, `sse` or `websocket`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ShortPoll => "short-poll",
@@ -104,7 +104,7 @@ impl Via {
         }
     }
 
-    /// The one of this name.
+    /// Returns the transport with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|via| via.name() == name)
     }
@@ -116,14 +116,14 @@ impl fmt::Display for Via {
     }
 }
 
-/// From where on a topic is followed.
+/// The position in a topic to follow from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Since {
-    /// From the oldest event that is kept.
+    /// The oldest event that the server keeps.
     Start,
-    /// Only what is still to come.
+    /// The present: only later events are delivered.
     Now,
-    /// What came after the event with this id, whichever transport gave it.
+    /// The event with this id: only later events are delivered. The id may stem from any transport.
     Id(String),
 }
 
@@ -137,7 +137,7 @@ impl Since {
 
     fn set(&mut self, id: &str) {
         match self {
-            // Its shared serves the next id.
+            // The next id reuses the allocation.
             Self::Id(kept) => {
                 kept.clear();
                 kept.push_str(id);
@@ -147,146 +147,148 @@ impl Since {
     }
 }
 
-/// An event, borrowed for as long as it is told of.
+/// A borrowed event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event<'a> {
-    /// Its id.
+    /// The id.
     pub id: &'a str,
-    /// Its name.
+    /// The name.
     pub event: &'a str,
-    /// Its data.
+    /// The data.
     pub data: &'a str,
 }
 
-/// What a follower tells.
+/// A notice from a follower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice<'a> {
     /// An event.
     Event(Event<'a>),
-    /// Not all that came after `since` can be had any more; what follows is all that is kept.
+    /// Events after `since` are no longer kept. The events that follow are all that the server still has.
     Gap {
-        /// What was asked for.
+        /// The id that the follower resumed from.
         since: &'a str,
-        /// The oldest event that is kept; `None` if none is.
+        /// The oldest event that the server keeps; `None` if it keeps none.
         oldest: Option<&'a str>,
     },
-    /// Where the server has put the follower, without an event: to come back with after that.
+    /// A new position without an event. The next request resumes from it.
     Cursor(&'a str),
 }
 
-/// What is to be done after bytes have come.
+/// The next action that a follower needs from its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Read on, on this connection.
+    /// Read more from this connection.
     Read,
-    /// Ask again.
+    /// Send another request.
     Request {
-        /// So long after it was asked the last time; if that is over, at once.
+        /// Delay since the previous request. If it has passed already, send the request at once.
         after: Duration,
-        /// On the same connection; else on a new one.
+        /// Whether to use the same connection; otherwise open a new one.
         reuse: bool,
     },
-    /// The connection is of no more use, and what is in the way will pass: ask again on a new one.
+    /// Drop the connection and send another request on a new one: the failure is temporary.
     Reconnect {
-        /// Wait at least so long. How much longer, with how much of chance in it, is for who drives this.
+        /// Minimum delay. The caller adds backoff and jitter.
         at_least: Duration,
-        /// What is in the way.
+        /// The cause.
         reason: RetryReason,
     },
 }
 
-/// What is in the way, and will pass.
+/// A temporary failure after which the client reconnects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryReason {
-    /// The connection has ended, or the stream in it.
+    /// The connection or the event stream has ended.
     Ended,
-    /// The server, or a proxy in front of it, says that it can't now (RFC 9110 §15.6.4).
+    /// The server, or a proxy in front of it, is temporarily unable to respond (RFC 9110 §15.6.4).
     Status(u16),
-    /// The server has closed the WebSocket with this code (RFC 6455 §7.4.1).
+    /// The server closed the WebSocket with this code (RFC 6455 §7.4.1).
     Closed(CloseCode),
 }
 
 impl fmt::Display for RetryReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ended => f.write_str("the server has ended the connection"),
-            Self::Status(status) => write!(f, "the server answers {status}"),
-            Self::Closed(code) => write!(f, "the server has closed the WebSocket with {code}"),
+            Self::Ended => f.write_str("the server ended the connection"),
+            Self::Status(status) => write!(f, "the server responded with status {status}"),
+            Self::Closed(code) => write!(f, "the server closed the WebSocket with {code}"),
         }
     }
 }
 
 /// A follower of one topic over one transport.
 ///
-/// Silent, it takes some two hundred bytes, and an event stream and a WebSocket a little more on the heap: thousands fit in one
-/// thread.
+/// An idle follower occupies about two hundred bytes, plus a little heap for an event stream or a
+/// WebSocket, so one thread can drive thousands.
 #[derive(Debug)]
 pub struct Follower {
     since: Since,
-    transport: Transport,
+    state: State,
 }
 
 #[derive(Debug)]
-enum Transport {
+enum State {
     Poll(Poll, Via),
     EventStream(EventStream),
     WebSocket(WebSocket),
 }
 
 impl Follower {
-    /// A follower that has not asked yet.
+    /// Creates a follower that has not sent a request.
     pub fn new(via: Via, since: Since) -> Self {
-        let transport = match via {
-            Via::ShortPoll => Transport::Poll(Poll::new(false), via),
-            Via::LongPoll => Transport::Poll(Poll::new(true), via),
-            Via::EventStream => Transport::EventStream(EventStream::new()),
-            Via::WebSocket => Transport::WebSocket(WebSocket::new()),
+        let state = match via {
+            Via::ShortPoll => State::Poll(Poll::new(false), via),
+            Via::LongPoll => State::Poll(Poll::new(true), via),
+            Via::EventStream => State::EventStream(EventStream::new()),
+            Via::WebSocket => State::WebSocket(WebSocket::new()),
         };
-        Self { since, transport }
+        Self { since, state }
     }
 
-    /// Its transport.
+    /// Returns the transport.
     pub fn via(&self) -> Via {
-        match &self.transport {
-            Transport::Poll(_, via) => *via,
-            Transport::EventStream(_) => Via::EventStream,
-            Transport::WebSocket(_) => Via::WebSocket,
+        match &self.state {
+            State::Poll(_, via) => *via,
+            State::EventStream(_) => Via::EventStream,
+            State::WebSocket(_) => Via::WebSocket,
         }
     }
 
-    /// The id that it would come back with, if it has one.
+    /// Returns the id that the next request resumes after, if there is one.
     pub fn cursor(&self) -> Option<&str> {
         self.since.id()
     }
 
-    /// From where on it would ask: what to begin another follower with, whatever its transport.
+    /// Returns the position that the next request starts from. A follower on any transport can continue from it.
     pub fn since(&self) -> &Since {
         &self.since
     }
 
-    /// Whether it has asked, and not a byte has come. On a connection that was used before, an end is then no news: the server
-    /// had ended it already (RFC 9112 §9.5).
+    /// Returns whether a request was sent and no byte of its response has arrived.
+    ///
+    /// If a reused connection ends in this state, the server may have ended it before the request arrived
+    /// (RFC 9112 §9.5).
     pub fn is_awaiting_response(&self) -> bool {
-        match &self.transport {
-            Transport::Poll(poll, _) => poll.is_awaiting_response(),
-            Transport::EventStream(stream) => stream.is_awaiting_response(),
-            Transport::WebSocket(socket) => socket.is_awaiting_response(),
+        match &self.state {
+            State::Poll(poll, _) => poll.is_awaiting_response(),
+            State::EventStream(stream) => stream.is_awaiting_response(),
+            State::WebSocket(socket) => socket.is_awaiting_response(),
         }
     }
 
-    /// Whether an event stream or a WebSocket is open: the server has answered as it should, and events may come.
+    /// Returns whether an event stream or a WebSocket is open, so that events can arrive without a request.
     pub fn is_streaming(&self) -> bool {
-        match &self.transport {
-            Transport::Poll(..) => false,
-            Transport::EventStream(stream) => stream.is_open(),
-            Transport::WebSocket(socket) => socket.is_open(),
+        match &self.state {
+            State::Poll(..) => false,
+            State::EventStream(stream) => stream.is_open(),
+            State::WebSocket(socket) => socket.is_open(),
         }
     }
 
-    /// Appends the request. What was under way on another connection is forgotten, but for the cursor.
+    /// Appends the request to `out`. Discards the state of an earlier connection except for the cursor.
     ///
     /// # Errors
-    /// [`Error::Random`], and [`Error::Request`] for a field that a handshake may not hold.
+    /// [`Error::Random`], and [`Error::Request`] for a field that a handshake may not contain.
     pub fn write_request(
         &mut self,
         resource: &Resource,
@@ -294,81 +296,85 @@ impl Follower {
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
         let start = out.len();
-        match &mut self.transport {
-            Transport::Poll(poll, _) => poll.ask(resource, &self.since, out),
-            Transport::EventStream(stream) => stream.ask(resource, &self.since, out),
-            Transport::WebSocket(socket) => socket.ask(resource, &self.since, shared, out)?,
+        match &mut self.state {
+            State::Poll(poll, _) => poll.write_request(resource, &self.since, out),
+            State::EventStream(stream) => stream.write_request(resource, &self.since, out),
+            State::WebSocket(socket) => socket.write_request(resource, &self.since, shared, out)?,
         }
         shared.traffic.requests += 1;
         shared.traffic.bytes_up += (out.len() - start) as u64;
         Ok(())
     }
 
-    /// Takes bytes that have come, all of them, calls `tell` with what they bring, and says what is next. What is appended to
-    /// `out`, a pong or a close frame, is to be written now, also after an error.
+    /// Consumes all of `input`, calls `notify` for each event, gap and cursor in it, and returns the next action.
     ///
-    /// How the bytes are cut into calls changes nothing of what is told. The bytes may be changed.
+    /// The caller sends what this appends to `out`, a pong or a close frame, even after an error. The
+    /// notices do not depend on how the bytes are cut into calls. The call may modify `input`.
     ///
     /// # Errors
-    /// [`Error`] is final.
+    /// [`Error`]. Every error is final.
     pub fn receive(
         &mut self,
         input: &mut [u8],
         resource: &Resource,
         shared: &mut Shared,
         out: &mut Vec<u8>,
-        tell: &mut dyn FnMut(Notice<'_>),
+        notify: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Next, Error> {
         let start = out.len();
         shared.traffic.bytes_down += input.len() as u64;
         let since = &mut self.since;
-        let next = match &mut self.transport {
-            Transport::Poll(poll, _) => poll.receive(input, resource, since, shared, tell),
-            Transport::EventStream(stream) => stream.receive(input, resource, since, shared, tell),
-            Transport::WebSocket(socket) => socket.receive(input, resource, since, shared, out, tell),
+        let next = match &mut self.state {
+            State::Poll(poll, _) => poll.receive(input, resource, since, shared, notify),
+            State::EventStream(stream) => stream.receive(input, resource, since, shared, notify),
+            State::WebSocket(socket) => socket.receive(input, resource, since, shared, out, notify),
         };
         shared.traffic.bytes_up += (out.len() - start) as u64;
         next
     }
 
-    /// The server has ended its side, or the connection is broken: what is next. It is never [`Next::Read`].
+    /// Returns the next action after the server has ended its side or the connection has failed.
+    ///
+    /// It is never [`Next::Read`].
     ///
     /// # Errors
-    /// [`Error`], final, if the end is that of an answer that says so.
+    /// [`Error`], which is final, if the end completes a response that causes one.
     pub fn end(
         &mut self,
         resource: &Resource,
         shared: &mut Shared,
-        tell: &mut dyn FnMut(Notice<'_>),
+        notify: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Next, Error> {
-        match &mut self.transport {
-            Transport::Poll(poll, _) => poll.end(resource, &mut self.since, shared, tell),
-            Transport::EventStream(stream) => stream.end(),
-            Transport::WebSocket(socket) => socket.end(),
+        match &mut self.state {
+            State::Poll(poll, _) => poll.end(resource, &mut self.since, shared, notify),
+            State::EventStream(stream) => stream.end(),
+            State::WebSocket(socket) => socket.end(),
         }
     }
 
-    /// Appends a ping, which the server has to answer (RFC 6455 §5.5.2), and says whether it did: only an open WebSocket can.
+    /// Appends a ping, which the server must reply to (RFC 6455 §5.5.2), if this is an open WebSocket.
+    ///
+    /// Returns whether it appended one.
     ///
     /// # Errors
     /// [`Error::Random`].
     pub fn ping(&mut self, shared: &mut Shared, out: &mut Vec<u8>) -> Result<bool, Error> {
         let start = out.len();
-        let is_asked = match &mut self.transport {
-            Transport::WebSocket(socket) => socket.ping(shared, out)?,
-            Transport::Poll(..) | Transport::EventStream(_) => false,
+        let is_pinged = match &mut self.state {
+            State::WebSocket(socket) => socket.ping(shared, out)?,
+            State::Poll(..) | State::EventStream(_) => false,
         };
         shared.traffic.bytes_up += (out.len() - start) as u64;
-        Ok(is_asked)
+        Ok(is_pinged)
     }
 
-    /// Appends what says good-bye: a WebSocket's close frame, else nothing.
+    /// Appends a close frame if this is an open WebSocket.
     ///
     /// # Errors
     /// [`Error::Random`].
     pub fn close(&mut self, shared: &mut Shared, out: &mut Vec<u8>) -> Result<(), Error> {
         let start = out.len();
-        if let Transport::WebSocket(socket) = &mut self.transport {
+        if let State::WebSocket(socket) = &mut self.state {
             socket.close(shared, out)?;
         }
         shared.traffic.bytes_up += (out.len() - start) as u64;

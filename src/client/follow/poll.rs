@@ -1,4 +1,4 @@
-//! Short and long polling: one request, one answer, and again.
+//! Short and long polling: one request and one response at a time.
 
 use std::mem;
 use std::time::Duration;
@@ -10,34 +10,35 @@ use super::response::{BufferedBody, Head, HeadReader, Media};
 use super::shared::Shared;
 use super::{Next, Notice, RetryReason, Since, check_id};
 
-/// An answer with so much content may have been cut short at the server's bound, so the next request does not wait: it is half of
-/// what barewire puts in one answer, for the next event may have been a large one.
+/// Content length at which the server may have truncated a response, so the next request follows at once.
+///
+/// It is half of barewire's limit per response: the first event left out may have been a large one.
 const NEARLY_FULL: usize = 128 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Poll {
     state: State,
-    /// Whether the request is held until there is an event.
-    is_held: bool,
+    /// True for a long poll: the server holds the request until there is an event.
+    is_long: bool,
 }
 
 #[derive(Debug)]
 enum State {
     Head(HeadReader),
     Body(BufferedBody),
-    /// The answer is there; nothing was asked since.
-    Answered,
+    /// There is no outstanding request.
+    Idle,
 }
 
 impl Poll {
-    pub fn new(is_held: bool) -> Self {
-        Self { state: State::Answered, is_held }
+    pub fn new(is_long: bool) -> Self {
+        Self { state: State::Idle, is_long }
     }
 
-    pub fn ask(&mut self, resource: &Resource, since: &Since, out: &mut Vec<u8>) {
-        // Without an id to come back with, a long poll that breaks off would lose what came meanwhile. So the first request
-        // only asks where the topic stands.
-        let wait = (self.is_held && *since != Since::Now).then_some(resource.wait);
+    pub fn write_request(&mut self, resource: &Resource, since: &Since, out: &mut Vec<u8>) {
+        // A long poll without an id would miss events if it broke off: the client could not resume from a
+        // known position. So the first request returns at once with the current position.
+        let wait = (self.is_long && *since != Since::Now).then_some(resource.wait);
         resource.write_get("application/json", since, wait, out);
         self.state = State::Head(HeadReader::default());
     }
@@ -48,30 +49,30 @@ impl Poll {
         resource: &Resource,
         since: &mut Since,
         shared: &mut Shared,
-        tell: &mut dyn FnMut(Notice<'_>),
+        notify: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Next, Error> {
         let mut rest = input;
         if let State::Head(reader) = &mut self.state {
-            let (taken, head) = reader.read(rest, &resource.limits.head, Head::of)?;
-            rest = &rest[taken..];
+            let (consumed, head) = reader.read(rest, &resource.limits.head, Head::of)?;
+            rest = &rest[consumed..];
             let Some(head) = head else { return Ok(Next::Read) };
             shared.traffic.responses += 1;
             self.state = State::Body(BufferedBody::new(head, resource.body_limits())?);
         }
-        let State::Body(whole) = &mut self.state else {
-            // An answer that nobody asked for: a server that says good-bye to an idle connection (RFC 9110 §15.5.9).
-            return Ok(Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended });
+        let State::Body(body) = &mut self.state else {
+            // The server may send a 408 before it closes an idle connection (RFC 9110 §15.5.9).
+            return Ok(ENDED);
         };
-        let head = whole.head;
-        let (taken, content) = whole.read(rest)?;
+        let head = body.head;
+        let (consumed, content) = body.read(rest)?;
         let Some(content) = content else { return Ok(Next::Read) };
-        // What stands behind the answer belongs to none that was asked for.
-        let reuse = head.persists && taken == rest.len();
-        let next = finish(&head, content, since, shared, tell).map(|length| match length {
-            Answered::Next(next) => next,
-            Answered::Content(length) => self.next(length, reuse, resource),
+        // Bytes after the response belong to no request, so the connection cannot be reused.
+        let reuse = head.persists && consumed == rest.len();
+        let next = finish(&head, content, since, shared, notify).map(|outcome| match outcome {
+            Outcome::Failure(next) => next,
+            Outcome::Events(length) => self.next_request(length, reuse, resource),
         });
-        self.state = State::Answered;
+        self.state = State::Idle;
         next
     }
 
@@ -80,68 +81,70 @@ impl Poll {
         resource: &Resource,
         since: &mut Since,
         shared: &mut Shared,
-        tell: &mut dyn FnMut(Notice<'_>),
+        notify: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Next, Error> {
-        let ended = Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended };
-        match mem::replace(&mut self.state, State::Answered) {
-            State::Body(whole) => {
-                let Some(content) = whole.end() else { return Ok(ended) };
-                Ok(match finish(&whole.head, content, since, shared, tell)? {
-                    Answered::Next(next) => next,
-                    Answered::Content(length) => self.next(length, false, resource),
+        match mem::replace(&mut self.state, State::Idle) {
+            State::Body(body) => {
+                let Some(content) = body.end() else { return Ok(ENDED) };
+                Ok(match finish(&body.head, content, since, shared, notify)? {
+                    Outcome::Failure(next) => next,
+                    Outcome::Events(length) => self.next_request(length, false, resource),
                 })
             }
-            State::Head(_) | State::Answered => Ok(ended),
+            State::Head(_) | State::Idle => Ok(ENDED),
         }
     }
 
-    /// When to ask again after an answer with so much content.
-    fn next(&self, length: usize, reuse: bool, resource: &Resource) -> Next {
-        let at_once = self.is_held || length >= NEARLY_FULL;
+    /// Schedules the next request after a response with `length` bytes of content.
+    fn next_request(&self, length: usize, reuse: bool, resource: &Resource) -> Next {
+        let at_once = self.is_long || length >= NEARLY_FULL;
         Next::Request { after: if at_once { Duration::ZERO } else { resource.interval }, reuse }
     }
 
-    /// Whether an answer is awaited, and nothing of it has come.
+    /// Returns whether a response is due and no byte of it has arrived.
     pub fn is_awaiting_response(&self) -> bool {
-        matches!(&self.state, State::Head(reader) if !reader.has_begun())
+        matches!(&self.state, State::Head(reader) if !reader.has_started())
     }
 }
 
-/// What an answer was.
-enum Answered {
-    /// One of events, with so many bytes of content.
-    Content(usize),
-    /// One after which to come back later.
-    Next(Next),
+const ENDED: Next = Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended };
+
+/// The outcome of a complete response.
+enum Outcome {
+    /// The response has events, possibly none, in this many bytes of content.
+    Events(usize),
+    /// The response reports a temporary failure.
+    Failure(Next),
 }
 
+/// Processes a complete response: reports its events and moves the cursor.
 fn finish(
     head: &Head,
     content: &[u8],
     since: &mut Since,
     shared: &mut Shared,
-    tell: &mut dyn FnMut(Notice<'_>),
-) -> Result<Answered, Error> {
+    notify: &mut dyn FnMut(Notice<'_>),
+) -> Result<Outcome, Error> {
     shared.traffic.payload_down += content.len() as u64;
     match (head.status, head.media) {
         (304, _) => {
             shared.traffic.empty_responses += 1;
-            return Ok(Answered::Content(0));
+            return Ok(Outcome::Events(0));
         }
         (200, Media::Json) => {}
         (200, _) => return Err(Error::ContentType { expected: "application/json" }),
-        _ => return head.verdict(content).map(Answered::Next),
+        _ => return head.failure(content).map(Outcome::Failure),
     }
-    let asked = since.id().unwrap_or_default();
-    let Summary { events, data } = read_body(content, asked, &mut shared.texts, tell)?;
+    let requested = since.id().unwrap_or_default();
+    let Summary { events, data } = read_body(content, requested, &mut shared.buffers, notify)?;
     shared.traffic.empty_responses += u64::from(events == 0);
     shared.traffic.events += events;
     shared.traffic.data_down += data;
-    let next = &shared.texts.next;
+    let next = &shared.buffers.next;
     check_id(next)?;
     if since.id() != Some(next) {
         since.set(next);
-        tell(Notice::Cursor(next));
+        notify(Notice::Cursor(next));
     }
-    Ok(Answered::Content(content.len()))
+    Ok(Outcome::Events(content.len()))
 }

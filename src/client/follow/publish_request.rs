@@ -1,4 +1,4 @@
-//! Publishing as a state machine: one POST, one answer (RFC 9110 §9.3.3).
+//! Publishing as a state machine: one POST and its response (RFC 9110 §9.3.3).
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::response::{BufferedBody, Head, HeadReader, Media};
 use super::{Next, RetryReason};
 use crate::protocol::json::{JsonError, Reader};
 
-/// Publishes: writes a request, and takes the answer, cut anywhere.
+/// A publish request and the parser of its response. The response may be cut at any point.
 #[derive(Debug, Default)]
 pub struct PublishRequest {
     state: State,
@@ -18,26 +18,29 @@ pub struct PublishRequest {
 enum State {
     Head(HeadReader),
     Body(BufferedBody),
+    /// There is no outstanding request.
     #[default]
-    Answered,
+    Idle,
 }
 
-/// What has become of a POST.
+/// The result of one step of a [`PublishRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublishStep {
-    /// It is published.
+    /// The server published the events.
     Published {
-        /// The ids of its events, in their order.
+        /// The ids of the events, in order.
         ids: Vec<String>,
-        /// Whether the connection may be used again.
+        /// Whether the connection can carry another request.
         reuse: bool,
     },
-    /// [`Next::Read`], or [`Next::Reconnect`]: it is not published for now, or that is not known.
+    /// [`Next::Read`], or [`Next::Reconnect`] if the server refused temporarily or the result is unknown.
     Next(Next),
 }
 
 impl PublishRequest {
-    /// Appends a request that publishes `body`: as one event, or an event for each of its lines. `event` is their name.
+    /// Appends a request that publishes `body` as one event, or as one event per line if `is_lines`.
+    ///
+    /// `event` is the name of the events.
     pub fn write(
         &mut self,
         resource: &Resource,
@@ -46,52 +49,53 @@ impl PublishRequest {
         is_lines: bool,
         out: &mut Vec<u8>,
     ) {
-        let kind = if is_lines { "application/x-ndjson" } else { "text/plain;charset=utf-8" };
-        resource.write_post(event, kind, body, out);
+        let media_type = if is_lines { "application/x-ndjson" } else { "text/plain;charset=utf-8" };
+        resource.write_post(event, media_type, body, out);
         self.state = State::Head(HeadReader::default());
     }
 
-    /// Takes bytes that have come.
+    /// Consumes bytes of the response.
     ///
     /// # Errors
-    /// [`Error`]: it is not published, and the connection is of no more use.
+    /// [`Error`]: nothing was published, and the connection cannot be reused.
     pub fn receive(&mut self, input: &[u8], resource: &Resource) -> Result<PublishStep, Error> {
         let mut rest = input;
         if let State::Head(reader) = &mut self.state {
-            let (taken, head) = reader.read(rest, &resource.limits.head, Head::of)?;
-            rest = &rest[taken..];
+            let (consumed, head) = reader.read(rest, &resource.limits.head, Head::of)?;
+            rest = &rest[consumed..];
             let Some(head) = head else { return Ok(PublishStep::Next(Next::Read)) };
             self.state = State::Body(BufferedBody::new(head, resource.body_limits())?);
         }
-        let State::Body(whole) = &mut self.state else { return Ok(ENDED) };
-        let head = whole.head;
-        let (taken, content) = whole.read(rest)?;
+        let State::Body(body) = &mut self.state else { return Ok(ENDED) };
+        let head = body.head;
+        let (consumed, content) = body.read(rest)?;
         let Some(content) = content else { return Ok(PublishStep::Next(Next::Read)) };
-        let posted = finish(&head, content, head.persists && taken == rest.len());
-        self.state = State::Answered;
-        posted
+        let step = finish(&head, content, head.persists && consumed == rest.len());
+        self.state = State::Idle;
+        step
     }
 
-    /// The server has ended its side.
+    /// Handles the end of the server's side of the connection.
     ///
     /// # Errors
-    /// As those of [`receive`](Self::receive).
+    /// The same as [`receive`](Self::receive).
     pub fn end(&mut self) -> Result<PublishStep, Error> {
-        let State::Body(whole) = &self.state else { return Ok(ENDED) };
-        let posted = whole.end().map_or(Ok(ENDED), |content| finish(&whole.head, content, false));
-        self.state = State::Answered;
-        posted
+        let State::Body(body) = &self.state else { return Ok(ENDED) };
+        let step = body.end().map_or(Ok(ENDED), |content| finish(&body.head, content, false));
+        self.state = State::Idle;
+        step
     }
 }
 
 const ENDED: PublishStep =
     PublishStep::Next(Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended });
 
+/// Processes a complete response.
 fn finish(head: &Head, content: &[u8], reuse: bool) -> Result<PublishStep, Error> {
     match (head.status, head.media) {
         (201, Media::Json) => {}
         (201, _) => return Err(Error::ContentType { expected: "application/json" }),
-        _ => return head.verdict(content).map(PublishStep::Next),
+        _ => return head.failure(content).map(PublishStep::Next),
     }
     let mut ids = Vec::new();
     let mut id = String::new();

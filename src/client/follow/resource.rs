@@ -1,4 +1,4 @@
-//! What is followed, and how it is asked for: one for all followers of the same.
+//! The topic to follow and the requests for it. All followers of a topic share one value.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::protocol::http::fields::is_control;
 use crate::protocol::http::{BodyLimits, HeadLimits};
 use crate::protocol::sse::DecodeLimits;
 use crate::protocol::websocket::client_handshake::check_field;
-use crate::protocol::websocket::message;
+use crate::protocol::websocket::message::MessageLimits;
 
-/// Fields that are written here, and those that would announce a body of one's own.
+/// Fields that callers may not add: the client writes them itself, or they would announce a body.
 const OWN_FIELDS: [&str; 10] = [
     "Host",
     "Accept",
@@ -25,45 +25,45 @@ const OWN_FIELDS: [&str; 10] = [
     "Cache-Control",
 ];
 
-/// A topic's URL, and what goes with each request for it.
+/// The URL of a topic and the parameters of requests for it.
 #[derive(Clone, Debug)]
 pub struct Resource {
     pub(super) url: Url,
     pub(super) fields: Vec<(String, String)>,
-    /// How long a long poll asks to be held, in seconds.
+    /// Time that a long poll asks the server to wait for an event, in seconds.
     pub wait: u16,
-    /// From one short poll to the next, counted from request to request.
+    /// Time between the requests of a short poll.
     pub interval: Duration,
-    /// What an answer may cost.
-    pub limits: Limits,
+    /// Size limits for responses.
+    pub limits: ResponseLimits,
 }
 
-/// What one answer may ask of a follower.
+/// Size limits for one response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Of an answer's head.
+pub struct ResponseLimits {
+    /// Limits for the head.
     pub head: HeadLimits,
-    /// Bytes of a poll's answer.
+    /// Bytes in the body of a poll response.
     pub body: u64,
-    /// Of a line and an event of an event stream.
+    /// Limits for a line and an event of an event stream.
     pub stream: DecodeLimits,
-    /// Of a WebSocket message.
-    pub message: message::MessageLimits,
+    /// Limits for a WebSocket message.
+    pub message: MessageLimits,
 }
 
-impl Default for Limits {
+impl Default for ResponseLimits {
     fn default() -> Self {
         Self {
             head: HeadLimits::default(),
             body: 8 << 20,
             stream: DecodeLimits::default(),
-            message: message::MessageLimits { message_bytes: 8 << 20, frames: 1 << 16 },
+            message: MessageLimits { message_bytes: 8 << 20, frames: 1 << 16 },
         }
     }
 }
 
 impl Resource {
-    /// What `url` names, asked for with a bearer token (RFC 6750 §2.1) and other fields, if any.
+    /// Creates a resource from its URL, an optional bearer token (RFC 6750 §2.1) and additional header fields.
     ///
     /// # Errors
     /// [`Error::Url`], or [`Error::Request`] for a field that may not be sent.
@@ -76,10 +76,10 @@ impl Resource {
             check_field(name, value, &OWN_FIELDS)?;
         }
         let (wait, interval) = (30, Duration::from_secs(3));
-        Ok(Self { url, fields, wait, interval, limits: Limits::default() })
+        Ok(Self { url, fields, wait, interval, limits: ResponseLimits::default() })
     }
 
-    /// Where to connect.
+    /// Returns the URL.
     pub fn url(&self) -> &Url {
         &self.url
     }
@@ -88,7 +88,7 @@ impl Resource {
         BodyLimits { content: self.limits.body, ..BodyLimits::default() }
     }
 
-    /// Appends a GET of HTTP/1.1. The connection is kept (RFC 9112 §9.3).
+    /// Appends an HTTP/1.1 GET request, which keeps the connection (RFC 9112 §9.3).
     pub(super) fn write_get(&self, accept: &str, since: &Since, wait: Option<u16>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"GET ");
         self.write_target(since, wait, out);
@@ -105,12 +105,12 @@ impl Resource {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Appends a POST of HTTP/1.1, with its content.
-    pub(super) fn write_post(&self, event: Option<&str>, kind: &str, content: &str, out: &mut Vec<u8>) {
+    /// Appends an HTTP/1.1 POST request with its content.
+    pub(super) fn write_post(&self, event: Option<&str>, media_type: &str, content: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"POST ");
         self.write_with(event.map(|event| ("event", event)).into_iter(), out);
         let length = content.len().to_string();
-        let own = [("Host", &*self.url.authority), ("Content-Type", kind), ("Content-Length", &length)];
+        let own = [("Host", &*self.url.authority), ("Content-Type", media_type), ("Content-Length", &length)];
         let others = self.fields.iter().map(|(name, value)| (&**name, &**value));
         out.extend_from_slice(b" HTTP/1.1\r\n");
         for (name, value) in own.into_iter().chain(others) {
@@ -122,7 +122,7 @@ impl Resource {
         out.extend_from_slice(content.as_bytes());
     }
 
-    /// Appends the URL's target, with what has to stand in its query.
+    /// Appends the request target with the query parameters for `since` and `wait`.
     pub(super) fn write_target(&self, since: &Since, wait: Option<u16>, out: &mut Vec<u8>) {
         let wait = wait.map(|wait| wait.to_string());
         let since = match since {
@@ -135,7 +135,7 @@ impl Resource {
         self.write_with(parameters.into_iter().filter_map(|(name, value)| Some((name, value?))), out);
     }
 
-    /// Appends the target with more parameters: their values are percent-encoded (RFC 3986 §2.1).
+    /// Appends the request target with more query parameters. Their values are percent-encoded (RFC 3986 §2.1).
     fn write_with<'a>(&self, parameters: impl Iterator<Item = (&'a str, &'a str)>, out: &mut Vec<u8>) {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";
         out.extend_from_slice(self.url.target.as_bytes());
@@ -156,7 +156,9 @@ impl Resource {
 }
 
 impl Since {
-    /// The id, if it can be a field's value: without controls, and without whitespace at its ends, which would be lost.
+    /// Returns the id if it can be a field value.
+    ///
+    /// Control characters are not allowed there, and whitespace at either end would be lost.
     pub(super) fn field(&self) -> Option<&str> {
         match self {
             Self::Id(id) if id.is_empty() || id.trim() != id || id.bytes().any(is_control) => None,

@@ -1,4 +1,4 @@
-//! The head of an answer, and bodies that are wanted whole.
+//! Response heads, and response bodies that are collected before use.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use crate::protocol::http::{
 };
 use crate::protocol::json::Reader;
 
-/// Interim answers that are passed over. A server that sends more does something else than to answer.
+/// Interim responses that are skipped before the client reports an error.
 const MAX_INTERIM: u8 = 8;
 
-/// The longest time that a server may ask to be left alone: an hour.
+/// The longest delay that a server can request: an hour.
 const MAX_RETRY: Duration = Duration::from_secs(3600);
 
-/// What is of use in an answer's head.
+/// The parts of a response head that the client uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub status: u16,
     pub media: Media,
     pub framing: Framing,
-    /// Whether the connection goes on after it (RFC 9112 §9.3).
+    /// Whether the connection persists after this response (RFC 9112 §9.3).
     pub persists: bool,
-    /// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is passed over: nobody here knows the time.
+    /// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is ignored, because there is no clock here.
     pub retry_after: Option<Duration>,
 }
 
-/// The media types that mean something here.
+/// The media types that the client distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Media {
     Json,
@@ -51,15 +51,15 @@ impl Head {
         Ok(Self { status: response.status, media, framing, persists, retry_after })
     }
 
-    /// What an answer means that is not what was asked for, once its `content` is there.
-    pub fn verdict(&self, content: &[u8]) -> Result<Next, Error> {
-        // What passes by itself: too slow, too early, too many, and what a proxy says of a server that is away
+    /// Returns the consequence of a response other than the requested one, once its content is complete.
+    pub fn failure(&self, content: &[u8]) -> Result<Next, Error> {
+        // These are temporary: request timeout, too early, too many requests, and server or proxy errors
         // (RFC 9110 §15.5.9, §15.6; RFC 8470 §5.2; RFC 6585 §4).
         if matches!(self.status, 408 | 425 | 429 | 500 | 502 | 503 | 504) {
             let at_least = self.retry_after.unwrap_or_default();
             return Ok(Next::Reconnect { at_least, reason: RetryReason::Status(self.status) });
         }
-        let detail = if self.media == Media::Problem { problem(content) } else { None };
+        let detail = if self.media == Media::Problem { problem_text(content) } else { None };
         Err(Error::Refused { status: self.status, detail })
     }
 }
@@ -76,13 +76,13 @@ impl Media {
     }
 }
 
-/// The longest time that is waited for because a server asks for it.
-pub(super) fn capped(milliseconds: u64) -> Duration {
+/// Converts a reconnection time to a delay, at most [`MAX_RETRY`].
+pub(super) fn capped_delay(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds).min(MAX_RETRY)
 }
 
-/// What a problem says of itself (RFC 9457 §3.1), if it can be read.
-fn problem(content: &[u8]) -> Option<Box<str>> {
+/// Returns the `detail` or else the `title` of a problem document (RFC 9457 §3.1), if it can be parsed.
+fn problem_text(content: &[u8]) -> Option<Box<str>> {
     let (mut title, mut detail) = (String::new(), String::new());
     let mut reader = Reader::new(content).ok()?;
     let read = reader.object(|name, reader| match name {
@@ -92,31 +92,31 @@ fn problem(content: &[u8]) -> Option<Box<str>> {
     });
     read.ok()?;
     let text = if detail.is_empty() { title } else { detail };
-    // It is for a terminal, among others.
+    // The text may be shown on a terminal, so it must not contain control characters.
     let text: String = text.chars().filter(|character| !character.is_control()).take(500).collect();
     (!text.is_empty()).then(|| text.into())
 }
 
-/// Reads a head that is cut anywhere, and passes over interim answers.
+/// A reader of response heads that are cut at any point. It skips interim responses.
 #[derive(Debug, Default)]
 pub(crate) struct HeadReader {
-    /// What has come of it, if that was not all at once.
+    /// The bytes of an incomplete head.
     kept: Vec<u8>,
     scan: ResponseScan,
     interim: u8,
 }
 
 impl HeadReader {
-    /// How many bytes of `input` it took, and what `judge` makes of the head, once that is whole.
+    /// Consumes bytes of `input`. Returns their number and, once the head is complete, the result of `judge`.
     pub fn read<T>(
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
         judge: impl FnOnce(&Response<'_, '_>) -> Result<T, Error>,
     ) -> Result<(usize, Option<T>), Error> {
-        let mut taken = 0;
+        let mut consumed = 0;
         loop {
-            let rest = &input[taken..];
+            let rest = &input[consumed..];
             let kept = self.kept.len();
             let head = if kept == 0 {
                 rest
@@ -130,12 +130,12 @@ impl HeadReader {
                 }
                 return Ok((input.len(), None));
             };
-            taken += end - kept;
+            consumed += end - kept;
             let mut scratch = http::scratch();
             let response = http::parse_response(&head[..end], &mut scratch, limits)?;
-            // 101 is the last of its connection's HTTP (RFC 9110 §15.2.2).
+            // 101 is the last HTTP response of its connection (RFC 9110 §15.2.2).
             if !matches!(response.status, 100..=199) || response.status == 101 {
-                return Ok((taken, Some(judge(&response)?)));
+                return Ok((consumed, Some(judge(&response)?)));
             }
             if self.interim == MAX_INTERIM {
                 return Err(Error::TooManyInterim);
@@ -144,13 +144,13 @@ impl HeadReader {
         }
     }
 
-    /// Whether any byte of an answer has come.
-    pub fn has_begun(&self) -> bool {
+    /// Returns whether any byte of a response has arrived.
+    pub fn has_started(&self) -> bool {
         !self.kept.is_empty() || self.interim > 0
     }
 }
 
-/// A body that is wanted whole.
+/// A response body that is collected before use.
 #[derive(Debug)]
 pub(crate) struct BufferedBody {
     pub head: Head,
@@ -164,9 +164,9 @@ impl BufferedBody {
         Ok(Self { head, reader, content: Vec::new() })
     }
 
-    /// How many bytes of `input` it took, and the content once it is whole.
+    /// Consumes bytes of `input`. Returns their number and, once the body is complete, its content.
     pub fn read<'a>(&'a mut self, input: &'a [u8]) -> Result<(usize, Option<&'a [u8]>), Error> {
-        // The usual answer comes in one piece, and is not copied.
+        // A body that arrives in one piece, as most do, is not copied.
         if let Framing::Length(length) = self.head.framing
             && let Ok(length) = usize::try_from(length)
             && self.content.is_empty()
@@ -174,11 +174,11 @@ impl BufferedBody {
         {
             return Ok((length, Some(&input[..length])));
         }
-        let (taken, is_done) = self.reader.read(input, &mut self.content)?;
-        Ok((taken, is_done.then_some(&self.content)))
+        let (consumed, is_done) = self.reader.read(input, &mut self.content)?;
+        Ok((consumed, is_done.then_some(&self.content)))
     }
 
-    /// The content, if the connection's end is the body's.
+    /// Returns the content if the end of the connection is the end of the body.
     pub fn end(&self) -> Option<&[u8]> {
         (self.head.framing == Framing::UntilClose).then_some(&self.content)
     }

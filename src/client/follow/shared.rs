@@ -1,60 +1,68 @@
-//! What all followers of one thread share: counters, shared for what is being read, and random bytes.
+//! The state that all followers of one thread share: counters, buffers and random bytes.
 
 use std::fmt;
 use std::io;
 
 use super::error::Error;
-use super::json::Texts;
+use super::json::JsonBuffers;
 use crate::client::random::Random;
 
-/// Shared for all followers of a thread. It holds nothing of any of them between two calls, but its counters.
+/// Counters and buffers for all followers of one thread.
+///
+/// Between two calls only the counters carry information; the buffers are scratch space.
 pub struct Shared {
-    /// What was counted so far, of all followers that were called with this.
+    /// The counters of all followers that use this value.
     pub traffic: Traffic,
     draw: Box<dyn FnMut() -> io::Result<[u8; 16]> + Send>,
     /// The content of one read of an event stream.
     pub(super) content: Vec<u8>,
-    pub(super) texts: Texts,
+    pub(super) buffers: JsonBuffers,
 }
 
-/// What has gone through: the bytes as the socket has them, above TCP.
+/// Counters of requests, events and bytes. Bytes are counted as the socket transfers them, above TCP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Requests that were written, handshakes among them.
+    /// Requests sent, including handshakes.
     pub requests: u64,
-    /// Final answers whose head has come.
+    /// Final responses whose head was received.
     pub responses: u64,
-    /// Answers of polls that held no event.
+    /// Poll responses without an event.
     pub empty_responses: u64,
-    /// Events that were told.
+    /// Events delivered.
     pub events: u64,
-    /// All bytes that were written.
+    /// All bytes sent.
     pub bytes_up: u64,
-    /// Of these, those of messages' payloads. Followers send requests without a body, pongs and close frames, so it is 0.
+    /// The part of [`bytes_up`](Self::bytes_up) that is message payload.
+    ///
+    /// It is 0, because followers send only requests without a body, pongs and close frames.
     pub payload_up: u64,
-    /// All bytes that have come.
+    /// All bytes received.
     pub bytes_down: u64,
-    /// Of these, the content of answers and the payload of messages; the rest is heads, chunk sizes and frame headers.
+    /// The part of [`bytes_down`](Self::bytes_down) that is response content or message payload. The rest is
+    /// heads, chunk sizes and frame headers.
     pub payload_down: u64,
-    /// Of these, the data of events; the rest is ids, names and the JSON or the fields around them.
+    /// The part of [`payload_down`](Self::payload_down) that is event data. The rest is ids, names and the
+    /// JSON or fields around them.
     pub data_down: u64,
 }
 
 impl Shared {
-    /// With random bytes from `draw`: 16 that were never given before, and that nobody can foretell (RFC 6455 §4.1, §5.3).
+    /// Creates the shared state with `draw` as the source of random bytes.
+    ///
+    /// Each call of `draw` must return 16 new and unpredictable bytes (RFC 6455 §4.1, §5.3).
     pub fn new(draw: impl FnMut() -> io::Result<[u8; 16]> + Send + 'static) -> Self {
         Self {
             traffic: Traffic::default(),
             draw: Box::new(draw),
             content: Vec::new(),
-            texts: Texts::default(),
+            buffers: JsonBuffers::default(),
         }
     }
 
-    /// With the system's random bytes.
+    /// Creates the shared state with the system's random bytes.
     ///
     /// # Errors
-    /// The system's, if it has none.
+    /// The system provides no random bytes.
     pub fn with_system_random() -> io::Result<Self> {
         let mut random = Random::new()?;
         Ok(Self::new(move || random.draw()))

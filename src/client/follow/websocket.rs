@@ -1,4 +1,4 @@
-//! WebSocket: a handshake, and a message for each event (RFC 6455).
+//! WebSocket: a handshake, then one message per event (RFC 6455).
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use super::resource::Resource;
 use super::response::{BufferedBody, Head, HeadReader};
 use super::shared::Shared;
 use super::{Next, Notice, RetryReason, Since, check_id};
+use crate::protocol::http::Response;
 use crate::protocol::websocket::client_handshake::{ClientHandshake, ClientHandshakeError, Key};
 use crate::protocol::websocket::close::{self, CloseCode};
 use crate::protocol::websocket::frame::{self, MAX_CONTROL_PAYLOAD, Opcode};
@@ -25,14 +26,14 @@ enum State {
         reader: HeadReader,
     },
     Open(Box<Receiver>),
-    /// An answer that is no handshake is read whole, for what it says.
+    /// A response that refuses the handshake. Its body may explain the status.
     Other(Box<BufferedBody>),
     Over,
 }
 
-/// What the handshake's answer is.
-enum Judged {
-    Opened,
+/// The outcome of the handshake response.
+enum Answered {
+    Open,
     Other(Head),
 }
 
@@ -41,7 +42,7 @@ impl WebSocket {
         Self { state: State::Over }
     }
 
-    pub fn ask(
+    pub fn write_request(
         &mut self,
         resource: &Resource,
         since: &Since,
@@ -54,8 +55,8 @@ impl WebSocket {
         let id = since.field().map(|id| ("Last-Event-ID", id));
         let fields = resource.fields.iter().map(|(name, value)| (&**name, &**value));
         let fields: Vec<_> = id.into_iter().chain(fields).collect();
-        let target = String::from_utf8_lossy(&target); // a URL's, and so ASCII
-        opening(resource, &target, &fields).write_request(&key, out)?;
+        let target = String::from_utf8_lossy(&target); // the target of a URL is ASCII
+        handshake(resource, &target, &fields).write_request(&key, out)?;
         self.state = State::Handshake { key, reader: HeadReader::default() };
         Ok(())
     }
@@ -67,46 +68,36 @@ impl WebSocket {
         since: &mut Since,
         shared: &mut Shared,
         out: &mut Vec<u8>,
-        tell: &mut dyn FnMut(Notice<'_>),
+        notify: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Next, Error> {
         let mut at = 0;
         if let State::Handshake { key, reader } = &mut self.state {
-            let (taken, judged) =
-                reader.read(input, &resource.limits.head, |answer| match answer.status {
-                    // A proxy that passes the request on without its upgrade gets a plain answer.
-                    status if status != 101 && status < 300 => {
-                        Err(Error::Handshake(ClientHandshakeError::Status(status)))
-                    }
-                    101 => {
-                        opening(resource, "/", &[]).check_response(key, answer)?;
-                        Ok(Judged::Opened)
-                    }
-                    _ => Head::of(answer).map(Judged::Other),
-                })?;
-            at = taken;
-            let Some(judged) = judged else { return Ok(Next::Read) };
+            let (consumed, answered) = reader
+                .read(input, &resource.limits.head, |response| check_response(resource, key, response))?;
+            at = consumed;
+            let Some(answered) = answered else { return Ok(Next::Read) };
             shared.traffic.responses += 1;
-            self.state = match judged {
-                Judged::Opened => State::Open(Box::new(Receiver::new(Role::Client, resource.limits.message))),
-                Judged::Other(head) => {
+            self.state = match answered {
+                Answered::Open => State::Open(Box::new(Receiver::new(Role::Client, resource.limits.message))),
+                Answered::Other(head) => {
                     State::Other(Box::new(BufferedBody::new(head, resource.body_limits())?))
                 }
             };
         }
         match &mut self.state {
             State::Open(receiver) => {
-                let next = messages(receiver, &mut input[at..], since, shared, out, tell);
+                let next = receive_messages(receiver, &mut input[at..], since, shared, out, notify);
                 if !matches!(next, Ok(Next::Read)) {
                     self.state = State::Over;
                 }
                 next
             }
-            State::Other(whole) => {
-                let head = whole.head;
-                let (_, content) = whole.read(&input[at..])?;
+            State::Other(body) => {
+                let head = body.head;
+                let (_, content) = body.read(&input[at..])?;
                 let Some(content) = content else { return Ok(Next::Read) };
                 shared.traffic.payload_down += content.len() as u64;
-                let next = head.verdict(content);
+                let next = head.failure(content);
                 self.state = State::Over;
                 next
             }
@@ -116,14 +107,14 @@ impl WebSocket {
 
     pub fn end(&mut self) -> Result<Next, Error> {
         let next = match &self.state {
-            State::Other(whole) => whole.end().map(|content| whole.head.verdict(content)),
+            State::Other(body) => body.end().map(|content| body.head.failure(content)),
             _ => None,
         };
         self.state = State::Over;
         next.unwrap_or(Ok(ENDED))
     }
 
-    /// Appends a ping, if the WebSocket is open.
+    /// Appends a ping if the WebSocket is open. Returns whether it is.
     pub fn ping(&self, shared: &mut Shared, out: &mut Vec<u8>) -> Result<bool, Error> {
         if self.is_open() {
             write_control(Opcode::Ping, b"", shared, out)?;
@@ -131,7 +122,7 @@ impl WebSocket {
         Ok(self.is_open())
     }
 
-    /// Appends a close frame, if the WebSocket is open (§7.1.2).
+    /// Appends a close frame if the WebSocket is open (§7.1.2).
     pub fn close(&mut self, shared: &mut Shared, out: &mut Vec<u8>) -> Result<(), Error> {
         if self.is_open() {
             write_control(Opcode::Close, &close::payload(CloseCode::NORMAL, ""), shared, out)?;
@@ -144,16 +135,16 @@ impl WebSocket {
         matches!(self.state, State::Open(_))
     }
 
-    /// Whether an answer is awaited, and nothing of it has come.
+    /// Returns whether a response is due and no byte of it has arrived.
     pub fn is_awaiting_response(&self) -> bool {
-        matches!(&self.state, State::Handshake { reader, .. } if !reader.has_begun())
+        matches!(&self.state, State::Handshake { reader, .. } if !reader.has_started())
     }
 }
 
 const ENDED: Next = Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended };
 
-/// The handshake. No subprotocol is asked for, which is to ask for events in JSON, and no compression.
-fn opening<'a>(
+/// Returns the handshake. Without a subprotocol the server sends events in JSON. Compression is not offered.
+fn handshake<'a>(
     resource: &'a Resource,
     target: &'a str,
     fields: &'a [(&'a str, &'a str)],
@@ -161,24 +152,38 @@ fn opening<'a>(
     ClientHandshake { host: &resource.url.authority, target, subprotocols: &[], fields, offer: None }
 }
 
-fn messages(
+/// Checks the response to the handshake.
+fn check_response(resource: &Resource, key: &Key, response: &Response<'_, '_>) -> Result<Answered, Error> {
+    match response.status {
+        101 => {
+            handshake(resource, "/", &[]).check_response(key, response)?;
+            Ok(Answered::Open)
+        }
+        // A proxy that drops the upgrade from the request causes a plain response.
+        status if status < 300 => Err(Error::Handshake(ClientHandshakeError::Status(status))),
+        _ => Head::of(response).map(Answered::Other),
+    }
+}
+
+/// Reports the events in `input` and appends the replies to control frames.
+fn receive_messages(
     receiver: &mut Receiver,
     input: &mut [u8],
     since: &mut Since,
     shared: &mut Shared,
     out: &mut Vec<u8>,
-    tell: &mut dyn FnMut(Notice<'_>),
+    notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<Next, Error> {
     let mut at = 0;
-    // Of several pings only the last has to be answered (§5.5.3).
+    // Only the latest of several pings needs a pong (§5.5.3).
     let mut ping = None;
     let next = loop {
         let (consumed, incoming) = match receiver.receive(&mut input[at..]) {
             Ok(received) => received,
-            Err(failure) => {
-                let payload = close::payload(failure.close_code(), &failure.to_string());
+            Err(error) => {
+                let payload = close::payload(error.close_code(), &error.to_string());
                 write_control(Opcode::Close, &payload, shared, out)?; // §7.1.7
-                break Err(Error::Protocol(failure));
+                break Err(Error::Protocol(error));
             }
         };
         at += consumed;
@@ -186,7 +191,7 @@ fn messages(
             None => break Ok(Next::Read),
             Some(Incoming::Text(text)) => {
                 shared.traffic.payload_down += text.len() as u64;
-                message(text, since, shared, tell)?;
+                receive_message(text, since, shared, notify)?;
             }
             Some(Incoming::Binary(_)) => return Err(Error::UnexpectedJson),
             Some(Incoming::Ping(payload)) => {
@@ -196,9 +201,9 @@ fn messages(
             }
             Some(Incoming::Pong(_)) => {}
             Some(Incoming::Close(close)) => {
-                let answer = close.map(|(code, _)| close::payload(code, "")); // §5.5.1
-                write_control(Opcode::Close, &answer.unwrap_or_default(), shared, out)?;
-                return closed(close);
+                let reply = close.map(|(code, _)| close::payload(code, "")); // §5.5.1
+                write_control(Opcode::Close, &reply.unwrap_or_default(), shared, out)?;
+                return after_close(close);
             }
         }
     };
@@ -208,35 +213,38 @@ fn messages(
     next
 }
 
-fn message(
+/// Reports the event or the gap of one message.
+fn receive_message(
     text: &str,
     since: &mut Since,
     shared: &mut Shared,
-    tell: &mut dyn FnMut(Notice<'_>),
+    notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<(), Error> {
-    match read_message(text, &mut shared.texts)? {
+    match read_message(text, &mut shared.buffers)? {
         Object::Event => {
-            let event = shared.texts.event();
+            let event = shared.buffers.event();
             check_id(event.id)?;
             shared.traffic.events += 1;
             shared.traffic.data_down += event.data.len() as u64;
-            tell(Notice::Event(event));
+            notify(Notice::Event(event));
             since.set(event.id);
         }
         Object::Hello { gap } => {
-            check_id(&shared.texts.next)?;
+            check_id(&shared.buffers.next)?;
             if let Some(oldest) = gap {
-                tell(shared.texts.gap(oldest));
+                notify(shared.buffers.gap(oldest));
             }
-            since.set(&shared.texts.next);
-            tell(Notice::Cursor(&shared.texts.next));
+            since.set(&shared.buffers.next);
+            notify(Notice::Cursor(&shared.buffers.next));
         }
     }
     Ok(())
 }
 
-/// What the server's close means for who wants to follow on (§7.4.1): what says that this side is wrong says it again.
-fn closed(close: Option<(CloseCode, &str)>) -> Result<Next, Error> {
+/// Returns the consequence of the server's close frame (§7.4.1).
+///
+/// A code that blames the client is final, because the server would send it again.
+fn after_close(close: Option<(CloseCode, &str)>) -> Result<Next, Error> {
     let Some((code, reason)) = close else { return Ok(ENDED) };
     match code.0 {
         1002 | 1003 | 1007..=1010 | 3000.. => {
@@ -247,7 +255,7 @@ fn closed(close: Option<(CloseCode, &str)>) -> Result<Next, Error> {
     }
 }
 
-/// Appends a control frame, masked with a key that nobody can foretell (§5.3).
+/// Appends a control frame, masked with an unpredictable key (§5.3).
 fn write_control(
     opcode: Opcode,
     payload: &[u8],

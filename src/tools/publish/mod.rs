@@ -1,98 +1,47 @@
-//! `barewire publish`.
+//! `barewire publish`: publishes arguments or standard input to a topic.
+
+mod args;
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use super::args::{bearer_token, header, resource, text, utf8};
+use self::args::Args;
 use super::exit_status::{NO_RESPONSE, REFUSED, USAGE_ERROR};
 use crate::client::{PublishError, Publisher};
 
-const HELP: &str = "\
-Usage: barewire publish [OPTION]... URL [DATA]...
+/// Bytes that are read from standard input at once. The complete lines among them are one request.
+const CHUNK: usize = 64 * 1024;
 
-Publishes to a topic, as http://127.0.0.1:8080/topics/demo: each DATA is one event. Without any, or for a DATA that is -, what
-stands on standard input is one, less the end of its last line. Writes each event's id on standard output, a line an id.
-
-  --event NAME     the name of the events [message]
-  --lines          each line of standard input is an event, published as it comes; empty ones are passed over
-  --token TOKEN    the bearer token to send
-  --header 'N: V'  another field to send; may be given again
-  --help           this
-
-Exit status: 0 all is published; 1 the server refuses, or the data are not UTF-8; 2 a mistake in the arguments; 3 no connection,
-no answer, or the server can't now. At 1 and 3 those are published whose ids were written; of the next one it is said on
-standard error if that is not known.
-";
-
-/// What is read from standard input at once; of the lines in it, one request.
-const PIECE: usize = 64 * 1024;
-
-/// A line that is longer is no event of any server's.
+/// The maximum length of a line. No server accepts an event that large.
 const MAX_LINE: usize = 16 << 20;
 
-struct Asked {
-    publisher: Publisher,
-    data: Vec<String>,
-    by_lines: bool,
-}
+/// An error message and the exit status that belongs to it.
+struct Failure(String, u8);
 
-/// What has gone wrong, and the exit status for it.
-struct Failed(String, u8);
-
-/// Publishes what it is given.
+/// Publishes the data of the command line or standard input.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let asked = match parse(arguments) {
-        Ok(Some(asked)) => asked,
-        Ok(None) => return super::print(HELP),
-        Err(what) => {
-            eprintln!("barewire: {what}\nTry barewire publish --help.");
+    let args = match args::parse(arguments) {
+        Ok(Some(args)) => args,
+        Ok(None) => return super::print(args::HELP),
+        Err(error) => {
+            eprintln!("barewire: {error}\nTry barewire publish --help.");
             return ExitCode::from(USAGE_ERROR);
         }
     };
-    match publish(asked) {
+    match publish(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failed(what, status)) => {
-            eprintln!("barewire: {what}");
+        Err(Failure(error, status)) => {
+            eprintln!("barewire: {error}");
             ExitCode::from(status)
         }
     }
 }
 
-fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Asked>, String> {
-    use lexopt::prelude::*;
-
-    let (mut url, mut token, mut event, mut by_lines) = (None, None, None, false);
-    let (mut fields, mut data) = (Vec::new(), Vec::new());
-    let mut parser = lexopt::Parser::from_args(arguments);
-    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
-        match argument {
-            Short('h') | Long("help") => return Ok(None),
-            Long("event") => event = Some(text(&mut parser, "--event")?),
-            Long("token") => token = Some(bearer_token(&text(&mut parser, "--token")?)?),
-            Long("header") => fields.push(header(&text(&mut parser, "--header")?)?),
-            Long("lines") => by_lines = true,
-            Value(value) if url.is_none() => url = Some(utf8(value, "URL")?),
-            Value(value) => data.push(utf8(value, "DATA")?),
-            argument => return Err(argument.unexpected().to_string()),
-        }
-    }
-    if by_lines && data.iter().any(|data| data != "-") {
-        return Err("--lines is for what stands on standard input".into());
-    }
-    let url = url.ok_or("to which URL is to be published?")?;
-    let mut publisher = Publisher::new(resource(&url, token.as_deref(), &fields)?);
-    publisher.event = event;
-    if data.is_empty() {
-        data.push("-".into());
-    }
-    Ok(Some(Asked { publisher, data, by_lines }))
-}
-
-fn publish(asked: Asked) -> Result<(), Failed> {
-    let Asked { mut publisher, data, by_lines } = asked;
+fn publish(args: Args) -> Result<(), Failure> {
+    let Args { mut publisher, data, by_lines } = args;
     if by_lines {
-        return lines(&mut publisher);
+        return publish_lines(&mut publisher);
     }
     for data in data {
         let read;
@@ -103,54 +52,49 @@ fn publish(asked: Asked) -> Result<(), Failed> {
             &data
         };
         let id = publisher.publish(data)?;
-        say(&[id]);
+        print_ids(&[id]);
     }
     Ok(())
 }
 
-fn standard_input() -> Result<String, Failed> {
+fn standard_input() -> Result<String, Failure> {
     let mut data = Vec::new();
     io::stdin().lock().take(MAX_LINE as u64 + 1).read_to_end(&mut data)?;
     if data.len() > MAX_LINE {
-        return Err(Failed(format!("standard input is longer than {MAX_LINE} bytes"), REFUSED));
+        return Err(Failure(
+            format!("standard input is too long for one event: at most {MAX_LINE} bytes are allowed"),
+            REFUSED,
+        ));
     }
-    String::from_utf8(data).map_err(|_| Failed("standard input is not UTF-8".into(), REFUSED))
+    String::from_utf8(data).map_err(|_| Failure("standard input is not valid UTF-8".into(), REFUSED))
 }
 
-/// Publishes each line of standard input as soon as it is there.
-fn lines(publisher: &mut Publisher) -> Result<(), Failed> {
+/// Publishes each line of standard input as soon as it arrives.
+fn publish_lines(publisher: &mut Publisher) -> Result<(), Failure> {
     let mut input = io::stdin().lock();
     let mut pending = Vec::new();
-    let mut piece = vec![0; PIECE];
+    let mut chunk = vec![0; CHUNK];
     loop {
-        let length = match input.read(&mut piece) {
+        let length = match input.read(&mut chunk) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             read => read?,
         };
-        pending.extend_from_slice(&piece[..length]);
-        // At the end of input the last line needs no end.
+        pending.extend_from_slice(&chunk[..length]);
+        // The last line may lack a line end.
         let end = match pending.iter().rposition(|byte| *byte == b'\n') {
             _ if length == 0 => pending.len(),
             Some(last) => last + 1,
             None if pending.len() > MAX_LINE => {
-                return Err(Failed(format!("a line is longer than {MAX_LINE} bytes"), REFUSED));
+                return Err(Failure(
+                    format!("a line of standard input is too long: at most {MAX_LINE} bytes are allowed"),
+                    REFUSED,
+                ));
             }
             None => 0,
         };
-        let whole =
-            str::from_utf8(&pending[..end]).map_err(|_| Failed("a line is not UTF-8".into(), REFUSED))?;
-        // Inside a line a CR is a line's end to an event, but none of these.
-        let whole: Vec<_> = whole.lines().filter(|line| !line.is_empty()).collect();
-        match &whole[..] {
-            [] => {}
-            [one] => say(&[publisher.publish(one)?]),
-            many if many.iter().any(|line| line.contains('\r')) => {
-                for line in many {
-                    say(&[publisher.publish(line)?]);
-                }
-            }
-            many => say(&publisher.publish_lines(many)?),
-        }
+        let complete = str::from_utf8(&pending[..end])
+            .map_err(|_| Failure("a line of standard input is not valid UTF-8".into(), REFUSED))?;
+        publish_complete_lines(publisher, complete)?;
         pending.drain(..end);
         if length == 0 {
             return Ok(());
@@ -158,19 +102,36 @@ fn lines(publisher: &mut Publisher) -> Result<(), Failed> {
     }
 }
 
-/// Writes ids. That nobody reads them does not undo what is published.
-fn say(ids: &[String]) {
+fn publish_complete_lines(publisher: &mut Publisher, text: &str) -> Result<(), Failure> {
+    let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+    match &lines[..] {
+        [] => {}
+        [line] => print_ids(&[publisher.publish(line)?]),
+        // A CR within a line is a line end in the data of an event, but it does not separate two events.
+        // The format for several events cannot express this, so each line is a request.
+        lines if lines.iter().any(|line| line.contains('\r')) => {
+            for line in lines {
+                print_ids(&[publisher.publish(line)?]);
+            }
+        }
+        lines => print_ids(&publisher.publish_lines(lines)?),
+    }
+    Ok(())
+}
+
+/// Writes ids to standard output. An error is ignored: the events are published even if it is closed.
+fn print_ids(ids: &[String]) {
     let mut text = ids.join("\n");
     text.push('\n');
     let mut out = io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-impl From<PublishError> for Failed {
+impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Self {
         let status = match &error {
-            PublishError::Refused(_) | PublishError::Line => REFUSED,
-            PublishError::Passing { .. } | PublishError::Unreachable(_) | PublishError::Unanswered(_) => {
+            PublishError::Refused(_) | PublishError::InvalidLine => REFUSED,
+            PublishError::Unavailable { .. } | PublishError::Unreachable(_) | PublishError::NoResponse(_) => {
                 NO_RESPONSE
             }
         };
@@ -178,8 +139,8 @@ impl From<PublishError> for Failed {
     }
 }
 
-impl From<io::Error> for Failed {
+impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self(format!("standard input: {error}"), REFUSED)
+        Self(format!("cannot read standard input: {error}"), REFUSED)
     }
 }

@@ -1,6 +1,7 @@
-//! `barewire serve`.
+//! `barewire serve`: runs the server until a signal ends it.
 
 pub mod args;
+mod options;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -15,7 +16,7 @@ pub use self::args::help;
 use super::listen::listen;
 use crate::server::{Options, Server};
 
-/// Serves until a signal ends it.
+/// Serves until SIGTERM or SIGINT.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let options = match args::parse(arguments, args::defaults()) {
         Ok(Args::Serve(mut options)) => {
@@ -23,40 +24,40 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             *options
         }
         Ok(Args::Help) => return super::print(&help()),
-        Err(what) => return super::usage_error(&what),
+        Err(error) => return super::usage_error(&error),
     };
-    match signals() {
+    match stop_signals() {
         Ok(stop) => until(options, stop),
         Err(error) => {
-            eprintln!("barewire: {error}");
+            eprintln!("barewire: cannot handle signals: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Where a byte comes for each signal that asks to end.
-fn signals() -> io::Result<UnixStream> {
-    let (told, stop) = UnixStream::pair()?;
+/// Returns a stream that receives a byte for each SIGTERM and SIGINT.
+fn stop_signals() -> io::Result<UnixStream> {
+    let (sender, stop) = UnixStream::pair()?;
     for signal in [SIGTERM, SIGINT] {
-        pipe::register(signal, told.try_clone()?)?;
+        pipe::register(signal, sender.try_clone()?)?;
     }
     Ok(stop)
 }
 
-/// Serves until `stop` tells, with a byte or its end.
+/// Serves until a byte or the end of the stream arrives on `stop`.
 pub(super) fn until(options: Options, stop: UnixStream) -> ExitCode {
     let listen = options.listen;
     match serve(options, stop) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("barewire: {listen}: {error}");
+            eprintln!("barewire: cannot serve on {listen}: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn serve(options: Options, stop: UnixStream) -> io::Result<()> {
-    // The write timeout goes first wherever the client's machine answers at all.
+    // The server's own write timeout must elapse first if the client's machine still acknowledges data.
     let listener = listen(options.listen, options.write_timeout.saturating_mul(2))?;
     let server = Server::with_listener(listener, options, Some(stop))?;
     let mut out = io::stdout();

@@ -1,0 +1,427 @@
+//! The table of the options of `barewire serve`, used for parsing and for the help.
+
+use std::net::SocketAddr;
+
+use crate::hub::Tick;
+use crate::protocol::http::MAX_FIELD_LINES;
+use crate::server::{LogForm, Options, WireEndpoint};
+use crate::tools::args::{TOKEN_SYNTAX, is_bearer_token};
+use crate::transport::access::is_origin;
+
+/// The values of `--wire-only`, as the log names them; `-` stands for everything else.
+const TRANSPORTS: [&str; 6] = ["short-poll", "long-poll", "sse", "websocket", "publish", "-"];
+
+/// The kind of an option and the function that applies it. An error describes the invalid value.
+pub enum Kind {
+    /// An option without a value.
+    Flag(fn(&mut Options)),
+    /// An option with a value: its name in the help, the setter, and the default as text.
+    Value(&'static str, fn(&mut Options, &str) -> Result<(), String>, fn(&Options) -> String),
+}
+
+/// One option.
+pub struct Row {
+    /// The name without the dashes.
+    pub name: &'static str,
+    pub kind: Kind,
+    pub help: &'static str,
+}
+
+/// Parses a number from `low` to `high`.
+fn number<T: TryFrom<u64>>(text: &str, low: u64, high: u64) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| (low..=high).contains(number));
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| match high {
+        ANY => format!("{text:?} is not valid: use a whole number of at least {low}"),
+        _ => format!("{text:?} is not valid: use a whole number from {low} to {high}"),
+    })
+}
+
+fn token(text: &str) -> Result<Option<String>, String> {
+    match is_bearer_token(text) {
+        true => Ok(Some(text.to_owned())),
+        false => Err(format!("the value is not a bearer token: {TOKEN_SYNTAX}")),
+    }
+}
+
+fn none(_: &Options) -> String {
+    "none".into()
+}
+
+/// Declares an option whose value is a number within bounds.
+macro_rules! number {
+    ($name:literal, $value:literal, $help:literal, $low:expr, $high:expr, $($field:ident).+) => {
+        Row {
+            name: $name,
+            kind: Kind::Value(
+                $value,
+                |options, text| {
+                    options.$($field).+ = number(text, $low, $high)?;
+                    Ok(())
+                },
+                |options| options.$($field).+.to_string(),
+            ),
+            help: $help,
+        }
+    };
+}
+
+/// Declares an option that sets a limit. Without the option there is no limit.
+macro_rules! optional {
+    ($name:literal, $value:literal, $help:literal, $low:expr, $high:expr, $($field:ident).+) => {
+        Row {
+            name: $name,
+            kind: Kind::Value(
+                $value,
+                |options, text| {
+                    options.$($field).+ = Some(number(text, $low, $high)?);
+                    Ok(())
+                },
+                |_| "any".into(),
+            ),
+            help: $help,
+        }
+    };
+}
+
+/// Seconds per day: the maximum of every time option.
+const DAY: u64 = 86_400;
+/// No upper bound.
+const ANY: u64 = u64::MAX;
+
+/// All options, in the order of the help.
+pub const ROWS: &[Row] = &[
+    Row {
+        name: "listen",
+        kind: Kind::Value(
+            "ADDR:PORT",
+            |options, text| {
+                let address = text.parse::<SocketAddr>();
+                options.listen = address.map_err(|_| {
+                    format!("{text:?} is not valid: use an address and a port, such as 127.0.0.1:8080")
+                })?;
+                Ok(())
+            },
+            |options| options.listen.to_string(),
+        ),
+        help: "address to listen on; port 0 selects a free port",
+    },
+    Row {
+        name: "publish-token",
+        kind: Kind::Value(
+            "TOKEN",
+            |options, text| {
+                options.policy.access.publish_token = token(text)?;
+                Ok(())
+            },
+            none,
+        ),
+        help: "token required to publish; it also permits following",
+    },
+    Row {
+        name: "follow-token",
+        kind: Kind::Value(
+            "TOKEN",
+            |options, text| {
+                options.policy.access.follow_token = token(text)?;
+                Ok(())
+            },
+            none,
+        ),
+        help: "token required to follow",
+    },
+    Row {
+        name: "allow-origin",
+        kind: Kind::Value(
+            "ORIGIN",
+            |options, text| {
+                if text != "*" && text != "null" && !is_origin(text) {
+                    return Err(format!(
+                        "{text:?} is not an origin: use *, null or an origin such as https://example.org"
+                    ));
+                }
+                options.policy.access.allowed_origins.push(text.to_owned());
+                Ok(())
+            },
+            none,
+        ),
+        help: "foreign origin whose pages may publish and follow; * allows every origin; may be repeated",
+    },
+    Row {
+        name: "quiet",
+        kind: Kind::Flag(|options| options.log = LogForm::Off),
+        help: "do not log requests",
+    },
+    Row {
+        name: "log",
+        kind: Kind::Value(
+            "FORM",
+            |options, text| {
+                options.log = match text {
+                    "text" => LogForm::Text,
+                    "json" => LogForm::Json,
+                    _ => return Err(format!("{text:?} is not a log format: use text or json")),
+                };
+                Ok(())
+            },
+            |_| "text".into(),
+        ),
+        help: "format of the request log on standard error: text or json",
+    },
+    Row {
+        name: "wire",
+        kind: Kind::Flag(|options| {
+            options.wire.print = true;
+            options.wire.endpoint = WireEndpoint::Everywhere;
+        }),
+        help: "explain every byte on standard error, and serve /wire to other machines too, not only on loopback",
+    },
+    Row {
+        name: "wire-only",
+        kind: Kind::Value(
+            "WHAT",
+            |options, text| {
+                if let Ok(connection) = text.parse() {
+                    options.wire.choice.connections.push(connection);
+                    return Ok(());
+                }
+                if !TRANSPORTS.contains(&text) {
+                    return Err(format!(
+                        "{text:?} is not valid: use a connection number or one of {}",
+                        TRANSPORTS.join(", ")
+                    ));
+                }
+                options.wire.choice.transports.push(text.to_owned());
+                Ok(())
+            },
+            |_| "any".into(),
+        ),
+        help: "show and record only this transport or connection number; may be repeated",
+    },
+    Row {
+        name: "record",
+        kind: Kind::Value(
+            "FILE",
+            |options, text| {
+                options.wire.record = Some(text.into());
+                Ok(())
+            },
+            none,
+        ),
+        help: "record all traffic in this file, for barewire explain; secrets are masked",
+    },
+    Row {
+        name: "no-wire",
+        kind: Kind::Flag(|options| options.wire.endpoint = WireEndpoint::Nowhere),
+        help: "do not serve /wire, not even on loopback",
+    },
+    number!("max-connections", "N", "maximum number of connections", 1, ANY, max_connections),
+    optional!(
+        "max-per-address",
+        "N",
+        "maximum number of connections from one address or one IPv6 /64",
+        1,
+        u32::MAX as u64,
+        connections_per_address
+    ),
+    optional!(
+        "max-requests",
+        "N",
+        "maximum number of requests on one connection",
+        1,
+        u32::MAX as u64,
+        requests
+    ),
+    optional!(
+        "max-message-rate",
+        "N",
+        "maximum rate of messages and control frames on one WebSocket, per second",
+        1,
+        u32::MAX as u64,
+        messages_per_second
+    ),
+    number!(
+        "max-outbox-bytes",
+        "BYTES",
+        "pending output at which the server stops reading from a connection",
+        1 << 10,
+        1 << 30,
+        outbox_bytes
+    ),
+    number!(
+        "max-buffered-bytes",
+        "BYTES",
+        "memory of all connections together; above it, the connection that uses the most is closed",
+        1 << 20,
+        ANY,
+        buffered_bytes
+    ),
+    number!(
+        "max-topics",
+        "N",
+        "maximum number of topics; above it, the topic unused for longest and without followers is removed",
+        1,
+        ANY,
+        hub.topics
+    ),
+    number!(
+        "window-events",
+        "N",
+        "minimum number of events that a topic keeps, as far as --window-bytes allows",
+        1,
+        ANY,
+        hub.window_events
+    ),
+    number!(
+        "window-bytes",
+        "BYTES",
+        "maximum size of the events of all topics together",
+        1 << 10,
+        ANY,
+        hub.window_bytes
+    ),
+    Row {
+        name: "window-age",
+        kind: Kind::Value(
+            "SECONDS",
+            |options, text| {
+                let seconds: u32 = number(text, 1, 365 * DAY)?;
+                options.hub.window_age = Some(seconds * Tick::PER_SECOND);
+                Ok(())
+            },
+            |_| "any".into(),
+        ),
+        help: "age at which an event may be removed",
+    },
+    number!(
+        "encoded-bytes",
+        "BYTES",
+        "maximum size of encoded events; the server encodes an event again when needed",
+        1 << 10,
+        ANY,
+        hub.encoded_bytes
+    ),
+    number!(
+        "max-event-bytes",
+        "BYTES",
+        "maximum size of the data of an event, and of a WebSocket message on a topic",
+        1,
+        16 << 20,
+        policy.event_bytes
+    ),
+    number!(
+        "max-batch-bytes",
+        "BYTES",
+        "maximum size of a body with several events",
+        1,
+        1 << 30,
+        policy.batch_bytes
+    ),
+    number!("max-head-bytes", "BYTES", "maximum size of a request head", 256, 1 << 20, head.bytes),
+    number!("max-request-line", "BYTES", "maximum length of a request line", 64, 1 << 20, head.request_line),
+    number!(
+        "max-field-lines",
+        "N",
+        "maximum number of field lines in a request",
+        1,
+        MAX_FIELD_LINES as u64,
+        head.field_lines
+    ),
+    number!(
+        "max-echo-bytes",
+        "BYTES",
+        "maximum size of a WebSocket message to /echo",
+        1,
+        1 << 30,
+        echo_bytes
+    ),
+    number!(
+        "max-echo-contexts",
+        "N",
+        "maximum number of connections to /echo that keep a compression window of 400 KiB each",
+        0,
+        ANY,
+        echo_contexts
+    ),
+    Row {
+        name: "no-compression",
+        kind: Kind::Flag(|options| options.policy.compress = false),
+        help: "do not negotiate permessage-deflate on WebSockets",
+    },
+    number!(
+        "compress-from",
+        "BYTES",
+        "size from which a message on a topic is compressed, if compression was negotiated",
+        0,
+        ANY,
+        policy.compress_from
+    ),
+    number!(
+        "max-message-frames",
+        "N",
+        "maximum number of frames in a WebSocket message, including empty frames",
+        1,
+        ANY,
+        message_frames
+    ),
+    number!(
+        "max-wait",
+        "SECONDS",
+        "maximum time that a long poll is held, up to 255",
+        0,
+        255,
+        policy.max_wait
+    ),
+    number!(
+        "retry",
+        "MS",
+        "reconnect delay in milliseconds, plus up to 100 % random jitter",
+        0,
+        3_600_000,
+        policy.retry
+    ),
+    number!("heartbeat", "SECONDS", "time between two comments in an idle event stream", 1, DAY, heartbeat),
+    number!("ping-interval", "SECONDS", "silence after which a WebSocket is pinged", 1, DAY, ping_interval),
+    number!(
+        "pong-timeout",
+        "SECONDS",
+        "further silence after which the WebSocket is dropped",
+        1,
+        DAY,
+        pong_timeout
+    ),
+    number!("head-timeout", "SECONDS", "time for a request head to arrive", 1, DAY, head_timeout),
+    number!("body-timeout", "SECONDS", "time for a request body to arrive", 1, DAY, body_timeout),
+    number!(
+        "idle-timeout",
+        "SECONDS",
+        "time that a connection may be idle between two requests",
+        1,
+        DAY,
+        idle_timeout
+    ),
+    number!(
+        "write-timeout",
+        "SECONDS",
+        "time for a client to accept any pending data, and twice this time for its machine to acknowledge it",
+        1,
+        DAY,
+        write_timeout
+    ),
+    number!(
+        "close-timeout",
+        "SECONDS",
+        "time for the reply to a WebSocket close frame",
+        1,
+        DAY,
+        close_timeout
+    ),
+    number!("linger", "SECONDS", "time for a client to end its side after the last response", 1, DAY, linger),
+    number!(
+        "drain-timeout",
+        "SECONDS",
+        "time for all connections to end after SIGTERM or SIGINT",
+        1,
+        DAY,
+        drain_timeout
+    ),
+];
