@@ -254,7 +254,7 @@ impl WebSocket {
 
     /// Fails the connection (§7.1.7): sends the reason to the server and processes no more of its data.
     fn fail(&mut self, error: ProtocolError) -> Error {
-        let payload = close::payload(error.close_code(), &error.to_string());
+        let payload = close::payload(error.close_code(), &error.close_reason());
         // The connection is over whether or not the close frame can be written.
         let _ = self.send_control(Opcode::Close, &payload);
         self.finish();

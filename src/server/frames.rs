@@ -42,7 +42,7 @@ impl<S: ByteStream> Connection<S> {
                     // RFC 6455 §7.1.7: the reason, and then the end, without waiting for the client's close. Behind
                     // a close frame there is no second one (§5.5.1).
                     if !matches!(self.state, State::Socket(Socket::Closing)) {
-                        self.start_close(failure.close_code(), &failure.to_string(), Ended::Violation, cx);
+                        self.start_close(failure.close_code(), &failure.close_reason(), Ended::Violation, cx);
                     }
                     self.end(Ended::Violation, cx);
                     return input.len();

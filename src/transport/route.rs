@@ -220,7 +220,7 @@ impl<'b> Request<'_, '_, 'b> {
             return Ok(None);
         }
         let agreement = compression::agree(self.head, context);
-        agreement.map_err(|error| Refusal::new(Status::BAD_REQUEST, error.to_string()))
+        agreement.map_err(|error| Refusal::new(error.status(), error.to_string()))
     }
 
     /// Whether `Upgrade` names `websocket`. In HTTP/1.0 the field is ignored (RFC 9110 §7.8).
@@ -244,10 +244,11 @@ impl<'b> Request<'_, '_, 'b> {
         }
         server_handshake::check(fields.get_all("sec-websocket-key"), fields.get_all("sec-websocket-version"))
             .map_err(|error| {
-                if error.status() == Status::UPGRADE_REQUIRED.code() {
-                    Refusal::new(Status::UPGRADE_REQUIRED, error.to_string()).with(UPGRADE_REQUIRED)
+                let refusal = Refusal::new(error.status(), error.to_string());
+                if error.status() == Status::UPGRADE_REQUIRED {
+                    refusal.with(UPGRADE_REQUIRED)
                 } else {
-                    Refusal::new(Status::BAD_REQUEST, error.to_string())
+                    refusal
                 }
             })
     }

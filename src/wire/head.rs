@@ -6,7 +6,6 @@ use super::field_line;
 use super::line::{self, CRLF, NextLine};
 use super::note::Note;
 use super::response;
-use super::rules;
 use super::secrets;
 use super::span::{Kind, Side, Violation};
 use super::splitter::{FieldSpec, Progress, Splitter, violation};
@@ -282,7 +281,7 @@ impl Head {
             None if is_websocket(self) => {
                 let keys = fields.get_all("Sec-WebSocket-Key");
                 let versions = fields.get_all("Sec-WebSocket-Version");
-                server_handshake::check(keys, versions).err().map(rules::of_handshake)
+                server_handshake::check(keys, versions).err().map(|error| error.rule().into())
             }
             None if self.has_token("upgrade", "websocket")
                 && !is_named
@@ -295,18 +294,18 @@ impl Head {
             Some("sec-websocket-key") => {
                 let checked =
                     server_handshake::check(fields.get_all("Sec-WebSocket-Key"), [&b"13"[..]].into_iter());
-                checked.err().map(rules::of_handshake)
+                checked.err().map(|error| error.rule().into())
             }
             Some("sec-websocket-version") => {
                 const KEY: &[u8] = b"dGhlIHNhbXBsZSBub25jZQ==";
                 let versions = fields.get_all("Sec-WebSocket-Version");
-                server_handshake::check([KEY].into_iter(), versions).err().map(rules::of_handshake)
+                server_handshake::check([KEY].into_iter(), versions).err().map(|error| error.rule().into())
             }
             Some("sec-websocket-extensions") => {
                 let lines = fields.get_all("Sec-WebSocket-Extensions");
                 extension::negotiate(lines, &extension::ServerPreferences::default())
                     .err()
-                    .map(rules::of_extension)
+                    .map(|error| error.rule().into())
             }
             _ => None,
         }

@@ -3,8 +3,9 @@
 use super::exchange::Compression;
 use super::message::InflateError;
 use super::span::Side;
+use crate::protocol::websocket::ProtocolError;
 use crate::protocol::websocket::extension::Agreement;
-use crate::protocol::websocket::inflate::{Inflater, InvalidDeflate};
+use crate::protocol::websocket::inflate::Inflater;
 
 /// How many bytes a message is inflated to. Behind a longer one nothing can be inflated any more that may refer to it.
 const MOST_INFLATED: u64 = 16 * 1024 * 1024 + 1;
@@ -51,35 +52,24 @@ impl Inflation {
             Self::Off => return Err(InflateError { why: "no compression was agreed on", is_wrong: false }),
             Self::Lost(why) => return Err(InflateError { why, is_wrong: false }),
         };
-        let mut sink =
-            |inflated: &[u8]| if sink(inflated) > MOST_INFLATED { Err(Stop::TooLong) } else { Ok(()) };
+        let mut sink = |inflated: &[u8]| {
+            if sink(inflated) > MOST_INFLATED { Err(ProtocolError::MessageTooBig) } else { Ok(()) }
+        };
         let mut outcome = inflater.inflate(piece, &mut sink);
         if is_end && outcome.is_ok() {
             outcome = inflater.finish(&mut sink);
         }
         match outcome {
             Ok(()) => Ok(()),
-            Err(Stop::TooLong) => {
+            Err(ProtocolError::MessageTooBig) => {
                 *self = Self::Lost("a message before it was longer than what the view inflates");
                 Err(InflateError { why: "it is longer than what the view inflates", is_wrong: false })
             }
-            Err(Stop::Invalid) => {
+            Err(_) => {
                 *self = Self::Lost("a message before it could not be inflated");
                 // What is only presumed to be DEFLATE may be something else, and right.
                 Err(InflateError { why: "it could not be inflated", is_wrong: !is_presumed })
             }
         }
-    }
-}
-
-/// Why no more is inflated.
-enum Stop {
-    TooLong,
-    Invalid,
-}
-
-impl From<InvalidDeflate> for Stop {
-    fn from(InvalidDeflate: InvalidDeflate) -> Self {
-        Self::Invalid
     }
 }

@@ -55,7 +55,6 @@ mod payload;
 pub mod record;
 pub mod render;
 mod response;
-mod rules;
 mod secrets;
 mod span;
 mod splitter;

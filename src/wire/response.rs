@@ -4,7 +4,6 @@ use super::body::Framing;
 use super::exchange::{Compression, Exchange, HandshakeRequest, PendingRequest, Switch};
 use super::head::Head;
 use super::note::Note;
-use super::rules;
 use super::span::{Violation, printable};
 use super::splitter::violation;
 use crate::protocol::http::FramingError;
@@ -63,7 +62,7 @@ fn check_opening(head: &Head, name: &str, value: &[u8], exchange: &Exchange) -> 
                 violation("Sec-WebSocket-Accept does not answer to the key.", Section::rfc(6455, "4.1"))
             })
         }
-        "sec-websocket-extensions" => agreement(head, handshake).err().map(rules::of_extension),
+        "sec-websocket-extensions" => agreement(head, handshake).err().map(|error| error.rule().into()),
         "sec-websocket-protocol" if is_second => {
             const RULE: &str = "Sec-WebSocket-Protocol is there more than once.";
             Some(violation(RULE, Section::rfc(6455, "11.3.4")))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::note::Note;
-use crate::protocol::rule::Section;
+use crate::protocol::rule::{Rule, Section};
 
 /// Who sent a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,6 +97,12 @@ pub struct Violation {
     pub rule: Cow<'static, str>,
     /// Where it stands.
     pub section: Section,
+}
+
+impl From<Rule> for Violation {
+    fn from(Rule { sentence, section }: Rule) -> Self {
+        Self { rule: sentence.into(), section }
+    }
 }
 
 /// A field that is less than a byte, or several.

@@ -8,15 +8,16 @@ use barewire::protocol::websocket::close::CloseCode;
 use barewire::protocol::websocket::deflate::{Deflater, LEVEL};
 use barewire::protocol::websocket::extension::{Agreement, ClientWindow, Offer};
 use barewire::protocol::websocket::frame::{Opcode, write_compressed_frame};
-use barewire::protocol::websocket::inflate::{Inflater, InvalidDeflate};
+use barewire::protocol::websocket::inflate::Inflater;
 
 use crate::scripted::{Frame, Peer, connect};
 
 /// What the server's side inflates.
 fn inflated(inflater: &mut Inflater, frame: &Frame) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut sink =
-        |piece: &[u8]| -> Result<(), InvalidDeflate> { out.write_all(piece).map_err(|_| InvalidDeflate) };
+    let mut sink = |piece: &[u8]| -> Result<(), ProtocolError> {
+        out.write_all(piece).map_err(|_| ProtocolError::InvalidDeflate)
+    };
     inflater.inflate(&frame.payload, &mut sink).unwrap();
     inflater.finish(&mut sink).unwrap();
     out

@@ -67,7 +67,7 @@ fn as_in_a_vector(given: Result<MessageEvent, ProtocolError>) -> String {
         Ok(MessageEvent::Pong(bytes)) => payload("pong", bytes),
         Ok(MessageEvent::Close(None)) => "close".to_owned(),
         Ok(MessageEvent::Close(Some((code, reason)))) => format!("close {code} \"{reason}\""),
-        Err(failure) => format!("fail {} {failure}", failure.close_code()),
+        Err(error) => format!("fail {} {}", error.close_code(), error.close_reason()),
     }
 }
 
@@ -158,7 +158,7 @@ fn judges_every_handshake() {
                     None => accept.to_owned(),
                 }
             }
-            Err(error) => format!("{} {error}", error.status()),
+            Err(error) => format!("{} {error}", error.status().code()),
         };
         assert_eq!(given, vector.text("gives"), "line {}, {}", vector.line, vector.text("name"));
     }

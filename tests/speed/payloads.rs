@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use barewire::protocol::websocket::frame::{FrameHeader, Opcode};
 use barewire::protocol::websocket::message::{MessageLimits, Receiver, Role};
 use barewire::protocol::websocket::utf8::Utf8;
-use barewire::protocol::websocket::{mask, utf8::InvalidUtf8};
+use barewire::protocol::websocket::{ProtocolError, mask};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const ROUNDS: usize = 7;
@@ -46,7 +46,7 @@ fn main() {
         row("mask", speed(bytes, || mask::apply(KEY, 0, black_box(&mut *room))));
         row("mask, from an odd offset", speed(bytes, || mask::apply(KEY, 3, black_box(&mut *room))));
         row("mask, a byte at a time", speed(bytes, || mask::apply_plain(KEY, 0, black_box(&mut *room))));
-        let check = |text: &[u8]| -> Result<(), InvalidUtf8> { Utf8::new().push(black_box(text)) };
+        let check = |text: &[u8]| -> Result<(), ProtocolError> { Utf8::new().push(black_box(text)) };
         row("UTF-8, ASCII", speed(bytes, || check(&ascii).unwrap_or_default()));
         row("UTF-8, Greek", speed(greek.len(), || check(&greek).unwrap_or_default()));
         let mut frame = masked(&ascii);

@@ -181,7 +181,7 @@ fn receive_messages(
         let (consumed, incoming) = match receiver.receive(&mut input[at..]) {
             Ok(received) => received,
             Err(error) => {
-                let payload = close::payload(error.close_code(), &error.to_string());
+                let payload = close::payload(error.close_code(), &error.close_reason());
                 write_control(Opcode::Close, &payload, shared, out)?; // §7.1.7
                 break Err(Error::Protocol(error));
             }

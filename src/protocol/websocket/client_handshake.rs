@@ -1,73 +1,74 @@
-//! The opening handshake, as a client does it (RFC 6455 §4.1).
+//! The client's side of the opening handshake (RFC 6455 §4.1).
 //!
-//! The client sends sixteen random bytes and wants them back in a form that only a WebSocket server gives them. So no
-//! other server can be made to take part: not a mail server that echoes what it does not understand, not a cache that
-//! answers with what it has.
-
-use std::fmt;
+//! The client sends sixteen random bytes and expects them back in a form that only a WebSocket server
+//! produces. No other server can therefore be tricked into a WebSocket connection, neither a mail server
+//! that echoes its input nor a cache that returns a stored response.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::extension::{self, Agreement, ExtensionError, Offer};
-use super::server_handshake;
+use super::server_handshake::accept_key;
 use crate::protocol::http::fields::{is_control, is_token, members};
 use crate::protocol::http::{Response, Version, host_and_port};
+use crate::protocol::rule::rules;
 
-/// A `Sec-WebSocket-Key`: what the answer must show that it has seen (§4.1, item 7 of the request's requirements).
+/// A `Sec-WebSocket-Key`, which the response must prove to know (§4.1, item 7 of the requirements for
+/// the request).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key([u8; 24]);
 
 impl Key {
-    /// Makes a key of 16 bytes, to be drawn at random anew for each connection.
+    /// Returns the key for 16 random bytes, which the caller must choose anew for each connection.
     pub fn new(nonce: [u8; 16]) -> Self {
         let mut key = [0; 24];
         let written = STANDARD.encode_slice(nonce, &mut key);
-        // Base64 makes 4 characters of each 3 bytes begun.
-        written.expect("16 bytes are 24 in base64");
+        // Base64 encodes each 3 bytes, or the remainder, in 4 characters.
+        written.expect("16 bytes are 24 characters in base64");
         Self(key)
     }
 
-    /// The value of the field.
+    /// Returns the value of the field.
     pub const fn as_bytes(&self) -> &[u8; 24] {
         &self.0
     }
 }
 
-/// What a client asks for.
+/// The client's request for a WebSocket.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientHandshake<'a> {
-    /// Host and port as they stand in the URI: the value of `Host`.
+    /// Host and port as written in the URI: the value of `Host`.
     pub host: &'a str,
-    /// Path and query, still percent-encoded.
+    /// Path and query, percent-encoded.
     pub target: &'a str,
-    /// Subprotocols in the order of preference; none is no wish for one (§1.9).
+    /// The requested subprotocols, the preferred one first; may be empty (§1.9).
     pub subprotocols: &'a [&'a str],
-    /// Other fields to send, as `Authorization` or `Origin`: name and value.
+    /// The names and values of additional fields, such as `Authorization` or `Origin`.
     pub fields: &'a [(&'a str, &'a str)],
-    /// What is offered for compression (RFC 7692 §7.1); `None` is no extension at all.
+    /// The offered compression (RFC 7692 §7.1); `None` offers no extension.
     pub offer: Option<Offer>,
 }
 
-/// What both sides have agreed on.
+/// The result of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Negotiated<'a> {
-    /// The subprotocol that the server has chosen, of those that were asked for.
+    /// The subprotocol that the server chose from the requested ones.
     pub subprotocol: Option<&'a str>,
-    /// How messages are compressed, if they are.
+    /// The agreed compression, if any.
     pub agreement: Option<Agreement>,
 }
 
-/// Fields that the handshake writes itself, and those that would announce a body, which it has not.
-const OWN_FIELDS: [&str; 6] =
+/// The fields that the handshake writes, and the fields that would announce content, which the request
+/// does not have.
+const RESERVED_FIELDS: [&str; 6] =
     ["Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", "Expect"];
 
-/// Whether the caller's own field may be in a request: it is none that a handshake writes itself or of `own`, and its name and value are such
-/// (RFC 9110 §5.1, §5.5).
-pub(crate) fn check_field(name: &str, value: &str, own: &[&str]) -> Result<(), RequestError> {
+/// Checks that a field of the caller is neither in `reserved` nor written by the handshake, and that its
+/// name and value are valid (RFC 9110 §5.1, §5.5).
+pub(crate) fn check_field(name: &str, value: &str, reserved: &[&str]) -> Result<(), RequestError> {
     let prefix = name.get(.."Sec-WebSocket-".len()).unwrap_or_default();
-    let is_own = own.iter().any(|own| own.eq_ignore_ascii_case(name));
-    if is_own || prefix.eq_ignore_ascii_case("Sec-WebSocket-") {
+    let is_reserved = reserved.iter().any(|reserved| reserved.eq_ignore_ascii_case(name));
+    if is_reserved || prefix.eq_ignore_ascii_case("Sec-WebSocket-") {
         return Err(RequestError::ReservedField);
     }
     if !is_token(name.as_bytes()) {
@@ -80,10 +81,10 @@ pub(crate) fn check_field(name: &str, value: &str, own: &[&str]) -> Result<(), R
 }
 
 impl<'a> ClientHandshake<'a> {
-    /// Appends the request (§4.1, the request's requirements).
+    /// Appends the request to `out` (§4.1, the requirements for the request).
     ///
     /// # Errors
-    /// What is wrong with what was asked for; nothing is appended then.
+    /// The first invalid part of the request. `out` is then unchanged.
     pub fn write_request(&self, key: &Key, out: &mut Vec<u8>) -> Result<(), RequestError> {
         self.validate()?;
         let mut line = |parts: &[&[u8]]| {
@@ -119,173 +120,116 @@ impl<'a> ClientHandshake<'a> {
         if !self.target.starts_with('/') || !self.target.bytes().all(is_target) {
             return Err(RequestError::Target);
         }
-        for (at, subprotocol) in self.subprotocols.iter().enumerate() {
+        for (index, subprotocol) in self.subprotocols.iter().enumerate() {
             if !is_token(subprotocol.as_bytes()) {
                 return Err(RequestError::Subprotocol);
             }
-            if self.subprotocols[..at].contains(subprotocol) {
+            if self.subprotocols[..index].contains(subprotocol) {
                 return Err(RequestError::SubprotocolRepeated);
             }
         }
         for (name, value) in self.fields {
-            check_field(name, value, &OWN_FIELDS)?;
+            check_field(name, value, &RESERVED_FIELDS)?;
         }
         Ok(())
     }
 
-    /// Judges the server's answer (§4.1, the list behind "validate the server's response").
+    /// Checks the server's response (§4.1, "validate the server's response").
     ///
-    /// An interim answer (RFC 9110 §15.2) is none: pass over those with a status from 100 to 199 but 101.
+    /// The caller skips interim responses (RFC 9110 §15.2), those with a status from 100 to 199 other
+    /// than 101.
     ///
     /// # Errors
-    /// The first rule that the answer breaks. The connection must then be failed (§7.1.7), which before the handshake's end
-    /// is to close TCP.
+    /// The first rule that the response breaks. The client must then fail the connection (§7.1.7); before
+    /// the end of the handshake, that means to close the TCP connection.
     pub fn check_response(
         &self,
         key: &Key,
-        answer: &Response<'_, '_>,
+        response: &Response<'_, '_>,
     ) -> Result<Negotiated<'a>, ClientHandshakeError> {
-        let fields = answer.fields;
-        if answer.status != 101 {
-            return Err(ClientHandshakeError::Status(answer.status)); // item 1
+        use ClientHandshakeError::*;
+        let fields = response.fields;
+        if response.status != 101 {
+            return Err(Status(response.status)); // item 1
         }
-        if answer.version == Version::Http10 {
-            return Err(ClientHandshakeError::Http10);
+        if response.version == Version::Http10 {
+            return Err(Http10);
         }
         let mut upgrades = fields.get_all("Upgrade").flat_map(members);
         match (upgrades.next(), upgrades.next()) {
-            (None, _) => return Err(ClientHandshakeError::UpgradeMissing), // item 2
+            (None, _) => return Err(UpgradeMissing), // item 2
             (Some(protocol), None) if protocol.eq_ignore_ascii_case(b"websocket") => {}
-            (Some(_), _) => return Err(ClientHandshakeError::UpgradeNotWebSocket), // item 2
+            (Some(_), _) => return Err(UpgradeNotWebSocket), // item 2
         }
         if !fields.has_token("Connection", "upgrade") {
-            return Err(ClientHandshakeError::ConnectionWithoutUpgrade); // item 3
+            return Err(ConnectionWithoutUpgrade); // item 3
         }
         let mut accepts = fields.get_all("Sec-WebSocket-Accept");
         match (accepts.next(), accepts.next()) {
-            (None, _) => return Err(ClientHandshakeError::AcceptMissing), // item 4
-            (Some(_), Some(_)) => return Err(ClientHandshakeError::AcceptRepeated), // §11.3.3
-            (Some(accept), None) if accept == server_handshake::accept_key(key.as_bytes()) => {}
-            (Some(_), None) => return Err(ClientHandshakeError::AcceptMismatch), // item 4
+            (None, _) => return Err(AcceptMissing), // item 4
+            (Some(_), Some(_)) => return Err(AcceptRepeated),
+            (Some(accept), None) if accept == accept_key(key.as_bytes()) => {}
+            (Some(_), None) => return Err(AcceptMismatch), // item 4
         }
         let extensions = fields.get_all("Sec-WebSocket-Extensions");
-        let agreement = extension::check_response(&self.offer.unwrap_or_default(), extensions);
-        let agreement = agreement.map_err(ClientHandshakeError::Extension)?; // item 5
+        let agreement = extension::check_response(&self.offer.unwrap_or_default(), extensions)?; // item 5
         if agreement.is_some() && self.offer.is_none() {
-            return Err(ClientHandshakeError::Extension(ExtensionError::NotOffered)); // item 5
+            return Err(Extension(ExtensionError::NotOffered)); // item 5
         }
         let mut subprotocols = fields.get_all("Sec-WebSocket-Protocol");
         let subprotocol = match (subprotocols.next(), subprotocols.next()) {
             (None, _) => None,
-            (Some(_), Some(_)) => return Err(ClientHandshakeError::SubprotocolRepeated), // §11.3.4
+            (Some(_), Some(_)) => return Err(SubprotocolRepeated),
             (Some(chosen), None) => {
-                let asked = self.subprotocols.iter().find(|asked| asked.as_bytes() == chosen);
-                Some(*asked.ok_or(ClientHandshakeError::Subprotocol)?) // item 6
+                let requested = self.subprotocols.iter().find(|requested| requested.as_bytes() == chosen);
+                Some(*requested.ok_or(SubprotocolNotRequested)?) // item 6
             }
         };
         Ok(Negotiated { subprotocol, agreement })
     }
 }
 
-/// What is wrong with a request, before it is sent: the caller's mistake, not the server's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestError {
-    /// Not a host and a port (RFC 9110 §7.2).
-    Host,
-    /// Does not begin with `/`, or holds what has to be percent-encoded, or a fragment (RFC 9112 §3.2.1).
-    Target,
-    /// A subprotocol that is no token (§4.1, item 10).
-    Subprotocol,
-    /// A subprotocol that stands twice (§4.1, item 10).
-    SubprotocolRepeated,
-    /// A field that the handshake writes itself, or that announces a body.
-    ReservedField,
-    /// A field name that is no token (RFC 9110 §5.1).
-    FieldName,
-    /// A field value with a control in it, as a line end (RFC 9110 §5.5).
-    FieldValue,
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Host => "the host is not a host and a port (RFC 9110 section 7.2)",
-            Self::Target => "the target is not a path and a query, percent-encoded (RFC 9112 section 3.2.1)",
-            Self::Subprotocol => "a subprotocol is not a token (RFC 6455 section 4.1)",
-            Self::SubprotocolRepeated => "a subprotocol stands twice (RFC 6455 section 4.1)",
-            Self::ReservedField => "a field is one that the handshake itself writes (RFC 6455 section 4.1)",
-            Self::FieldName => "a field name is not a token (RFC 9110 section 5.1)",
-            Self::FieldValue => "a field value holds a control character (RFC 9110 section 5.5)",
-        })
+rules! {
+    /// Why a request cannot be sent: an error of the caller, not of the server.
+    pub enum RequestError {
+        Host: 9110, "7.2", "The host is not a host, or a host and a port.";
+        Target: 9112, "3.2.1", "The target is not a percent-encoded path and query.";
+        Subprotocol: 6455, "4.1", "A subprotocol is not a token.";
+        SubprotocolRepeated: 6455, "4.1", "A subprotocol is requested more than once.";
+        // Some of these fields announce content, which the request does not have.
+        ReservedField: 6455, "4.1", "The handshake sets this field itself; remove the field.";
+        FieldName: 9110, "5.1", "A field name is not a token.";
+        FieldValue: 9110, "5.5", "A field value contains a control character.";
     }
 }
 
-impl std::error::Error for RequestError {}
-
-/// What is wrong with a server's answer: one variant for each rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientHandshakeError {
-    /// A status other than 101, as of a server that wants a token, or has moved (§4.1, item 1).
-    Status(u16),
-    /// 101 in HTTP/1.0, which has no such status (RFC 9110 §15.2).
-    Http10,
-    /// No `Upgrade` (§4.1, item 2).
-    UpgradeMissing,
-    /// `Upgrade` is something else than `websocket` alone (§4.1, item 2).
-    UpgradeNotWebSocket,
-    /// `Connection` does not hold `Upgrade` (§4.1, item 3).
-    ConnectionWithoutUpgrade,
-    /// No `Sec-WebSocket-Accept` (§4.1, item 4).
-    AcceptMissing,
-    /// More than one `Sec-WebSocket-Accept` (§11.3.3).
-    AcceptRepeated,
-    /// `Sec-WebSocket-Accept` belongs to another key, or to none (§4.1, item 4).
-    AcceptMismatch,
-    /// An extension that was not offered, or not so (§4.1, item 5; RFC 7692 §7).
-    Extension(ExtensionError),
-    /// More than one `Sec-WebSocket-Protocol` (§11.3.4).
-    SubprotocolRepeated,
-    /// A subprotocol that was not asked for (§4.1, item 6).
-    Subprotocol,
-}
-
-impl fmt::Display for ClientHandshakeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Status(status) => {
-                return write!(f, "the server answers {status}, not 101 (RFC 6455 section 4.1)");
-            }
-            Self::Http10 => "the server answers 101 in HTTP/1.0 (RFC 9110 section 15.2)",
-            Self::UpgradeMissing => "the answer has no Upgrade (RFC 6455 section 4.1)",
-            Self::UpgradeNotWebSocket => "Upgrade in the answer is not websocket (RFC 6455 section 4.1)",
-            Self::ConnectionWithoutUpgrade => {
-                "Connection in the answer does not hold Upgrade (RFC 6455 section 4.1)"
-            }
-            Self::AcceptMissing => "the answer has no Sec-WebSocket-Accept (RFC 6455 section 4.1)",
-            Self::AcceptRepeated => "Sec-WebSocket-Accept is there more than once (RFC 6455 section 11.3.3)",
-            Self::AcceptMismatch => "Sec-WebSocket-Accept does not belong to the key (RFC 6455 section 4.1)",
-            Self::Extension(error) => return error.fmt(f),
-            Self::SubprotocolRepeated => {
-                "Sec-WebSocket-Protocol is there more than once (RFC 6455 section 11.3.4)"
-            }
-            Self::Subprotocol => {
-                "the server uses a subprotocol that was not asked for (RFC 6455 section 4.1)"
-            }
-        })
+rules! {
+    /// Why a server's response is rejected.
+    pub enum ClientHandshakeError: Extension(ExtensionError) {
+        Status(u16): 6455, "4.1", "The status of the response is not 101.";
+        Http10: 9110, "15.2", "The response has status 101 in HTTP/1.0.";
+        UpgradeMissing: 6455, "4.1", "The response has no Upgrade.";
+        UpgradeNotWebSocket: 6455, "4.1", "Upgrade in the response is not websocket.";
+        ConnectionWithoutUpgrade: 6455, "4.1", "Connection in the response does not contain Upgrade.";
+        AcceptMissing: 6455, "4.1", "The response has no Sec-WebSocket-Accept.";
+        AcceptRepeated: 6455, "11.3.3", "Sec-WebSocket-Accept is present more than once.";
+        AcceptMismatch: 6455, "4.1", "Sec-WebSocket-Accept does not match the key.";
+        SubprotocolRepeated: 6455, "11.3.4", "Sec-WebSocket-Protocol is present more than once.";
+        SubprotocolNotRequested: 6455, "4.1",
+            "The server chooses a subprotocol that the client did not request.";
     }
 }
-
-impl std::error::Error for ClientHandshakeError {}
 
 #[cfg(test)]
 mod tests {
     use super::super::extension::ClientWindow;
+    use super::super::server_handshake::is_valid_key;
     use super::*;
 
-    /// The RFC's own nonce (§1.3).
+    /// The nonce in the example of RFC 6455 §1.3.
     const NONCE: &[u8; 16] = b"the sample nonce";
 
-    const OPENING: ClientHandshake<'_> = ClientHandshake {
+    const HANDSHAKE: ClientHandshake<'_> = ClientHandshake {
         host: "a:8080",
         target: "/b?c",
         subprotocols: &["chat", "superchat"],
@@ -294,40 +238,41 @@ mod tests {
     };
 
     #[test]
-    fn writes_the_rfcs_request() {
+    fn writes_the_request_of_the_rfc() {
         let key = Key::new(*NONCE);
         let offer = Offer { client_max_window_bits: ClientWindow::Any, ..Offer::default() };
-        let opening = ClientHandshake { fields: &[("Origin", "http://a")], offer: Some(offer), ..OPENING };
+        let handshake =
+            ClientHandshake { fields: &[("Origin", "http://a")], offer: Some(offer), ..HANDSHAKE };
         let mut out = Vec::new();
-        opening.write_request(&key, &mut out).unwrap();
+        handshake.write_request(&key, &mut out).unwrap();
         let expected = "GET /b?c HTTP/1.1\r\nHost: a:8080\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
             Sec-WebSocket-Protocol: chat, superchat\r\n\
             Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nOrigin: http://a\r\n\r\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);
-        assert!(server_handshake::is_valid_key(key.as_bytes()));
+        assert!(is_valid_key(key.as_bytes()));
     }
 
     #[test]
-    fn refuses_to_ask_for_what_it_must_not() {
+    fn rejects_an_invalid_request() {
         use RequestError::*;
-        for (opening, error) in [
-            (ClientHandshake { host: "", ..OPENING }, Host),
-            (ClientHandshake { host: "a\r\nX: y", ..OPENING }, Host),
-            (ClientHandshake { target: "b", ..OPENING }, Target),
-            (ClientHandshake { target: "/b c", ..OPENING }, Target),
-            (ClientHandshake { target: "/b#c", ..OPENING }, Target),
-            (ClientHandshake { subprotocols: &["a,b"], ..OPENING }, Subprotocol),
-            (ClientHandshake { subprotocols: &[""], ..OPENING }, Subprotocol),
-            (ClientHandshake { subprotocols: &["a", "b", "a"], ..OPENING }, SubprotocolRepeated),
-            (ClientHandshake { fields: &[("host", "b")], ..OPENING }, ReservedField),
-            (ClientHandshake { fields: &[("sec-websocket-extensions", "x")], ..OPENING }, ReservedField),
-            (ClientHandshake { fields: &[("Content-Length", "1")], ..OPENING }, ReservedField),
-            (ClientHandshake { fields: &[("a b", "c")], ..OPENING }, FieldName),
-            (ClientHandshake { fields: &[("a", "b\r\nc: d")], ..OPENING }, FieldValue),
+        for (handshake, error) in [
+            (ClientHandshake { host: "", ..HANDSHAKE }, Host),
+            (ClientHandshake { host: "a\r\nX: y", ..HANDSHAKE }, Host),
+            (ClientHandshake { target: "b", ..HANDSHAKE }, Target),
+            (ClientHandshake { target: "/b c", ..HANDSHAKE }, Target),
+            (ClientHandshake { target: "/b#c", ..HANDSHAKE }, Target),
+            (ClientHandshake { subprotocols: &["a,b"], ..HANDSHAKE }, Subprotocol),
+            (ClientHandshake { subprotocols: &[""], ..HANDSHAKE }, Subprotocol),
+            (ClientHandshake { subprotocols: &["a", "b", "a"], ..HANDSHAKE }, SubprotocolRepeated),
+            (ClientHandshake { fields: &[("host", "b")], ..HANDSHAKE }, ReservedField),
+            (ClientHandshake { fields: &[("sec-websocket-extensions", "x")], ..HANDSHAKE }, ReservedField),
+            (ClientHandshake { fields: &[("Content-Length", "1")], ..HANDSHAKE }, ReservedField),
+            (ClientHandshake { fields: &[("a b", "c")], ..HANDSHAKE }, FieldName),
+            (ClientHandshake { fields: &[("a", "b\r\nc: d")], ..HANDSHAKE }, FieldValue),
         ] {
             let mut out = Vec::new();
-            assert_eq!(opening.write_request(&Key::new(*NONCE), &mut out), Err(error));
+            assert_eq!(handshake.write_request(&Key::new(*NONCE), &mut out), Err(error));
             assert!(out.is_empty());
             assert!(error.to_string().contains("RFC "));
         }

@@ -1,14 +1,14 @@
-//! What has arrived of a message (RFC 6455 §5.6).
+//! The content of a message that is still arriving (RFC 6455 §5.6).
 
 use super::frame::Opcode;
-use super::message::MessageEvent;
 use super::protocol_error::ProtocolError;
-use super::utf8::{InvalidUtf8, Utf8};
+use super::utf8::Utf8;
 
-/// The bytes of a message. They grow with what has come, never to a length that was only announced.
+/// The bytes of a message that have arrived. The memory grows with the received bytes, never to an
+/// announced length.
 #[derive(Debug)]
 pub enum Content {
-    /// The characters that are whole, and the state of the one that is not.
+    /// The complete characters, and the state of an incomplete one.
     Text {
         text: String,
         utf8: Utf8,
@@ -17,7 +17,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// Of a message whose first frame has this opcode.
+    /// Returns the empty content of a message whose first frame has this opcode.
     pub fn new(opcode: Opcode) -> Self {
         match opcode {
             Opcode::Text => Self::Text { text: String::new(), utf8: Utf8::new() },
@@ -25,15 +25,15 @@ impl Content {
         }
     }
 
-    /// Bytes that have arrived.
+    /// Returns the number of bytes received.
     pub fn length(&self) -> usize {
         match self {
-            Self::Text { text, utf8 } => text.len() + utf8.unfinished(),
+            Self::Text { text, utf8 } => text.len() + utf8.incomplete_bytes(),
             Self::Binary(bytes) => bytes.len(),
         }
     }
 
-    /// The memory that they take, in bytes.
+    /// Returns the allocated memory in bytes.
     pub fn memory(&self) -> usize {
         match self {
             Self::Text { text, .. } => text.capacity(),
@@ -41,39 +41,33 @@ impl Content {
         }
     }
 
-    /// Appends `piece`; text is checked as far as it goes (§8.1).
-    pub fn push(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
+    /// Appends `bytes`. Text is validated as far as it has arrived (§8.1).
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), ProtocolError> {
         match self {
-            Self::Text { text, utf8 } => utf8.push_to(piece, text),
-            Self::Binary(bytes) => {
-                bytes.extend_from_slice(piece);
+            Self::Text { text, utf8 } => utf8.push_to(bytes, text),
+            Self::Binary(content) => {
+                content.extend_from_slice(bytes);
                 Ok(())
             }
         }
     }
 
-    /// Appends `piece` as [`push`](Self::push) does, if the message has at most `most` bytes with it (§10.4).
+    /// Appends `bytes` as [`push`](Self::push) does, but rejects a message of more than `limit` bytes
+    /// (§10.4).
     ///
-    /// Of a text that is too long and wrong, what comes first is told: the cuts must not decide.
-    pub fn push_within(&mut self, most: usize, piece: &[u8]) -> Result<(), ProtocolError> {
-        let room = most.saturating_sub(self.length());
-        self.push(&piece[..room.min(piece.len())])?;
-        if piece.len() > room { Err(ProtocolError::MessageTooBig) } else { Ok(()) }
+    /// Invalid text before the limit is reported first, so that the result does not depend on how the
+    /// message was divided.
+    pub fn push_within(&mut self, limit: usize, bytes: &[u8]) -> Result<(), ProtocolError> {
+        let remaining = limit.saturating_sub(self.length());
+        self.push(&bytes[..remaining.min(bytes.len())])?;
+        if bytes.len() > remaining { Err(ProtocolError::MessageTooBig) } else { Ok(()) }
     }
 
-    /// Checks what must be true at a message's end, but not at a frame's: that no character is cut (§5.6).
-    pub fn finish(&self) -> Result<(), InvalidUtf8> {
+    /// Checks at the end of the message that no character is incomplete (§5.6).
+    pub fn finish(&self) -> Result<(), ProtocolError> {
         match self {
-            Self::Text { utf8, .. } if !utf8.is_complete() => Err(InvalidUtf8),
+            Self::Text { utf8, .. } if !utf8.is_complete() => Err(ProtocolError::InvalidUtf8),
             Self::Text { .. } | Self::Binary(_) => Ok(()),
-        }
-    }
-
-    /// The message that it is, if it is finished.
-    pub fn event(&self) -> MessageEvent<'_> {
-        match self {
-            Self::Text { text, .. } => MessageEvent::Text(text),
-            Self::Binary(bytes) => MessageEvent::Binary(bytes),
         }
     }
 }

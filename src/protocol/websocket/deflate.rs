@@ -1,20 +1,21 @@
 //! Compressing a message (RFC 7692 §7.2.1).
 //!
-//! DEFLATE (RFC 1951) writes bytes as they are, or "the n bytes that stood d bytes before this": d reaches back
-//! over a *window*, the last 2⁹ to 2¹⁵ bytes. *Context takeover* (§7.1.1) is nothing but this: may the window reach back
-//! into the messages before? Where it may, the tenth message that looks like the first nine is a few bytes long; in exchange the
-//! sender keeps a compressor for each connection, of a quarter to a third of a megabyte.
+//! DEFLATE (RFC 1951) encodes literal bytes, and references of the form "the n bytes that start d bytes
+//! back". A reference reaches back at most over a *window*, the last 2⁹ to 2¹⁵ bytes. *Context
+//! takeover* (§7.1.1) means that the window includes the previous messages. With it, the tenth of ten
+//! similar messages takes only a few bytes, but the sender keeps a compressor of a quarter to a third
+//! of a megabyte for each connection.
 //!
-//! The compressor ends each message with an empty block that is not compressed (zlib's sync flush), so that the
-//! message's last byte can be written:
+//! The compressor ends each message with an empty uncompressed block (zlib's sync flush), so that the
+//! message ends at a byte boundary:
 //!
 //! ```text
 //!   f2 48 cd c9 c9 07 00 │ 00 00 ff ff
 //!   "Hello", and three bits of the empty block's header │ its length, 0, and the complement of it
 //! ```
 //!
-//! The last four bytes are the same in every message. They are left out, and the receiver puts them back
-//! ([`inflate`](super::inflate)).
+//! The last four bytes are the same in every message. The sender omits them, and the receiver appends
+//! them again ([`inflate`](super::inflate)).
 
 use std::cell::RefCell;
 
@@ -22,44 +23,46 @@ use flate2::{Compress, Compression, FlushCompress};
 
 use super::extension::{Direction, MAX_WINDOW_BITS};
 
-/// How hard [`compress_without_context`] tries, from 1 to 9: zlib's own default.
+/// The compression level of [`compress_without_context`], which is zlib's default.
 pub const LEVEL: u8 = 6;
 
-/// What ends every message, and is not sent (§7.2.1).
+/// The end of every message, which is not sent (§7.2.1).
 pub(super) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// An empty message: the header of the empty block, of which [`TAIL`] is the rest (§7.2.3.6).
+/// The payload of an empty message: the start of the empty block that [`TAIL`] ends (§7.2.3.6).
 const EMPTY: u8 = 0x00;
 
-/// The smallest window that zlib has. With it, 8 bits can be promised, too (§7.1.2): of its 2⁹ bytes zlib keeps 262 for what
-/// lies ahead (`MIN_LOOKAHEAD`: the longest match, 258, and the 4 bytes that find the next), and so never refers
-/// back more than 250 bytes, within 2⁸. The tests measure it.
+/// The smallest window of zlib. It also satisfies an agreed window of 8 bits (§7.1.2): zlib reserves 262
+/// of the 2⁹ bytes for its lookahead (`MIN_LOOKAHEAD`: the longest match, 258, and 4 bytes to find the
+/// next one), so it never refers back over more than 250 bytes, which is less than 2⁸. A test verifies
+/// this.
 const MIN_WINDOW_BITS: u8 = 9;
 
-/// The sending half of one connection's compression.
+/// The compressor of one direction of a connection.
 #[derive(Debug)]
 pub struct Deflater {
     direction: Direction,
     level: u8,
-    /// The compressor with its window; there is none before the first message, and never one without takeover.
+    /// The compressor and its window, from the first message on; always `None` without context takeover.
     context: Option<Compress>,
 }
 
 impl Deflater {
-    /// At the start of a connection. `level` is from 1, the fastest, to 9, the smallest; [`LEVEL`] is zlib's default.
+    /// Returns a compressor for the start of a connection. `level` ranges from 1, the fastest, to 9, the
+    /// smallest output; [`LEVEL`] is zlib's default.
     ///
-    /// Without context takeover it holds no memory. With it, from the first message on, 251,008 bytes (at 8 or 9 window bits) to
-    /// 380,032 (at 15).
+    /// Without context takeover it allocates nothing. With context takeover, from the first message on,
+    /// it holds 251,008 bytes (8 or 9 window bits) to 380,032 bytes (15 window bits).
     pub const fn new(direction: Direction, level: u8) -> Self {
         Self { direction, level, context: None }
     }
 
-    /// Appends the payload of a compressed message to `out`: what [`write_compressed_frame`] takes, or, in pieces, the
-    /// frames of one message.
+    /// Appends the compressed payload of a message to `out`, for [`write_compressed_frame`] or for
+    /// several frames of one message.
     ///
-    /// With context takeover, every payload that it gives must be sent, in this order, and no other compressed message
-    /// between them, also none of [`compress_without_context`]: the receiver's window has to hold what this one holds. Messages
-    /// that are not compressed may come between them.
+    /// With context takeover the caller must send every payload, in this order, and must not send other
+    /// compressed messages in between, not even from [`compress_without_context`], because the window of
+    /// the receiver must stay the same as this one. Uncompressed messages are allowed in between.
     ///
     /// [`write_compressed_frame`]: super::frame::write_compressed_frame
     pub fn compress(&mut self, payload: &[u8], out: &mut Vec<u8>) {
@@ -68,42 +71,45 @@ impl Deflater {
             let context = self.context.get_or_insert_with(|| compressor(window_bits, self.level));
             flush(context, payload, out);
         } else {
-            alone(window_bits, self.level, payload, out);
+            compress_with_spare(window_bits, self.level, payload, out);
         }
     }
 }
 
-/// Appends the payload of a compressed message to `out` that refers to no other message, nor back over more than
-/// 2^`window_bits` bytes.
+/// Appends the compressed payload of a message to `out`. The payload refers to no other message, and
+/// back over at most 2^`window_bits` bytes.
 ///
-/// It can be sent to every receiver that has agreed to a window as great or greater, whatever it has agreed to about
-/// takeover: to have a context does not mean to use it. That is how one message is compressed once for many followers. But a
-/// connection that has a [`Deflater`] with context takeover sends only what that gives.
+/// Every receiver with this window or a larger one can inflate the payload, whatever the agreement about
+/// context takeover, because takeover permits references to earlier messages without requiring them.
+/// The server thus compresses one message once for many followers. A connection that uses a [`Deflater`]
+/// with context takeover must send only the payloads of that [`Deflater`].
 ///
-/// The same payload always gives the same bytes. The compressor, one for each window, stays with the thread.
+/// The same payload always gives the same bytes. The thread keeps one compressor for each window size.
 pub fn compress_without_context(window_bits: u8, payload: &[u8], out: &mut Vec<u8>) {
-    alone(window_bits, LEVEL, payload, out);
+    compress_with_spare(window_bits, LEVEL, payload, out);
 }
 
-/// The window to compress in for all who have agreed to `max_window_bits`, so that a fan-out compresses for
-/// two groups at most: 15 bits if they are allowed, else 9, which is good for 8 as well.
+/// Returns the window bits with which to compress for all receivers that agreed to `max_window_bits`.
+///
+/// There are only two results, so a fan-out compresses for at most two groups: 15 if that is allowed,
+/// otherwise 9, which also satisfies 8.
 pub const fn shared_window_bits(max_window_bits: u8) -> u8 {
     if max_window_bits < MAX_WINDOW_BITS { MIN_WINDOW_BITS } else { MAX_WINDOW_BITS }
 }
 
 thread_local! {
-    /// Compressors without a context: window bits, level, and the compressor for them.
+    /// Compressors without a context, each with its window bits and its level.
     static SPARE: RefCell<Vec<(u8, u8, Compress)>> = const { RefCell::new(Vec::new()) };
 }
 
-fn alone(window_bits: u8, level: u8, payload: &[u8], out: &mut Vec<u8>) {
+fn compress_with_spare(window_bits: u8, level: u8, payload: &[u8], out: &mut Vec<u8>) {
     SPARE.with_borrow_mut(|spare| {
-        let place = spare.iter().position(|(bits, of_level, _)| (*bits, *of_level) == (window_bits, level));
-        let place = place.unwrap_or_else(|| {
+        let index = spare.iter().position(|(bits, of_level, _)| (*bits, *of_level) == (window_bits, level));
+        let index = index.unwrap_or_else(|| {
             spare.push((window_bits, level, compressor(window_bits, level)));
             spare.len() - 1
         });
-        let (_, _, compressor) = &mut spare[place];
+        let (_, _, compressor) = &mut spare[index];
         compressor.reset();
         flush(compressor, payload, out);
     });
@@ -114,24 +120,24 @@ fn compressor(window_bits: u8, level: u8) -> Compress {
     Compress::new_with_window_bits(level, false, window_bits.clamp(MIN_WINDOW_BITS, MAX_WINDOW_BITS))
 }
 
-/// Compresses all of `payload`, and what the compressor needs to end at a whole byte, less the [`TAIL`] (§7.2.1).
+/// Compresses `payload` and flushes the compressor to a byte boundary, without the [`TAIL`] (§7.2.1).
 fn flush(compressor: &mut Compress, payload: &[u8], out: &mut Vec<u8>) {
     if payload.is_empty() {
-        return out.push(EMPTY); // nothing to flush, for which zlib writes nothing
+        return out.push(EMPTY); // zlib writes nothing when there is nothing to flush.
     }
     let mut rest = payload;
     loop {
-        // More than the worst case, 9 bits for each byte and a few for the blocks: one round is enough.
+        // The worst case is 9 bits per byte and a few bytes for the blocks, so one iteration suffices.
         out.reserve(rest.len() + rest.len() / 8 + 64);
         let before = compressor.total_in();
         let status = compressor.compress_vec(rest, out, FlushCompress::Sync);
-        status.expect("zlib refuses only a stream that is not set up");
+        status.expect("zlib fails only if the stream is not initialized");
         rest = &rest[(compressor.total_in() - before) as usize..];
-        // Only room that is left says that zlib has no more to write.
+        // Only unused capacity proves that zlib has no more output.
         if rest.is_empty() && out.len() < out.capacity() {
             break;
         }
     }
-    debug_assert!(out.ends_with(&TAIL), "a sync flush ends with an empty block");
+    debug_assert!(out.ends_with(&TAIL), "a sync flush must end with an empty block");
     out.truncate(out.len() - TAIL.len());
 }

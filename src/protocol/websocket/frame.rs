@@ -1,22 +1,20 @@
-//! The frame header (RFC 6455 §5.2): 2 to 14 bytes in front of every payload.
+//! The frame header (RFC 6455 §5.2): the 2 to 14 bytes before every payload.
 //!
 //! ```text
-//!   byte 0             byte 1             then, as needed
-//!   F R R R opcode(4)  M length(7)        length in 2 bytes  (if the 7 bits say 126)
-//!   I S S S            A                  length in 8 bytes  (if they say 127)
+//!   byte 0             byte 1             then, if needed
+//!   F R R R opcode(4)  M length(7)        length in 2 bytes  (if the 7 bits are 126)
+//!   I S S S            A                  length in 8 bytes  (if the 7 bits are 127)
 //!   N V V V            S                  masking key, 4 bytes (if MASK is set)
 //!     1 2 3            K
 //! ```
 
-use std::fmt;
-
-use super::close::CloseCode;
 use super::mask;
+use super::protocol_error::ProtocolError;
 
-/// The most bytes that a header can have: 2, a length in 8, and a masking key of 4 (§5.2).
+/// The greatest length of a header, in bytes: 2, an 8-byte length, and a 4-byte masking key (§5.2).
 pub const MAX_HEADER: usize = 14;
 
-/// The most bytes that a control frame's payload can have (§5.5).
+/// The greatest length of the payload of a control frame, in bytes (§5.5).
 pub const MAX_CONTROL_PAYLOAD: usize = 125;
 
 const FIN: u8 = 0b1000_0000;
@@ -26,25 +24,26 @@ const OPCODE: u8 = 0b0000_1111;
 const MASK: u8 = 0b1000_0000;
 const LENGTH: u8 = 0b0111_1111;
 
-/// What a frame's payload is (§5.2). The numbers are those on the wire.
+/// The interpretation of a frame's payload (§5.2), with its number on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opcode {
-    /// More of the message that an earlier frame began.
+    /// A later frame of a fragmented message.
     Continuation = 0x0,
     /// The first frame of a text message.
     Text = 0x1,
     /// The first frame of a binary message.
     Binary = 0x2,
-    /// The sender's last frame.
+    /// The last frame of its sender.
     Close = 0x8,
-    /// A question whether the peer is there.
+    /// A request for a pong.
     Ping = 0x9,
-    /// The answer to a ping.
+    /// The response to a ping, or an unsolicited heartbeat.
     Pong = 0xA,
 }
 
 impl Opcode {
-    /// True for close, ping and pong: never fragmented, at most 125 bytes, and allowed inside a message (§5.5).
+    /// Returns true for close, ping and pong. Control frames are never fragmented, have at most 125
+    /// bytes of payload, and are allowed between the frames of a message (§5.5).
     pub const fn is_control(self) -> bool {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
     }
@@ -57,81 +56,41 @@ impl Opcode {
             0x8 => Some(Self::Close),
             0x9 => Some(Self::Ping),
             0xA => Some(Self::Pong),
-            _ => None, // 3–7 and B–F are reserved
+            _ => None, // 0x3–0x7 and 0xB–0xF are reserved.
         }
     }
 }
-
-/// What makes a frame's header wrong in itself, whoever sends it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameError {
-    /// RSV2 or RSV3 is set, and no extension gives them a meaning (§5.2).
-    ReservedBit,
-    /// An opcode without a meaning: 3–7 or 11–15 (§5.2).
-    ReservedOpcode(u8),
-    /// A control frame with FIN clear (§5.5).
-    FragmentedControl,
-    /// A control frame with more than 125 bytes of payload (§5.5).
-    ControlTooLong,
-    /// A length written in more bytes than it needs (§5.2).
-    LengthNotMinimal,
-    /// A length of 64 bits whose most significant bit is set (§5.2).
-    LengthBeyond63Bits,
-}
-
-impl FrameError {
-    /// The code to answer with.
-    pub const fn close_code(self) -> CloseCode {
-        CloseCode::PROTOCOL_ERROR
-    }
-}
-
-impl fmt::Display for FrameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ReservedBit => f.write_str("RSV2 or RSV3 is set (RFC 6455 section 5.2)"),
-            Self::ReservedOpcode(opcode) => write!(f, "reserved opcode {opcode:#x} (RFC 6455 section 5.2)"),
-            Self::FragmentedControl => f.write_str("fragmented control frame (RFC 6455 section 5.5)"),
-            Self::ControlTooLong => f.write_str("control frame longer than 125 bytes (RFC 6455 section 5.5)"),
-            Self::LengthNotMinimal => {
-                f.write_str("payload length not in the fewest bytes (RFC 6455 section 5.2)")
-            }
-            Self::LengthBeyond63Bits => f.write_str("payload length beyond 63 bits (RFC 6455 section 5.2)"),
-        }
-    }
-}
-
-impl std::error::Error for FrameError {}
 
 /// The header of one frame (§5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// The frame is the last of its message.
+    /// Whether the frame is the last of its message.
     pub fin: bool,
-    /// The bit that permessage-deflate uses (RFC 7692 §6); whether it may be set is the receiver's to judge.
+    /// The bit that permessage-deflate defines (RFC 7692 §6). The receiver decides whether the bit may
+    /// be set.
     pub rsv1: bool,
-    /// What the payload is.
+    /// The interpretation of the payload.
     pub opcode: Opcode,
-    /// The key that the payload is masked with; `None` if MASK is clear.
+    /// The key that masks the payload; `None` if MASK is clear.
     pub masking_key: Option<[u8; 4]>,
-    /// Bytes of payload after this header, below 2⁶³.
+    /// The length of the payload in bytes, below 2⁶³.
     pub payload_length: u64,
 }
 
 impl FrameHeader {
-    /// Reads a header from the start of `bytes`: the header and its length in bytes, `None` if more bytes must come first.
+    /// Decodes a header at the start of `bytes`. Returns the header and its length in bytes, or `None`
+    /// if more bytes are needed.
     ///
     /// # Errors
-    ///
-    /// A [`FrameError`] as soon as the byte that makes it is there, even if the header is not yet whole.
-    pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, FrameError> {
+    /// The broken rule as soon as the offending byte is available, even if the header is incomplete.
+    pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
         let Some((first, rest)) = bytes.split_first() else { return Ok(None) };
         let FirstByte { fin, rsv1, opcode } = FirstByte::decode(*first)?;
 
         let Some((second, rest)) = rest.split_first() else { return Ok(None) };
         let length = second & LENGTH;
         if opcode.is_control() && usize::from(length) > MAX_CONTROL_PAYLOAD {
-            return Err(FrameError::ControlTooLong); // §5.5
+            return Err(ProtocolError::ControlTooLong);
         }
         let Some((payload_length, rest)) = decode_length(length, rest)? else { return Ok(None) };
 
@@ -145,20 +104,20 @@ impl FrameHeader {
         Ok(Some((header, bytes.len() - rest.len())))
     }
 
-    /// Appends the header to `out`: what [`decode`](Self::decode) reads back.
+    /// Appends the header to `out`, in the form that [`decode`](Self::decode) reads.
     ///
-    /// The caller keeps the rules of §5.5 for control frames, and the length below 2⁶³.
+    /// The caller ensures the rules for control frames (§5.5) and a length below 2⁶³.
     pub fn encode(&self, out: &mut Vec<u8>) {
         debug_assert!(
             !self.opcode.is_control() || (self.fin && self.payload_length <= 125),
-            "{self:?}: §5.5"
+            "RFC 6455 §5.5 forbids this control frame: {self:?}"
         );
-        debug_assert!(self.payload_length >> 63 == 0, "{self:?}: §5.2");
+        debug_assert!(self.payload_length >> 63 == 0, "RFC 6455 §5.2 forbids this length: {self:?}");
         let fin = if self.fin { FIN } else { 0 };
         let rsv1 = if self.rsv1 { RSV1 } else { 0 };
         let mask = if self.masking_key.is_some() { MASK } else { 0 };
         let first = fin | rsv1 | self.opcode as u8;
-        // §5.2: the fewest bytes that hold the length.
+        // §5.2: the length is encoded in the fewest bytes.
         if let Ok(length @ 0..=125) = u8::try_from(self.payload_length) {
             out.extend_from_slice(&[first, mask | length]);
         } else if let Ok(length) = u16::try_from(self.payload_length) {
@@ -174,16 +133,18 @@ impl FrameHeader {
     }
 }
 
-/// Appends a whole frame as a server sends it: unmasked (§5.1), and the only one of its message.
+/// Appends a server's frame, unmasked (§5.1) and the only frame of its message, to `out`.
 ///
-/// A control frame's payload has at most [`MAX_CONTROL_PAYLOAD`] bytes (§5.5); the caller sees to it.
+/// The caller ensures that the payload of a control frame has at most [`MAX_CONTROL_PAYLOAD`] bytes
+/// (§5.5).
 pub fn write_frame(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     write(false, opcode, payload, out);
 }
 
-/// Appends a whole frame as a client sends it: masked with this key (§5.3), and the only one of its message.
+/// Appends a client's frame, masked (§5.3) and the only frame of its message, to `out`.
 ///
-/// A control frame's payload has at most [`MAX_CONTROL_PAYLOAD`] bytes (§5.5); the caller sees to it.
+/// The caller ensures that the payload of a control frame has at most [`MAX_CONTROL_PAYLOAD`] bytes
+/// (§5.5).
 pub fn write_masked_frame(masking_key: [u8; 4], opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     let payload_length = payload.len() as u64;
     FrameHeader { fin: true, rsv1: false, opcode, masking_key: Some(masking_key), payload_length }
@@ -193,11 +154,12 @@ pub fn write_masked_frame(masking_key: [u8; 4], opcode: Opcode, payload: &[u8], 
     mask::apply(masking_key, 0, &mut out[start..]);
 }
 
-/// Appends a whole frame as [`write_frame`] does, of a message whose payload is compressed: RSV1 says so (RFC 7692 §6.1).
+/// Appends a server's frame of a message with a compressed payload to `out`: as [`write_frame`], with
+/// RSV1 set (RFC 7692 §6.1).
 ///
-/// Control frames are never compressed (RFC 7692 §6.1).
+/// The frame must not be a control frame: those are never compressed (RFC 7692 §6.1).
 pub fn write_compressed_frame(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-    debug_assert!(!opcode.is_control(), "{opcode:?}: RFC 7692 §6.1");
+    debug_assert!(!opcode.is_control(), "RFC 7692 §6.1 forbids a compressed {opcode:?} frame");
     write(true, opcode, payload, out);
 }
 
@@ -208,7 +170,7 @@ fn write(rsv1: bool, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(payload);
 }
 
-/// What a frame's first byte alone tells; a receiver judges it before the second has come.
+/// The fields of the first byte, which the receiver checks before the second byte arrives.
 pub(super) struct FirstByte {
     pub fin: bool,
     pub rsv1: bool,
@@ -216,43 +178,44 @@ pub(super) struct FirstByte {
 }
 
 impl FirstByte {
-    pub fn decode(byte: u8) -> Result<Self, FrameError> {
+    pub fn decode(byte: u8) -> Result<Self, ProtocolError> {
         if byte & RSV2_RSV3 != 0 {
-            return Err(FrameError::ReservedBit); // §5.2
+            return Err(ProtocolError::ReservedBit);
         }
         let Some(opcode) = Opcode::decode(byte & OPCODE) else {
-            return Err(FrameError::ReservedOpcode(byte & OPCODE)); // §5.2
+            return Err(ProtocolError::ReservedOpcode(byte & OPCODE));
         };
         let fin = byte & FIN != 0;
         if opcode.is_control() && !fin {
-            return Err(FrameError::FragmentedControl); // §5.5
+            return Err(ProtocolError::FragmentedControl);
         }
         Ok(Self { fin, rsv1: byte & RSV1 != 0, opcode })
     }
 }
 
-/// True if a frame's second byte announces a masking key.
+/// Returns true if the second byte of a frame announces a masking key.
 pub(super) const fn is_masked(second: u8) -> bool {
     second & MASK != 0
 }
 
-/// The payload length that the 7 bits `short` announce, and what stands after it; `None` if it is not yet whole (§5.2).
-fn decode_length(short: u8, bytes: &[u8]) -> Result<Option<(u64, &[u8])>, FrameError> {
+/// Decodes the payload length (§5.2) from the 7 bits in `short` and the `bytes` after them. Returns the
+/// length and the rest of `bytes`, or `None` if more bytes are needed.
+fn decode_length(short: u8, bytes: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolError> {
     match short {
         126 => {
             let Some((length, rest)) = bytes.split_first_chunk() else { return Ok(None) };
             let length = u16::from_be_bytes(*length);
             if length < 126 {
-                return Err(FrameError::LengthNotMinimal);
+                return Err(ProtocolError::LengthNotMinimal);
             }
             Ok(Some((length.into(), rest)))
         }
         127 => {
             if bytes.first().is_some_and(|first| first >> 7 == 1) {
-                return Err(FrameError::LengthBeyond63Bits);
+                return Err(ProtocolError::LengthBeyond63Bits);
             }
             if bytes.starts_with(&[0; 6]) {
-                return Err(FrameError::LengthNotMinimal); // the other two bytes would have held it
+                return Err(ProtocolError::LengthNotMinimal); // Two bytes can hold this length.
             }
             let Some((length, rest)) = bytes.split_first_chunk() else { return Ok(None) };
             Ok(Some((u64::from_be_bytes(*length), rest)))
@@ -263,6 +226,7 @@ fn decode_length(short: u8, bytes: &[u8]) -> Result<Option<(u64, &[u8])>, FrameE
 
 #[cfg(test)]
 mod tests {
+    use super::super::close_code::CloseCode;
     use super::*;
     use proptest::prelude::*;
 
@@ -271,7 +235,7 @@ mod tests {
 
     /// The masked text message and the masked pong of RFC 6455 §5.7.
     #[test]
-    fn a_masked_frame_is_the_one_of_the_rfc() {
+    fn a_masked_frame_equals_the_example_of_the_rfc() {
         for (opcode, first) in [(Opcode::Text, 0x81), (Opcode::Pong, 0x8a)] {
             let mut out = Vec::new();
             write_masked_frame([0x37, 0xfa, 0x21, 0x3d], opcode, b"Hello", &mut out);
@@ -279,10 +243,10 @@ mod tests {
         }
     }
 
-    /// Every error stands at one byte: one byte less is only incomplete, and what follows changes nothing.
+    /// One byte less is an incomplete header, and more bytes do not change the error.
     #[test]
-    fn refuses_at_the_offending_byte() {
-        use FrameError::*;
+    fn rejects_a_header_at_the_offending_byte() {
+        use ProtocolError::*;
         for (bytes, error) in [
             (&[0x91][..], ReservedBit),
             (&[0xA1], ReservedBit),
@@ -315,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_changes_its_form_where_it_must() {
+    fn encodes_a_length_in_the_fewest_bytes() {
         for (payload_length, header) in [
             (0, &[0x82, 0][..]),
             (125, &[0x82, 125]),
@@ -339,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_frame_is_one_unmasked_piece() {
+    fn a_server_frame_is_unmasked_and_complete() {
         let mut out = b"before".to_vec();
         write_frame(Opcode::Text, b"Hello", &mut out);
         assert_eq!(out, b"before\x81\x05Hello");
@@ -349,9 +313,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decodes_what_it_encodes_and_waits_for_all_of_it(
+        fn decodes_an_encoded_header_only_when_it_is_complete(
             fin: bool, rsv1: bool, opcode in prop::sample::select(&OPCODES[..]), masking_key: Option<[u8; 4]>,
-            bits in 0..63u32, length: u64, behind: Vec<u8>,
+            bits in 0..63u32, length: u64, after: Vec<u8>,
         ) {
             let payload_length = if opcode.is_control() { length % 126 } else { length >> (63 - bits) >> 1 };
             let header = FrameHeader { fin: fin || opcode.is_control(), rsv1, opcode, masking_key, payload_length };
@@ -362,7 +326,7 @@ mod tests {
             for cut in 0..end {
                 prop_assert_eq!(FrameHeader::decode(&out[..cut]), Ok(None));
             }
-            out.extend(behind);
+            out.extend(after);
             prop_assert_eq!(FrameHeader::decode(&out), Ok(Some((header, end))));
         }
     }

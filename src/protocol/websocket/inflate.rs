@@ -1,90 +1,81 @@
 //! Inflating a message while it arrives (RFC 7692 §7.2.2).
 //!
-//! All that one message leaves to the next is the window, its last bytes and those before it: a message ends with an empty
-//! block, and so between two bytes of DEFLATE. So the window is what an [`Inflater`] keeps of a connection (and
-//! only with context takeover), not zlib's state of 47 KiB: that is lent for one message, and then goes to the next, whoever's
-//! it is.
+//! A message ends with an empty block and thus at a byte boundary of DEFLATE. The only state that the
+//! next message needs is therefore the window, the last bytes of the previous messages. An [`Inflater`]
+//! keeps this window, and only with context takeover. It does not keep zlib's state of 47 KiB, which it
+//! borrows for the duration of one message from a spare that all connections of the thread share.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::fmt;
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::deflate::TAIL;
 use super::extension::{Direction, MAX_WINDOW_BITS};
+use super::protocol_error::ProtocolError;
 
-/// How many bytes are inflated at once, at most: what a bomb costs beyond the limit of its message.
+/// The greatest number of bytes inflated at once, which bounds the cost of a decompression bomb beyond
+/// the limit of its message.
 const CHUNK: usize = 4096;
 
-/// An empty block that is the last (RFC 1951 §3.2.3, §3.2.4).
+/// An empty block marked as the last one (RFC 1951 §3.2.3, §3.2.4).
 const LAST_BLOCK: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
 
-/// Compressed data that are not DEFLATE (RFC 7692 §7.2.2, RFC 1951).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidDeflate;
-
-impl fmt::Display for InvalidDeflate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("compressed message is not valid DEFLATE (RFC 7692 section 7.2.2)")
-    }
-}
-
-impl std::error::Error for InvalidDeflate {}
-
-/// What a stream of zlib's takes: its own window of 32 KiB, and its tables.
+/// The memory of a zlib stream in bytes: its window of 32 KiB and its tables.
 const STREAM_BYTES: usize = 48 << 10;
 
-/// The receiving half of one connection's compression.
+/// The decompressor of one direction of a connection.
 #[derive(Debug)]
 pub struct Inflater {
     direction: Direction,
-    /// The last bytes inflated, to which the next may refer: at most 2^`max_window_bits`. Of this message, and with context
-    /// takeover of those before it.
+    /// The last inflated bytes, to which the next block may refer: at most 2^`max_window_bits` bytes of
+    /// this message and, with context takeover, of the previous ones.
     window: VecDeque<u8>,
-    /// Where in DEFLATE the message under way is; `None` between two messages, and behind a last block.
+    /// The state within the current message; `None` between two messages and after a last block.
     stream: Option<Box<Decompress>>,
 }
 
 thread_local! {
-    /// The stream that no message needs: most messages come in one piece, so one is enough for most threads.
+    /// An unused stream. Most messages arrive at once, so one stream is enough for most threads.
     static SPARE: Cell<Option<Box<Decompress>>> = const { Cell::new(None) };
 }
 
 impl Inflater {
-    /// At the start of a connection, or, without context takeover, between any two messages of it. It holds no memory.
+    /// Returns a decompressor for the start of a connection or, without context takeover, for any point
+    /// between two messages. It allocates nothing.
     pub const fn new(direction: Direction) -> Self {
         Self { direction, window: VecDeque::new(), stream: None }
     }
 
-    /// The memory that it takes, in bytes: its window, and while a message is under way some 48 KiB of zlib's.
+    /// Returns the allocated memory in bytes: the window, and zlib's 48 KiB within a message.
     pub fn memory(&self) -> usize {
         self.window.capacity() + if self.stream.is_some() { STREAM_BYTES } else { 0 }
     }
 
-    /// Inflates the next piece of a message's payload, and hands what it gives to `sink` as it comes, a few KiB at a time.
+    /// Inflates the next bytes of a message's payload and passes the result to `sink`, at most a few KiB
+    /// at a time.
     ///
-    /// All that the bytes so far say is given at once, nothing waits for the next piece. Nothing more is inflated once
-    /// `sink` fails: that is how a message is bounded.
+    /// The result contains everything that the bytes so far encode; nothing is held back for the next
+    /// call. An error of `sink` stops the decompression, which is how the caller limits a message.
     ///
     /// # Errors
-    ///
-    /// [`InvalidDeflate`] at the first byte that shows it, or what `sink` says. The inflater is then of no more use.
-    pub fn inflate<E: From<InvalidDeflate>>(
+    /// [`ProtocolError::InvalidDeflate`] at the first byte that reveals it, or the error of `sink`. The
+    /// inflater must not be used after an error.
+    pub fn inflate(
         &mut self,
-        piece: &[u8],
-        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut rest = piece;
+        payload: &[u8],
+        mut sink: impl FnMut(&[u8]) -> Result<(), ProtocolError>,
+    ) -> Result<(), ProtocolError> {
+        let mut rest = payload;
         let mut chunk = [0; CHUNK];
         loop {
-            let mut stream = self.stream.take().unwrap_or_else(|| begin(&self.window));
+            let mut stream = self.stream.take().unwrap_or_else(|| start_stream(&self.window));
             let (read, written) = (stream.total_in(), stream.total_out());
             let status = stream.decompress(rest, &mut chunk, FlushDecompress::None);
             rest = &rest[(stream.total_in() - read) as usize..];
             let inflated = &chunk[..(stream.total_out() - written) as usize];
-            // §7.2.1 lets a message have last blocks (BFINAL) anywhere: the next block begins with the next byte, and
-            // its window reaches back before it.
+            // §7.2.1 allows last blocks (BFINAL) anywhere in a message. The next block then starts at the
+            // next byte, with the same window.
             let is_last = matches!(status, Ok(Status::StreamEnd));
             if is_last {
                 SPARE.set(Some(stream));
@@ -96,9 +87,9 @@ impl Inflater {
                 sink(inflated)?;
             }
             if status.is_err() {
-                return Err(InvalidDeflate.into());
+                return Err(ProtocolError::InvalidDeflate);
             }
-            // With room left in the chunk, zlib has read all and has no more to give.
+            // If the chunk is not full, zlib has read all input and has no more output.
             let done = if is_last { rest.is_empty() } else { inflated.len() < CHUNK };
             if done {
                 return Ok(());
@@ -106,21 +97,20 @@ impl Inflater {
         }
     }
 
-    /// Ends a message: `sink` gets what is left of it.
+    /// Ends a message and passes the rest of it to `sink`.
     ///
     /// # Errors
-    ///
-    /// [`InvalidDeflate`] if the message ends inside a block, or what `sink` says.
-    pub fn finish<E: From<InvalidDeflate>>(
+    /// [`ProtocolError::InvalidDeflate`] if the message ends inside a block, or the error of `sink`.
+    pub fn finish(
         &mut self,
-        sink: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+        sink: impl FnMut(&[u8]) -> Result<(), ProtocolError>,
+    ) -> Result<(), ProtocolError> {
         self.inflate(&TAIL, sink)?; // §7.2.2
-        // What comes next must be a block's header. zlib does not tell, but it can be asked: if this is read as the last
-        // block, and as nothing else, it is so.
-        self.inflate(&LAST_BLOCK, |_| Err(InvalidDeflate))?;
+        // The message is valid only if the next byte would start a block. zlib does not report that, but
+        // it shows: zlib accepts an empty last block exactly there.
+        self.inflate(&LAST_BLOCK, |_| Err(ProtocolError::InvalidDeflate))?;
         if self.stream.is_some() {
-            return Err(InvalidDeflate.into());
+            return Err(ProtocolError::InvalidDeflate);
         }
         if !self.direction.context_takeover {
             self.window = VecDeque::new(); // §7.1.1
@@ -128,33 +118,33 @@ impl Inflater {
         Ok(())
     }
 
-    /// True if the messages so far have left something that the next one may refer to.
+    /// Returns true if the next message may refer to previous ones.
     pub fn has_context(&self) -> bool {
         !self.window.is_empty()
     }
 
-    /// Moves the window over `inflated`, the bytes behind it.
+    /// Appends `inflated` to the window and drops the bytes that are then too old.
     fn slide(&mut self, inflated: &[u8]) {
         let size = 1 << self.direction.max_window_bits.min(MAX_WINDOW_BITS);
         let inflated = &inflated[inflated.len().saturating_sub(size)..];
         let length = self.window.len() + inflated.len();
         self.window.drain(..length.saturating_sub(size));
         if self.window.capacity() < length.min(size) {
-            // In powers of two, as a vector grows, but not beyond the window, which is one.
+            // The capacity grows in powers of two, like that of a vector, but not beyond the window.
             self.window.reserve_exact(length.min(size).next_power_of_two() - self.window.len());
         }
         self.window.extend(inflated);
     }
 }
 
-/// A stream at the start of a block, with `window` behind it.
-fn begin(window: &VecDeque<u8>) -> Box<Decompress> {
-    // zlib-rs has room for the greatest window in any case, so there is nothing to save with a smaller one.
+/// Returns a stream at the start of a block, whose previous bytes are `window`.
+fn start_stream(window: &VecDeque<u8>) -> Box<Decompress> {
+    // zlib-rs always allocates the largest window, so a smaller one would save nothing.
     let mut stream = SPARE.take().unwrap_or_else(|| Box::new(Decompress::new(false)));
     stream.reset(false);
     let (older, newer) = window.as_slices();
     for part in [older, newer] {
-        stream.set_dictionary(part).expect("a raw stream takes a dictionary at any time");
+        stream.set_dictionary(part).expect("a raw stream accepts a dictionary at any time");
     }
     stream
 }

@@ -1,17 +1,18 @@
-//! Receiving: from bytes, cut anywhere, to messages and control frames (RFC 6455 §5.4, §6.2).
+//! Receiving messages and control frames from bytes that arrive in any division (RFC 6455 §5.4, §6.2).
 //!
-//! Two things are under way at once, and each has its enum. A **frame** is in its header or in its
-//! payload. A **message** is between two messages, or has some of its frames and awaits another. They are
-//! two because control frames may come between the frames of a message (§5.4): the frame goes on to a ping's
-//! header and payload, while the message stays where it is.
+//! The receiver has two states, each an enum. The **frame** state says whether the next byte is in a
+//! header or in a payload. The **message** state says whether a message has started. They are separate
+//! because control frames may arrive between the frames of a message (§5.4): the frame state moves on
+//! to the header and the payload of a ping, while the message state does not change.
 //!
 //! ```text
-//!  Frame:    Header ──whole──▶ Payload ──whole──▶ Header …      a close frame, a failure ──▶ Closing
-//!  Message:  Between ──first bytes──▶ Assembling ──last frame──▶ Delivered ──next call──▶ Between
+//!  Frame:    Header ──complete──▶ Payload ──complete──▶ Header …   close frame or error ──▶ Closing
+//!  Message:  Idle ──first bytes──▶ Receiving ──last frame──▶ Received ──next call──▶ Idle
 //! ```
 //!
-//! The usual message is one frame that came in one read. It never becomes `Assembling`: its event borrows the
-//! caller's bytes. A message that is compressed (RFC 7692) is always assembled, from what its payload inflates to.
+//! Most messages are one frame that arrives in one read. Such a message never enters `Receiving`: its
+//! event borrows the caller's bytes. A compressed message (RFC 7692) always does, because its content
+//! is the inflated payload.
 
 use std::mem;
 
@@ -24,22 +25,25 @@ use super::inflate::Inflater;
 use super::mask;
 use super::protocol_error::ProtocolError;
 
-/// Which side receives.
+/// The role of the receiving endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Demands that frames are masked (§5.1).
+    /// A server, which accepts only masked frames (§5.1).
     Server,
-    /// Refuses frames that are masked (§5.1).
+    /// A client, which accepts only unmasked frames (§5.1).
     Client,
 }
 
-/// How much one message may ask of the receiver (§10.4).
+/// The limits for one message (§10.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageLimits {
-    /// The most bytes in one message, inflated if it is compressed. A compressed payload may have twice as many, and 64:
-    /// no encoder needs so many, and one that sends empty blocks for ever is stopped.
+    /// The greatest length of a message in bytes, after inflation.
+    ///
+    /// A compressed payload may have twice this number of bytes plus 64. No encoder needs that many,
+    /// and the bound stops a peer that sends empty blocks forever.
     pub message_bytes: usize,
-    /// The most frames in one message. Empty ones count: they would else keep a receiver busy for ever.
+    /// The greatest number of frames in a message. Empty frames count, because a peer could otherwise
+    /// send them forever.
     pub frames: usize,
 }
 
@@ -49,18 +53,18 @@ impl MessageLimits {
     }
 }
 
-/// What has been received (§6.2). Payloads are unmasked, inflated, and whole.
+/// A received message or control frame (§6.2). Its payload is unmasked, inflated and complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageEvent<'a> {
     /// A text message.
     Text(&'a str),
     /// A binary message.
     Binary(&'a [u8]),
-    /// A ping, to be answered with a pong of the same payload (§5.5.2).
+    /// A ping, which requires a pong with the same payload (§5.5.2).
     Ping(&'a [u8]),
-    /// A pong, asked for or not (§5.5.3).
+    /// A pong, solicited or not (§5.5.3).
     Pong(&'a [u8]),
-    /// The peer's last frame, with its code and reason if it gave one (§5.5.1).
+    /// The last frame of the peer, with its code and reason if present (§5.5.1).
     Close(Option<(CloseCode, &'a str)>),
 }
 
@@ -71,65 +75,65 @@ pub struct Receiver {
     limits: MessageLimits,
     frame: Frame,
     message: Message,
-    /// There if permessage-deflate was negotiated.
+    /// Present if permessage-deflate was negotiated.
     inflater: Option<Inflater>,
-    /// The payload of a control frame that comes in pieces, of which [`Frame::Payload`] says how much is there.
+    /// The payload of a control frame that arrives in parts; [`Frame::Payload`] holds its length.
     control: [u8; MAX_CONTROL_PAYLOAD],
 }
 
-/// Where in a frame the next byte stands.
+/// The position of the next byte in a frame.
 #[derive(Debug)]
 enum Frame {
-    /// In the header, of which `arrived` bytes are kept: none between two frames.
-    Header { kept: [u8; MAX_HEADER], arrived: usize },
-    /// In the payload, of which `arrived` bytes came in earlier calls.
-    Payload { header: FrameHeader, arrived: usize },
-    /// Behind a close frame, after which a peer has nothing to say (§5.5.1), or behind a failure, after which
-    /// nothing may be processed (§7.1.7).
+    /// In the header, whose first `received` bytes are in `bytes`. Between two frames `received` is 0.
+    Header { bytes: [u8; MAX_HEADER], received: usize },
+    /// In the payload, of which earlier calls received the first `received` bytes.
+    Payload { header: FrameHeader, received: usize },
+    /// After a close frame, when the peer sends nothing more (§5.5.1), or after an error, when no data
+    /// may be processed (§7.1.7).
     Closing,
 }
 
 impl Frame {
-    const START: Self = Self::Header { kept: [0; MAX_HEADER], arrived: 0 };
+    const START: Self = Self::Header { bytes: [0; MAX_HEADER], received: 0 };
 }
 
-/// Where in a message the next data frame stands (§5.4).
+/// The position of the next data frame in a message (§5.4).
 #[derive(Debug)]
 enum Message {
-    /// It begins one.
-    Between,
-    /// It continues this one, of which `frames` frames have begun to arrive. If it is `compressed`, that is how many
-    /// bytes of payload its content came in.
-    Assembling { content: Content, frames: usize, compressed: Option<usize> },
-    /// It begins one, and the event that the last call gave still borrows this.
-    Delivered(Content),
+    /// Before the first frame of a message.
+    Idle,
+    /// In this message, of which `frames` frames have started. For a compressed message,
+    /// `compressed_bytes` is the number of payload bytes received.
+    Receiving { content: Content, frames: usize, compressed_bytes: Option<usize> },
+    /// Before the first frame of a message; the event of the last call still borrows this content.
+    Received(Content),
 }
 
-/// What a call has completed, and where its payload stands.
+/// A message or control frame that a call completes, and the location of its payload.
 enum Complete {
-    /// A message of one frame or a control frame: the last `length` bytes consumed of the input.
-    InOnePiece { opcode: Opcode, length: usize },
-    /// A control frame that came in pieces: the first `length` bytes of the receiver's `control`.
-    Control { opcode: Opcode, length: usize },
-    /// A message of several frames or in several pieces, or a compressed one: [`Message::Delivered`].
-    Message,
+    /// A message of one frame, or a control frame: the last `length` bytes of the consumed input.
+    InInput { opcode: Opcode, length: usize },
+    /// A control frame that arrived in parts: the first `length` bytes of [`Receiver::control`].
+    InControl { opcode: Opcode, length: usize },
+    /// A message in several frames or parts, or a compressed message: in [`Message::Received`].
+    InMessage,
 }
 
 impl Receiver {
-    /// A receiver at the start of a connection, or between any two messages of it.
+    /// Returns a receiver for the start of a connection, or for any point between two messages.
     pub const fn new(role: Role, limits: MessageLimits) -> Self {
         Self {
             role,
             limits,
             frame: Frame::START,
-            message: Message::Between,
+            message: Message::Idle,
             inflater: None,
             control: [0; MAX_CONTROL_PAYLOAD],
         }
     }
 
-    /// A receiver at the start of a connection for which permessage-deflate was negotiated, or between any two messages of it
-    /// where the last receiver [was idle](Self::is_idle).
+    /// Returns a receiver for the start of a connection that negotiated permessage-deflate, or for any
+    /// point between two messages at which the last receiver [was idle](Self::is_idle).
     #[cfg(feature = "deflate")]
     pub fn with_deflate(role: Role, limits: MessageLimits, agreement: &Agreement) -> Self {
         let direction = match role {
@@ -139,59 +143,56 @@ impl Receiver {
         Self { inflater: Some(Inflater::new(direction)), ..Self::new(role, limits) }
     }
 
-    /// Takes what it can from `input`: how many bytes it has consumed, and the event that they complete, if any.
+    /// Receives `input`. Returns the number of bytes consumed and the event that they complete, if any.
     ///
-    /// There is at most one event in a call, so call again with the rest while there is a rest. Without an event
-    /// all of `input` is consumed. Consumed bytes are unmasked in place; a message that is one frame, with its
-    /// payload whole in `input`, is not copied. Behind a close frame or a failure all bytes are consumed and ignored.
+    /// A call returns at most one event, so the caller calls again while unconsumed bytes remain.
+    /// Without an event, all of `input` is consumed. Consumed bytes are unmasked in place. A message of
+    /// one frame whose payload is completely in `input` is not copied. After a close frame or an error
+    /// all bytes are consumed and ignored.
     ///
-    /// How the bytes are cut into calls changes neither the events nor the failure.
+    /// The division of the bytes into calls changes neither the events nor the error.
     ///
     /// # Errors
-    ///
-    /// The first rule that the peer breaks, in the call with the first byte that shows it.
+    /// The first rule that the peer breaks, in the call with the first byte that reveals it.
     pub fn receive<'a>(
         &'a mut self,
         input: &'a mut [u8],
     ) -> Result<(usize, Option<MessageEvent<'a>>), ProtocolError> {
-        if let Message::Delivered(_) = self.message {
-            self.message = Message::Between;
+        if let Message::Received(_) = self.message {
+            self.message = Message::Idle;
         }
         let (consumed, complete) = self.advance(input).inspect_err(|_| self.end())?;
         let (opcode, payload) = match complete {
             None => return Ok((consumed, None)),
-            Some(Complete::InOnePiece { opcode, length }) => (opcode, &input[consumed - length..consumed]),
-            Some(Complete::Control { opcode, length }) => (opcode, &self.control[..length]),
-            Some(Complete::Message) => return Ok((consumed, self.message.delivered())),
+            Some(Complete::InInput { opcode, length }) => (opcode, &input[consumed - length..consumed]),
+            Some(Complete::InControl { opcode, length }) => (opcode, &self.control[..length]),
+            Some(Complete::InMessage) => return Ok((consumed, self.message.event())),
         };
-        match MessageEvent::of_frame(opcode, payload) {
-            Ok(event) => Ok((consumed, Some(event))),
-            Err(failure) => {
-                self.frame = Frame::Closing;
-                Err(failure)
-            }
-        }
+        let event = MessageEvent::from_frame(opcode, payload).inspect_err(|_| self.frame = Frame::Closing)?;
+        Ok((consumed, Some(event)))
     }
 
-    /// True between two messages, with nothing partial: the receiver may be dropped, and made anew for the next byte.
+    /// Returns true between two messages, when nothing is partially received: the caller may drop the
+    /// receiver and create a new one for the next byte.
     ///
-    /// A message that was assembled stays in memory until then, or until the next call. Not true after a close frame
-    /// or a failure: a new receiver would not know of it. Nor, where the peer may take over its context (RFC 7692 §7.1.1),
-    /// after the first compressed message: the next may refer to it. A server that wants to keep nothing for
-    /// a silent connection asks for [`client_no_context_takeover`].
+    /// A copied message stays in memory until then, or until the next call. The result is false after a
+    /// close frame or an error, which a new receiver would forget. The result is also false after the
+    /// first compressed message if the peer may use context takeover (RFC 7692 §7.1.1), because the next
+    /// message may refer to the previous one. A server that must not keep memory for an idle connection
+    /// requests [`client_no_context_takeover`].
     ///
     /// [`client_no_context_takeover`]: super::extension::ServerPreferences::client_no_context_takeover
     pub fn is_idle(&self) -> bool {
-        matches!(self.frame, Frame::Header { arrived: 0, .. })
-            && matches!(self.message, Message::Between | Message::Delivered(_))
+        matches!(self.frame, Frame::Header { received: 0, .. })
+            && !matches!(self.message, Message::Receiving { .. })
             && !self.inflater.as_ref().is_some_and(Inflater::has_context)
     }
 
-    /// How much memory it takes beside itself, in bytes: the message under way, and the state of its decompression.
+    /// Returns the allocated memory in bytes: the current message and the state of its decompression.
     pub fn memory(&self) -> usize {
         let content = match &self.message {
-            Message::Between => 0,
-            Message::Assembling { content, .. } | Message::Delivered(content) => content.memory(),
+            Message::Idle => 0,
+            Message::Receiving { content, .. } | Message::Received(content) => content.memory(),
         };
         content + self.inflater.as_ref().map_or(0, Inflater::memory)
     }
@@ -199,179 +200,179 @@ impl Receiver {
     fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Option<Complete>), ProtocolError> {
         let mut consumed = 0;
         loop {
-            let (header, arrived) = match self.frame {
+            let (header, received) = match self.frame {
                 Frame::Closing => return Ok((input.len(), None)),
-                Frame::Header { mut kept, arrived } => {
+                Frame::Payload { header, received } => (header, received),
+                Frame::Header { mut bytes, received } => {
                     let rest = &input[consumed..];
-                    let end = MAX_HEADER.min(arrived + rest.len());
-                    // The usual header is whole in the input, and is read where it stands.
-                    let bytes = if arrived == 0 {
+                    let end = MAX_HEADER.min(received + rest.len());
+                    // Most headers are complete in the input and are decoded without a copy.
+                    let available = if received == 0 {
                         &rest[..end]
                     } else {
-                        kept[arrived..end].copy_from_slice(&rest[..end - arrived]);
-                        &kept[..end]
+                        bytes[received..end].copy_from_slice(&rest[..end - received]);
+                        &bytes[..end]
                     };
-                    let Some((header, length)) = self.judge(bytes)? else {
-                        // Fewer than MAX_HEADER bytes, so all of the input is among them.
-                        kept[arrived..end].copy_from_slice(rest);
-                        self.frame = Frame::Header { kept, arrived: end };
+                    let Some((header, length)) = self.check_header(available)? else {
+                        // An incomplete header is shorter than MAX_HEADER, so it holds the whole input.
+                        bytes[received..end].copy_from_slice(rest);
+                        self.frame = Frame::Header { bytes, received: end };
                         return Ok((input.len(), None));
                     };
-                    if let (Opcode::Continuation, Message::Assembling { frames, .. }) =
+                    if let (Opcode::Continuation, Message::Receiving { frames, .. }) =
                         (header.opcode, &mut self.message)
                     {
                         *frames += 1;
                     }
-                    consumed += length - arrived;
+                    consumed += length - received;
                     (header, 0)
                 }
-                Frame::Payload { header, arrived } => (header, arrived),
             };
             let rest = &mut input[consumed..];
-            // Fits: `judge` has held it against a limit of the type usize, or 125.
+            // Lossless: `check_header` compared the length with a limit of type usize, or with 125.
             let payload_length = header.payload_length as usize;
-            let end = payload_length.min(arrived + rest.len());
-            let piece = &mut rest[..end - arrived];
-            consumed += piece.len();
+            let end = payload_length.min(received + rest.len());
+            let payload = &mut rest[..end - received];
+            consumed += payload.len();
             if let Some(masking_key) = header.masking_key {
-                mask::apply(masking_key, arrived, piece);
+                mask::apply(masking_key, received, payload);
             }
-            let whole = end == payload_length;
+            let is_complete = end == payload_length;
             match self.frame {
-                // A frame that was whole in the input has left nothing behind.
-                Frame::Header { arrived: 0, .. } if whole => {}
-                _ if whole => self.frame = Frame::START,
-                _ => self.frame = Frame::Payload { header, arrived: end },
+                // A frame that was complete in the input has not changed the state.
+                Frame::Header { received: 0, .. } if is_complete => {}
+                _ if is_complete => self.frame = Frame::START,
+                _ => self.frame = Frame::Payload { header, received: end },
             }
-            let complete = self.take(header, arrived, piece, whole)?;
-            if complete.is_some() || !whole {
+            let complete = self.receive_payload(header, received, payload, is_complete)?;
+            if complete.is_some() || !is_complete {
                 return Ok((consumed, complete));
             }
         }
     }
 
-    /// Reads a header from the bytes that have come of it, and judges each byte as soon as it is there.
-    fn judge(&self, bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ProtocolError> {
+    /// Decodes a header from the `bytes` that are available, and checks each byte as soon as it is.
+    fn check_header(&self, bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ProtocolError> {
         let [first, after @ ..] = bytes else { return Ok(None) };
         let FirstByte { rsv1, opcode, .. } = FirstByte::decode(*first)?;
         match (&self.inflater, opcode) {
             _ if !rsv1 => {}
-            (None, _) => return Err(ProtocolError::Rsv1WithoutExtension), // §5.2
+            (None, _) => return Err(ProtocolError::Rsv1WithoutExtension),
             (Some(_), Opcode::Text | Opcode::Binary) => {}
-            (Some(_), _) => return Err(ProtocolError::Rsv1NotOnFirstFrame), // RFC 7692 §6.1
+            (Some(_), _) => return Err(ProtocolError::Rsv1NotOnFirstFrame),
         }
         match (&self.message, opcode) {
-            (Message::Assembling { .. }, Opcode::Text | Opcode::Binary) => {
-                return Err(ProtocolError::InterleavedMessages); // §5.4
+            (Message::Receiving { .. }, Opcode::Text | Opcode::Binary) => {
+                return Err(ProtocolError::InterleavedMessages);
             }
-            (Message::Between | Message::Delivered(_), Opcode::Continuation) => {
-                return Err(ProtocolError::ContinuationOutsideMessage); // §5.4
+            (Message::Idle | Message::Received(_), Opcode::Continuation) => {
+                return Err(ProtocolError::ContinuationOutsideMessage);
             }
-            (Message::Assembling { frames, .. }, Opcode::Continuation) if *frames >= self.limits.frames => {
-                return Err(ProtocolError::TooManyFrames); // §10.4
+            (Message::Receiving { frames, .. }, Opcode::Continuation) if *frames >= self.limits.frames => {
+                return Err(ProtocolError::TooManyFrames);
             }
             _ => {}
         }
         match (self.role, after.first().map(|second| frame::is_masked(*second))) {
-            (Role::Server, Some(false)) => return Err(ProtocolError::UnmaskedClientFrame), // §5.1
-            (Role::Client, Some(true)) => return Err(ProtocolError::MaskedServerFrame),    // §5.1
+            (Role::Server, Some(false)) => return Err(ProtocolError::UnmaskedClientFrame),
+            (Role::Client, Some(true)) => return Err(ProtocolError::MaskedServerFrame),
             _ => {}
         }
         let Some((header, length)) = FrameHeader::decode(bytes)? else { return Ok(None) };
-        if !opcode.is_control() && header.payload_length > self.room(rsv1) as u64 {
-            return Err(ProtocolError::MessageTooBig); // §10.4
+        if !opcode.is_control() && header.payload_length > self.remaining_bytes(rsv1) as u64 {
+            return Err(ProtocolError::MessageTooBig);
         }
         Ok(Some((header, length)))
     }
 
-    /// How many bytes of payload a data frame may have, if it continues the message under way or begins one that is `compressed`.
-    fn room(&self, compressed: bool) -> usize {
-        let (most, arrived) = match &self.message {
-            Message::Assembling { compressed: Some(arrived), .. } => {
-                (self.limits.compressed_bytes(), *arrived)
-            }
-            Message::Assembling { content, .. } => (self.limits.message_bytes, content.length()),
-            Message::Between | Message::Delivered(_) if compressed => (self.limits.compressed_bytes(), 0),
-            Message::Between | Message::Delivered(_) => (self.limits.message_bytes, 0),
+    /// Returns the greatest payload length that a data frame may have: the rest of the current message,
+    /// or the limit of a new message that is compressed if `rsv1` is set.
+    fn remaining_bytes(&self, rsv1: bool) -> usize {
+        let (is_compressed, received) = match &self.message {
+            Message::Receiving { compressed_bytes: Some(received), .. } => (true, *received),
+            Message::Receiving { content, .. } => (false, content.length()),
+            Message::Idle | Message::Received(_) => (rsv1, 0),
         };
-        most.saturating_sub(arrived)
+        let limit = if is_compressed { self.limits.compressed_bytes() } else { self.limits.message_bytes };
+        limit.saturating_sub(received)
     }
 
-    /// Takes the piece of a frame's payload that follows its first `arrived` bytes; with it, the frame may be `whole`.
-    fn take(
+    /// Receives the `payload` bytes that follow the first `received` bytes of a frame's payload.
+    fn receive_payload(
         &mut self,
         header: FrameHeader,
-        arrived: usize,
-        piece: &[u8],
-        whole: bool,
+        received: usize,
+        payload: &[u8],
+        is_complete: bool,
     ) -> Result<Option<Complete>, ProtocolError> {
         let FrameHeader { fin, rsv1, opcode, .. } = header;
-        let length = piece.len();
-        if whole && opcode == Opcode::Close {
+        let length = payload.len();
+        if is_complete && opcode == Opcode::Close {
             self.end(); // §5.5.1
         }
-        if whole && arrived == 0 && fin && opcode != Opcode::Continuation && !rsv1 {
-            return Ok(Some(Complete::InOnePiece { opcode, length }));
+        if is_complete && received == 0 && fin && opcode != Opcode::Continuation && !rsv1 {
+            return Ok(Some(Complete::InInput { opcode, length }));
         }
         if opcode.is_control() {
-            // In bounds: no control frame passes the header's decoder with more than 125 bytes.
-            self.control[arrived..arrived + length].copy_from_slice(piece);
-            return Ok(whole.then_some(Complete::Control { opcode, length: arrived + length }));
+            // In bounds: `FrameHeader::decode` rejects control frames with more than 125 bytes.
+            self.control[received..received + length].copy_from_slice(payload);
+            return Ok(is_complete.then_some(Complete::InControl { opcode, length: received + length }));
         }
-        if length == 0 && !whole {
-            return Ok(None); // the payload may yet come in one piece
+        if length == 0 && !is_complete {
+            return Ok(None); // The complete payload may still arrive in one part.
         }
-        let last = whole && fin;
-        self.assemble(opcode, rsv1, piece, last)?;
-        Ok(last.then_some(Complete::Message))
+        let is_last = is_complete && fin;
+        self.append(opcode, rsv1, payload, is_last)?;
+        Ok(is_last.then_some(Complete::InMessage))
     }
 
-    /// Appends a piece to the message under way, or begins one with it; `last` says that it ends the message.
-    fn assemble(
+    /// Appends `payload` to the current message, or to a new one. `is_last` ends the message.
+    fn append(
         &mut self,
         opcode: Opcode,
         rsv1: bool,
-        piece: &[u8],
-        last: bool,
+        payload: &[u8],
+        is_last: bool,
     ) -> Result<(), ProtocolError> {
-        let (mut content, frames, mut compressed) = match mem::replace(&mut self.message, Message::Between) {
-            Message::Assembling { content, frames, compressed } => (content, frames, compressed),
-            Message::Between | Message::Delivered(_) => (Content::new(opcode), 1, rsv1.then_some(0)),
+        let (mut content, frames, mut compressed_bytes) = match mem::replace(&mut self.message, Message::Idle)
+        {
+            Message::Receiving { content, frames, compressed_bytes } => (content, frames, compressed_bytes),
+            Message::Idle | Message::Received(_) => (Content::new(opcode), 1, rsv1.then_some(0)),
         };
-        match (&mut self.inflater, &mut compressed) {
-            (Some(inflater), Some(arrived)) => {
-                *arrived += piece.len();
-                let most = self.limits.message_bytes;
-                inflater.inflate(piece, |inflated| content.push_within(most, inflated))?;
-                if last {
-                    inflater.finish(|inflated| content.push_within(most, inflated))?;
+        match (&mut self.inflater, &mut compressed_bytes) {
+            (Some(inflater), Some(received)) => {
+                *received += payload.len();
+                let limit = self.limits.message_bytes;
+                inflater.inflate(payload, |inflated| content.push_within(limit, inflated))?;
+                if is_last {
+                    inflater.finish(|inflated| content.push_within(limit, inflated))?;
                 }
             }
-            _ => content.push(piece)?,
+            _ => content.push(payload)?,
         }
-        if last {
+        self.message = if is_last {
             content.finish()?;
-            self.message = Message::Delivered(content);
+            Message::Received(content)
         } else {
-            self.message = Message::Assembling { content, frames, compressed };
-        }
+            Message::Receiving { content, frames, compressed_bytes }
+        };
         Ok(())
     }
 
-    /// Lets go of everything, and of all that may still come.
+    /// Drops all received data and ignores all further bytes.
     fn end(&mut self) {
         self.frame = Frame::Closing;
-        self.message = Message::Between;
+        self.message = Message::Idle;
         self.inflater = None;
     }
 }
 
 impl<'a> MessageEvent<'a> {
-    /// What a frame says that is a message by itself, or a control frame.
-    fn of_frame(opcode: Opcode, payload: &'a [u8]) -> Result<Self, ProtocolError> {
+    /// Returns the event of a control frame, or of a frame that is a complete message.
+    fn from_frame(opcode: Opcode, payload: &'a [u8]) -> Result<Self, ProtocolError> {
         Ok(match opcode {
-            Opcode::Text => Self::Text(std::str::from_utf8(payload).map_err(|_| ProtocolError::InvalidUtf8)?), // §8.1
-            // A continuation is never a message by itself: `take` assembles it.
+            Opcode::Text => Self::Text(std::str::from_utf8(payload).map_err(|_| ProtocolError::InvalidUtf8)?),
+            // A continuation frame never gets here: `receive_payload` appends it to its message.
             Opcode::Binary | Opcode::Continuation => Self::Binary(payload),
             Opcode::Ping => Self::Ping(payload),
             Opcode::Pong => Self::Pong(payload),
@@ -381,11 +382,12 @@ impl<'a> MessageEvent<'a> {
 }
 
 impl Message {
-    /// The event of a message that has just been completed.
-    fn delivered(&self) -> Option<MessageEvent<'_>> {
+    /// Returns the event of a message that is complete.
+    fn event(&self) -> Option<MessageEvent<'_>> {
         match self {
-            Self::Between | Self::Assembling { .. } => None,
-            Self::Delivered(content) => Some(content.event()),
+            Self::Idle | Self::Receiving { .. } => None,
+            Self::Received(Content::Text { text, .. }) => Some(MessageEvent::Text(text)),
+            Self::Received(Content::Binary(bytes)) => Some(MessageEvent::Binary(bytes)),
         }
     }
 }

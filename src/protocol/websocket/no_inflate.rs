@@ -1,15 +1,20 @@
-//! Stands where `inflate` would, without the feature `deflate`: an inflater that cannot be.
+//! The replacement for `inflate` without the feature `deflate`.
 
-/// It has no values, so `Option<Inflater>` is always `None`, and the receiver needs no second version of itself.
+use super::protocol_error::ProtocolError;
+
+/// A type without values: `Option<Inflater>` is always `None`, and the receiver needs no variant of its
+/// code for this build.
 #[derive(Debug)]
 pub enum Inflater {}
 
+type Inflated = Result<(), ProtocolError>;
+
 impl Inflater {
-    pub fn inflate<E>(&mut self, _: &[u8], _: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    pub fn inflate(&mut self, _: &[u8], _: impl FnMut(&[u8]) -> Inflated) -> Inflated {
         match *self {}
     }
 
-    pub fn finish<E>(&mut self, _: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    pub fn finish(&mut self, _: impl FnMut(&[u8]) -> Inflated) -> Inflated {
         match *self {}
     }
 

@@ -1,102 +1,89 @@
-//! UTF-8 that is checked while it arrives (RFC 6455 §8.1; the encoding itself: RFC 3629 §4).
+//! UTF-8 validation of text that arrives in parts (RFC 6455 §8.1, RFC 3629 §4).
 //!
-//! A text message may be cut anywhere, also inside a character. [`Utf8`] keeps the few bytes of a
-//! character begun, and refuses a byte at once when no text can go on with it: the sender of a long message
-//! learns of its mistake at the mistake, not at the message's end.
+//! A text message may be cut anywhere, even inside a character. [`Utf8`] keeps the bytes of an
+//! incomplete character and rejects a byte as soon as no valid text can continue with that byte. The
+//! sender of a long message therefore learns of an error at once, not at the end of the message.
 
-use std::fmt;
+use super::protocol_error::ProtocolError;
 
-/// A byte that no UTF-8 text can have where it stands (RFC 6455 §8.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidUtf8;
-
-impl fmt::Display for InvalidUtf8 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text is not valid UTF-8 (RFC 6455 section 8.1)")
-    }
-}
-
-impl std::error::Error for InvalidUtf8 {}
-
-/// The state of a text between two of its pieces.
+/// The validation state between two parts of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Utf8 {
-    /// A character begun: its first `arrived` bytes. The fourth place is for the byte that may end it.
-    begun: [u8; 4],
-    arrived: usize,
+    /// The first `length` bytes of an incomplete character, and space for its last byte.
+    incomplete: [u8; 4],
+    length: usize,
 }
 
 impl Utf8 {
-    /// A text of which nothing has arrived.
+    /// Returns the state at the start of a text.
     pub const fn new() -> Self {
-        Self { begun: [0; 4], arrived: 0 }
+        Self { incomplete: [0; 4], length: 0 }
     }
 
-    /// Checks the next piece of the text.
+    /// Validates the next bytes of the text.
     ///
     /// # Errors
-    ///
-    /// [`InvalidUtf8`] at the first byte that cannot follow what came before it. The text is then lost: what later
-    /// calls answer has no meaning.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
-        self.feed(bytes, |_| {})
+    /// [`ProtocolError::InvalidUtf8`] at the first byte that cannot follow the previous bytes. The
+    /// state must not be used after an error.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), ProtocolError> {
+        self.validate(bytes, |_| {})
     }
 
-    /// Checks the next piece as [`push`](Self::push) does, and appends to `text` every character that it completes.
+    /// Validates the next bytes of the text and appends every complete character to `text`.
     ///
     /// # Errors
-    ///
     /// As [`push`](Self::push).
-    pub fn push_to(&mut self, bytes: &[u8], text: &mut String) -> Result<(), InvalidUtf8> {
-        self.feed(bytes, |valid| text.push_str(valid))
+    pub fn push_to(&mut self, bytes: &[u8], text: &mut String) -> Result<(), ProtocolError> {
+        self.validate(bytes, |valid| text.push_str(valid))
     }
 
-    /// True if the text may end here: no character is begun and unfinished.
+    /// Returns true if the text may end here, because no character is incomplete.
     pub const fn is_complete(&self) -> bool {
-        self.arrived == 0
+        self.length == 0
     }
 
-    /// How many bytes of an unfinished character are kept: 0 to 3.
-    pub const fn unfinished(&self) -> usize {
-        self.arrived
+    /// Returns the number of bytes of the incomplete character: 0 to 3.
+    pub const fn incomplete_bytes(&self) -> usize {
+        self.length
     }
 
-    fn feed(&mut self, bytes: &[u8], mut valid: impl FnMut(&str)) -> Result<(), InvalidUtf8> {
+    fn validate(&mut self, bytes: &[u8], mut valid: impl FnMut(&str)) -> Result<(), ProtocolError> {
         let mut rest = bytes;
         while let ([next, after @ ..], false) = (rest, self.is_complete()) {
-            self.feed_one(*next, &mut valid)?;
+            self.validate_byte(*next, &mut valid)?;
             rest = after;
         }
-        // With the last, unfinished character split off, the bulk is valid as a whole or not at all.
-        let (bulk, begun) = rest.split_at(rest.len() - unfinished_tail(rest));
-        valid(std::str::from_utf8(bulk).map_err(|_| InvalidUtf8)?);
-        begun.iter().try_for_each(|next| self.feed_one(*next, &mut valid))
+        // Without an incomplete character at its end, the bulk is either valid as a whole or invalid.
+        let (bulk, incomplete) = rest.split_at(rest.len() - incomplete_tail(rest));
+        valid(std::str::from_utf8(bulk).map_err(|_| ProtocolError::InvalidUtf8)?);
+        incomplete.iter().try_for_each(|next| self.validate_byte(*next, &mut valid))
     }
 
-    fn feed_one(&mut self, next: u8, valid: &mut impl FnMut(&str)) -> Result<(), InvalidUtf8> {
-        // In bounds: of four bytes in a row none is unfinished, a character has at most four.
-        self.begun[self.arrived] = next;
-        self.arrived += 1;
-        match std::str::from_utf8(&self.begun[..self.arrived]) {
+    fn validate_byte(&mut self, next: u8, valid: &mut impl FnMut(&str)) -> Result<(), ProtocolError> {
+        // In bounds: a character has at most four bytes, so an incomplete one has at most three.
+        self.incomplete[self.length] = next;
+        self.length += 1;
+        match std::str::from_utf8(&self.incomplete[..self.length]) {
             Ok(character) => {
                 valid(character);
-                self.arrived = 0;
+                self.length = 0;
             }
-            // No length of a wrong sequence: so far it is right, and its end is missing.
+            // Without an error length, the bytes are a valid start whose end is missing.
             Err(error) if error.error_len().is_none() => {}
             Err(_) => {
-                self.arrived = 0;
-                return Err(InvalidUtf8);
+                self.length = 0;
+                return Err(ProtocolError::InvalidUtf8);
             }
         }
         Ok(())
     }
 }
 
-/// How many bytes at the end of `bytes` begin a character without ending it, judged by its first byte alone: 0 to 3.
-fn unfinished_tail(bytes: &[u8]) -> usize {
-    for (before, byte) in bytes.iter().rev().take(3).enumerate() {
-        // RFC 3629 §3: the first byte tells the length; all others are 10xxxxxx.
+/// Returns the number of bytes at the end of `bytes` that start a character without completing it,
+/// judged by the first byte of the character alone: 0 to 3.
+fn incomplete_tail(bytes: &[u8]) -> usize {
+    for (after, byte) in bytes.iter().rev().take(3).enumerate() {
+        // RFC 3629 §3: the first byte determines the length; all other bytes are 10xxxxxx.
         let length = match byte {
             0x80..=0xBF => continue,
             0x00..=0x7F => 1,
@@ -104,8 +91,8 @@ fn unfinished_tail(bytes: &[u8]) -> usize {
             0xE0..=0xEF => 3,
             0xF0..=0xFF => 4,
         };
-        let arrived = before + 1;
-        return if arrived < length { arrived } else { 0 };
+        let available = after + 1;
+        return if available < length { available } else { 0 };
     }
     0
 }
@@ -115,22 +102,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// RFC 3629 §4's grammar a byte at a time, as the set of bytes that may come next: the oracle.
+    /// The grammar of RFC 3629 §4, one byte at a time, as the range of bytes that may come next. The
+    /// tests compare [`Utf8`] with this plain version.
     #[derive(Clone, Copy)]
     struct Plain {
         low: u8,
         high: u8,
-        /// Bytes missing after the next one; `None` between two characters.
-        then: Option<u8>,
+        /// The number of bytes that follow the next byte; `None` between two characters.
+        missing: Option<u8>,
     }
 
     impl Plain {
         fn new() -> Self {
-            Self { low: 0, high: 0xFF, then: None }
+            Self { low: 0, high: 0xFF, missing: None }
         }
 
         fn push(&mut self, byte: u8) -> bool {
-            let next = match self.then {
+            let next = match self.missing {
                 Some(_) if byte < self.low || byte > self.high => return false,
                 Some(0) => None,
                 Some(missing) => Some((0x80, 0xBF, missing - 1)),
@@ -146,56 +134,66 @@ mod tests {
                     _ => return false,
                 },
             };
-            *self = next.map_or_else(Self::new, |(low, high, then)| Self { low, high, then: Some(then) });
+            *self = next.map_or_else(Self::new, |(low, high, missing)| Self {
+                low,
+                high,
+                missing: Some(missing),
+            });
             true
         }
     }
 
-    /// Where the plain version refuses `bytes`, or `Ok` with whether the text may end there.
+    /// Returns whether the text may end after `bytes`, or the offset at which the plain version rejects
+    /// them.
     fn plain(bytes: &[u8]) -> Result<bool, usize> {
         let mut plain = Plain::new();
         match bytes.iter().position(|byte| !plain.push(*byte)) {
             Some(at) => Err(at),
-            None => Ok(plain.then.is_none()),
+            None => Ok(plain.missing.is_none()),
         }
     }
 
-    /// The same of [`Utf8`], fed in `pieces`: a refusal is told as the range of the piece that it came in.
-    fn checked<'a>(
-        pieces: impl IntoIterator<Item = &'a [u8]>,
+    /// Returns whether the text is complete and the text itself, as [`Utf8`] validates `parts`, or the
+    /// range of the part that [`Utf8`] rejects.
+    fn validated<'a>(
+        parts: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<(bool, String), std::ops::Range<usize>> {
         let (mut utf8, mut text, mut start) = (Utf8::new(), String::new(), 0);
-        for piece in pieces {
-            let end = start + piece.len();
-            let mut alone = utf8;
-            let result = utf8.push_to(piece, &mut text);
-            assert_eq!(alone.push(piece), result);
+        for part in parts {
+            let end = start + part.len();
+            let mut unbuffered = utf8;
+            let result = utf8.push_to(part, &mut text);
+            assert_eq!(unbuffered.push(part), result);
             result.map_err(|_| start..end)?;
             start = end;
         }
-        assert_eq!(text.len() + utf8.unfinished(), start);
+        assert_eq!(text.len() + utf8.incomplete_bytes(), start);
         Ok((utf8.is_complete(), text))
     }
 
-    fn agrees(bytes: &[u8]) {
+    fn assert_agrees(bytes: &[u8]) {
         let expected = plain(bytes);
-        assert_eq!(expected == Ok(true), std::str::from_utf8(bytes).is_ok(), "the oracle on {bytes:x?}");
+        assert_eq!(
+            expected == Ok(true),
+            std::str::from_utf8(bytes).is_ok(),
+            "the plain version disagrees with the standard library: {bytes:x?}"
+        );
         let splits = (0..=bytes.len()).map(|at| vec![&bytes[..at], &bytes[at..]]);
-        for pieces in
+        for parts in
             splits.chain([bytes.chunks(1).collect(), bytes.chunks(2).collect(), bytes.chunks(3).collect()])
         {
-            match (&expected, checked(pieces.iter().copied())) {
+            match (&expected, validated(parts.iter().copied())) {
                 (Ok(complete), Ok((is_complete, text))) => {
-                    assert_eq!(*complete, is_complete, "{pieces:x?}");
-                    assert!(bytes.starts_with(text.as_bytes()), "{pieces:x?}");
+                    assert_eq!(*complete, is_complete, "{parts:x?}");
+                    assert!(bytes.starts_with(text.as_bytes()), "{parts:x?}");
                 }
-                (Err(at), Err(piece)) => assert!(piece.contains(at), "{pieces:x?}: {at} is not in {piece:?}"),
-                (expected, found) => panic!("{pieces:x?}: {expected:?}, but {found:?}"),
+                (Err(at), Err(part)) => assert!(part.contains(at), "{parts:x?}: {at} is not in {part:?}"),
+                (expected, found) => panic!("{parts:x?}: expected {expected:?}, found {found:?}"),
             }
         }
     }
 
-    /// The least and the greatest of every row of RFC 3629 §4's table, and what lies just outside.
+    /// The first and the last byte of every range in the table of RFC 3629 §4, and their neighbours.
     const EDGES: [u8; 21] = [
         0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEF, 0xF0,
         0xF1, 0xF4, 0xF5, 0xFF,
@@ -205,15 +203,15 @@ mod tests {
     fn agrees_with_the_plain_version_on_every_pair_and_every_edge() {
         for first in 0..=0xFF {
             for second in 0..=0xFF {
-                agrees(&[first, second]);
+                assert_agrees(&[first, second]);
             }
         }
         for first in EDGES {
             for second in EDGES {
                 for third in EDGES {
-                    agrees(&[first, second, third]);
+                    assert_agrees(&[first, second, third]);
                     for last in [0x00, 0x7F, 0x80, 0xBF, 0xC2, 0xF0] {
-                        agrees(&[first, second, third, last]);
+                        assert_agrees(&[first, second, third, last]);
                     }
                 }
             }
@@ -221,26 +219,26 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_byte_before_its_sequence_is_whole() {
-        // A surrogate and a code point above U+10FFFF show at their second byte.
-        for begun in [[0xED, 0xA0], [0xF4, 0x90], [0xE0, 0x80], [0xF0, 0x8F]] {
+    fn rejects_a_byte_before_its_sequence_is_complete() {
+        // The second byte reveals a surrogate, a code point above U+10FFFF and an overlong form.
+        for start in [[0xED, 0xA0], [0xF4, 0x90], [0xE0, 0x80], [0xF0, 0x8F]] {
             let mut utf8 = Utf8::new();
-            assert_eq!(utf8.push(&begun[..1]), Ok(()));
-            assert_eq!(utf8.push(&begun[1..]), Err(InvalidUtf8), "{begun:x?}");
+            assert_eq!(utf8.push(&start[..1]), Ok(()));
+            assert_eq!(utf8.push(&start[1..]), Err(ProtocolError::InvalidUtf8), "{start:x?}");
         }
     }
 
     proptest! {
         #[test]
-        fn agrees_on_arbitrary_bytes(bytes in prop::collection::vec(prop::sample::select(&EDGES[..]), 0..24)) {
-            agrees(&bytes);
+        fn agrees_with_the_plain_version_on_arbitrary_bytes(bytes in prop::collection::vec(prop::sample::select(&EDGES[..]), 0..24)) {
+            assert_agrees(&bytes);
         }
 
         #[test]
-        fn lets_every_text_through(text: String) {
-            agrees(text.as_bytes());
-            let pieces = text.as_bytes().chunks(5);
-            prop_assert_eq!(checked(pieces), Ok((true, text.clone())));
+        fn accepts_every_text(text: String) {
+            assert_agrees(text.as_bytes());
+            let parts = text.as_bytes().chunks(5);
+            prop_assert_eq!(validated(parts), Ok((true, text.clone())));
         }
     }
 }

@@ -1,16 +1,17 @@
 //! The list in a `Sec-WebSocket-Extensions` field (RFC 6455 §9.1).
 
-use super::{ExtensionError, Offer};
+use super::error::ExtensionError;
+use super::parameters::Offer;
 use crate::protocol::http::fields::{is_tchar, trim};
 
-/// One element of the list. An answer has the form of an offer, so it is read as one.
+/// One element of the list.
 pub struct Extension<'a> {
     pub name: &'a [u8],
-    /// The parameters, if they are those of permessage-deflate.
+    /// The parameters, if permessage-deflate defines them. A response has the form of an offer.
     pub offer: Result<Offer, ExtensionError>,
 }
 
-/// The elements of one line, read as RFC 6455 §9.1 writes them:
+/// The elements of one line in the grammar of RFC 6455 §9.1:
 ///
 /// ```text
 /// extension-list  = 1#extension
@@ -18,18 +19,19 @@ pub struct Extension<'a> {
 /// extension-param = token [ "=" (token | quoted-string) ]
 /// ```
 ///
-/// The grammar is RFC 2616's, so elements of `#` may be empty (but not all), and whitespace may stand around every
-/// separator.
+/// The grammar is that of RFC 2616: elements of `#` may be empty, though not all of them, and
+/// whitespace is allowed around every separator. After an error the elements have no meaning.
 pub struct Extensions<'a> {
     rest: &'a [u8],
+    /// Whether the next element is the first, which must exist.
+    is_first: bool,
 }
 
 impl<'a> Extensions<'a> {
-    /// Of a line, which has at least one.
-    pub fn of(line: &'a [u8]) -> Result<Self, ExtensionError> {
-        let mut extensions = Self { rest: trim(line) };
-        while extensions.separator(b',') {}
-        if extensions.rest.is_empty() { Err(ExtensionError::Grammar) } else { Ok(extensions) }
+    pub fn new(line: &'a [u8]) -> Self {
+        let mut extensions = Self { rest: trim(line), is_first: true };
+        extensions.skip_empty_elements();
+        extensions
     }
 
     fn extension(&mut self) -> Result<Extension<'a>, ExtensionError> {
@@ -43,11 +45,15 @@ impl<'a> Extensions<'a> {
         if !self.rest.is_empty() && !self.separator(b',') {
             return Err(ExtensionError::Grammar);
         }
-        while self.separator(b',') {}
+        self.skip_empty_elements();
         Ok(Extension { name, offer })
     }
 
-    /// Goes over a separator and the whitespace around it; false if another byte comes next.
+    fn skip_empty_elements(&mut self) {
+        while self.separator(b',') {}
+    }
+
+    /// Skips a separator and the whitespace around it. Returns false if another byte is next.
     fn separator(&mut self, separator: u8) -> bool {
         let Some((_, after)) = trim(self.rest).split_first().filter(|(first, _)| **first == separator) else {
             return false;
@@ -63,15 +69,16 @@ impl<'a> Extensions<'a> {
         if token.is_empty() { Err(ExtensionError::Grammar) } else { Ok(token) }
     }
 
-    /// A token, or a quoted-string whose content, unescaped, is one (RFC 6455 §9.1).
-    fn value(&mut self) -> Result<Value<'a>, ExtensionError> {
-        let Some(content) = self.rest.strip_prefix(b"\"") else { return self.token().map(Value) };
+    /// Returns a token, or the content of a quoted string, which must be a token when unescaped (RFC
+    /// 6455 §9.1). The content still contains its backslashes; a token never contains one.
+    fn value(&mut self) -> Result<&'a [u8], ExtensionError> {
+        let Some(content) = self.rest.strip_prefix(b"\"") else { return self.token() };
         let mut rest = content;
         loop {
             match rest {
                 [b'"', after @ ..] if rest.len() < content.len() => {
                     self.rest = trim(after);
-                    return Ok(Value(&content[..content.len() - rest.len()]));
+                    return Ok(&content[..content.len() - rest.len()]);
                 }
                 [b'\\', byte, after @ ..] | [byte, after @ ..] if is_tchar(*byte) => rest = after,
                 _ => return Err(ExtensionError::Grammar),
@@ -83,23 +90,8 @@ impl<'a> Extensions<'a> {
 impl<'a> Iterator for Extensions<'a> {
     type Item = Result<Extension<'a>, ExtensionError>;
 
-    /// Nothing that follows an error has a meaning.
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() { None } else { Some(self.extension()) }
-    }
-}
-
-/// A parameter's value. Backslashes in it are those of a quoted-string: a token has none.
-pub struct Value<'a>(&'a [u8]);
-
-impl Value<'_> {
-    /// A decimal number from 8 to 15, without leading zeros (RFC 7692 §7.1.2).
-    pub fn window_bits(&self) -> Result<u8, ExtensionError> {
-        let mut digits = self.0.iter().filter(|byte| **byte != b'\\');
-        match (digits.next(), digits.next(), digits.next()) {
-            (Some(digit @ b'8'..=b'9'), None, None) => Ok(digit - b'0'),
-            (Some(b'1'), Some(digit @ b'0'..=b'5'), None) => Ok(10 + digit - b'0'),
-            _ => Err(ExtensionError::ParameterValue),
-        }
+        let is_first = std::mem::replace(&mut self.is_first, false);
+        if self.rest.is_empty() && !is_first { None } else { Some(self.extension()) }
     }
 }

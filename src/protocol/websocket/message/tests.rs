@@ -7,7 +7,7 @@ fn server() -> Receiver {
 }
 
 #[test]
-fn a_frame_in_one_piece_is_not_copied() {
+fn a_payload_that_arrives_at_once_is_not_copied() {
     for first in [0x81, 0x82, 0x89, 0x8A] {
         let mut header = [first, 0x83, 1, 2, 3, 4];
         let mut payload = *b"\x60\x60\x60";
@@ -24,7 +24,7 @@ fn a_frame_in_one_piece_is_not_copied() {
         };
         assert_eq!((consumed, bytes, bytes.as_ptr()), (9, &b"abc"[..], place));
 
-        // Nor if its header came before it.
+        // The payload is not copied either when the header arrived earlier.
         assert_eq!(receiver.receive(&mut header), Ok((6, None)));
         let place = payload.as_ptr();
         match receiver.receive(&mut payload).unwrap() {
@@ -40,14 +40,14 @@ fn a_frame_in_one_piece_is_not_copied() {
 }
 
 #[test]
-fn memory_grows_with_what_has_come_and_goes_with_the_message() {
+fn memory_grows_with_received_bytes_and_is_freed_with_the_message() {
     let mut receiver = server();
-    // 512 MiB are announced, three bytes come.
+    // The header announces 512 MiB; three bytes arrive.
     let mut header = *b"\x82\xFF\x00\x00\x00\x00\x20\x00\x00\x00\x00\x00\x00\x00";
     assert_eq!(receiver.receive(&mut header), Ok((14, None)));
-    assert!(matches!(receiver.message, Message::Between));
+    assert!(matches!(receiver.message, Message::Idle));
     assert_eq!(receiver.receive(&mut [1, 2, 3]), Ok((3, None)));
-    let Message::Assembling { content: Content::Binary(bytes), .. } = &receiver.message else {
+    let Message::Receiving { content: Content::Binary(bytes), .. } = &receiver.message else {
         panic!("{receiver:?}")
     };
     assert!(bytes.capacity() < 100);
@@ -57,11 +57,11 @@ fn memory_grows_with_what_has_come_and_goes_with_the_message() {
     assert_eq!(receiver.receive(&mut message), Ok((14, Some(MessageEvent::Binary(b"ab")))));
     assert!(receiver.is_idle());
     assert_eq!(receiver.receive(&mut []), Ok((0, None)));
-    assert!(matches!(receiver.message, Message::Between));
+    assert!(matches!(receiver.message, Message::Idle));
 }
 
 #[test]
-fn is_idle_only_where_nothing_would_be_lost() {
+fn is_idle_only_when_no_state_would_be_lost() {
     let mut receiver = server();
     assert!(receiver.is_idle());
     for byte in *b"\x01\x80\x00\x00\x00\x00\x89\x81\x00\x00\x00\x00p\x80\x81\x00\x00\x00\x00" {
@@ -75,11 +75,11 @@ fn is_idle_only_where_nothing_would_be_lost() {
 }
 
 #[test]
-fn fails_at_the_byte_that_breaks_the_rule() {
+fn fails_at_the_byte_that_breaks_a_rule() {
     use ProtocolError::*;
-    for (bytes, failure) in [
+    for (bytes, error) in [
         (&b"\xC1"[..], Rsv1WithoutExtension),
-        (b"\xA1", Frame(crate::protocol::websocket::frame::FrameError::ReservedBit)),
+        (b"\xA1", ReservedBit),
         (b"\x80", ContinuationOutsideMessage),
         (b"\x81\x05", UnmaskedClientFrame),
         (b"\x01\x80\0\0\0\0\x02", InterleavedMessages),
@@ -89,9 +89,9 @@ fn fails_at_the_byte_that_breaks_the_rule() {
     ] {
         let (last, before) = bytes.split_last().unwrap();
         let mut receiver = server();
-        assert_eq!(receiver.receive(before.to_vec().as_mut_slice()), Ok((before.len(), None)), "{failure}");
-        assert_eq!(receiver.receive(&mut [*last]), Err(failure));
-        assert_eq!(receiver.receive(&mut [0x81, 0x80]), Ok((2, None)), "ignored after {failure}");
+        assert_eq!(receiver.receive(before.to_vec().as_mut_slice()), Ok((before.len(), None)), "{error}");
+        assert_eq!(receiver.receive(&mut [*last]), Err(error));
+        assert_eq!(receiver.receive(&mut [0x81, 0x80]), Ok((2, None)), "ignored after {error}");
     }
     let mut client = Receiver::new(Role::Client, LIMITS);
     assert_eq!(client.receive(&mut [0x81]), Ok((1, None)));

@@ -23,7 +23,7 @@ use barewire::protocol::websocket::extension::{
     self, Agreement, ClientWindow, Direction, Offer, ServerPreferences,
 };
 use barewire::protocol::websocket::frame::{FrameHeader, Opcode};
-use barewire::protocol::websocket::inflate::{Inflater, InvalidDeflate};
+use barewire::protocol::websocket::inflate::Inflater;
 use barewire::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
 use barewire_fuzz::{cuts, peak, pieces};
 use libfuzzer_sys::fuzz_target;
@@ -80,7 +80,7 @@ fn payloads(input: &Input<'_>) {
     }
 }
 
-fn inflate(inflater: &mut Inflater, pieces: &[&[u8]]) -> std::result::Result<Vec<u8>, InvalidDeflate> {
+fn inflate(inflater: &mut Inflater, pieces: &[&[u8]]) -> std::result::Result<Vec<u8>, ProtocolError> {
     let out = RefCell::new(Vec::new());
     let sink = |bytes: &[u8]| {
         out.borrow_mut().extend_from_slice(bytes);
