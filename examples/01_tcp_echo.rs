@@ -1,19 +1,19 @@
-//! 1. TCP echo: one thread serves many connections, and only the poll ever waits.
+//! 1. TCP echo: one thread, many connections, and no read or write that blocks.
 //!
-//! Each of the six examples is the previous one with one idea added, so the second lesson is
-//! `diff examples/0[12]*`. This first example is the part that stays the same: an event loop around
-//! non-blocking sockets.
+//! Each of the six examples adds one idea to the previous one, so the second lesson is the output
+//! of `diff examples/0[12]*`. This first example is the part that stays the same: an event loop
+//! around non-blocking sockets.
 //!
-//! On a non-blocking socket, a call that would have to wait returns `WouldBlock` instead. One
-//! thread can then serve every client, as long as it knows which sockets are ready. The poll (epoll
-//! on Linux) tells it: the poll sleeps until sockets become ready, then lists them. mio uses it
-//! edge-triggered, which means that each change is reported once. Two rules follow: read until
+//! On a non-blocking socket, a call that would have to wait fails with `WouldBlock` instead. One
+//! thread can then serve all clients, as long as it knows which sockets are ready. The poll (epoll
+//! on Linux) provides this: it sleeps until sockets become ready, and then lists them. mio uses it
+//! edge-triggered, which means that each change is reported only once. Two rules follow: read until
 //! `WouldBlock`, and write until `WouldBlock` or until nothing is left to write.
 //!
-//! TCP carries a stream of bytes, not messages. Data sent with one call may arrive in several
-//! parts, and a write may accept only part of its data. So each client has two buffers: an *inbox*
-//! of bytes that have arrived but are not processed yet, and an *outbox* of bytes that are not
-//! written yet.
+//! TCP carries a stream of bytes, not messages. The bytes of one `write` may arrive in several
+//! parts, and a `write` may accept only some of its bytes. So each client has two buffers: an
+//! *inbox* of bytes that have arrived but are not processed yet, and an *outbox* of bytes that are
+//! not written yet.
 //!
 //! Start the server in one terminal:
 //!
@@ -32,12 +32,12 @@
 //! two
 //! ```
 //!
-//! To type line by line, run `nc 127.0.0.1 8080`, in several terminals at once if you like. With
-//! `-q 1`, netcat closes its sending direction (it sends a FIN) when its input ends. The other
+//! To type line by line, run `nc 127.0.0.1 8080`; several clients can be open at once. With `-q 1`,
+//! netcat sends a FIN when its input ends, which closes only the sending direction. The other
 //! direction stays open, so the echo still arrives. This is called a half-close.
 //!
-//! **Break it:** send data, and never read the echo. Here `nc` stops reading when its output pipe
-//! is full, because `sleep` never empties that pipe:
+//! **Break it:** send data, and never read the echo. Here `sleep` does not read from its pipe, so
+//! `nc` stops reading the echo once the pipe is full:
 //!
 //! ```text
 //! $ ps -o rss,comm -C 01_tcp_echo
@@ -45,11 +45,10 @@
 //! $ ps -o rss,comm -C 01_tcp_echo
 //! ```
 //!
-//! The server's memory grows by most of what was sent: from 2 MB to 160 MB (`ps` reports KiB). The
-//! client does not read the echo, so the echo stays in the outbox, and nothing slows the client
-//! down. A server can prevent this by not reading from a client whose outbox is full: TCP flow
-//! control then makes the client wait. Without that rule, a stranger decides how much memory the
-//! server uses.
+//! The server's memory grows from 2 MB to 160 MB, most of what was sent (`ps` reports KiB). The
+//! echo is not read, so it stays in the outbox, and nothing slows the sender down. A better server
+//! would stop reading from a client whose outbox is full; TCP flow control would then make the
+//! client wait. Here, any client decides how much memory the server uses.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -77,7 +76,7 @@ fn main() -> io::Result<()> {
         }
         for event in &events {
             if event.token() == LISTENER {
-                // The poll reports this once, so accept every connection that is waiting.
+                // The poll reports waiting connections only once, so accept all of them.
                 while let Ok((mut stream, _)) = listener.accept() {
                     // Tokens are never reused, so an old event cannot reach a new client.
                     last_token = Token(last_token.0 + 1);
@@ -89,7 +88,7 @@ fn main() -> io::Result<()> {
             } else if let Some(client) = clients.get_mut(&event.token())
                 && !client.process().unwrap_or(false)
             {
-                clients.remove(&event.token()); // dropping the stream closes it
+                clients.remove(&event.token()); // dropping the client closes its socket
             }
         }
     }

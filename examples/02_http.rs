@@ -9,7 +9,7 @@
 //!
 //! A client may send several requests without waiting for the responses (pipelining, RFC 9112
 //! §9.3.2), and all of them may arrive in one read. So `handle_input` is a loop, and the responses
-//! leave in the order of the requests.
+//! are sent in the order of the requests.
 //!
 //! Start the server in one terminal:
 //!
@@ -54,9 +54,10 @@
 //!
 //! The server neither responds nor closes the connection. It keeps the whole head in the inbox for
 //! as long as the client stays, because it has no size limit and no deadline. Each time more bytes
-//! arrive, it parses the head again from the first byte, so twice the head costs four times the
-//! work. Try 40M: watch the CPU time, and run `curl` at the same time. A cheaper attack, called
-//! Slowloris, opens many connections and sends a few bytes of a head on each from time to time.
+//! arrive, it parses the head again from the first byte, so a head of twice the size costs four
+//! times the work. Try 40M, watch the CPU time, and run `curl` meanwhile. A cheaper attack is
+//! called Slowloris: it opens many connections, and sends a few bytes of a head on each from time
+//! to time.
 //!
 //! Left out: chunked bodies (the response is 501, RFC 9112 §6.1), repeated fields (the last one
 //! counts), the check for a missing `Host`, `HEAD`, `Expect: 100-continue`, HTTP/1.0, and `Date`.
@@ -90,7 +91,7 @@ fn main() -> io::Result<()> {
         }
         for event in &events {
             if event.token() == LISTENER {
-                // The poll reports this once, so accept every connection that is waiting.
+                // The poll reports waiting connections only once, so accept all of them.
                 while let Ok((mut stream, _)) = listener.accept() {
                     // Tokens are never reused, so an old event cannot reach a new client.
                     last_token = Token(last_token.0 + 1);
@@ -102,7 +103,7 @@ fn main() -> io::Result<()> {
             } else if let Some(client) = clients.get_mut(&event.token())
                 && !client.process().unwrap_or(false)
             {
-                clients.remove(&event.token()); // dropping the stream closes it
+                clients.remove(&event.token()); // dropping the client closes its socket
             }
         }
     }

@@ -1,12 +1,13 @@
 //! 3. Short polling: ask again and again.
 //!
-//! New since `02_http`: a topic, which is a list of events that only grows. A POST appends its body
-//! as an event. A GET returns at once with the events after `since`, and with `next`, the `since`
-//! of the client's next request. The client keeps its position in the list (its *cursor*); the
+//! New since `02_http`: a topic, which is an append-only list of events. A POST appends its body as
+//! an event. A GET returns immediately with the events after position `since`, and with `next`, the
+//! `since` for the next request. The client keeps its position in the list (its *cursor*); the
 //! server stores nothing about the client.
 //!
-//! The cost of short polling is in the asking. Each poll is a complete request and response, and
-//! most polls return no events. A new event waits for the next poll: on average, half the interval.
+//! Short polling is simple, but expensive. Each poll is a complete request and response, and most
+//! polls return no events. A new event still has to wait for the next poll, on average for half the
+//! interval.
 //!
 //! Start the server in one terminal:
 //!
@@ -34,8 +35,8 @@
 //! {"events":[{"id":"2","event":"message","data":"a \"quoted\" two"}],"next":"2"}
 //! ```
 //!
-//! **Break it:** stop the server with Ctrl-C and start it again. Its ids start at 1 again, but the
-//! client continues from its last `next` and cannot notice the restart:
+//! **Break it:** stop the server with Ctrl-C and start it again. The ids start at 1 again, but the
+//! client continues from its last `next`, and cannot detect the restart:
 //!
 //! ```text
 //! $ curl -d 'three' http://127.0.0.1:8080/topics/demo
@@ -44,13 +45,12 @@
 //! {"events":[],"next":"1"}
 //! ```
 //!
-//! The client never receives the event `three`, and nothing reports the loss. To prevent this, an
-//! id would have to say which run of the server it belongs to. The list also breaks, later: it
-//! keeps every event forever, and a client without `since` gets a copy of all of them in one
-//! response.
+//! The client never receives the event `three`, and nothing reports the loss. To prevent this, each
+//! id would have to identify the server run that created it. The list itself has another problem:
+//! it keeps every event forever, and a GET without `since` copies all of them into one response.
 //!
-//! Left out: everything that `02_http` leaves out, here and in the examples that follow. A `since`
-//! that is not a number is ignored.
+//! Left out: everything that `02_http` leaves out; this is also true of the examples that follow.
+//! The server ignores a `since` that is not a number.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -84,7 +84,7 @@ fn main() -> io::Result<()> {
         }
         for event in &events {
             if event.token() == LISTENER {
-                // The poll reports this once, so accept every connection that is waiting.
+                // The poll reports waiting connections only once, so accept all of them.
                 while let Ok((mut stream, _)) = listener.accept() {
                     // Tokens are never reused, so an old event cannot reach a new client.
                     last_token = Token(last_token.0 + 1);
@@ -96,7 +96,7 @@ fn main() -> io::Result<()> {
             } else if let Some(client) = clients.get_mut(&event.token())
                 && !client.process(&mut topic).unwrap_or(false)
             {
-                clients.remove(&event.token()); // dropping the stream closes it
+                clients.remove(&event.token()); // dropping the client closes its socket
             }
         }
     }
@@ -240,7 +240,7 @@ impl Request {
 
 /// Returns the value of a query parameter, or `None` if it is missing or not a number.
 fn query_number(query: &str, name: &str) -> Option<usize> {
-    query.split('&').find_map(|each| each.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
 /// Returns the body of a poll's response: the events after `since`, and the next `since`.

@@ -1,13 +1,15 @@
 //! 4. Long polling: ask, and let the response wait.
 //!
-//! New since `03_short_poll`: with `?wait=SECONDS`, the server holds a request that has no new
-//! events until an event is published or the time is over (`deliver`). Now the server has to
-//! remember which clients are waiting, and three things change. Each client has a state,
-//! `following`. The loop checks the waiting clients after each poll, because another client may
-//! have published; it polls at least ten times a second, because a wait may be over. And while a
-//! request is held, the next pipelined request stays in the inbox.
+//! New since `03_short_poll`: a GET with `?wait=SECONDS` that finds no events is held, until an
+//! event is published or the time is over (`deliver`). The server now has to remember which clients
+//! are waiting. Three things change:
 //!
-//! Without `since`, a long poll starts with the next event that is published.
+//! - Each client has a state, `following`.
+//! - After each poll, the loop checks all waiting clients, because another client may have
+//!   published an event. It polls at least ten times per second, because a wait may be over.
+//! - While a request is held, the next pipelined request stays in the inbox.
+//!
+//! Without `since`, a long poll returns only events that are published after the request.
 //!
 //! Start the server in one terminal:
 //!
@@ -25,7 +27,7 @@
 //! {"events":[],"next":"1"}
 //! ```
 //!
-//! The last request waited a second and returned no events. Now wait longer:
+//! The last request waited for one second, and returned no events. Now wait longer:
 //!
 //! ```console first
 //! $ curl 'http://127.0.0.1:8080/topics/demo?since=1&wait=60'
@@ -39,9 +41,9 @@
 //! {"id":"2"}
 //! ```
 //!
-//! **Break it:** each waiting client holds a connection, and a process may open only a limited
-//! number of file descriptors. Start the server with descriptors for eleven clients, let eleven
-//! clients wait, and send a request from a twelfth:
+//! **Break it:** each waiting client keeps a connection open, and a process may have only a limited
+//! number of file descriptors. Start the server with enough descriptors for eleven clients, let
+//! eleven clients wait, and send a request from a twelfth:
 //!
 //! ```text
 //! $ (ulimit -n 16; exec target/debug/examples/04_long_poll)
@@ -49,11 +51,12 @@
 //! $ curl http://127.0.0.1:8080/topics/demo
 //! ```
 //!
-//! The twelfth client connects, because the kernel completes TCP handshakes by itself, but it gets
-//! no response. A POST that would release the other clients would hang in the same way. After ten
-//! seconds the eleven are gone, and the twelfth still hangs: the poll reported its connection once,
-//! `accept` failed at that moment, and nothing tries again. Run another `curl` in another terminal:
-//! its connection makes the poll report again, and both clients get their responses.
+//! The twelfth client connects, because the kernel completes the TCP handshake, but it gets no
+//! response. A POST that would release the other clients would hang too. After ten seconds the
+//! eleven clients are gone, and the twelfth still hangs: the poll reported its connection once,
+//! `accept` failed at that time, and the server does not try again. Run another `curl` in another
+//! terminal. Its connection is reported, the loop accepts both, and both clients get their
+//! responses.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -89,7 +92,7 @@ fn main() -> io::Result<()> {
         }
         for event in &events {
             if event.token() == LISTENER {
-                // The poll reports this once, so accept every connection that is waiting.
+                // The poll reports waiting connections only once, so accept all of them.
                 while let Ok((mut stream, _)) = listener.accept() {
                     // Tokens are never reused, so an old event cannot reach a new client.
                     last_token = Token(last_token.0 + 1);
@@ -101,7 +104,7 @@ fn main() -> io::Result<()> {
             } else if let Some(client) = clients.get_mut(&event.token())
                 && !client.process(&mut topic).unwrap_or(false)
             {
-                clients.remove(&event.token()); // dropping the stream closes it
+                clients.remove(&event.token()); // dropping the client closes its socket
             }
         }
         // Another client may have published an event, or a long poll may have timed out.
@@ -117,7 +120,7 @@ struct Client {
     outbox: VecDeque<u8>,
     /// Nothing more is read: the peer has sent its last byte, or its last response is queued.
     done_reading: bool,
-    /// What the client is following. The next request waits until this is `None`.
+    /// The response in progress, if there is one. The next request waits until this is `None`.
     following: Option<Following>,
 }
 
@@ -174,7 +177,7 @@ impl Client {
         }
     }
 
-    /// Queues the events that the client is waiting for. Returns whether the next request may run.
+    /// Queues new events for the client. Returns whether the next request may be handled.
     fn deliver(&mut self, topic: &[String]) -> bool {
         match self.following {
             Some(Following::Waiting { since, deadline })
@@ -274,7 +277,7 @@ impl Request {
 
 /// Returns the value of a query parameter, or `None` if it is missing or not a number.
 fn query_number(query: &str, name: &str) -> Option<usize> {
-    query.split('&').find_map(|each| each.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
 /// Returns the body of a poll's response: the events after `since`, and the next `since`.

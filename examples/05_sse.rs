@@ -1,15 +1,15 @@
 //! 5. Server-Sent Events: ask once, and let the response never end.
 //!
 //! New since `04_long_poll`: a GET that accepts `text/event-stream` receives a response head
-//! without a length, and after it each event as a block of lines, for as long as the connection
-//! lasts. The cursor now belongs to the connection. The client still learns its position from the
-//! `id:` line of each event, and sends it as `Last-Event-ID` when it reconnects. Old events and new
-//! events take the same path (`deliver`): the server sends everything between the cursor and the
-//! end of the list.
+//! without a length. Each event follows as a block of lines, for as long as the connection lasts.
+//! The cursor now belongs to the connection. The client also learns its position, from the `id:`
+//! line of each event, and sends it as `Last-Event-ID` when it reconnects. Old and new events take
+//! the same path (`deliver`): the server sends everything between the cursor and the end of the
+//! list.
 //!
-//! In this format a line ends with CR, LF or both. Data of several lines therefore needs one
-//! `data:` line for each of them, and data cannot contain a CR at all: the server replaces each CR
-//! with LF when an event is published, so that all transports deliver the same data.
+//! A line of the stream ends with CR, LF or CRLF. So each line of an event's data needs its own
+//! `data:` line, and the stream cannot represent a CR within the data. The server replaces CR and
+//! CRLF with LF when an event is published, so that all transports deliver the same data.
 //!
 //! Start the server in one terminal:
 //!
@@ -56,7 +56,7 @@
 //! {"events":[{"id":"2","event":"message","data":"two\u000alines"}],"next":"2"}
 //! ```
 //!
-//! **Break it:** follow the topic, and do not read. Then publish 100 MB:
+//! **Break it:** follow the topic without reading the response. Then publish 100 MB:
 //!
 //! ```text
 //! $ for i in $(seq 5); do curl -sN -H 'Accept: text/event-stream' http://127.0.0.1:8080/topics/demo | sleep 60 & done
@@ -65,11 +65,11 @@
 //! ```
 //!
 //! The topic keeps the 100 MB once, and each of the five outboxes keeps nearly as much again. A
-//! follower that does not read costs as much memory as everything published since it stopped
-//! reading, and it may stay connected as long as it likes.
+//! follower that stops reading costs as much memory as all data published since then, and the
+//! server never disconnects it.
 //!
-//! Left out: a heartbeat. Without it, a follower whose network has failed stays until the server
-//! next writes to it.
+//! Left out: a heartbeat. Without one, the server does not notice that a follower's network has
+//! failed until it writes to that follower.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -107,7 +107,7 @@ fn main() -> io::Result<()> {
         }
         for event in &events {
             if event.token() == LISTENER {
-                // The poll reports this once, so accept every connection that is waiting.
+                // The poll reports waiting connections only once, so accept all of them.
                 while let Ok((mut stream, _)) = listener.accept() {
                     // Tokens are never reused, so an old event cannot reach a new client.
                     last_token = Token(last_token.0 + 1);
@@ -119,7 +119,7 @@ fn main() -> io::Result<()> {
             } else if let Some(client) = clients.get_mut(&event.token())
                 && !client.process(&mut topic).unwrap_or(false)
             {
-                clients.remove(&event.token()); // dropping the stream closes it
+                clients.remove(&event.token()); // dropping the client closes its socket
             }
         }
         // Another client may have published an event, or a long poll may have timed out.
@@ -135,7 +135,7 @@ struct Client {
     outbox: VecDeque<u8>,
     /// Nothing more is read: the peer has sent its last byte, or its last response is queued.
     done_reading: bool,
-    /// What the client is following. The next request waits until this is `None`.
+    /// The response in progress, if there is one. The next request waits until this is `None`.
     following: Option<Following>,
 }
 
@@ -194,7 +194,7 @@ impl Client {
         }
     }
 
-    /// Queues the events that the client is waiting for. Returns whether the next request may run.
+    /// Queues new events for the client. Returns whether the next request may be handled.
     fn deliver(&mut self, topic: &[String]) -> bool {
         match self.following {
             Some(Following::Waiting { since, deadline })
@@ -308,7 +308,7 @@ impl Request {
 
 /// Returns the value of a query parameter, or `None` if it is missing or not a number.
 fn query_number(query: &str, name: &str) -> Option<usize> {
-    query.split('&').find_map(|each| each.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
 /// Returns the body of a poll's response: the events after `since`, and the next `since`.

@@ -1,12 +1,12 @@
-//! 6. WebSocket: both directions on one connection.
+//! 6. WebSocket: messages in both directions on one connection.
 //!
-//! New since `05_sse`: a GET may ask to leave HTTP (`upgrade`). The response proves that the server
-//! understood: it contains the SHA-1 hash of the client's key and a fixed GUID (RFC 6455 §1.3).
-//! From then on, the same TCP connection carries frames. A frame is two bytes that contain its type
-//! and its length, more bytes for a long length, a mask if the client sends the frame, and the
-//! payload. `take_frame` now does for the inbox what `Request::take` did before, with the same
-//! three outcomes. The server publishes each text message that it receives, and sends each event as
-//! a text message.
+//! New since `05_sse`: a GET may ask to switch from HTTP to WebSocket (`upgrade`). The response
+//! proves that the server understood the request: it contains the SHA-1 hash of the client's key
+//! and a fixed GUID (RFC 6455 §1.3). After that, the same TCP connection carries frames. A frame
+//! starts with two bytes for its type and its length. More length bytes follow if the payload is
+//! long, then a mask if a client sends the frame, and then the payload. `take_frame` reads frames
+//! from the inbox, with the same three outcomes as `Request::take`. The server publishes each text
+//! message that it receives, and sends each event as a text message.
 //!
 //! Start the server in one terminal:
 //!
@@ -15,9 +15,9 @@
 //! listening on http://127.0.0.1:8080
 //! ```
 //!
-//! In another, send the handshake with the key of RFC 6455 §1.3, and after it the masked "Hello" of
-//! §5.7. `cat -v` makes the bytes of the response visible: `M-^A` is 0x81, a complete text message,
-//! and `^L` and `+` are the lengths 12 and 43.
+//! In another, send a handshake with the example key of RFC 6455 §1.3, followed by the masked
+//! "Hello" of §5.7. `cat -v` makes the bytes of the response visible: `M-^A` is 0x81, a complete
+//! text message, and `^L` and `+` are the lengths 12 and 43.
 //!
 //! ```console
 //! $ printf 'GET /topics/demo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'\
@@ -34,8 +34,8 @@
 //! ```
 //!
 //! The next client continues after event 1, sends a ping with the payload `hi`, and closes with the
-//! code 1000. Its mask is zero, which leaves the payload unchanged. The client receives the pong
-//! (0x8A) and a close frame with the same code (0x88):
+//! code 1000. Its masks are zero, which leaves the payloads unchanged. The client receives a pong
+//! (0x8A), and a close frame (0x88) with the same code:
 //!
 //! ```console
 //! $ printf 'GET /topics/demo?since=1 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'\
@@ -49,12 +49,17 @@
 //! M-^A^L{"next":"1"}M-^J^BhiM-^H^B^CM-h
 //! ```
 //!
-//! In the console of a browser, on any page, type this line, and then publish with `curl -d`: `new
-//! WebSocket("ws://127.0.0.1:8080/topics/demo").onmessage = message => console.log(message.data)`
+//! To follow the topic in a browser, type this line in the console of any page, and publish with
+//! `curl -d`:
 //!
-//! **Break it:** "on any page" is the problem. A browser lets every page open a WebSocket to every
-//! server. It names the page's origin in the `Origin` field, and only the server can refuse. So any
-//! page that you visit can read this topic, although the server listens on your own machine only:
+//! ```text
+//! new WebSocket("ws://127.0.0.1:8080/topics/demo").onmessage = message => console.log(message.data)
+//! ```
+//!
+//! **Break it:** "any page" is the problem. A browser lets every page open a WebSocket to every
+//! server. The browser sends the origin of the page in the field `Origin`, and only the server can
+//! refuse it. So any page that you visit can read this topic, although the server listens only on
+//! your own machine:
 //!
 //! ```console
 //! $ printf 'GET /topics/demo?since=0 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'\
@@ -69,7 +74,7 @@
 //! ```
 //!
 //! Left out: fragmented messages and binary messages (the server closes with 1003), the response
-//! 426 to other versions, and two checks: that a length uses the fewest bytes possible (RFC 6455
+//! 426 to other versions, and two checks: that each length uses as few bytes as possible (RFC 6455
 //! §5.2), and that the peer's close code is valid.
 
 use std::collections::{HashMap, VecDeque};
@@ -118,7 +123,7 @@ fn main() -> io::Result<()> {
         }
         for event in &events {
             if event.token() == LISTENER {
-                // The poll reports this once, so accept every connection that is waiting.
+                // The poll reports waiting connections only once, so accept all of them.
                 while let Ok((mut stream, _)) = listener.accept() {
                     // Tokens are never reused, so an old event cannot reach a new client.
                     last_token = Token(last_token.0 + 1);
@@ -130,7 +135,7 @@ fn main() -> io::Result<()> {
             } else if let Some(client) = clients.get_mut(&event.token())
                 && !client.process(&mut topic).unwrap_or(false)
             {
-                clients.remove(&event.token()); // dropping the stream closes it
+                clients.remove(&event.token()); // dropping the client closes its socket
             }
         }
         // Another client may have published an event, or a long poll may have timed out.
@@ -146,7 +151,7 @@ struct Client {
     outbox: VecDeque<u8>,
     /// Nothing more is read: the peer has sent its last byte, or its last response is queued.
     done_reading: bool,
-    /// What the client is following. The next request waits until this is `None`.
+    /// The response in progress, if there is one. The next request waits until this is `None`.
     following: Option<Following>,
 }
 
@@ -207,7 +212,7 @@ impl Client {
         }
     }
 
-    /// Queues the events that the client is waiting for. Returns whether the next request may run.
+    /// Queues new events for the client. Returns whether the next request may be handled.
     fn deliver(&mut self, topic: &mut Vec<String>) -> bool {
         match self.following {
             Some(Following::Waiting { since, deadline })
@@ -409,7 +414,7 @@ fn publish(topic: &mut Vec<String>, data: String) {
 
 /// Returns the value of a query parameter, or `None` if it is missing or not a number.
 fn query_number(query: &str, name: &str) -> Option<usize> {
-    query.split('&').find_map(|each| each.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
 /// Returns the body of a poll's response: the events after `since`, and the next `since`.

@@ -1,7 +1,7 @@
 // Sizes on the wire, as far as a script can know them.
 //
 // A script sees bodies and messages byte for byte, and the fields of a response head. It does not
-// see the heads of its own requests: the browser adds a dozen fields to those that the script sets.
+// see its request heads: the browser adds a dozen fields to those that the script sets.
 // This module therefore builds each request head the way browsers do, and measures the result. The
 // estimate is within a few dozen bytes, so the page shows "≈" wherever a head is part of a sum.
 // TCP, IP and TLS are not counted.

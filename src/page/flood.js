@@ -1,4 +1,4 @@
-// Filler events that push older events out of the log, so that a cut lane has a gap.
+// Filler events that push older events out of the log, so that a cut lane receives a gap.
 //
 // The log keeps at least 65,536 events, so a short cut never causes a gap. The page publishes
 // filler events, one batch per request, until the log has dropped an event after the cut lane's

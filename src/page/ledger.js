@@ -1,7 +1,7 @@
-// The page's record of events: when the page published an event, and when the page first knew of
-// it.
+// The page's record of events. An entry has two times: when the page published the event, and when
+// the page first knew of it.
 //
-// The first time gives the delay of an event. With the second, a lane decides whether it missed an
+// A lane shows the delay since the first time. With the second, it decides whether it missed the
 // event during a cut.
 
 /**

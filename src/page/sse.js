@@ -55,8 +55,7 @@ function handleBlock(lane, block) {
   if (block.retry !== undefined) lane.retry = block.retry;
   if (block.comment) lane.addHeartbeat();
   if (block.data === undefined) {
-    // The first block has an id and no data. With it, the client can resume a stream without
-    // events.
+    // The first block has an id and no data, so that even a stream without events can be resumed.
     if (block.id !== undefined) lane.moveTo(block.id);
   } else if (block.event === 'gap') {
     lane.addGap(JSON.parse(block.data));

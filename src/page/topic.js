@@ -11,11 +11,10 @@ export class ResponseError extends Error {
   constructor(response) {
     super(`${response.status} ${response.statusText}`.trim());
     this.status = response.status;
-    // Retry-After is in seconds here. Its other form, a date, counts as 0: the normal back-off
+    // Retry-After is in seconds here. If it is a date, the value is 0 and the normal back-off
     // applies.
     this.retryAfter = 1000 * (parseInt(response.headers.get('Retry-After') ?? '', 10) || 0);
-    // 4xx means that the request is at fault and would fail again, except for two temporary
-    // statuses.
+    // After most 4xx statuses, the same request would fail again. 408 and 429 are temporary.
     this.isPermanent = response.status < 500 && response.status !== 408 && response.status !== 429;
   }
 

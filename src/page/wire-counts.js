@@ -76,7 +76,7 @@ export class WireCounts {
     if (!body || status >= 300) return;
     // The body is `{"id":"…"}` or `{"ids":["…",…]}`, and an id contains no quotation mark.
     if (transport === 'publish') count.events += Math.max(0, (body.text.match(/"[^"]*"/g) ?? []).length - 1);
-    // A quotation mark within a string is escaped, so this pattern only matches the start of an
+    // Quotation marks within strings are escaped, so the pattern only matches the start of an
     // event.
     else count.events += (body.text.match(/\{"id":"/g) ?? []).length;
     if (!body.isComplete) count.isPartial = true;

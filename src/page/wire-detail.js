@@ -14,7 +14,7 @@ export function describe({ span, passage }) {
     return [from, make('p', '', `${count(span.more)} more bytes follow. Only the start of a long payload is shown.`)];
   }
   const last = span.offset + span.length - 1;
-  const where = span.length === 1 ? `byte ${span.offset}` : `bytes ${span.offset}–${last} (${count(span.length)} bytes)`;
+  const position = span.length === 1 ? `byte ${span.offset}` : `bytes ${span.offset}–${last} (${count(span.length)} bytes)`;
   const parts = [
     from,
     make('p', 'value', span.value),
@@ -29,7 +29,7 @@ export function describe({ span, passage }) {
   if (span.cut_off) parts.push(make('p', 'wrong', 'The input ends within this field.'));
   if (span.bits) parts.push(bits(span));
   parts.push(pairs([
-    ['where', where],
+    ['position', position],
     ['kind', span.kind.replace('-', ' ')],
     ['bytes', code(hex(span.bytes, span))],
     ...(span.unmasked ? [['unmasked', code(hex(span.unmasked, span))], ['as text', code(text(span.unmasked))]] : []),

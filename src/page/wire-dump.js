@@ -82,7 +82,7 @@ export function digits(byte) {
   return byte.toString(16).padStart(2, '0');
 }
 
-/** Returns the ASCII character of a byte, or a dot if the byte is not printable. @param {number} byte */
+/** Returns the ASCII character of a byte, or a dot if it is not printable. @param {number} byte */
 export function character(byte) {
   return byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : byte === 0x20 ? '\u00a0' : '·';
 }
@@ -144,7 +144,10 @@ class Rows {
     return [...hexParts, ...textParts];
   }
 
-  /** Adds a line for the part of a long payload that the server did not send. @param {import('./wire.js').Span} span */
+  /**
+   * Adds a line for the part of a long payload that the server did not send.
+   * @param {import('./wire.js').Span} span
+   */
   addRest(span) {
     return [this.#addLine(span, `… ${count(span.more)} more bytes of ${span.field}`)];
   }

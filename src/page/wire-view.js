@@ -297,8 +297,7 @@ export class WireView {
       this.#pointed = false;
       this.#stale = true;
     });
-    // A click on any part of a field selects the field, although only its option can have the
-    // focus.
+    // A click on any part of a field selects the field. Only its option can have the focus.
     fields.addEventListener('click', ({ target }) => this.#focus(this.#fields.get(target)));
   }
 
