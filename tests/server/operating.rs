@@ -22,10 +22,10 @@ fn the_table_of_options_is_the_help() {
     let mut expected = String::new();
     for line in table.lines() {
         // The one default that depends on the machine.
-        match line.split_once("connections at once [") {
+        match line.split_once("maximum number of connections [") {
             Some((option, _)) if option.contains("--max-connections ") => {
                 expected += option;
-                expected += "connections at once [the open-file limit less 100]\n";
+                expected += "maximum number of connections [the open-file limit less 100]\n";
             }
             _ => {
                 expected += line;
