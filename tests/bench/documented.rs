@@ -1,4 +1,4 @@
-//! What `docs/bench.md` says of the command is what it does.
+//! `docs/bench.md` agrees with the command.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -13,17 +13,17 @@ use crate::{bench, right};
 const DOCUMENT: &str = include_str!("../../docs/bench.md");
 
 #[test]
-fn the_help_is_in_the_document() {
+fn the_document_contains_the_help() {
     let output = bench(&["--help"]);
     let help = String::from_utf8(output.stdout).expect("UTF-8");
-    let behind =
-        DOCUMENT.split_once("<!-- `barewire bench --help`; a test compares it -->").expect("it is there").1;
-    let block =
-        behind.split_once("```text\n").expect("a block behind it").1.split_once("```").expect("its end").0;
+    let marker = "<!-- `barewire bench --help`; a test compares it -->";
+    let after = DOCUMENT.split_once(marker).expect("the marker").1;
+    let block = after.split_once("```text\n").expect("a block after the marker").1;
+    let block = block.split_once("```").expect("the end of the block").0;
     assert_eq!(block, help, "docs/bench.md is not up to date");
 }
 
-/// The names of all members, each as a path.
+/// Collects the names of all members as paths.
 fn names(prefix: &str, value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
@@ -39,12 +39,12 @@ fn names(prefix: &str, value: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn each_name_in_the_json_is_in_the_document() {
+fn the_document_describes_each_member_of_the_json() {
     let mut found = BTreeSet::new();
     names("", &right(&["echo", "--connections", "2", "--ceiling"]), &mut found);
     names("", &right(&["idle", "--connections", "2"]), &mut found);
-    // These are as those of the server, and stand there once.
-    let there: BTreeSet<_> = found
+    // The members of the ceiling are those of the server, and are documented once.
+    let expected: BTreeSet<_> = found
         .iter()
         .filter(|name| !name.starts_with("ceiling.runs.") && !name.starts_with("ceiling.summary."))
         .filter(|name| {
@@ -54,17 +54,17 @@ fn each_name_in_the_json_is_in_the_document() {
         })
         .map(String::as_str)
         .collect();
-    let table = DOCUMENT.split_once("## JSON").expect("it is there").1;
+    let table = DOCUMENT.split_once("## JSON").expect("the section").1;
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     let documented: BTreeSet<_> = rows.map(|(name, _)| name).collect();
-    assert_eq!(documented, there);
+    assert_eq!(documented, expected);
 }
 
 #[test]
-fn the_bare_program_is_one_to_talk_to_by_hand() {
-    // As the document types it, but on a free port, and with a socket for each `nc`.
-    let typed =
-        DOCUMENT.split_once("```console\n").expect("a transcript").1.split_once("```").expect("its end").0;
+fn the_bare_program_can_be_used_by_hand() {
+    // The session of the document, on a free port and with a socket instead of each `nc`.
+    let session = DOCUMENT.split_once("```console\n").expect("a session").1;
+    let session = session.split_once("```").expect("the end of the session").0;
     let expected = "\
 $ barewire bench ceiling-program fan-out 127.0.0.1:9000 &
 listening on 127.0.0.1:9000
@@ -72,25 +72,25 @@ $ (printf F; sleep 5) | nc 127.0.0.1 9000 &
 $ printf 'Phello\\n' | nc -q 1 127.0.0.1 9000
 hello
 ";
-    assert_eq!(typed, expected, "docs/bench.md and this test are not the same");
+    assert_eq!(session, expected, "docs/bench.md differs from this test");
     let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
     command.args(["bench", "ceiling-program", "fan-out", "127.0.0.1:0"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command starts");
     let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line).expect("a line");
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
     let address = line.trim_end().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}"));
     let connect = |first: &[u8]| {
-        let mut stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a deadline");
-        stream.write_all(first).expect("it reads");
+        let mut stream = TcpStream::connect(address).expect("the program listens");
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a read timeout");
+        stream.write_all(first).expect("the program reads");
         stream
     };
     let follower = connect(b"F");
     let _publisher = connect(b"Phello\n");
-    let mut heard = String::new();
-    BufReader::new(follower).read_line(&mut heard).expect("a line comes");
-    assert_eq!(heard, "hello\n");
-    // It ends with the one who has started it.
+    let mut received = String::new();
+    BufReader::new(follower).read_line(&mut received).expect("a line");
+    assert_eq!(received, "hello\n");
+    // The program ends with its parent.
     drop(child.stdin.take());
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(child.wait().expect("a child").code(), Some(0));
 }

@@ -1,4 +1,4 @@
-//! Each workload at a barewire that the command starts.
+//! Each workload at a barewire server that the command starts.
 
 use std::process::Stdio;
 use std::thread;
@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::{SMALL, bench, command, number, right, signal};
 
-/// What every run has counted, whatever it was: nothing lost, and each figure that follows from others does.
-fn assert_consistent(found: &Value) {
-    let run = &found["runs"][0];
+/// Asserts that nothing was lost, and that figures which follow from others agree with them.
+fn assert_consistent(report: &Value) {
+    let run = &report["runs"][0];
     assert_eq!(run["sent"], run["answered"], "{run:#}");
     for count in ["lost", "unsent", "doubled", "wrong", "reconnects"] {
         assert_eq!(run[count], 0, "{count}: {run:#}");
@@ -23,18 +23,18 @@ fn assert_consistent(found: &Value) {
     if cfg!(target_os = "linux") {
         let cpu = number(&run["server_cpu_seconds"]);
         assert!(number(&run["client_cpu_seconds"]) > 0.0);
-        assert_eq!(found["server_pids"].as_array().map(Vec::len), Some(1));
+        assert_eq!(report["server_pids"].as_array().map(Vec::len), Some(1));
         if cpu > 0.0 {
             assert!((number(&run["per_server_cpu_second"]) * cpu / done - 1.0).abs() < 0.01, "{run:#}");
             assert!((number(&run["server_cpu_percent"]) * seconds / cpu / 100.0 - 1.0).abs() < 0.01);
         }
     }
-    // One run is its own median.
-    let per_second = &found["summary"]["per_second"];
+    // The median of one run is the run.
+    let per_second = &report["summary"]["per_second"];
     for middle in ["median", "min", "max"] {
         assert_eq!(per_second[middle], run["per_second"]);
     }
-    assert!(number(&run["bytes_up"]) + number(&run["bytes_down"]) > 0.0 || found["workload"] == "idle");
+    assert!(number(&run["bytes_up"]) + number(&run["bytes_down"]) > 0.0 || report["workload"] == "idle");
 }
 
 fn assert_latencies(run: &Value) {
@@ -47,16 +47,17 @@ fn assert_latencies(run: &Value) {
 #[test]
 fn echo() {
     for in_flight in ["1", "5"] {
-        let found = right(&["echo", "--connections", "7", "--in-flight", in_flight, "--size", "200"]);
-        assert_consistent(&found);
-        assert_latencies(&found["runs"][0]);
+        let report = right(&["echo", "--connections", "7", "--in-flight", in_flight, "--size", "200"]);
+        assert_consistent(&report);
+        assert_latencies(&report["runs"][0]);
         assert_eq!(
-            (&found["loop"], &found["unit"], &found["via"]),
+            (&report["loop"], &report["unit"], &report["via"]),
             (&"closed".into(), &"messages".into(), &Value::Null)
         );
-        // A frame of 200 bytes has a header of 4, and from a client a key of 4. At the edges of the time some are cut.
+        // A frame of 200 bytes has a header of 4 bytes, and from a client a masking key of 4 bytes.
+        // Some messages are only partly within the measured time.
         let (run, edge) =
-            (&found["runs"][0], 208.0 * 2.0 * 7.0 * in_flight.parse::<f64>().expect("a number"));
+            (&report["runs"][0], 208.0 * 2.0 * 7.0 * in_flight.parse::<f64>().expect("a number"));
         let done = number(&run["done"]);
         assert!((number(&run["bytes_down"]) - 204.0 * done).abs() <= edge, "{run:#}");
         assert!((number(&run["bytes_up"]) - 208.0 * done).abs() <= edge, "{run:#}");
@@ -64,40 +65,41 @@ fn echo() {
 }
 
 #[test]
-fn a_schedule_is_an_open_loop() {
+fn a_rate_makes_an_open_loop() {
     let begun = Instant::now();
-    let found = right(&["echo", "--connections", "3", "--rate", "100"]);
-    assert_consistent(&found);
-    assert_latencies(&found["runs"][0]);
-    assert_eq!((&found["loop"], &found["rate"]), (&"open".into(), &100.into()));
-    // 0.4 s at 100 a second, and the first at once; more only if the machine took longer.
-    let (sent, most) = (number(&found["runs"][0]["sent"]), 1.0 + 100.0 * begun.elapsed().as_secs_f64());
-    assert!((40.0..=most).contains(&sent), "{sent} were sent");
+    let report = right(&["echo", "--connections", "3", "--rate", "100"]);
+    assert_consistent(&report);
+    assert_latencies(&report["runs"][0]);
+    assert_eq!((&report["loop"], &report["rate"]), (&"open".into(), &100.into()));
+    // 0.4 s at 100 per second, and the first at once. A slow machine may send more.
+    let (sent, most) = (number(&report["runs"][0]["sent"]), 1.0 + 100.0 * begun.elapsed().as_secs_f64());
+    assert!((40.0..=most).contains(&sent), "{sent} messages were sent");
 }
 
 #[test]
-fn what_the_generator_has_overslept_was_due_all_the_same() {
+fn messages_are_due_even_while_the_generator_is_stopped() {
     let longer = ["echo", "--connections", "3", "--rate", "100", "--duration", "2", "--json"];
     let mut command = command(&[&SMALL[..], &longer].concat());
-    let bench = command.stdout(Stdio::piped()).spawn().expect("it starts");
-    // It stands still over its own end. Whenever that begins, what is asserted holds.
+    let bench = command.stdout(Stdio::piped()).spawn().expect("the command starts");
+    // The process is stopped when its measurement should end. The assertions hold whenever the pause
+    // begins.
     for (wait, name) in [(1.0, "STOP"), (2.5, "CONT")] {
         thread::sleep(Duration::from_secs_f64(wait));
         signal(&bench, name);
     }
-    let output = bench.wait_with_output().expect("it is a child");
-    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let run = &found["runs"][0];
+    let output = bench.wait_with_output().expect("a child");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let run = &report["runs"][0];
     assert!(number(&run["sent"]) >= 210.0, "{run:#}");
     assert_eq!((&run["sent"], &run["unsent"], &run["lost"]), (&run["answered"], &0.into(), &0.into()));
 }
 
 #[test]
 fn requests() {
-    let found = right(&["requests", "--connections", "5"]);
-    assert_consistent(&found);
-    assert_latencies(&found["runs"][0]);
-    assert_eq!(found["unit"], "requests");
+    let report = right(&["requests", "--connections", "5"]);
+    assert_consistent(&report);
+    assert_latencies(&report["runs"][0]);
+    assert_eq!(report["unit"], "requests");
     assert_consistent(&right(&["requests", "--connections", "5", "--rate", "50"]));
 }
 
@@ -107,12 +109,12 @@ fn fan_out() {
         [("websocket", 1), ("websocket", 20), ("sse", 1), ("sse", 20), ("long-poll", 1), ("long-poll", 20)]
     {
         let burst = burst.to_string();
-        let found =
+        let report =
             right(&["fan-out", "--connections", "30", "--via", via, "--burst", &burst, "--size", "40"]);
-        assert_consistent(&found);
-        let run = &found["runs"][0];
+        assert_consistent(&report);
+        let run = &report["runs"][0];
         assert_latencies(run);
-        assert_eq!(found["via"], via);
+        assert_eq!(report["via"], via);
         assert_eq!(number(&run["done"]), 30.0 * number(&run["events"]), "{via}, {burst}: {run:#}");
         assert_eq!(number(&run["events"]) % burst.parse::<f64>().expect("a number"), 0.0);
         assert_eq!(run["sent"], run["answered"]);
@@ -123,14 +125,14 @@ fn fan_out() {
 #[test]
 fn idle() {
     for via in ["websocket", "sse", "long-poll"] {
-        let found = right(&["idle", "--connections", "40", "--via", via]);
-        assert_consistent(&found);
-        let run = &found["runs"][0];
+        let report = right(&["idle", "--connections", "40", "--via", via]);
+        assert_consistent(&report);
+        let run = &report["runs"][0];
         assert_eq!(run["done"], 40);
         if cfg!(target_os = "linux") {
-            // With so few it may be less than a page, or that of another test.
+            // The figures of so few connections are too small to assert more.
             assert!(run["user_bytes_each"].is_number() && run["kernel_bytes_each"].is_number(), "{run:#}");
-            assert!(found["summary"]["user_bytes_each"]["median"].is_number());
+            assert!(report["summary"]["user_bytes_each"]["median"].is_number());
         }
     }
 }
@@ -138,18 +140,18 @@ fn idle() {
 #[test]
 fn connect() {
     for via in ["websocket", "sse", "short-poll"] {
-        let found = right(&["connect", "--in-flight", "4", "--via", via]);
-        assert_consistent(&found);
-        assert_latencies(&found["runs"][0]);
+        let report = right(&["connect", "--in-flight", "4", "--via", via]);
+        assert_consistent(&report);
+        assert_latencies(&report["runs"][0]);
     }
 }
 
 #[test]
-fn the_ceiling_alone_and_beside_a_server() {
+fn the_ceiling_alone_and_with_a_server() {
     for workload in ["echo", "fan-out"] {
-        let found = right(&["ceiling", workload, "--connections", "10"]);
-        let run = &found["runs"][0];
-        assert_eq!((&found["target"], run["sent"] == run["answered"]), (&"ceiling".into(), true), "{run:#}");
+        let report = right(&["ceiling", workload, "--connections", "10"]);
+        let run = &report["runs"][0];
+        assert_eq!((&report["target"], run["sent"] == run["answered"]), (&"ceiling".into(), true), "{run:#}");
         assert!(number(&run["done"]) > 0.0);
         assert_latencies(run);
     }
@@ -159,40 +161,40 @@ fn the_ceiling_alone_and_beside_a_server() {
         &["fan-out", "--connections", "10", "--burst", "3"],
         &["fan-out", "--connections", "10", "--via", "long-poll"],
     ] {
-        let found = right(&[arguments, &["--ceiling"]].concat());
-        assert_consistent(&found);
-        let (run, bare) = (&found["runs"][0], &found["ceiling"]["runs"][0]);
+        let report = right(&[arguments, &["--ceiling"]].concat());
+        assert_consistent(&report);
+        let (run, bare) = (&report["runs"][0], &report["ceiling"]["runs"][0]);
         assert_eq!(bare["sent"], bare["answered"], "{bare:#}");
-        assert!(number(&found["ceiling"]["size"]) > 0.0);
+        assert!(number(&report["ceiling"]["size"]) > 0.0);
         if cfg!(target_os = "linux") {
             let of = |run: &Value| run["per_server_cpu_second"].as_f64();
             let expected = of(run).zip(of(bare)).map(|(server, bare)| server / bare);
-            match found["ratio"]["median"].as_f64().zip(expected) {
+            match report["ratio"]["median"].as_f64().zip(expected) {
                 Some((ratio, expected)) => {
                     assert!((ratio / expected - 1.0).abs() < 0.01, "{ratio}, {expected}")
                 }
-                None => assert!(found["ratio"].is_null() && expected.is_none(), "{found:#}"),
+                None => assert!(report["ratio"].is_null() && expected.is_none(), "{report:#}"),
             }
         }
     }
     let size = |arguments: &[&str]| number(&right(arguments)["ceiling"]["size"]);
-    // As large as the frame that a client sends.
+    // The size is that of the frame that a client sends.
     assert_eq!(size(&["echo", "--connections", "2", "--size", "64", "--ceiling"]), 70.0);
     assert_eq!(size(&["echo", "--connections", "2", "--size", "1000", "--ceiling"]), 1008.0);
 }
 
 #[test]
 fn several_runs_have_a_median_and_a_spread() {
-    let found = right(&["echo", "--connections", "2", "--runs", "3", "--duration", "0.1"]);
+    let report = right(&["echo", "--connections", "2", "--runs", "3", "--duration", "0.1"]);
     let mut runs: Vec<f64> =
-        found["runs"].as_array().expect("a list").iter().map(|run| number(&run["per_second"])).collect();
+        report["runs"].as_array().expect("a list").iter().map(|run| number(&run["per_second"])).collect();
     runs.sort_by(f64::total_cmp);
-    let spread = &found["summary"]["per_second"];
+    let spread = &report["summary"]["per_second"];
     assert_eq!(runs, ["min", "median", "max"].map(|name| number(&spread[name])));
 }
 
 #[test]
-fn the_table_has_each_run_and_what_has_to_be_known() {
+fn the_table_has_each_run_and_the_notes() {
     let output = bench(&[
         "echo",
         "--connections",
@@ -209,7 +211,7 @@ fn the_table_has_each_run_and_what_has_to_be_known() {
     let table = String::from_utf8(output.stdout).expect("UTF-8");
     for line in ["run 1", "run 2", "median", "min", "max", "ceiling run 2", "ceiling median", "a closed loop"]
     {
-        assert!(table.lines().any(|found| found.starts_with(line)), "{line}: {table}");
+        assert!(table.lines().any(|row| row.starts_with(line)), "{line}: {table}");
     }
     assert!(table.starts_with("echo, http://127.0.0.1:"), "{table}");
     assert!(
@@ -217,6 +219,6 @@ fn the_table_has_each_run_and_what_has_to_be_known() {
         "{table}"
     );
     assert!(table.contains("relative to the ceiling"), "{table}");
-    // Nothing of a progress where no terminal is.
+    // The progress is shown only on a terminal.
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }

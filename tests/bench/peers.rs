@@ -1,4 +1,4 @@
-//! Servers that are not barewire: each is played here, with JSON and cursors of its own.
+//! Servers that are not barewire, with their own JSON and cursors. Each test plays one.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,30 +8,30 @@ use std::time::Duration;
 
 use crate::{measured, number, right};
 
-/// Serves each connection in a thread of its own, for as long as the test's process is there.
+/// Serves each connection in its own thread, until the test process ends.
 pub fn serve(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("a bound listener");
     let serve = Arc::new(serve);
     thread::spawn(move || {
         for stream in listener.incoming() {
             let (serve, stream) = (serve.clone(), stream.expect("a connection"));
-            // Who never asks does not keep a thread for ever.
-            stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a deadline");
+            // A client that sends nothing must not keep a thread forever.
+            stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a read timeout");
             thread::spawn(move || serve(stream));
         }
     });
     address
 }
 
-/// A request: its first line, its field lines, its body.
+/// A request: its request line, its field lines and its body.
 pub struct Request {
     pub line: String,
     pub fields: Vec<String>,
     pub body: Vec<u8>,
 }
 
-/// The next request; `None` at the connection's end.
+/// Reads the next request; `None` at the end of the connection.
 pub fn request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let mut lines = Vec::new();
     loop {
@@ -52,7 +52,7 @@ pub fn request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     Some(Request { line, fields: lines, body })
 }
 
-/// A topic of a server's own: its events, and those who wait for the next.
+/// The topic of a server: its events, and a condition for requests that wait for the next one.
 #[derive(Default)]
 pub struct Topic {
     events: Mutex<Vec<String>>,
@@ -61,37 +61,38 @@ pub struct Topic {
 
 impl Topic {
     pub fn publish(&self, event: String) {
-        self.events.lock().expect("nobody panics").push(event);
+        self.events.lock().expect("no thread panicked").push(event);
         self.grown.notify_all();
     }
 
     pub fn length(&self) -> usize {
-        self.events.lock().expect("nobody panics").len()
+        self.events.lock().expect("no thread panicked").len()
     }
 
-    /// The events from this one on, once there is one.
+    /// Returns the events from number `at` on, as soon as there is one.
     pub fn from(&self, at: usize) -> Vec<String> {
-        let events = self.events.lock().expect("nobody panics");
-        let events = self.grown.wait_while(events, |events| events.len() <= at).expect("nobody panics");
+        let events = self.events.lock().expect("no thread panicked");
+        let events = self.grown.wait_while(events, |events| events.len() <= at).expect("no thread panicked");
         events[at..].to_vec()
     }
 }
 
-/// Where a server of long polls has its cursors.
+/// Where a long-polling server puts its cursors.
 #[derive(Clone, Copy)]
 enum Cursor {
     Header,
-    Number,
+    Json,
 }
 
-/// Long polling as somebody else may have it: `GET /wait/CURSOR`, with the bare events as the body, or as a list in JSON.
-fn long_polls(cursor: Cursor, persists: bool) -> SocketAddr {
+/// Starts a long-polling server with its own interface: `GET /wait/CURSOR` returns the
+/// events as plain lines or as a list in JSON.
+fn long_polling_server(cursor: Cursor, persists: bool) -> SocketAddr {
     let topic = Topic::default();
     serve(move |stream| {
-        let mut reader = BufReader::new(stream.try_clone().expect("another handle"));
+        let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
         let mut stream = stream;
         while let Some(Request { line, fields, body }) = request(&mut reader) {
-            let answer = if line.starts_with("POST /in?key=1 ") {
+            let response = if line.starts_with("POST /in?key=1 ") {
                 assert!(fields.contains(&"X-Secret: 2".to_owned()), "{fields:?}");
                 topic.publish(String::from_utf8(body).expect("UTF-8"));
                 "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n".to_owned()
@@ -102,12 +103,12 @@ fn long_polls(cursor: Cursor, persists: bool) -> SocketAddr {
                 let next = at + events.len();
                 let (field, body) = match cursor {
                     Cursor::Header => (format!("X-Cursor: {next}\r\n"), events.join("\n")),
-                    Cursor::Number => (String::new(), format!("{{\"new\":{events:?},\"last\":{next}}}")),
+                    Cursor::Json => (String::new(), format!("{{\"new\":{events:?},\"last\":{next}}}")),
                 };
                 let end = if persists { "" } else { "Connection: close\r\n" };
                 format!("HTTP/1.1 200 OK\r\n{field}{end}Content-Length: {}\r\n\r\n{body}", body.len())
             };
-            if stream.write_all(answer.as_bytes()).is_err() || (!persists && line.starts_with("GET")) {
+            if stream.write_all(response.as_bytes()).is_err() || (!persists && line.starts_with("GET")) {
                 return;
             }
         }
@@ -115,14 +116,14 @@ fn long_polls(cursor: Cursor, persists: bool) -> SocketAddr {
 }
 
 #[test]
-fn long_polls_with_a_cursor_in_a_header_or_in_json() {
+fn follows_a_cursor_in_a_header_or_in_json() {
     for (cursor, place, persists) in [
         (Cursor::Header, "header:X-Cursor", true),
-        (Cursor::Number, "json:last", true),
-        (Cursor::Number, "json:last", false),
+        (Cursor::Json, "json:last", true),
+        (Cursor::Json, "json:last", false),
     ] {
-        let address = long_polls(cursor, persists);
-        let (status, found) = measured(&[
+        let address = long_polling_server(cursor, persists);
+        let (status, report) = measured(&[
             "fan-out",
             "--via",
             "long-poll",
@@ -139,22 +140,22 @@ fn long_polls_with_a_cursor_in_a_header_or_in_json() {
             "--burst",
             "2",
         ]);
-        let run = &found["runs"][0];
-        assert_eq!((status, &run["sent"]), (0, &run["answered"]), "{place}: {found:#}");
+        let run = &report["runs"][0];
+        assert_eq!((status, &run["sent"]), (0, &run["answered"]), "{place}: {report:#}");
         assert_eq!(number(&run["done"]), 4.0 * number(&run["events"]));
         assert_eq!(number(&run["reconnects"]) > 0.0, !persists, "{run:#}");
-        // It is not known whose process this is.
+        // The process of the server is unknown.
         assert!(run["per_server_cpu_second"].is_null());
-        let notes = found["notes"].to_string();
+        let notes = report["notes"].to_string();
         assert!(notes.contains("--server-pid"), "{notes}");
     }
 }
 
 #[test]
-fn events_are_sent_on_a_websocket_where_there_is_no_post() {
+fn publishes_on_a_websocket_if_the_url_says_so() {
     let server = crate::wrong::barewire();
     let topic = format!("{}/topics/bench", server.address);
-    let found = right(&[
+    let report = right(&[
         "fan-out",
         "--via",
         "sse",
@@ -171,23 +172,23 @@ fn events_are_sent_on_a_websocket_where_there_is_no_post() {
         "--server-pid",
         &std::process::id().to_string(),
     ]);
-    let run = &found["runs"][0];
+    let run = &report["runs"][0];
     assert_eq!((&run["sent"], number(&run["done"])), (&run["answered"], 5.0 * number(&run["events"])));
-    assert_eq!(found["server_pids"], serde_json::json!([server.id(), std::process::id()]));
+    assert_eq!(report["server_pids"], serde_json::json!([server.id(), std::process::id()]));
     assert!(run["server_cpu_seconds"].is_number());
 }
 
 #[test]
-fn each_connection_has_its_number_and_its_fields() {
-    let seen = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
-    let asked = seen.clone();
+fn each_connection_sends_its_number_and_the_fields() {
+    let requested = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
+    let lines = requested.clone();
     let address = serve(move |stream| {
-        let mut reader = BufReader::new(stream.try_clone().expect("another handle"));
+        let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
         let mut stream = stream;
         while let Some(Request { line, fields, .. }) = request(&mut reader) {
             assert!(fields.contains(&"X-A: b".to_owned()), "{fields:?}");
-            asked.lock().expect("nobody panics").insert(line);
-            // In two pieces, and with a body that is not JSON.
+            lines.lock().expect("no thread panicked").insert(line);
+            // The response is split in two, and its body is not JSON.
             let sent = stream
                 .write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chu")
                 .and_then(|()| stream.write_all(b"nked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"));
@@ -198,20 +199,21 @@ fn each_connection_has_its_number_and_its_fields() {
     });
     let url = format!("http://{address}/of/{{n}}");
     right(&["requests", "--connections", "3", "--url", &url, "--header", "X-A: b"]);
-    let lines: Vec<_> = seen.lock().expect("nobody panics").iter().cloned().collect();
+    let lines: Vec<_> = requested.lock().expect("no thread panicked").iter().cloned().collect();
     assert_eq!(lines, ["GET /of/0 HTTP/1.1", "GET /of/1 HTTP/1.1", "GET /of/2 HTTP/1.1"]);
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn connections_come_from_as_many_addresses_as_are_asked_for() {
-    let seen = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
-    let from = seen.clone();
+fn connects_from_the_requested_number_of_addresses() {
+    let used = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
+    let addresses = used.clone();
     let address = serve(move |stream| {
-        from.lock()
-            .expect("nobody panics")
-            .insert(stream.peer_addr().expect("it is connected").ip().to_string());
-        let mut reader = BufReader::new(stream.try_clone().expect("another handle"));
+        addresses
+            .lock()
+            .expect("no thread panicked")
+            .insert(stream.peer_addr().expect("a connected socket").ip().to_string());
+        let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
         let mut stream = stream;
         while request(&mut reader).is_some() {
             if stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").is_err() {
@@ -220,6 +222,6 @@ fn connections_come_from_as_many_addresses_as_are_asked_for() {
         }
     });
     right(&["requests", "--connections", "7", "--sources", "3", "--url", &format!("http://{address}/")]);
-    let addresses: Vec<_> = seen.lock().expect("nobody panics").iter().cloned().collect();
-    assert_eq!(addresses, ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+    let used: Vec<_> = used.lock().expect("no thread panicked").iter().cloned().collect();
+    assert_eq!(used, ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
 }

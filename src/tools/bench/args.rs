@@ -13,7 +13,7 @@ use crate::client::follow::Via;
 use crate::tools::args::{header, process, text};
 use crate::tools::load::Process;
 
-/// What the command does.
+/// The action that the arguments select.
 pub enum Command {
     Bench(Box<Args>),
     /// Runs the bare program at this address.
@@ -225,7 +225,7 @@ impl Options {
                 let id = text(parser, option)?;
                 self.processes.push(process(&id).map_err(|error| format!("{option}: {error}"))?);
             }
-            _ => return Err(format!("there is no option {option}")),
+            _ => return Err(format!("unknown option {option}")),
         }
         Ok(())
     }
@@ -380,7 +380,7 @@ mod tests {
             (&["fan-out", "--publish", "http://a/"], "--publish requires --url"),
             (&["fan-out", "--cursor", "next", url], "--cursor: \"next\""),
             (&["echo", "--header", "nonsense"], "--header: \"nonsense\""),
-            (&["echo", "--nonsense"], "there is no option --nonsense"),
+            (&["echo", "--nonsense"], "unknown option --nonsense"),
             (&["ceiling-program", "idle"], "\"idle\" is not echo or fan-out"),
             (&["ceiling-program", "echo", "x"], "not an address"),
         ] {

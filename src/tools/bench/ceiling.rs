@@ -1,9 +1,10 @@
 //! The bare program: a server without a protocol. It polls, reads and writes, and nothing else.
 //!
 //! - [`CeilingKind::Echo`] writes back what it reads.
-//! - [`CeilingKind::FanOut`] treats a connection whose first byte is `F` as a follower, and one whose
-//!   first byte is `P` as the publisher. It writes everything after the publisher's first byte to each
-//!   follower, with one `write` per follower, and ignores everything else that a follower sends.
+//! - [`CeilingKind::FanOut`] treats a connection whose first byte is `F` as a follower, and one
+//!   whose first byte is `P` as the publisher. It writes everything after the publisher's first
+//!   byte to each follower, with one `write` per follower, and ignores everything else that a
+//!   follower sends.
 //!
 //! No server can do the same work with fewer system calls. Its work per second of CPU time is
 //! therefore the ceiling with which a server is compared.
@@ -235,7 +236,8 @@ mod tests {
         let address = start(CeilingKind::Echo);
         let mut stream = connect(address, b"hello");
         assert_eq!(read(&mut stream, 5), b"hello");
-        // More than the socket buffers hold, so the program must write while the client still sends.
+        // More than the socket buffers hold, so the program must write while the client still
+        // sends.
         let bytes: Vec<u8> = (0..=255).cycle().take(16 << 20).collect();
         let mut writer = stream.try_clone().expect("a second handle");
         let sent = bytes.clone();
@@ -249,8 +251,8 @@ mod tests {
         let address = start(CeilingKind::FanOut);
         let mut followers: Vec<_> = (0..3).map(|_| connect(address, b"F")).collect();
         let mut publisher = connect(address, b"P");
-        // A connection is a follower once its first byte is read. The publisher sends dots until each
-        // follower has received one.
+        // A connection is a follower once its first byte is read. The publisher sends dots until
+        // each follower has received one.
         for follower in &mut followers {
             follower.set_nonblocking(true).expect("a non-blocking socket");
             let mut byte = [0];

@@ -1,4 +1,4 @@
-//! What a bench measures: the workload, its parameters, and the target.
+//! The configuration of a bench: the workload, its parameters, and the target.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use crate::client::follow::Via;
 use crate::protocol::websocket::client_handshake::RequestError;
 use crate::tools::load::Process;
 
-/// What the clients do.
+/// The kind of work that the clients do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workload {
     /// Send messages that the server sends back.

@@ -1,7 +1,7 @@
 //! Event tags, which identify an event in any format.
 //!
-//! A server may wrap an event's data in JSON, in the fields of an event stream, or in nothing. A tag
-//! consists of characters that no such format escapes, so a plain search in the bytes finds it.
+//! A server may wrap an event's data in JSON, in the fields of an event stream, or in nothing. A
+//! tag consists of characters that no such format escapes, so a plain search in the bytes finds it.
 
 /// The beginning of a tag. `~` is rare in the bytes around the data, so the search is cheap.
 const PREFIX: &[u8] = b"~bw";
@@ -42,8 +42,8 @@ impl TagScanner {
     }
 }
 
-/// Calls `found` with the number of each tag in `bytes`. Returns the incomplete tag at their end, or
-/// an empty slice.
+/// Calls `found` with the number of each tag in `bytes`. Returns the incomplete tag at their end,
+/// or an empty slice.
 pub fn scan_tags<'a>(mut bytes: &'a [u8], found: &mut impl FnMut(u64)) -> &'a [u8] {
     while let Some(at) = bytes.iter().position(|byte| *byte == PREFIX[0]) {
         bytes = &bytes[at..];

@@ -307,7 +307,8 @@ impl Measurement<'_> {
         Ok(())
     }
 
-    /// Returns the phase that follows `phase` now, which may be the same; `None` after the last one.
+    /// Returns the phase that follows `phase` now, which may be the same; `None` after the last
+    /// one.
     fn advance(&mut self, phase: Phase, progress: &mut Progress<'_>) -> Option<Phase> {
         let now = self.epoch.elapsed();
         match phase {
@@ -321,7 +322,8 @@ impl Measurement<'_> {
             }
             Phase::Measuring { meter, traffic, until } if now >= until => {
                 self.stop_measuring(&meter, traffic, now);
-                // Checked at once: if nothing is in flight, no readiness event would end this phase.
+                // Checked at once: if nothing is in flight, no readiness event would end this
+                // phase.
                 self.advance(Phase::Draining { until: now + self.config.timeout }, progress)
             }
             Phase::Draining { until } if self.exchanges.is_idle() || now >= until => None,

@@ -1,5 +1,5 @@
-//! The workload `fan-out`: events are published in bursts, each after all followers have received the
-//! previous one.
+//! The workload `fan-out`: events are published in bursts, each after all followers have received
+//! the previous one.
 
 mod followers;
 
@@ -16,8 +16,8 @@ use crate::protocol::websocket::frame::Opcode;
 use crate::tools::load::{ByteCounts, ClientPool, Meter};
 use followers::{FanOut, Publisher};
 
-/// How long the first event may take before another is published, for followers that joined too late
-/// for it. The time doubles with each attempt.
+/// How long the first event may take before another is published, for followers that joined too
+/// late for it. The time doubles with each attempt.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 /// Runs [`Workload::FanOut`](super::Workload::FanOut) once. Events are numbered from `first_event`;

@@ -51,7 +51,7 @@ struct IdleConnections<'t> {
 
 impl SessionHandler for IdleConnections<'_> {
     fn connected(&mut self, _: usize, _: &mut Output) {
-        // The server holds a long poll, so it is ready as soon as its request is sent.
+        // The server holds a long poll, so a connection is ready as soon as its request is sent.
         self.ramp_up.ready += usize::from(self.is_long_poll && !self.is_ramped_up);
     }
 

@@ -1,8 +1,8 @@
 //! `barewire bench`: a load generator for any server of WebSockets, Server-Sent Events or polling.
 //!
-//! All clients run on one thread and one event loop. A run opens its connections, does its work for a
-//! while (the *warm-up*), and then measures for a while: the work per second and per second of the
-//! server's CPU time, the latency, the memory, and whether anything was lost.
+//! All clients run on one thread and one event loop. A run opens its connections, does its work for
+//! a while (the *warm-up*), and then measures for a while: the work per second and per second of
+//! the server's CPU time, the latency, the memory, and whether anything was lost.
 //!
 //! ```text
 //! BenchConfig, Target ─▶ run ─▶ Run, several times ─▶ Spread ─▶ report
@@ -15,14 +15,14 @@
 //!
 //! Read in this order:
 //!
-//! 1. `args` — the arguments; `config` — the workload and the target; `target` — the target that the
-//!    arguments describe.
+//! 1. `args` — the arguments; `config` — the workload and the target; `target` — the target that
+//!    the arguments describe.
 //! 2. `template` — requests from a URL with placeholders, and where responses have their cursor.
 //! 3. `schedule` — when each message is due, and from when its latency counts; `event_tag` — how an
 //!    event is identified in any format.
 //! 4. `session` — the client side of one connection, without a socket; `keys` — its random bytes.
-//! 5. `ramp_up` — opening many connections; `exchange`, `fan_out`, `idle`, `connect` — the workloads;
-//!    `run` — one run of one of them.
+//! 5. `ramp_up` — opening many connections; `exchange`, `fan_out`, `idle`, `connect` — the
+//!    workloads; `run` — one run of one of them.
 //! 6. `ceiling` — the bare program with which a server is compared.
 //! 7. `result` — the result of a run, and the spread over several; `report` — all of it as a table
 //!    and as JSON.

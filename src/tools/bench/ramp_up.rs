@@ -8,8 +8,8 @@ use super::result::BenchError;
 use super::session::{Session, SessionHandler};
 use crate::tools::load::{ClientPool, EndReason};
 
-/// The most connections in progress at once. More would overflow the backlog of a typical server, and
-/// the dropped SYNs would be repeated a second later (RFC 6298 §2.1).
+/// The most connections in progress at once. More would overflow the backlog of a typical server,
+/// and the dropped SYNs would be repeated a second later (RFC 6298 §2.1).
 const IN_PROGRESS: usize = 256;
 
 /// The progress of a ramp-up, kept by the workload.
@@ -65,8 +65,8 @@ pub fn open_all<H: RampsUp>(
     Ok(())
 }
 
-/// Converts the result of [`ClientPool::open`]. A refusal that the system reports at once is the same
-/// error as one that it reports later.
+/// Converts the result of [`ClientPool::open`]. A refusal that the system reports at once is the
+/// same error as one that it reports later.
 pub fn check_open(result: io::Result<()>, ready: usize, wanted: usize) -> Result<(), BenchError> {
     result.map_err(|error| match error.kind() {
         ErrorKind::ConnectionRefused => {

@@ -116,8 +116,8 @@ impl Report {
         self.runs.iter().chain(&self.ceiling)
     }
 
-    /// Returns the server's work per second of CPU time divided by that of the bare program, for each
-    /// pair of runs.
+    /// Returns the server's work per second of CPU time divided by that of the bare program, for
+    /// each pair of runs.
     fn ratio(&self) -> Option<Spread> {
         let pairs = self.runs.iter().zip(&self.ceiling);
         Spread::of(

@@ -22,7 +22,8 @@ pub struct Run {
     pub bytes_up: u64,
     /// Bytes read by the clients.
     pub bytes_down: u64,
-    /// Messages, requests or connections begun in the whole run; for a fan-out, expected deliveries.
+    /// Messages, requests or connections begun in the whole run; for a fan-out, expected
+    /// deliveries.
     pub sent: u64,
     /// The part of `sent` that was answered or has arrived.
     pub answered: u64,
@@ -32,7 +33,8 @@ pub struct Run {
     pub unsent: u64,
     /// Events that reached a follower more than once. Must be 0.
     pub doubled: u64,
-    /// Responses with a status other than 2xx and 304, and messages that returned changed. Must be 0.
+    /// Responses with a status other than 2xx and 304, and messages that returned changed. Must be
+    /// 0.
     pub wrong: u64,
     /// Connections that the server closed in an orderly way and that were opened again.
     pub reconnects: u64,
@@ -162,8 +164,8 @@ impl From<io::Error> for BenchError {
 }
 
 impl BenchError {
-    /// Returns the error for a connection that ended before the measurement, when `ready` of `wanted`
-    /// connections were open.
+    /// Returns the error for a connection that ended before the measurement, when `ready` of
+    /// `wanted` connections were open.
     pub(super) fn while_connecting(reason: EndReason, ready: usize, wanted: usize) -> Self {
         match reason {
             EndReason::NotConnected(error) if ready == 0 => {

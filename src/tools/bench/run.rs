@@ -22,8 +22,8 @@ pub type Progress<'a> = dyn FnMut(Stage) + 'a;
 /// The most events that one run may publish. Each run has this many event numbers.
 const EVENTS_PER_RUN: u64 = 1_000_000_000;
 
-/// Runs a workload once. `number` identifies the run: two runs at the same server must not share it.
-/// `baseline` is the memory before the first run.
+/// Runs a workload once. `number` identifies the run: two runs at the same server must not share
+/// it. `baseline` is the memory before the first run.
 ///
 /// # Errors
 /// [`BenchError`] if the run has no result.

@@ -1,5 +1,5 @@
-//! When each message is due, and which messages are in flight: the bookkeeping of latency, without a
-//! clock.
+//! When each message is due, and which messages are in flight: the bookkeeping of latency, without
+//! a clock.
 //!
 //! A load generator that sends the next message when the last response arrives (a *closed loop*) is
 //! slowed down by a slow server. It therefore omits exactly the messages that would have waited
@@ -74,8 +74,8 @@ impl Pipeline {
         due.is_some()
     }
 
-    /// Completes the oldest message in flight, and returns its due time. Returns `None` if no message
-    /// is in flight.
+    /// Completes the oldest message in flight, and returns its due time. Returns `None` if no
+    /// message is in flight.
     pub fn complete(&mut self) -> Option<Duration> {
         self.in_flight.pop_front()
     }

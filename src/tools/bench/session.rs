@@ -1,8 +1,8 @@
 //! The client side of one connection as a state machine: bytes in, cut anywhere, and events out.
 //! No sockets.
 //!
-//! It is one level below [`Follower`](crate::client::follow::Follower), which knows barewire's JSON:
-//! the server at the other end may be of any make.
+//! It is one level below [`Follower`](crate::client::follow::Follower), which knows barewire's
+//! JSON: the server at the other end may be of any make.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -276,7 +276,7 @@ fn receive_stream(
     if is_done {
         emit(SessionEvent::Close(None));
     }
-    // After the end of the body there is no further request, so the rest of the input is ignored.
+    // No request follows the stream, so the input after the end of its body is ignored.
     Ok(if is_done { input.len() } else { taken })
 }
 
@@ -321,8 +321,8 @@ mod tests {
         events
     }
 
-    /// Asserts that a session reports the same events for the bytes as a whole, cut in two anywhere,
-    /// and one at a time.
+    /// Asserts that a session reports the same events for the bytes as a whole, cut in two
+    /// anywhere, and one at a time.
     fn assert_events(session: impl Fn() -> Session, bytes: &[u8], expected: &[&str]) {
         assert_eq!(events(&mut session(), &[bytes]), expected);
         for cut in 0..=bytes.len() {

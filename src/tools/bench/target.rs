@@ -70,8 +70,8 @@ pub fn server(args: &Args, child: Option<&Child>) -> Result<ServerTarget, BenchE
     })
 }
 
-/// Returns the bare program as a target. Its messages have the size of those that the server sent and
-/// received in `run`. If no server is measured, their size is estimated from the protocol.
+/// Returns the bare program as a target. Its messages have the size of those that the server sent
+/// and received in `run`. If no server is measured, their size is estimated from the protocol.
 pub fn ceiling(config: &BenchConfig, child: &Child, run: Option<&Run>) -> CeilingTarget {
     let average = |bytes: u64, count: u64| bytes.div_ceil(count.max(1)) as usize;
     // RFC 6455 §5.2: the length field has 0, 2 or 8 additional bytes.

@@ -13,8 +13,8 @@ use crate::protocol::json::{JsonError, Reader};
 pub enum CursorPlace {
     /// The response field of this name.
     Header(String),
-    /// The member of this name of the JSON object in the body. A string is unescaped; any other value
-    /// is used as written.
+    /// The member of this name of the JSON object in the body. A string is unescaped; any other
+    /// value is used as written.
     Json(String),
 }
 
@@ -182,8 +182,8 @@ fn write_line(out: &mut Vec<u8>, parts: &[&str]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends a cursor, with every character percent-encoded that is not allowed in a query or would end
-/// the value (RFC 3986 §2.1, §3.4).
+/// Appends a cursor, with every character percent-encoded that is not allowed in a query or would
+/// end the value (RFC 3986 §2.1, §3.4).
 fn write_encoded(cursor: &str, out: &mut Vec<u8>) {
     for byte in cursor.bytes() {
         match byte {

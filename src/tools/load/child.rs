@@ -1,9 +1,9 @@
-//! Child processes under test: a server, or the bare program. A separate process has its own CPU time
-//! and memory.
+//! Child processes under test: a server, or the bare program. A separate process has its own CPU
+//! time and memory.
 //!
 //! The standard input of each child is a socket whose other end stays in this process. However this
-//! process ends, the kernel closes that end, and the child then ends too. So no child survives a signal
-//! or a panic that leaves no time to kill it.
+//! process ends, the kernel closes that end, and the child then ends too. So no child survives a
+//! signal or a panic that leaves no time to kill it.
 
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::net::SocketAddr;
@@ -17,8 +17,8 @@ use std::{fs, thread};
 use super::Process;
 use crate::tools::serve::{self, args};
 
-/// The subcommand of a child that serves. The help omits it, because it needs a socket as its standard
-/// input.
+/// The subcommand of a child that serves. The help omits it, because it needs a socket as its
+/// standard input.
 pub const CHILD_SERVER: &str = "own-server";
 
 /// A child process that listens on a free port. Dropping it kills the process.
@@ -74,7 +74,7 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // Both calls fail if the process has already ended.
+        // The process may already have ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -36,7 +36,8 @@ impl DelayHistogram {
         self.histogram.len()
     }
 
-    /// Returns the delay that `part` of all delays, from 0 to 1, do not exceed; zero if there are none.
+    /// Returns the delay that `part` of all delays, from 0 to 1, do not exceed; zero if there are
+    /// none.
     pub fn quantile(&self, part: f64) -> Duration {
         Duration::from_micros(self.histogram.value_at_quantile(part).min(self.histogram.max()))
     }
@@ -46,7 +47,7 @@ impl DelayHistogram {
         self.quantile(1.0)
     }
 
-    /// Returns the mean; zero if there are no delays.
+    /// Returns the mean; zero if there are none.
     pub fn mean(&self) -> Duration {
         // The count may exceed a u32, so `Duration`'s own division does not suffice.
         let nanoseconds = self.sum.as_nanos().checked_div(self.count().into()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a period of time cost: the CPU time of the servers and of this process, and memory.
+//! The cost of a period of time: the CPU time of the servers and of this process, and memory.
 
 use std::fs;
 use std::iter::Sum;
@@ -26,7 +26,8 @@ pub struct Cost {
 }
 
 impl Meter {
-    /// Starts a period. `servers` are the processes of the server; none means that they are unknown.
+    /// Starts a period. `servers` are the processes of the server; none means that they are
+    /// unknown.
     pub fn start(servers: &[Process]) -> Self {
         // The clock is read last, because reading /proc is not part of the measurement.
         let (servers, client) = (cpu_time(servers), Process::own().cpu_time().ok());
@@ -56,9 +57,9 @@ fn sum<T: Sum>(servers: &[Process], of: impl Fn(Process) -> Option<T>) -> Option
     if servers.is_empty() { None } else { servers.iter().map(|server| of(*server)).sum() }
 }
 
-/// Returns the kernel memory of the whole machine in bytes: its slabs (proc(5), `/proc/meminfo`), and
-/// the pages in socket buffers (`mem` of TCP in `/proc/net/sockstat`). `None` on other systems than
-/// Linux.
+/// Returns the kernel memory of the whole machine in bytes: its slabs (proc(5), `/proc/meminfo`),
+/// and the pages in socket buffers (`mem` of TCP in `/proc/net/sockstat`). `None` on other systems
+/// than Linux.
 pub fn kernel_memory() -> Option<u64> {
     let slab = slab(&fs::read_to_string("/proc/meminfo").ok()?)?;
     Some(slab + socket_pages(&fs::read_to_string("/proc/net/sockstat").ok()?)? * PAGE)

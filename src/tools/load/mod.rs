@@ -1,12 +1,12 @@
-//! What `barewire bench` and `barewire compare` share: many clients on one thread, and what they and
-//! the server cost.
+//! Code that `barewire bench` and `barewire compare` share: many clients on one thread, and the
+//! cost of the clients and the server.
 //!
 //! Read in this order:
 //!
 //! 1. `pool` — the client connections: sockets, readiness, buffers.
 //! 2. `histogram` — many delays, and their quantiles.
-//! 3. `process` — the CPU time and memory of a process, as Linux counts them; `meter` — what a period
-//!    of time cost.
+//! 3. `process` — the CPU time and memory of a process, as Linux counts them; `meter` — the
+//!    cost of a period of time.
 //! 4. `child` — the server under test, as a child process.
 
 mod child;

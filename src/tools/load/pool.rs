@@ -1,14 +1,14 @@
 //! Many client connections on one thread.
 //!
-//! [`ClientPool`] owns the sockets: it connects, waits for readiness, reads, writes and counts bytes.
-//! It knows no protocol. The caller names each connection by a number, its *id*, and implements
-//! [`Handler`]; the pool calls the handler with whatever the sockets report, and the handler appends
-//! its output to an [`Output`].
+//! [`ClientPool`] owns the sockets: it connects, waits for readiness, reads, writes and counts
+//! bytes. It knows no protocol. The caller names each connection by a number, its *id*, and
+//! implements [`Handler`]; the pool calls the handler with whatever the sockets report, and the
+//! handler appends its output to an [`Output`].
 //!
 //! `barewire bench` keeps one protocol state machine per connection in the pool (the type parameter
-//! `S`). `barewire compare` keeps its followers outside, because a follower outlives its connections.
-//! Timers are outside the pool too: each caller passes the time of its next deadline to
-//! [`ClientPool::run_once`].
+//! `S`). `barewire compare` keeps its followers outside, because a follower outlives its
+//! connections. Timers are outside the pool too: each caller passes the time of its next deadline
+//! to [`ClientPool::run_once`].
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -91,7 +91,8 @@ impl Output {
         &mut self.pending
     }
 
-    /// Closes the connection after the current call of the handler, without sending what is pending.
+    /// Closes the connection after the current call of the handler, without sending what is
+    /// pending.
     pub fn close(&mut self) {
         self.is_closing = true;
     }
@@ -218,8 +219,8 @@ impl<S> ClientPool<S> {
         Ok(TcpStream::from_std(socket.into()))
     }
 
-    /// Sends what `write` appends, outside a call of the handler. Does nothing if connection `id` is
-    /// closed. If it is still connecting, the bytes follow those passed to [`open`](Self::open).
+    /// Sends what `write` appends, outside a call of the handler. Does nothing if connection `id`
+    /// is closed. If it is still connecting, the bytes follow those passed to [`open`](Self::open).
     pub fn send(&mut self, id: usize, handler: &mut impl Handler<S>, write: impl FnOnce(&mut Vec<u8>)) {
         let Some(connection) = self.slots.get_mut(id).and_then(|slot| slot.connection.as_mut()) else {
             return;
@@ -391,5 +392,131 @@ impl<S> Connection<S> {
 impl<S> Drop for ClientPool<S> {
     fn drop(&mut self) {
         self.slots.iter().filter_map(|slot| slot.connection.as_ref()).for_each(Connection::reset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+
+    /// A handler that keeps everything it receives, and closes a connection after `close_after`
+    /// bytes.
+    #[derive(Default)]
+    struct Recorder {
+        is_connected: bool,
+        input: Vec<u8>,
+        written: usize,
+        close_after: Option<usize>,
+        end: Option<EndReason>,
+    }
+
+    impl Handler<()> for Recorder {
+        fn connected(&mut self, _: usize, output: &mut Output) {
+            self.is_connected = true;
+            output.buffer().extend_from_slice(b"lo");
+        }
+
+        fn received(
+            &mut self,
+            _: usize,
+            _: &mut (),
+            input: &mut [u8],
+            output: &mut Output,
+            _: Instant,
+        ) -> Result<(), Error> {
+            self.input.extend_from_slice(input);
+            if self.close_after.is_some_and(|length| self.input.len() >= length) {
+                output.close();
+            }
+            Ok(())
+        }
+
+        fn written(&mut self, _: usize, length: usize) {
+            self.written += length;
+        }
+
+        fn ended(&mut self, _: usize, reason: EndReason) {
+            self.end = Some(reason);
+        }
+    }
+
+    /// Runs the pool until `is_done`, at most for a minute.
+    fn run_until(
+        pool: &mut ClientPool<()>,
+        recorder: &mut Recorder,
+        is_done: impl Fn(&ClientPool<()>, &Recorder) -> bool,
+    ) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !is_done(pool, recorder) {
+            assert!(Instant::now() < until, "nothing happens");
+            pool.run_once(until, recorder).expect("the poll works");
+        }
+    }
+
+    fn listen() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("a bound listener");
+        (listener, address)
+    }
+
+    #[test]
+    fn exchanges_bytes_and_counts_them() {
+        let (listener, address) = listen();
+        let server = thread::spawn(move || {
+            let mut stream = listener.accept().expect("a connection").0;
+            let mut bytes = [0; 7];
+            stream.read_exact(&mut bytes).expect("the client sends");
+            stream.write_all(b"answer").expect("the client reads");
+            bytes
+        });
+        let mut pool = ClientPool::new(1).expect("a poll");
+        let mut recorder = Recorder::default();
+        pool.open(3, address, (), b"hel".to_vec()).expect("a socket");
+        pool.send(3, &mut recorder, |pending| pending.extend_from_slice(b"p "));
+        run_until(&mut pool, &mut recorder, |_, recorder| recorder.end.is_some());
+        assert_eq!(&server.join().expect("the server succeeds"), b"help lo");
+        assert_eq!(recorder.input, b"answer");
+        assert!(matches!(recorder.end, Some(EndReason::Closed)), "{:?}", recorder.end);
+        assert_eq!((recorder.written, pool.traffic()), (7, ByteCounts { up: 7, down: 6 }));
+        assert!(!pool.is_open(3) && !pool.is_open(0));
+    }
+
+    #[test]
+    fn a_connection_that_the_handler_closes_is_not_reported() {
+        let (listener, address) = listen();
+        let server = thread::spawn(move || {
+            let mut stream = listener.accept().expect("a connection").0;
+            stream.write_all(b"answer").expect("the client reads");
+            stream // open until the client has closed its side
+        });
+        let mut pool = ClientPool::new(1).expect("a poll");
+        let mut recorder = Recorder { close_after: Some(6), ..Recorder::default() };
+        pool.open(0, address, (), Vec::new()).expect("a socket");
+        run_until(&mut pool, &mut recorder, |pool, _| !pool.is_open(0));
+        assert!(recorder.is_connected && recorder.end.is_none(), "{:?}", recorder.end);
+        server.join().expect("the server succeeds");
+    }
+
+    #[test]
+    fn reads_what_the_peer_sent_although_a_write_fails() {
+        let (listener, address) = listen();
+        let server = thread::spawn(move || {
+            let mut stream = listener.accept().expect("a connection").0;
+            stream.read_exact(&mut [0]).expect("the client sends");
+            stream.write_all(b"busy").expect("the client reads");
+            // Closing a socket with unread input resets the connection.
+        });
+        let mut pool = ClientPool::new(1).expect("a poll");
+        let mut recorder = Recorder::default();
+        pool.open(0, address, (), b"hel".to_vec()).expect("a socket");
+        run_until(&mut pool, &mut recorder, |_, recorder| recorder.written == 5);
+        server.join().expect("the server succeeds");
+        // This write fails, because the reset has arrived.
+        pool.send(0, &mut recorder, |pending| pending.extend_from_slice(b"more"));
+        run_until(&mut pool, &mut recorder, |_, recorder| recorder.end.is_some());
+        assert_eq!(recorder.input, b"busy");
+        assert!(matches!(recorder.end, Some(EndReason::Broken(_))), "{:?}", recorder.end);
     }
 }

@@ -24,9 +24,9 @@ impl Process {
         self.id
     }
 
-    /// Returns the CPU time of all running threads, in user space and in the kernel. Threads that have
-    /// ended are not included. The source is `schedstat`, which counts nanoseconds; `stat` counts ticks
-    /// of 10 ms.
+    /// Returns the CPU time of all running threads, in user space and in the kernel. Threads that
+    /// have ended are not included. The source is `schedstat`, which counts nanoseconds; `stat`
+    /// counts ticks of 10 ms.
     ///
     /// # Errors
     /// The process or `/proc` does not exist.
@@ -44,8 +44,8 @@ impl Process {
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    /// Returns the user-space memory in bytes: the proportional set size, which counts a shared page in
-    /// part.
+    /// Returns the user-space memory in bytes: the proportional set size, which counts a shared
+    /// page in part.
     ///
     /// # Errors
     /// The process does not exist or belongs to another user, or `/proc` does not exist.

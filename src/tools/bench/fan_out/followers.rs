@@ -13,7 +13,8 @@ use crate::client::follow::Via;
 use crate::protocol::websocket::frame::Opcode;
 use crate::tools::load::{EndReason, Output};
 
-/// The state of all connections. The followers have the ids from 0, the publisher the id after them.
+/// The state of all connections. The followers have the ids from 0, the publisher the id after
+/// them.
 pub(super) struct FanOut<'t> {
     pub target: &'t Target,
     via: Via,

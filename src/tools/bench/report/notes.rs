@@ -10,8 +10,8 @@ use crate::tools::bench::result::{Run, Spread};
 const FULL: f64 = 90.0;
 
 impl Report {
-    /// Returns the notes as sentences without a full stop. Failures begin with `WRONG`, a misleading
-    /// measurement with `WARNING`.
+    /// Returns the notes as sentences without a full stop. Failures begin with `WRONG`, a
+    /// misleading measurement with `WARNING`.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         self.note_method(&mut notes);
