@@ -34,11 +34,6 @@ impl Section {
     pub(crate) const fn html(paragraph: &'static str) -> Self {
         Self { document: Document::Html, paragraph }
     }
-
-    /// Returns the address at which the section can be read.
-    pub fn url(&self) -> Url {
-        Url(*self)
-    }
 }
 
 impl fmt::Display for Section {
@@ -49,33 +44,6 @@ impl fmt::Display for Section {
             Document::Fetch => f.write_str("WHATWG Fetch ")?,
         }
         write!(f, "{}{}", if f.alternate() { "section " } else { "§" }, self.paragraph)
-    }
-}
-
-/// The address of a [`Section`]. Displayed as an `https` URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Url(Section);
-
-impl fmt::Display for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(Section { document, paragraph }) = self;
-        match document {
-            Document::Rfc(number) => {
-                write!(f, "https://www.rfc-editor.org/rfc/rfc{number}#section-{paragraph}")
-            }
-            Document::Html => {
-                // The section numbers of a living standard change; its anchors do not.
-                let anchor = match *paragraph {
-                    "9.2.3" => "sse-processing-model",
-                    "9.2.4" => "the-last-event-id-header",
-                    "9.2.5" => "parsing-an-event-stream",
-                    "9.2.6" => "event-stream-interpretation",
-                    _ => "server-sent-events",
-                };
-                write!(f, "https://html.spec.whatwg.org/multipage/server-sent-events.html#{anchor}")
-            }
-            Document::Fetch => f.write_str("https://fetch.spec.whatwg.org/#http-cors-protocol"),
-        }
     }
 }
 
@@ -217,8 +185,6 @@ pub(crate) use rules;
 
 #[cfg(test)]
 mod tests {
-    use super::{Document, Section};
-
     rules! {
         /// A table without another column.
         pub enum Inner => number: u16 {
@@ -259,22 +225,5 @@ mod tests {
         assert_eq!(nested, Outer::Nested(Inner::Small));
         assert_eq!(nested.rule(), Inner::Small.rule());
         assert_eq!(nested.number(), 0);
-    }
-
-    #[test]
-    fn a_section_has_an_address() {
-        for (section, address) in [
-            (Section::rfc(9112, "2.2"), "https://www.rfc-editor.org/rfc/rfc9112#section-2.2"),
-            (
-                Section::html("9.2.6"),
-                "https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation",
-            ),
-            (
-                Section { document: Document::Fetch, paragraph: "3.3" },
-                "https://fetch.spec.whatwg.org/#http-cors-protocol",
-            ),
-        ] {
-            assert_eq!(section.url().to_string(), address);
-        }
     }
 }

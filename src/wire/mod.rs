@@ -60,7 +60,7 @@ mod span;
 mod splitter;
 mod start_line;
 
-pub use crate::protocol::rule::{Document, Section, Url};
+pub use crate::protocol::rule::{Document, Section};
 pub use body::DATA_SPAN_BYTES;
 pub use conversation::{Conversation, Start};
 pub use exchange::{Compression, Protocol};

@@ -12,14 +12,11 @@ pub struct BodyReader(State);
 #[derive(Debug)]
 enum State {
     /// `left` bytes are missing.
-    Length {
-        left: u64,
-    },
+    Length { left: u64 },
+    /// The chunks are decoded by their own reader.
     Chunked(ChunkedReader),
     /// The body ends when the connection closes; at most `left` bytes are accepted.
-    UntilClose {
-        left: u64,
-    },
+    UntilClose { left: u64 },
 }
 
 impl BodyReader {

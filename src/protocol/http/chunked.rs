@@ -73,25 +73,20 @@ pub(super) struct ChunkedReader {
 #[derive(Clone, Copy, Debug)]
 enum Awaiting {
     /// A digit of the chunk-size, or the byte after the last digit.
-    Size {
-        size: u64,
-        digits: u8,
-    },
-    Extension {
-        size: u64,
-        part: Extension,
-    },
+    Size { size: u64, digits: u8 },
+    /// A byte of a chunk extension, or the CR after it.
+    Extension { size: u64, part: Extension },
     /// The LF after the chunk-size and its extensions.
-    SizeLf {
-        size: u64,
-    },
+    SizeLf { size: u64 },
     /// Data; `left` is not zero.
-    Data {
-        left: u64,
-    },
+    Data { left: u64 },
+    /// The CR after the data.
     DataCr,
+    /// The LF after the data.
     DataLf,
+    /// A byte of the trailer section.
     Trailer(Trailer),
+    /// The body is complete.
     Nothing,
 }
 

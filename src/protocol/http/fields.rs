@@ -46,37 +46,18 @@ pub fn members(line: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
 
 /// Returns the trimmed parts between the `separator`s outside quoted strings, including empty
 /// parts.
-pub(super) fn parts(line: &[u8], separator: u8) -> Parts<'_> {
-    Parts { rest: Some(line), separator }
-}
-
-/// The iterator that [`parts`] returns.
-#[derive(Clone)]
-pub(super) struct Parts<'a> {
-    /// `None` after the last part.
-    rest: Option<&'a [u8]>,
-    separator: u8,
-}
-
-impl<'a> Iterator for Parts<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let rest = self.rest?;
-        let mut quoted = false;
-        let mut escaped = false;
-        let end = rest.iter().position(|&byte| {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' if quoted => escaped = true,
-                b'"' => quoted = !quoted,
-                _ => return byte == self.separator && !quoted,
-            }
-            false
-        });
-        self.rest = end.map(|end| &rest[end + 1..]);
-        Some(trim(&rest[..end.unwrap_or(rest.len())]))
-    }
+pub(super) fn parts(line: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> + Clone {
+    let (mut quoted, mut escaped) = (false, false);
+    let is_separator = move |&byte: &u8| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => return byte == separator && !quoted,
+        }
+        false
+    };
+    line.split(is_separator).map(trim)
 }
 
 /// A media range of `Accept` and its weight (RFC 9110 §12.5.1).

@@ -27,9 +27,9 @@ impl<'a> Query<'a> {
         while !rest.is_empty() {
             let (parameter, next) = split(rest, b'&');
             let (key, value) = split(parameter, b'=');
-            let found = !parameter.is_empty() && decode(key, Plus::Space).is_ok_and(|key| key == name);
+            let found = !parameter.is_empty() && decode(key, b' ').is_ok_and(|key| key == name);
             if found {
-                return Some(decode(value, Plus::Space));
+                return Some(decode(value, b' '));
             }
             rest = next;
         }
@@ -53,18 +53,12 @@ fn split(text: &str, separator: u8) -> (&str, &str) {
 /// # Errors
 /// Returns an [`EncodingError`] for a malformed `%` and for bytes that are not UTF-8.
 pub fn percent_decode_path_segment(segment: &str) -> Result<Cow<'_, str>, EncodingError> {
-    decode(segment, Plus::Literal)
+    decode(segment, b'+')
 }
 
-/// The meaning of `+`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Plus {
-    Space,
-    Literal,
-}
-
-fn decode(text: &str, plus: Plus) -> Result<Cow<'_, str>, EncodingError> {
-    let is_encoded = |byte: u8| byte == b'%' || (byte == b'+' && plus == Plus::Space);
+/// Decodes `text`, in which `+` stands for the byte `plus`.
+fn decode(text: &str, plus: u8) -> Result<Cow<'_, str>, EncodingError> {
+    let is_encoded = |byte: u8| byte == b'%' || (byte == b'+' && plus != b'+');
     if !text.bytes().any(is_encoded) {
         return Ok(Cow::Borrowed(text));
     }
@@ -74,7 +68,7 @@ fn decode(text: &str, plus: Plus) -> Result<Cow<'_, str>, EncodingError> {
     while let [byte, tail @ ..] = rest {
         rest = tail;
         match byte {
-            b'+' if plus == Plus::Space => decoded.push(b' '),
+            b'+' => decoded.push(plus),
             b'%' => {
                 let [high, low, tail @ ..] = rest else { return Err(EncodingError::Percent) };
                 let (high, low) = digit(*high).zip(digit(*low)).ok_or(EncodingError::Percent)?;

@@ -3,7 +3,7 @@
 use super::Source;
 use super::shorten::More;
 use crate::protocol::json::Object;
-use crate::wire::{Content, Note, Section, Span};
+use crate::wire::{Content, Document, Note, Section, Span};
 
 /// Appends a span as one object.
 ///
@@ -79,7 +79,7 @@ fn flag(key: &str, is_set: bool, object: &mut Object) {
 
 fn section(section: &Section, object: &mut Object) {
     object.plain("section", section);
-    object.plain("url", section.url());
+    object.plain("url", url(section));
 }
 
 fn note(note: &Note, object: &mut Object) {
@@ -123,5 +123,46 @@ fn note(note: &Note, object: &mut Object) {
     }
     if let Some(named) = note.section() {
         section(&named, object);
+    }
+}
+
+/// Returns the address at which a section can be read.
+fn url(section: &Section) -> String {
+    match section.document {
+        Document::Rfc(number) => {
+            format!("https://www.rfc-editor.org/rfc/rfc{number}#section-{}", section.paragraph)
+        }
+        Document::Html => {
+            // The section numbers of a living standard change; its anchors do not.
+            let anchor = match section.paragraph {
+                "9.2.3" => "sse-processing-model",
+                "9.2.4" => "the-last-event-id-header",
+                "9.2.5" => "parsing-an-event-stream",
+                "9.2.6" => "event-stream-interpretation",
+                _ => "server-sent-events",
+            };
+            format!("https://html.spec.whatwg.org/multipage/server-sent-events.html#{anchor}")
+        }
+        Document::Fetch => "https://fetch.spec.whatwg.org/#http-cors-protocol".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_has_an_address() {
+        for (document, paragraph, address) in [
+            (Document::Rfc(9112), "2.2", "https://www.rfc-editor.org/rfc/rfc9112#section-2.2"),
+            (
+                Document::Html,
+                "9.2.6",
+                "https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation",
+            ),
+            (Document::Fetch, "3.3", "https://fetch.spec.whatwg.org/#http-cors-protocol"),
+        ] {
+            assert_eq!(url(&Section { document, paragraph }), address);
+        }
     }
 }
