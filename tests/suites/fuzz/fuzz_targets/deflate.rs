@@ -1,14 +1,18 @@
-//! permessage-deflate, from the compressor to the receiver, and any bytes to the receiver; and what is agreed on before.
+//! permessage-deflate: compressed messages and arbitrary bytes, read by the receiver; and the
+//! negotiation before them.
 //!
-//! The oracle:
+//! The properties:
 //!
-//! - Messages come out as they went in: compressed with or without takeover, each alone, or not at all, at any level and under any agreement;
-//!   in any fragments, in any pieces.
-//! - No reference in them goes back further than was agreed.
-//! - Of any compressed bytes, the inflater makes the same as a plain version of RFC 1951 that the tests use, or both refuse them.
-//! - However the bytes are cut, the receiver's events and its failure are the same. No message is longer than its limit, and neither is the heap
-//!   by more than a few times that, the window and zlib's own state.
-//! - An offer that is written is read as itself, and the answer to it is accepted by its client, and means the same to both.
+//! - Messages decode to themselves: compressed with or without takeover, independently, or not at
+//!   all, at any level and under any agreement; in any fragments, however they are split.
+//! - No reference in them goes back further than agreed.
+//! - For any compressed bytes, the inflater and the tests' plain implementation of RFC 1951 produce
+//!   the same output, or both refuse them.
+//! - However the bytes are split, the receiver's events and its failure are the same. No message
+//!   exceeds its limit, and the heap exceeds it only by a small multiple of that, the window and
+//!   zlib's own state.
+//! - An encoded offer parses to itself; the client accepts the response to it, and both sides agree
+//!   on its meaning.
 #![no_main]
 
 #[path = "../../../protocol/plain_inflate.rs"]
@@ -25,22 +29,22 @@ use barewire::protocol::websocket::extension::{
 use barewire::protocol::websocket::frame::{FrameHeader, Opcode};
 use barewire::protocol::websocket::inflate::Inflater;
 use barewire::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
-use barewire_fuzz::{cuts, peak, pieces};
+use barewire_fuzz::{peak, split, splits};
 use libfuzzer_sys::fuzz_target;
 
-/// What a compressed message is sent without (RFC 7692 §7.2.1).
+/// The bytes that a compressed message is sent without (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
-    doing: u8,
+    mode: u8,
     lengths: [u8; 4],
     parameters: [u8; 4],
     bytes: &'a [u8],
 }
 
 fuzz_target!(|input: Input<'_>| {
-    match input.doing % 4 {
+    match input.mode % 4 {
         0 => payloads(&input),
         1 => wire(&input),
         2 => round_trip(&input),
@@ -48,7 +52,7 @@ fuzz_target!(|input: Input<'_>| {
     }
 });
 
-/// 8 to 15, or none.
+/// Returns 8 to 15, or none.
 fn window_bits(byte: u8) -> Option<u8> {
     (byte & 8 != 0).then_some(8 + byte % 8)
 }
@@ -62,47 +66,48 @@ fn agreement([a, b, c, _]: [u8; 4]) -> Agreement {
     }
 }
 
-/// Any bytes as the payloads of messages, each with its length in front: the inflater against the plain one.
+/// Uses arbitrary bytes as the payloads of messages, each after its length, and compares the
+/// inflater with the plain implementation.
 fn payloads(input: &Input<'_>) {
     let mut inflater = Inflater::new(Direction { context_takeover: true, max_window_bits: 15 });
     let mut before = Vec::new();
     let mut rest = input.bytes;
-    while let [length, behind @ ..] = rest {
-        let (payload, behind) = behind.split_at(behind.len().min(usize::from(*length)));
-        rest = behind;
+    while let [length, after @ ..] = rest {
+        let (payload, after) = after.split_at(after.len().min(usize::from(*length)));
+        rest = after;
         let expected =
             plain_inflate::inflate(&before, &[payload, &TAIL].concat()).map(|inflated| inflated.bytes);
-        let given = inflate(&mut inflater, &pieces(payload, &input.lengths));
-        assert_eq!(given.as_ref().ok(), expected.as_ref());
-        let Ok(bytes) = given else { break };
+        let actual = inflate(&mut inflater, &split(payload, &input.lengths));
+        assert_eq!(actual.as_ref().ok(), expected.as_ref());
+        let Ok(bytes) = actual else { break };
         before.extend(bytes);
         before.drain(..before.len().saturating_sub(1 << 15));
     }
 }
 
-fn inflate(inflater: &mut Inflater, pieces: &[&[u8]]) -> std::result::Result<Vec<u8>, ProtocolError> {
+fn inflate(inflater: &mut Inflater, parts: &[&[u8]]) -> std::result::Result<Vec<u8>, ProtocolError> {
     let out = RefCell::new(Vec::new());
     let sink = |bytes: &[u8]| {
         out.borrow_mut().extend_from_slice(bytes);
         Ok(())
     };
-    pieces.iter().try_for_each(|piece| inflater.inflate(piece, sink))?;
+    parts.iter().try_for_each(|part| inflater.inflate(part, sink))?;
     inflater.finish(sink)?;
     Ok(out.into_inner())
 }
 
-/// Any bytes as the wire, to a client or to a server.
+/// Uses arbitrary bytes as the wire, to a client or to a server.
 fn wire(input: &Input<'_>) {
     let agreement = agreement(input.parameters);
     let limits = MessageLimits { message_bytes: 8 * usize::from(input.parameters[3]), frames: 3 };
-    let role = if input.doing & 4 == 0 { Role::Client } else { Role::Server };
+    let role = if input.mode & 4 == 0 { Role::Client } else { Role::Server };
     let new = || Receiver::with_deflate(role, limits, &agreement);
     let whole = receive(new, &[input.bytes]);
-    for pieces in cuts(input.bytes, &input.lengths) {
-        assert_eq!(receive(new, &pieces), whole);
+    for parts in splits(input.bytes, &input.lengths) {
+        assert_eq!(receive(new, &parts), whole);
     }
     for event in &whole.0 {
-        let (Got::Text(bytes) | Got::Binary(bytes)) = event else { continue };
+        let (Received::Text(bytes) | Received::Binary(bytes)) = event else { continue };
         assert!(bytes.len() <= limits.message_bytes);
     }
     let mut bytes = input.bytes.to_vec();
@@ -118,18 +123,18 @@ fn wire(input: &Input<'_>) {
 }
 
 #[derive(Debug, PartialEq)]
-enum Got {
+enum Received {
     Text(Vec<u8>),
     Binary(Vec<u8>),
     Control(String),
 }
 
-fn receive(new: impl Fn() -> Receiver, pieces: &[&[u8]]) -> (Vec<Got>, Option<ProtocolError>) {
+fn receive(new: impl Fn() -> Receiver, parts: &[&[u8]]) -> (Vec<Received>, Option<ProtocolError>) {
     let mut receiver = new();
     let mut events = Vec::new();
-    for piece in pieces {
-        let mut piece = piece.to_vec();
-        let mut rest = &mut piece[..];
+    for part in parts {
+        let mut part = part.to_vec();
+        let mut rest = &mut part[..];
         while !rest.is_empty() {
             if receiver.is_idle() {
                 receiver = new();
@@ -138,9 +143,9 @@ fn receive(new: impl Fn() -> Receiver, pieces: &[&[u8]]) -> (Vec<Got>, Option<Pr
                 Err(failure) => return (events, Some(failure)),
                 Ok((consumed, event)) => {
                     events.extend(event.map(|event| match event {
-                        MessageEvent::Text(text) => Got::Text(text.as_bytes().to_vec()),
-                        MessageEvent::Binary(bytes) => Got::Binary(bytes.to_vec()),
-                        other => Got::Control(format!("{other:?}")),
+                        MessageEvent::Text(text) => Received::Text(text.as_bytes().to_vec()),
+                        MessageEvent::Binary(bytes) => Received::Binary(bytes.to_vec()),
+                        other => Received::Control(format!("{other:?}")),
                     }));
                     rest = &mut rest[consumed..];
                 }
@@ -150,38 +155,38 @@ fn receive(new: impl Fn() -> Receiver, pieces: &[&[u8]]) -> (Vec<Got>, Option<Pr
     (events, None)
 }
 
-/// Messages out of a few texts, which stand again and again, so that there is something to refer back to.
+/// Sends messages made of a few repeated texts, so that there are earlier bytes to refer to.
 fn round_trip(input: &Input<'_>) {
     let agreement = agreement(input.parameters);
     let [flags, _, _, level] = input.parameters;
     let direction = agreement.server_to_client();
-    let each_alone = flags & 4 != 0;
+    let is_independent = flags & 4 != 0;
     let limits = MessageLimits { message_bytes: 1 << 16, frames: 9 };
     let mut deflater = Deflater::new(direction, 1 + level % 9);
     let (mut sent, mut expected) = (Vec::new(), Vec::new());
     let mut before: Vec<u8> = Vec::new();
     let mut rest = input.bytes;
-    while let [kind, times, length, behind @ ..] = rest {
-        let (text, behind) = behind.split_at(behind.len().min(usize::from(*length)));
-        rest = behind;
-        // Also something from the messages before, from anywhere.
+    while let [kind, times, length, after @ ..] = rest {
+        let (text, after) = after.split_at(after.len().min(usize::from(*length)));
+        rest = after;
+        // Each message also repeats a part of the previous messages, from any distance.
         let far = before.len() * usize::from(*times) / 256;
-        let again = &before[far..before.len().min(far + 8 * usize::from(*length))];
+        let repeated = &before[far..before.len().min(far + 8 * usize::from(*length))];
         let mut message = text.repeat(1 + usize::from(*times) * usize::from(kind >> 6));
-        message.extend_from_slice(again);
+        message.extend_from_slice(repeated);
         message.truncate(limits.message_bytes);
 
         let mut payload = Vec::new();
         let is_compressed = kind & 1 != 0;
         if !is_compressed {
             payload.clone_from(&message);
-        } else if each_alone {
+        } else if is_independent {
             compress_without_context(shared_window_bits(direction.max_window_bits), &message, &mut payload);
         } else {
             deflater.compress(&message, &mut payload);
         }
         if is_compressed {
-            let window = if direction.context_takeover && !each_alone { &before[..] } else { &[] };
+            let window = if direction.context_takeover && !is_independent { &before[..] } else { &[] };
             let whole = [&payload[..], &TAIL].concat();
             let inflated = plain_inflate::inflate(window, &whole).expect("DEFLATE");
             assert!(inflated.bytes == message);
@@ -202,19 +207,19 @@ fn round_trip(input: &Input<'_>) {
             FrameHeader { fin, rsv1, opcode, masking_key: None, payload_length }.encode(&mut sent);
             sent.extend_from_slice(part);
         }
-        expected.push(Got::Binary(message));
+        expected.push(Received::Binary(message));
     }
     let new = || Receiver::with_deflate(Role::Client, limits, &agreement);
     let expected = (expected, None);
     assert!(receive(new, &[&sent]) == expected);
-    assert!(receive(new, &pieces(&sent, &input.lengths)) == expected);
+    assert!(receive(new, &split(&sent, &input.lengths)) == expected);
 }
 
-/// The two sides of a negotiation.
+/// Runs both sides of a negotiation.
 fn negotiation(input: &Input<'_>) -> Result<()> {
     let mut from = Unstructured::new(&input.parameters);
     let [a, b, c, d]: [u8; 4] = from.arbitrary()?;
-    let wishes = ServerPreferences {
+    let preferences = ServerPreferences {
         server_no_context_takeover: a & 1 != 0,
         client_no_context_takeover: a & 2 != 0,
         server_max_window_bits: 8 + b % 8,
@@ -233,16 +238,17 @@ fn negotiation(input: &Input<'_>) -> Result<()> {
     let mut written = Vec::new();
     offer.write_offer(&mut written);
     let agreed =
-        extension::negotiate([&written[..]].into_iter(), &wishes).expect("a list").expect("an offer");
-    hold(&offer, &wishes, agreed);
+        extension::negotiate([&written[..]].into_iter(), &preferences).expect("a list").expect("an offer");
+    check_agreement(&offer, &preferences, agreed);
 
-    // Any bytes: what is agreed on, if anything, keeps to the wishes; and what is accepted, to the offer.
+    // Arbitrary bytes: an agreement respects the server's preferences, and an accepted response the
+    // client's offer.
     let lines = || input.bytes.split(|byte| *byte == b'\n');
-    if let Ok(Some(agreed)) = extension::negotiate(lines(), &wishes) {
-        assert!(agreed.server_to_client().max_window_bits <= wishes.server_max_window_bits);
-        assert!(agreed.server_no_context_takeover >= wishes.server_no_context_takeover);
-        assert!(agreed.client_no_context_takeover >= wishes.client_no_context_takeover);
-        assert!(agreed.client_max_window_bits.is_none_or(|bits| bits <= wishes.client_max_window_bits));
+    if let Ok(Some(agreed)) = extension::negotiate(lines(), &preferences) {
+        assert!(agreed.server_to_client().max_window_bits <= preferences.server_max_window_bits);
+        assert!(agreed.server_no_context_takeover >= preferences.server_no_context_takeover);
+        assert!(agreed.client_no_context_takeover >= preferences.client_no_context_takeover);
+        assert!(agreed.client_max_window_bits.is_none_or(|bits| bits <= preferences.client_max_window_bits));
     }
     if let Ok(Some(agreed)) = extension::check_response(&offer, lines()) {
         assert!(agreed.server_no_context_takeover >= offer.server_no_context_takeover);
@@ -261,15 +267,16 @@ fn negotiation(input: &Input<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The answer to an offer is accepted, and both sides mean the same.
-fn hold(offer: &Offer, wishes: &ServerPreferences, agreed: Agreement) {
-    let mut answer = Vec::new();
-    agreed.write_response(&mut answer);
-    let accepted = extension::check_response(offer, [&answer[..]].into_iter());
-    assert_eq!(accepted, Ok(Some(agreed)), "{}", answer.escape_ascii());
-    assert!(agreed.server_to_client().max_window_bits <= wishes.server_max_window_bits);
+/// Checks that the client accepts the response to its offer, and that both sides agree on its
+/// meaning.
+fn check_agreement(offer: &Offer, preferences: &ServerPreferences, agreed: Agreement) {
+    let mut response = Vec::new();
+    agreed.write_response(&mut response);
+    let accepted = extension::check_response(offer, [&response[..]].into_iter());
+    assert_eq!(accepted, Ok(Some(agreed)), "{}", response.escape_ascii());
+    assert!(agreed.server_to_client().max_window_bits <= preferences.server_max_window_bits);
     assert!(
         agreed.server_no_context_takeover
-            >= (offer.server_no_context_takeover | wishes.server_no_context_takeover)
+            >= (offer.server_no_context_takeover | preferences.server_no_context_takeover)
     );
 }

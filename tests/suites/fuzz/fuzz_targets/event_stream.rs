@@ -1,22 +1,24 @@
-//! Event streams, from the encoder to the decoder, and any bytes to the decoder.
+//! Event streams: encoded events and arbitrary bytes, read by the decoder.
 //!
-//! The oracle:
+//! The properties:
 //!
-//! - However the bytes are cut, the events, the last event ID, the reconnection time and the refusal are the same.
-//! - A second decoder in this file, which reads all of a stream at once, line by line and in the words of WHATWG HTML §9.2.6, finds
-//!   the same; and with limits it refuses the same streams for the same reason.
-//! - Events that the encoder writes, with heartbeats and first blocks between them, in chunks or not, come out as they went in.
+//! - However the bytes are split, the events, the last event ID, the reconnection time and the
+//!   refusal are the same.
+//! - A second decoder in this file finds the same. It reads a complete stream line by line, in the
+//!   words of WHATWG HTML §9.2.6. With limits, it refuses the same streams for the same reasons.
+//! - Events that the encoder writes, with heartbeats and first blocks between them, in chunks or
+//!   not, decode to themselves.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use barewire::protocol::http::{self, BodyLimits, BodyReader, Framing};
 use barewire::protocol::sse::{self, DecodeError, DecodeLimits, Decoder, Event};
-use barewire_fuzz::{cuts, peak, pieces};
+use barewire_fuzz::{peak, split, splits};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
-    /// Whether `bytes` are the stream itself, or what events are made of.
+    /// Whether `bytes` is the stream itself, or the material for events.
     is_stream: bool,
     lengths: [u8; 4],
     line: u8,
@@ -27,22 +29,23 @@ struct Input<'a> {
 const GENEROUS: DecodeLimits = DecodeLimits { line: 1 << 20, data: 1 << 20 };
 
 fuzz_target!(|input: Input<'_>| {
-    let stream = if input.is_stream { input.bytes.to_vec() } else { write_events(&input) };
+    let stream = if input.is_stream { input.bytes.to_vec() } else { encode_events(&input) };
     let small = DecodeLimits { line: input.line.into(), data: input.data.into() };
     for limits in [GENEROUS, small] {
         let whole = decode(&[&stream], limits);
-        assert_eq!(whole, plainly(&stream, limits));
-        for pieces in cuts(&stream, &input.lengths) {
-            assert_eq!(decode(&pieces, limits), whole);
+        assert_eq!(whole, decode_plainly(&stream, limits));
+        for parts in splits(&stream, &input.lengths) {
+            assert_eq!(decode(&parts, limits), whole);
         }
     }
     let mut decoder = Decoder::new("", GENEROUS);
     let (_, peak) = peak(|| decoder.read(&stream).map(|_| ()));
-    // The line and the data, which are twice there while they grow; a byte that is no UTF-8 becomes three.
+    // The line and the data, which briefly exist twice while they grow; an invalid UTF-8 byte
+    // becomes three bytes.
     assert!(peak <= 16 * stream.len() + 256, "{peak} bytes of heap for {} of stream", stream.len());
 });
 
-/// What a stream comes to.
+/// The result of decoding a stream.
 #[derive(Debug, PartialEq)]
 struct Decoded {
     events: Vec<Event>,
@@ -51,21 +54,24 @@ struct Decoded {
     refusal: Option<DecodeError>,
 }
 
-fn decode(pieces: &[&[u8]], limits: DecodeLimits) -> Decoded {
+fn decode(parts: &[&[u8]], limits: DecodeLimits) -> Decoded {
     let mut decoder = Decoder::new("before", limits);
     let (mut events, mut refusal) = (Vec::new(), None);
-    'pieces: for piece in pieces {
-        let mut rest = *piece;
+    'parts: for part in parts {
+        let mut rest = *part;
         while !rest.is_empty() {
             match decoder.read(rest) {
                 Ok((taken, event)) => {
-                    assert!(event.is_some() || taken == rest.len(), "no event, but not all is taken");
+                    assert!(
+                        event.is_some() || taken == rest.len(),
+                        "no event, but not everything is consumed"
+                    );
                     events.extend(event);
                     rest = &rest[taken..];
                 }
                 Err(error) => {
                     refusal = Some(error);
-                    break 'pieces;
+                    break 'parts;
                 }
             }
         }
@@ -74,8 +80,8 @@ fn decode(pieces: &[&[u8]], limits: DecodeLimits) -> Decoded {
     Decoded { events, last_event_id, retry: decoder.retry(), refusal }
 }
 
-/// "9.2.6 Interpreting an event stream", with all of the stream at hand.
-fn plainly(stream: &[u8], limits: DecodeLimits) -> Decoded {
+/// Implements "9.2.6 Interpreting an event stream" for a complete stream.
+fn decode_plainly(stream: &[u8], limits: DecodeLimits) -> Decoded {
     let mut decoded =
         Decoded { events: vec![], last_event_id: "before".to_owned(), retry: None, refusal: None };
     let (mut data, mut event_type, mut id) = (String::new(), String::new(), "before".to_owned());
@@ -99,9 +105,11 @@ fn plainly(stream: &[u8], limits: DecodeLimits) -> Decoded {
         // "Streams must be decoded using the UTF-8 decode algorithm."
         let line = String::from_utf8_lossy(line);
         if line.is_empty() {
-            // "Set the last event ID string of the event source to the value of the last event ID buffer."
+            // "Set the last event ID string of the event source to the value of the last event ID
+            // buffer."
             decoded.last_event_id = id.clone();
-            // "If the data buffer is an empty string, set the data buffer and the event type buffer to the empty string and return."
+            // "If the data buffer is an empty string, set the data buffer and the event type buffer
+            // to the empty string and return."
             if !data.is_empty() {
                 let data = data.strip_suffix('\n').unwrap_or(&data).to_owned();
                 let event = if event_type.is_empty() { "message".to_owned() } else { event_type.clone() };
@@ -124,9 +132,11 @@ fn plainly(stream: &[u8], limits: DecodeLimits) -> Decoded {
                     return decoded;
                 }
             }
-            // "If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field value."
+            // "If the field value does not contain U+0000 NULL, then set the last event ID buffer
+            // to the field value."
             "id" if !value.contains('\0') => id = value.to_owned(),
-            // "If the field value consists of only ASCII digits": none, or more than 64 bits hold, is no time here.
+            // "If the field value consists of only ASCII digits": an empty value, or one beyond 64
+            // bits, is ignored here.
             "retry" if value.chars().all(|digit| digit.is_ascii_digit()) => {
                 decoded.retry = value.parse().ok().or(decoded.retry);
             }
@@ -135,17 +145,19 @@ fn plainly(stream: &[u8], limits: DecodeLimits) -> Decoded {
     }
 }
 
-/// Writes events that are made of the input's bytes, holds the decoder to them, and gives the stream.
+/// Encodes events made from the input's bytes, checks that they decode to themselves, and returns
+/// the stream.
 ///
-/// Each begins with a byte that says what it is and one that says how long its text is, of which the name is a part.
-fn write_events(input: &Input<'_>) -> Vec<u8> {
+/// Each event begins with a byte for its kind and one for the length of its text, which includes
+/// its name.
+fn encode_events(input: &Input<'_>) -> Vec<u8> {
     let mut blocks: Vec<Vec<u8>> = Vec::new();
     let mut expected =
         Decoded { events: vec![], last_event_id: "before".to_owned(), retry: None, refusal: None };
     let mut rest = input.bytes;
-    while let [kind, length, behind @ ..] = rest {
-        let (text, behind) = behind.split_at(behind.len().min(usize::from(*length)));
-        rest = behind;
+    while let [kind, length, after @ ..] = rest {
+        let (text, after) = after.split_at(after.len().min(usize::from(*length)));
+        rest = after;
         let text = String::from_utf8_lossy(text);
         let id = format!("Epoch-{}", blocks.len());
         let mut block = Vec::new();
@@ -168,7 +180,8 @@ fn write_events(input: &Input<'_>) -> Vec<u8> {
                 expected.events.push(Event { id, event: "gap".to_owned(), data: gap.to_owned() });
             }
             _ => {
-                // What the hub lets in: a name of 1 to 128 bytes without controls, data without a carriage return.
+                // The hub accepts names of 1 to 128 bytes without control characters, and data
+                // without carriage returns.
                 let name: String =
                     text.chars().filter(|char| !char.is_control()).take(usize::from(kind / 8)).collect();
                 let name = if name.is_empty() { "message".to_owned() } else { name };
@@ -184,18 +197,18 @@ fn write_events(input: &Input<'_>) -> Vec<u8> {
     let decoded = decode(&[&stream], GENEROUS);
     assert_eq!(decoded, expected);
 
-    // In chunks, as it goes over HTTP/1.1.
+    // In chunks, as the stream is sent over HTTP/1.1.
     let mut chunks = Vec::new();
     for block in &blocks {
         http::chunk(&mut chunks, |out| out.extend_from_slice(block));
     }
     chunks.extend_from_slice(http::LAST_CHUNK);
     let limits = BodyLimits { content: 1 << 20, ..BodyLimits::default() };
-    let mut body = BodyReader::new(Framing::Chunked, limits).expect("nothing is announced");
+    let mut body = BodyReader::new(Framing::Chunked, limits).expect("chunks declare no length");
     let (mut content, mut is_done) = (Vec::new(), false);
-    for piece in pieces(&chunks, &input.lengths) {
-        let (taken, done) = body.read(piece, &mut content).expect("chunks that were just written");
-        assert_eq!(taken, piece.len());
+    for part in split(&chunks, &input.lengths) {
+        let (taken, done) = body.read(part, &mut content).expect("chunks that were just encoded");
+        assert_eq!(taken, part.len());
         is_done = done;
     }
     assert!(is_done);

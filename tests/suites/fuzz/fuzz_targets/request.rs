@@ -1,21 +1,25 @@
-//! A connection's worth of requests: heads, what frames their bodies, and the bodies.
+//! The requests of one connection: heads, the framing of their bodies, and the bodies.
 //!
-//! The oracle:
+//! The properties:
 //!
-//! - However the bytes are cut, the requests, their bodies and the end of the conversation (a refusal, or more is needed) are the same.
-//! - A head, its framing and a chunked body are accepted if, and only if, a second reader of the grammars accepts them
-//!   (`src/grammar.rs`), and both find the same in them. So none is accepted that has both `Content-Length` and `Transfer-Encoding`.
-//! - An accepted head that is written anew reads as the same head.
-//! - With small limits, either the outcome is the same or it names a limit; what is accepted keeps within the limits.
-//! - A body takes no more room than twice what has come of it, whatever length was announced.
+//! - However the bytes are split, the requests, their bodies and the ending (a refusal, or more
+//!   bytes are needed) are the same.
+//! - A head, its framing and a chunked body are accepted if and only if a second parser of the
+//!   grammars (`src/grammar.rs`) accepts them, and both find the same content. So no request with
+//!   both `Content-Length` and `Transfer-Encoding` is accepted.
+//! - An accepted head that is encoded again parses to the same head.
+//! - With small limits, the outcome either is the same or names a limit; accepted requests stay
+//!   within the limits.
+//! - A body's buffer is at most twice as large as the received part of the body, whatever length
+//!   was declared.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use barewire::protocol::http::{
     self, BodyLimits, BodyReader, Framing, HeadLimits, HeadScan, Query, RequestHead, Target, Version,
 };
-use barewire_fuzz::cuts;
 use barewire_fuzz::grammar::{self, BodyEnd, Chunked, End};
+use barewire_fuzz::splits;
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
@@ -32,10 +36,10 @@ const NO_LIMITS: (HeadLimits, BodyLimits) = (
 
 fuzz_target!(|input: Input<'_>| {
     let Input { lengths, small, bytes } = input;
-    let whole = converse(&[bytes], NO_LIMITS);
+    let whole = read_all(&[bytes], NO_LIMITS);
     judge(bytes, &whole);
-    for pieces in cuts(bytes, &lengths) {
-        assert_eq!(converse(&pieces, NO_LIMITS), whole);
+    for parts in splits(bytes, &lengths) {
+        assert_eq!(read_all(&parts, NO_LIMITS), whole);
     }
 
     let [a, b, c, d] = small;
@@ -48,13 +52,13 @@ fuzz_target!(|input: Input<'_>| {
             trailer_lines: (c % 4).into(),
         },
     );
-    let limited = converse(&[bytes], limits);
-    for pieces in cuts(bytes, &lengths) {
-        assert_eq!(converse(&pieces, limits), limited);
+    let limited = read_all(&[bytes], limits);
+    for parts in splits(bytes, &lengths) {
+        assert_eq!(read_all(&parts, limits), limited);
     }
     if limited != whole {
         let Ending::Refused(_, Reason::Limit) = limited.ending else { panic!("{limited:?}, not {whole:?}") };
-        // Nothing but the last request differs.
+        // Only the last request may differ.
         let same = limited.requests.len();
         assert_eq!(limited.requests[..same.saturating_sub(1)], whole.requests[..same.saturating_sub(1)]);
     }
@@ -65,7 +69,7 @@ fuzz_target!(|input: Input<'_>| {
     }
 });
 
-/// What comes out of a connection.
+/// The result of reading a connection's bytes.
 #[derive(Clone, Debug, PartialEq)]
 struct Conversation {
     requests: Vec<Request>,
@@ -75,13 +79,13 @@ struct Conversation {
 #[derive(Clone, Debug, PartialEq)]
 struct Request {
     head: Vec<u8>,
-    said: String,
+    summary: String,
     fields: usize,
     framing: Option<Framing>,
     content: Vec<u8>,
-    /// Where in the conversation its body begins.
+    /// The offset of the body in the connection's bytes.
     body_start: usize,
-    /// Bytes of the body, if it is whole.
+    /// The length of the body, if it is complete.
     body: Option<usize>,
 }
 
@@ -105,20 +109,20 @@ fn refused(error: impl std::error::Error, status: u16, reason: Reason) -> Ending
     assert!(error.to_string().contains("RFC"), "{error:?}");
     let name = format!("{error:?}");
     let is_limit = ["TooLong", "TooLarge", "TooMany"].iter().any(|word| name.contains(word));
-    // These two are rules of the grammar here, whatever the limits are.
+    // These two are rules of the grammar in this target, not limits.
     let is_rule = ["ChunkSizeTooLong", "LengthTooLarge"].contains(&&name[..]);
     Ending::Refused(name, if is_limit && !is_rule { Reason::Limit } else { reason })
 }
 
-/// Reads all that comes in `pieces`, as the server does.
-fn converse(pieces: &[&[u8]], limits: (HeadLimits, BodyLimits)) -> Conversation {
+/// Reads everything in `parts`, as the server does.
+fn read_all(parts: &[&[u8]], limits: (HeadLimits, BodyLimits)) -> Conversation {
     let mut requests = Vec::new();
-    let ending = read(pieces, limits, &mut requests).err().unwrap_or(Ending::More);
+    let ending = read(parts, limits, &mut requests).err().unwrap_or(Ending::More);
     Conversation { requests, ending }
 }
 
 fn read(
-    pieces: &[&[u8]],
+    parts: &[&[u8]],
     (head_limits, body_limits): (HeadLimits, BodyLimits),
     requests: &mut Vec<Request>,
 ) -> Result<(), Ending> {
@@ -126,8 +130,8 @@ fn read(
     let mut scan = HeadScan::default();
     let mut body: Option<BodyReader> = None;
     let mut at = 0;
-    for piece in pieces {
-        let mut rest = piece.to_vec();
+    for part in parts {
+        let mut rest = part.to_vec();
         loop {
             if let (Some(reader), Some(request)) = (&mut body, requests.last_mut()) {
                 let (taken, done) = reader
@@ -138,7 +142,7 @@ fn read(
                 assert!(request.content.capacity() <= 2 * (at - request.body_start) + 64);
                 rest.drain(..taken);
                 if !done {
-                    assert!(rest.is_empty(), "a body that is not done takes all");
+                    assert!(rest.is_empty(), "an incomplete body consumes everything");
                     break;
                 }
                 request.body = Some(at - request.body_start);
@@ -169,7 +173,7 @@ fn begin(bytes: &[u8], at: usize, limits: &HeadLimits, body_limits: BodyLimits) 
     let framing = Framing::of(&head);
     let request = Request {
         head: bytes.to_vec(),
-        said: said(&head),
+        summary: summary(&head),
         fields: head.fields.iter().count(),
         framing: framing.ok(),
         content: Vec::new(),
@@ -184,8 +188,8 @@ fn begin(bytes: &[u8], at: usize, limits: &HeadLimits, body_limits: BodyLimits) 
     Ok((request, reader))
 }
 
-/// All that a head says, also in the small grammars that are read of it.
-fn said(head: &RequestHead<'_, '_>) -> String {
+/// Formats everything in a head, including the parsed values of its smaller grammars.
+fn summary(head: &RequestHead<'_, '_>) -> String {
     let query = head.target.path().map(|(path, query)| {
         let segments: Vec<_> = path.split('/').map(http::percent_decode_path_segment).collect();
         let query = Query::new(query);
@@ -204,7 +208,7 @@ fn said(head: &RequestHead<'_, '_>) -> String {
     )
 }
 
-/// Holds the conversation against the second reader.
+/// Compares the conversation with the second parser.
 fn judge(bytes: &[u8], conversation: &Conversation) {
     let mut rest = bytes;
     let mut requests = conversation.requests.iter();
@@ -213,7 +217,7 @@ fn judge(bytes: &[u8], conversation: &Conversation) {
         let end = match grammar::head_end(rest, 4) {
             End::At(end) => end,
             End::Open => {
-                // More than any limit allows here are only field lines.
+                // The head is incomplete; here only the number of field lines can exceed a limit.
                 assert!(*ending == Ending::More || too_many(ending), "{ending:?}, but the head is open");
                 return assert!(requests.next().is_none());
             }
@@ -224,7 +228,7 @@ fn judge(bytes: &[u8], conversation: &Conversation) {
         };
         let read = grammar::lines(&rest[..end]).and_then(|(line, fields)| {
             let (method, target, version) = grammar::request_line(line)?;
-            grammar::has_right_host(&fields, version).then_some((method, target, version, fields))
+            grammar::has_valid_host(&fields, version).then_some((method, target, version, fields))
         });
         let Some(request) = requests.next() else {
             assert!(too_many(ending) || read.is_none(), "{ending:?}: {}", rest[..end].escape_ascii());
@@ -240,7 +244,7 @@ fn judge(bytes: &[u8], conversation: &Conversation) {
         let framing = match grammar::body_end(&fields, version) {
             None => None,
             Some(BodyEnd::AtOnce) => Some(Framing::None),
-            Some(BodyEnd::Behind(length)) => Some(Framing::Length(length)),
+            Some(BodyEnd::After(length)) => Some(Framing::Length(length)),
             Some(BodyEnd::Chunked) => Some(Framing::Chunked),
         };
         assert_eq!(request.framing, framing);
@@ -249,27 +253,27 @@ fn judge(bytes: &[u8], conversation: &Conversation) {
                 assert!(matches!(ending, Ending::Refused(_, Reason::Framing)), "{ending:?}");
                 return assert!(requests.next().is_none());
             }
-            Some(Framing::None) => Chunked::Whole(0, Vec::new()),
+            Some(Framing::None) => Chunked::Complete(0, Vec::new()),
             Some(Framing::Length(length)) => match usize::try_from(length) {
-                Ok(length) if length <= rest.len() => Chunked::Whole(length, rest[..length].to_vec()),
+                Ok(length) if length <= rest.len() => Chunked::Complete(length, rest[..length].to_vec()),
                 _ => Chunked::Open,
             },
             Some(Framing::Chunked) => grammar::chunked(rest),
         };
         match body {
-            Chunked::Whole(length, content) => {
+            Chunked::Complete(length, content) => {
                 assert_eq!((request.body, &request.content), (Some(length), &content));
                 rest = &rest[length..];
             }
             Chunked::Open => return assert_eq!((request.body, ending), (None, &Ending::More)),
             Chunked::Wrong => {
                 assert_eq!(request.body, None);
-                let is_right = match ending {
+                let is_expected = match ending {
                     Ending::Refused(_, Reason::Body) => true,
                     Ending::Refused(name, Reason::Limit) => name == "ContentTooLarge",
                     _ => false,
                 };
-                return assert!(is_right, "{ending:?}");
+                return assert!(is_expected, "{ending:?}");
             }
         }
     }
@@ -279,11 +283,12 @@ fn too_many(ending: &Ending) -> bool {
     matches!(ending, Ending::Refused(name, Reason::Limit) if name == "TooManyFieldLines")
 }
 
-/// Holds one head against what the second reader found in it, and against itself, written anew.
+/// Compares one head with the result of the second parser, and with itself after it is encoded
+/// again.
 fn compare(request: &Request, method: &str, target: &str, version: &str, fields: &[grammar::Field]) {
     let limits = NO_LIMITS.0;
     let mut scratch = http::scratch();
-    let head = http::parse(&request.head, &mut scratch, &limits).expect("it was accepted");
+    let head = http::parse(&request.head, &mut scratch, &limits).expect("an accepted head");
     assert_eq!(head.method.as_str(), method);
     assert_eq!(head.version == Version::Http11, version == "HTTP/1.1");
     let same = head.fields.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
@@ -306,13 +311,13 @@ fn compare(request: &Request, method: &str, target: &str, version: &str, fields:
     let host = grammar::values(fields, "Host").first().and_then(|host| std::str::from_utf8(host).ok());
     assert_eq!(head.host, authority.or(host));
 
-    let mut anew = format!("{method} {written} {version}\r\n").into_bytes();
+    let mut encoded = format!("{method} {written} {version}\r\n").into_bytes();
     for (name, value) in head.fields.iter() {
-        anew.extend_from_slice(&[name.as_bytes(), b":", value, b"\r\n"].concat());
+        encoded.extend_from_slice(&[name.as_bytes(), b":", value, b"\r\n"].concat());
     }
-    anew.extend_from_slice(b"\r\n");
-    assert_eq!(HeadScan::default().scan(&anew, &limits), Ok(Some(anew.len())));
+    encoded.extend_from_slice(b"\r\n");
+    assert_eq!(HeadScan::default().scan(&encoded, &limits), Ok(Some(encoded.len())));
     let mut scratch = http::scratch();
-    let again = http::parse(&anew, &mut scratch, &limits).map(|head| said(&head));
-    assert_eq!(again, Ok(request.said.clone()));
+    let parsed = http::parse(&encoded, &mut scratch, &limits).map(|head| summary(&head));
+    assert_eq!(parsed, Ok(request.summary.clone()));
 }

@@ -1,21 +1,22 @@
-//! The grammars of RFC 9112 and RFC 9110 read once more, in the plainest way and from the text alone. It calls nothing of the library.
+//! A second implementation of the grammars of RFC 9112 and RFC 9110: plain, written from the text
+//! alone, and independent of the library.
 //!
-//! Where the RFCs leave a choice, the choice of `docs/deviations.md` is taken.
+//! Where the RFCs leave a choice, it follows `docs/deviations.md`.
 
 use std::net::Ipv6Addr;
 
-/// Where a head ends.
+/// The end of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Behind so many bytes.
+    /// After that many bytes.
     At(usize),
-    /// Not yet: more bytes may end it.
+    /// The head is incomplete; more bytes may end it.
     Open,
-    /// Nowhere: these bytes begin no head.
+    /// These bytes cannot begin a head.
     Never,
 }
 
-/// Finds the end of a head that may have up to `empty` empty lines before it.
+/// Finds the end of a head, which may follow up to `empty` empty lines.
 pub fn head_end(bytes: &[u8], mut empty: usize) -> End {
     let (mut at, mut line, mut in_fields) = (0, 0, false);
     while let Some(byte) = bytes.get(at) {
@@ -32,7 +33,7 @@ pub fn head_end(bytes: &[u8], mut empty: usize) -> End {
                     (false, _) => in_fields = true,
                 }
             }
-            // Line folding, and white space in front of the first field line.
+            // Line folding, or white space before the first field line.
             b' ' | b'\t' if in_fields && at == line => return End::Never,
             b'\t' | 0x20..=0x7e | 0x80.. => at += 1,
             _ => return End::Never,
@@ -44,11 +45,12 @@ pub fn head_end(bytes: &[u8], mut empty: usize) -> End {
 /// A field line's name and value.
 pub type Field = (String, Vec<u8>);
 
-/// The start line and the field lines of a whole head; `None` where a field line is none.
+/// Returns the start line and the field lines of a complete head, or `None` if a field line is
+/// invalid.
 pub fn lines(head: &[u8]) -> Option<(&[u8], Vec<Field>)> {
     let mut rest = head;
-    while let Some(behind) = rest.strip_prefix(b"\r\n") {
-        rest = behind;
+    while let Some(after) = rest.strip_prefix(b"\r\n") {
+        rest = after;
     }
     let mut lines = Vec::new();
     while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
@@ -87,15 +89,15 @@ fn is_tchar(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte)
 }
 
-/// The method, the target and the version of a request line, if it is one.
+/// Returns the method, the target and the version of a valid request line.
 pub fn request_line(line: &[u8]) -> Option<(&str, &str, &str)> {
     let line = std::str::from_utf8(line).ok()?;
     let parts: Vec<&str> = line.split(' ').collect();
     let [method, target, version] = parts[..] else { return None };
-    let is_right = is_token(method.as_bytes())
+    let is_valid = is_token(method.as_bytes())
         && matches!(version, "HTTP/1.0" | "HTTP/1.1")
         && is_target(method, target);
-    is_right.then_some((method, target, version))
+    is_valid.then_some((method, target, version))
 }
 
 fn is_target(method: &str, target: &str) -> bool {
@@ -103,7 +105,7 @@ fn is_target(method: &str, target: &str) -> bool {
         return false;
     }
     if method == "CONNECT" {
-        return is_authority(target) && target.rsplit_once(':').is_some_and(|(_, port)| is_some_port(port));
+        return is_authority(target) && target.rsplit_once(':').is_some_and(|(_, port)| is_port(port));
     }
     if target.starts_with('/') || (method == "OPTIONS" && target == "*") {
         return true;
@@ -113,11 +115,11 @@ fn is_target(method: &str, target: &str) -> bool {
     ["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) && is_authority(authority)
 }
 
-fn is_some_port(port: &str) -> bool {
+fn is_port(port: &str) -> bool {
     !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
-/// `uri-host [ ":" port ]` with a host (RFC 3986 §3.2).
+/// Matches `uri-host [ ":" port ]` with a non-empty host (RFC 3986 §3.2).
 pub fn is_authority(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
@@ -127,7 +129,7 @@ pub fn is_authority(text: &str) -> bool {
         Some(literal) => literal.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
         None => is_reg_name(host.as_bytes()),
     };
-    is_host && port.is_none_or(|port| port.is_empty() || is_some_port(port))
+    is_host && port.is_none_or(|port| port.is_empty() || is_port(port))
 }
 
 fn is_reg_name(name: &[u8]) -> bool {
@@ -142,14 +144,15 @@ fn is_reg_name(name: &[u8]) -> bool {
     !name.is_empty()
 }
 
-/// The values of all field lines with this name.
+/// Returns the values of all field lines with this name.
 pub fn values<'a>(fields: &'a [Field], name: &str) -> Vec<&'a [u8]> {
     let named = fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
     named.map(|(_, value)| &value[..]).collect()
 }
 
-/// Whether `Host` is as a request needs it (RFC 9112 §3.2): empty is what an authority without a host says.
-pub fn has_right_host(fields: &[Field], version: &str) -> bool {
+/// Checks a request's `Host` (RFC 9112 §3.2). An empty value is valid: it stands for an authority
+/// without a host.
+pub fn has_valid_host(fields: &[Field], version: &str) -> bool {
     match values(fields, "Host")[..] {
         [host] => std::str::from_utf8(host).is_ok_and(|host| host.is_empty() || is_authority(host)),
         [] => version == "HTTP/1.0",
@@ -157,20 +160,20 @@ pub fn has_right_host(fields: &[Field], version: &str) -> bool {
     }
 }
 
-/// How a body ends.
+/// The end of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyEnd {
     AtOnce,
-    Behind(u64),
+    After(u64),
     Chunked,
 }
 
-/// How the body of a request ends, if these fields say it in one way that every reader would find (RFC 9112 §6).
+/// Returns how a request's body ends, if its fields are unambiguous to every reader (RFC 9112 §6).
 pub fn body_end(fields: &[Field], version: &str) -> Option<BodyEnd> {
     match (&values(fields, "Content-Length")[..], &values(fields, "Transfer-Encoding")[..]) {
         ([], []) => Some(BodyEnd::AtOnce),
         ([length], []) if !length.is_empty() && length.iter().all(u8::is_ascii_digit) => {
-            std::str::from_utf8(length).ok()?.parse().ok().map(BodyEnd::Behind)
+            std::str::from_utf8(length).ok()?.parse().ok().map(BodyEnd::After)
         }
         ([], [coding]) if version == "HTTP/1.1" && coding.eq_ignore_ascii_case(b"chunked") => {
             Some(BodyEnd::Chunked)
@@ -179,22 +182,24 @@ pub fn body_end(fields: &[Field], version: &str) -> Option<BodyEnd> {
     }
 }
 
-/// What stands at the start of some bytes.
+/// The result of reading a chunked body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chunked {
-    /// A whole body of so many bytes, with this content.
-    Whole(usize, Vec<u8>),
-    /// The beginning of one.
+    /// A complete body of that many bytes, with this content.
+    Complete(usize, Vec<u8>),
+    /// The beginning of a body.
     Open,
-    /// Bytes that begin none.
+    /// Bytes that cannot begin a body.
     Wrong,
 }
+
+/// Reads a chunked body exactly as RFC 9112 §7.1 specifies it.
 
 /// Reads a chunked body, by the letter of RFC 9112 §7.1.
 pub fn chunked(bytes: &[u8]) -> Chunked {
     let mut reader = Bytes { bytes, at: 0 };
     match reader.chunked_body() {
-        Ok(content) => Chunked::Whole(reader.at, content),
+        Ok(content) => Chunked::Complete(reader.at, content),
         Err(Stop::Ended) => Chunked::Open,
         Err(Stop::Wrong) => Chunked::Wrong,
     }
@@ -215,7 +220,7 @@ impl Bytes<'_> {
         self.bytes.get(self.at).copied().ok_or(Stop::Ended)
     }
 
-    /// Takes a byte if it is one of these.
+    /// Consumes the next byte if the predicate holds.
     fn take(&mut self, is: impl Fn(u8) -> bool) -> Result<Option<u8>, Stop> {
         let byte = self.peek()?;
         self.at += usize::from(is(byte));
@@ -231,7 +236,7 @@ impl Bytes<'_> {
         self.need(|byte| byte == b'\n').map(|_| ())
     }
 
-    /// `BWS`, and whether there was any.
+    /// Consumes `BWS`. Returns whether there was any.
     fn whitespace(&mut self) -> Result<bool, Stop> {
         let start = self.at;
         while self.take(|byte| b" \t".contains(&byte))?.is_some() {}
@@ -248,7 +253,8 @@ impl Bytes<'_> {
                 self.trailer_section()?;
                 return Ok(content);
             }
-            // More content than 64 bits count is beyond any limit, and that shows where it is announced.
+            // Content longer than 64 bits can count exceeds any limit, and is refused where its
+            // length is declared.
             if size.checked_add(content.len() as u64).is_none() {
                 return Err(Stop::Wrong);
             }
@@ -282,7 +288,7 @@ impl Bytes<'_> {
             }
             self.whitespace()?;
             self.token()?;
-            // White space behind a name may be that in front of `=`, or that in front of the next `;`.
+            // White space after a name may precede either `=` or the next `;`.
             let before = self.at;
             self.whitespace()?;
             if self.take(|byte| byte == b'=')?.is_none() {

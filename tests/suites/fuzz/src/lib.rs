@@ -1,16 +1,18 @@
-//! What the fuzz targets share: pieces, grammars read a second time, and the memory that a call has asked for.
+//! Code that the fuzz targets share: splitting inputs, second implementations of grammars, and
+//! measuring the heap.
 
-pub mod answers;
+pub mod follower;
 pub mod grammar;
 pub mod plain_frames;
-pub mod witness;
+pub mod responses;
 
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// What `run` returns, and the most bytes that it had on the heap at once, beyond those that were there before.
+/// Runs a function. Returns its result, and the maximum of bytes on the heap above those before the
+/// call.
 pub fn peak<T>(run: impl FnOnce() -> T) -> (T, usize) {
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
@@ -18,25 +20,27 @@ pub fn peak<T>(run: impl FnOnce() -> T) -> (T, usize) {
     (returned, MEMORY.peak_usage().saturating_sub(before))
 }
 
-/// `bytes` in pieces of these `lengths`, again and again. Some may be empty; if all are, it is one piece.
-pub fn pieces<'a>(bytes: &'a [u8], lengths: &[u8]) -> Vec<&'a [u8]> {
+/// Splits `bytes` into parts of these `lengths`, repeated. Some parts may be empty; if all lengths
+/// are zero, there is one part.
+pub fn split<'a>(bytes: &'a [u8], lengths: &[u8]) -> Vec<&'a [u8]> {
     if lengths.iter().all(|length| *length == 0) {
         return vec![bytes];
     }
-    let mut pieces = Vec::new();
+    let mut parts = Vec::new();
     let mut rest = bytes;
     for length in lengths.iter().cycle() {
-        let (piece, behind) = rest.split_at(rest.len().min(usize::from(*length)));
-        pieces.push(piece);
-        if behind.is_empty() {
+        let (part, after) = rest.split_at(rest.len().min(usize::from(*length)));
+        parts.push(part);
+        if after.is_empty() {
             break;
         }
-        rest = behind;
+        rest = after;
     }
-    pieces
+    parts
 }
 
-/// The ways in which each input is cut beside the whole: in pieces of `lengths`, and a byte at a time.
-pub fn cuts<'a>(bytes: &'a [u8], lengths: &[u8]) -> [Vec<&'a [u8]>; 2] {
-    [pieces(bytes, lengths), bytes.chunks(1).collect()]
+/// Returns the ways in which each input is split, besides the whole: into parts of `lengths`, and
+/// byte by byte.
+pub fn splits<'a>(bytes: &'a [u8], lengths: &[u8]) -> [Vec<&'a [u8]>; 2] {
+    [split(bytes, lengths), bytes.chunks(1).collect()]
 }

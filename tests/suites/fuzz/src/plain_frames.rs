@@ -1,8 +1,9 @@
-//! A WebSocket receiver in one pass over all the bytes (RFC 6455 §5, §8.1): no pieces, no state, and nothing of the library.
+//! A WebSocket receiver that makes a single pass over complete input (RFC 6455 §5, §8.1): without
+//! splits, state, or the library.
 
-/// What was received.
+/// A received message or control frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Got {
+pub enum Received {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -10,18 +11,18 @@ pub enum Got {
     Close(Option<(u16, String)>),
 }
 
-/// Who receives, and how much.
+/// The receiver's role and limits.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct Setup {
     pub is_server: bool,
     pub message_bytes: usize,
     pub frames: usize,
 }
 
-/// All that `wire` gives, and the close code of the failure that it ends in, if it does.
-pub fn receive(wire: &[u8], terms: Terms) -> (Vec<Got>, Option<u16>) {
+/// Returns everything that `wire` contains, and the close code of the failure if it ends in one.
+pub fn receive(wire: &[u8], setup: Setup) -> (Vec<Received>, Option<u16>) {
     let mut events = Vec::new();
-    let failure = match frames(wire, terms, &mut events) {
+    let failure = match frames(wire, setup, &mut events) {
         Ok(()) | Err(Stop::Ended) => None,
         Err(Stop::Failed(code)) => Some(code),
     };
@@ -37,18 +38,18 @@ const PROTOCOL_ERROR: Stop = Stop::Failed(1002);
 const INVALID: Stop = Stop::Failed(1007);
 
 fn take<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], Stop> {
-    let (taken, behind) = rest.split_at_checked(count).ok_or(Stop::Ended)?;
-    *rest = behind;
+    let (taken, after) = rest.split_at_checked(count).ok_or(Stop::Ended)?;
+    *rest = after;
     Ok(taken)
 }
 
-fn demand(is_right: bool) -> Result<(), Stop> {
-    if is_right { Ok(()) } else { Err(PROTOCOL_ERROR) }
+fn demand(is_valid: bool) -> Result<(), Stop> {
+    if is_valid { Ok(()) } else { Err(PROTOCOL_ERROR) }
 }
 
-fn frames(wire: &[u8], terms: Terms, events: &mut Vec<Got>) -> Result<(), Stop> {
+fn frames(wire: &[u8], setup: Setup, events: &mut Vec<Received>) -> Result<(), Stop> {
     let mut rest = wire;
-    // Whether it is text, its bytes so far, its frames so far.
+    // The message so far: whether it is text, its bytes, its number of frames.
     let mut message: Option<(bool, Vec<u8>, usize)> = None;
     loop {
         let first = take(&mut rest, 1)?[0];
@@ -56,14 +57,14 @@ fn frames(wire: &[u8], terms: Terms, events: &mut Vec<Got>) -> Result<(), Stop> 
         let is_control = opcode >= 8;
         demand(first & 0x70 == 0 && matches!(opcode, 0..=2 | 8..=10) && (fin || !is_control))?;
         match (&mut message, opcode) {
-            (Some((_, _, frames)), 0) if *frames >= terms.frames => return Err(Stop::Failed(1008)),
+            (Some((_, _, frames)), 0) if *frames >= setup.frames => return Err(Stop::Failed(1008)),
             (Some((_, _, frames)), 0) => *frames += 1,
             (Some(_), 1 | 2) | (None, 0) => return Err(PROTOCOL_ERROR),
             (None, 1 | 2) => message = Some((opcode == 1, Vec::new(), 1)),
             _ => {}
         }
         let second = take(&mut rest, 1)?[0];
-        demand((second & 0x80 != 0) == terms.is_server)?;
+        demand((second & 0x80 != 0) == setup.is_server)?;
         let length = match second & 0x7f {
             126.. if is_control => return Err(PROTOCOL_ERROR),
             126 => {
@@ -77,10 +78,10 @@ fn frames(wire: &[u8], terms: Terms, events: &mut Vec<Got>) -> Result<(), Stop> 
             }
             length => length.into(),
         };
-        let key = if terms.is_server { take(&mut rest, 4)? } else { &[0; 4] };
+        let key = if setup.is_server { take(&mut rest, 4)? } else { &[0; 4] };
         let mut payload = |most: usize| -> Vec<u8> {
-            let (taken, behind) = rest.split_at(most.min(rest.len()));
-            rest = behind;
+            let (taken, after) = rest.split_at(most.min(rest.len()));
+            rest = after;
             taken.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect()
         };
         if is_control {
@@ -89,36 +90,36 @@ fn frames(wire: &[u8], terms: Terms, events: &mut Vec<Got>) -> Result<(), Stop> 
                 return Err(Stop::Ended);
             }
             match opcode {
-                9 => events.push(Got::Ping(payload)),
-                10 => events.push(Got::Pong(payload)),
+                9 => events.push(Received::Ping(payload)),
+                10 => events.push(Received::Pong(payload)),
                 _ => {
-                    events.push(Got::Close(close(&payload)?));
+                    events.push(Received::Close(close(&payload)?));
                     return Ok(());
                 }
             }
             continue;
         }
         let Some((is_text, content, _)) = &mut message else { unreachable!("a data frame has a message") };
-        if length > terms.message_bytes.saturating_sub(content.len()) as u64 {
+        if length > setup.message_bytes.saturating_sub(content.len()) as u64 {
             return Err(Stop::Failed(1009));
         }
-        let piece = payload(usize::try_from(length).unwrap_or(usize::MAX));
-        content.extend_from_slice(&piece);
-        let whole = piece.len() as u64 == length;
-        let last = whole && fin;
+        let part = payload(usize::try_from(length).unwrap_or(usize::MAX));
+        content.extend_from_slice(&part);
+        let is_complete = part.len() as u64 == length;
+        let last = is_complete && fin;
         if *is_text
             && let Err(error) = std::str::from_utf8(content)
             && (last || error.error_len().is_some())
         {
             return Err(INVALID);
         }
-        if !whole {
+        if !is_complete {
             return Err(Stop::Ended);
         }
         if last && let Some((is_text, content, _)) = message.take() {
             events.push(match is_text {
-                true => Got::Text(String::from_utf8(content).expect("just checked")),
-                false => Got::Binary(content),
+                true => Received::Text(String::from_utf8(content).expect("just checked")),
+                false => Received::Binary(content),
             });
         }
     }
