@@ -194,8 +194,6 @@ pub enum Chunked {
 }
 
 /// Reads a chunked body exactly as RFC 9112 §7.1 specifies it.
-
-/// Reads a chunked body, by the letter of RFC 9112 §7.1.
 pub fn chunked(bytes: &[u8]) -> Chunked {
     let mut reader = Bytes { bytes, at: 0 };
     match reader.chunked_body() {
