@@ -259,6 +259,7 @@ fn judge(bytes: &[u8], conversation: &Conversation) {
                 _ => Chunked::Open,
             },
             Some(Framing::Chunked) => grammar::chunked(rest),
+            Some(Framing::UntilClose) => unreachable!("only a response ends with its connection"),
         };
         match body {
             Chunked::Complete(length, content) => {
