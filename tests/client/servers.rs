@@ -37,7 +37,7 @@ impl Barewire {
 
 impl Drop for Barewire {
     fn drop(&mut self) {
-        self.running.tell_to_stop();
+        self.running.signal_stop();
         self.running.wait();
     }
 }

@@ -6,15 +6,15 @@ use crate::harness::{EventStream, Opcode, Program, Request, WebSocket, eventuall
 fn the_first_line_says_where_it_listens_with_and_without_the_subcommand() {
     for arguments in [&["--quiet"][..], &[]] {
         let program = Program::start(arguments);
-        assert_eq!(program.ask(&Request::get("/health")).status, 200);
+        assert_eq!(program.request(&Request::get("/health")).status, 200);
         let (status, output, _) = program.end();
         assert!(status.success());
         assert_eq!(output, "", "nothing but the first line");
     }
     let program = Program::start_as(&["serve", "--listen", "127.0.0.1:0"]);
-    assert_eq!(program.ask(&Request::get("/health")).status, 200);
+    assert_eq!(program.request(&Request::get("/health")).status, 200);
     let program = Program::start_as(&["--listen=[::1]:0"]);
-    assert_eq!(program.ask(&Request::get("/health")).status, 200);
+    assert_eq!(program.request(&Request::get("/health")).status, 200);
 }
 
 #[test]
@@ -69,13 +69,13 @@ fn a_port_that_is_in_use_is_an_error_that_names_it() {
 /// Asks for one thing on each transport, and for something that is no request, with tokens in all places.
 fn converse(program: &Program) {
     let bearer = |request: Request| request.field("Authorization", "Bearer publish-secret");
-    program.ask(&bearer(Request::post("/topics/a", "x"))).id();
-    program.ask(&Request::post("/topics/a?access_token=publish-secret", "x")).id();
+    program.request(&bearer(Request::post("/topics/a", "x"))).id();
+    program.request(&Request::post("/topics/a?access_token=publish-secret", "x")).id();
     for target in ["/topics/a?access_token=follow-secret", "/topics/a?wait=1&access_token=follow-secret"] {
-        assert_eq!(program.ask(&Request::get(target)).status, 200);
+        assert_eq!(program.request(&Request::get(target)).status, 200);
     }
-    program.ask(&Request::get("/topics/a?access_token=wrong-secret")).assert_problem(401);
-    program.ask(&Request::get("http://x/nowhere?access_token=follow-secret")).assert_problem(404);
+    program.request(&Request::get("/topics/a?access_token=wrong-secret")).assert_problem(401);
+    program.request(&Request::get("http://x/nowhere?access_token=follow-secret")).assert_problem(404);
     let stream = Request::event_stream("/topics/a?access_token=follow-secret");
     EventStream::open(program.begin(&stream), true).first_block();
     let socket = Request::handshake("/topics/a?access_token=publish-secret");
@@ -113,7 +113,7 @@ fn quiet_writes_no_log() {
 fn a_log_in_json_is_an_object_a_line() {
     let program = Program::start(&[&TOKENS[..], &["--log", "json"]].concat());
     converse(&program);
-    program.ask(&Request::get("/%22quoted%22/\"\\"));
+    program.request(&Request::get("/%22quoted%22/\"\\"));
     let (_, _, errors) = program.end();
     for line in errors.lines() {
         let object: serde_json::Value =
@@ -154,8 +154,9 @@ fn sigterm_and_sigint_bring_every_transport_to_its_proper_end() {
         let start = follower.hello();
         let echo = WebSocket::open(program.begin(&Request::handshake("/echo")), false);
         let mut poll = program.begin(&Request::get("/topics/a?wait=60"));
-        let is_held =
-            || program.ask(&Request::get("/metrics")).text().contains("\nbarewire_long_polls_held_total 1\n");
+        let is_held = || {
+            program.request(&Request::get("/metrics")).text().contains("\nbarewire_long_polls_held_total 1\n")
+        };
         eventually(is_held);
 
         program.signal(signal);
@@ -167,7 +168,7 @@ fn sigterm_and_sigint_bring_every_transport_to_its_proper_end() {
             let last = stream.block().expect("a retry");
             assert_eq!((last.len(), last[0].0.as_str()), (1, "retry"), "{last:?}");
             assert_eq!(stream.block(), None);
-            assert!(stream.is_whole && stream.is_at_end());
+            assert!(stream.is_complete && stream.is_at_end());
         }
         for mut socket in [follower, echo] {
             assert_eq!(socket.close().0, 1001);

@@ -124,7 +124,7 @@ fn pings_come_back_and_either_end_closes() {
 
     let mut left = Socket::open(&server, "/topics/ends", None);
     left.start();
-    server.tell_to_stop();
+    server.signal_stop();
     let stopping = std::thread::spawn(move || server.wait());
     assert_eq!(left.closed().map(|frame| frame.code), Some(CloseCode::Away));
     stopping.join().expect("an orderly end");

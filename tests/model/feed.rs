@@ -183,7 +183,7 @@ impl Play {
 
     /// The server ends while all are where they are: nothing may be torn.
     pub fn drain(mut self) {
-        self.server.tell_to_stop();
+        self.server.signal_stop();
         for who in 0..self.followers.len() {
             match std::mem::replace(&mut self.followers[who].link, Link::None) {
                 Link::None => {}

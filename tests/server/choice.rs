@@ -1,8 +1,9 @@
-//! Which transport a request gets: the table's lines in their order.
+//! The choice of a request's transport, by the rules of the table in their order.
 
-use crate::harness::{Request, Server, in_every_way};
+use crate::harness::{Request, Server, in_every_mode};
 
-/// What a request for a topic that holds one event gets. A long poll is told from a short one by where it starts.
+/// Returns the transport that a request for a topic with one event gets. A long poll differs from a
+/// short one in its default cursor.
 fn transport(server: &Server, request: &Request) -> &'static str {
     let mut connection = server.connect();
     connection.send(request.bytes());
@@ -11,7 +12,7 @@ fn transport(server: &Server, request: &Request) -> &'static str {
     match &head[..12] {
         "HTTP/1.1 101" => "WebSocket",
         "HTTP/1.1 200" if head.contains("text/event-stream") => "SSE",
-        "HTTP/1.1 200" => match server.ask(request).events().len() {
+        "HTTP/1.1 200" => match server.request(request).events().len() {
             0 => "long poll",
             _ => "short poll",
         },
@@ -35,7 +36,7 @@ fn the_order_is_websocket_then_event_stream_then_long_poll_then_short_poll() {
 }
 
 #[test]
-fn upgrade_and_connection_are_lists_in_any_case_and_on_many_lines() {
+fn upgrade_and_connection_are_case_insensitive_lists_on_several_lines() {
     let server = Server::start();
     server.publish("/topics/a", "x");
     let plain = Request::handshake("/topics/a").without("Upgrade").without("Connection");
@@ -58,16 +59,16 @@ fn upgrade_and_connection_are_lists_in_any_case_and_on_many_lines() {
 }
 
 #[test]
-fn an_upgrade_in_http_1_0_is_ignored() {
-    in_every_way(|server| {
+fn ignores_an_upgrade_in_http_1_0() {
+    in_every_mode(|server| {
         server.publish("/topics/a", "x");
-        let response = server.ask(&Request::handshake("/topics/a").http10());
+        let response = server.request(&Request::handshake("/topics/a").http10());
         assert_eq!(response.data(), ["x"]);
     });
 }
 
 #[test]
-fn accept_chooses_the_event_stream_by_name_and_quality() {
+fn accept_selects_an_event_stream_by_name_and_quality() {
     let server = Server::start();
     server.publish("/topics/a", "x");
     for accept in [
@@ -100,10 +101,10 @@ fn accept_chooses_the_event_stream_by_name_and_quality() {
 }
 
 #[test]
-fn head_is_the_head_of_an_immediate_short_poll() {
-    in_every_way(|server| {
+fn head_responds_like_an_immediate_short_poll() {
+    in_every_mode(|server| {
         server.publish("/topics/a", "x");
-        let poll = server.ask(&Request::get("/topics/a"));
+        let poll = server.request(&Request::get("/topics/a"));
         let handshake = Request::handshake("/topics/a").method("HEAD");
         for request in [
             Request::head("/topics/a"),
@@ -112,7 +113,7 @@ fn head_is_the_head_of_an_immediate_short_poll() {
             Request::head("/topics/a").field("Accept", "text/event-stream"),
             handshake,
         ] {
-            let head = server.ask(&request);
+            let head = server.request(&request);
             assert_eq!(head.status, 200);
             for field in
                 ["Content-Length", "Content-Type", "ETag", "Vary", "Cache-Control", "Preference-Applied"]
@@ -120,31 +121,31 @@ fn head_is_the_head_of_an_immediate_short_poll() {
                 assert_eq!(head.get(field), poll.get(field), "{field}");
             }
         }
-        // It never waits either where there is nothing to give.
+        // HEAD never waits, even if no event is available.
         let id = poll.next();
-        assert_eq!(server.ask(&Request::head(format!("/topics/a?since={id}&wait=60"))).status, 200);
+        assert_eq!(server.request(&Request::head(format!("/topics/a?since={id}&wait=60"))).status, 200);
     });
 }
 
 #[test]
-fn a_handshake_that_is_wrong_is_400_and_another_version_426() {
-    in_every_way(|server| {
-        let right = Request::handshake("/topics/a");
-        let key = right.clone().without("Sec-WebSocket-Key");
-        for wrong in [
-            right.clone().without("Connection"),
-            right.clone().without("Connection").field("Connection", "keep-alive"),
+fn an_invalid_handshake_is_400_and_another_version_426() {
+    in_every_mode(|server| {
+        let valid = Request::handshake("/topics/a");
+        let key = valid.clone().without("Sec-WebSocket-Key");
+        for invalid in [
+            valid.clone().without("Connection"),
+            valid.clone().without("Connection").field("Connection", "keep-alive"),
             key.clone(),
             key.clone().field("Sec-WebSocket-Key", ""),
             key.clone().field("Sec-WebSocket-Key", "c2hvcnQ="),
             key.clone().field("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZSE="),
             key.field("Sec-WebSocket-Key", "!!!!IHNhbXBsZSBub25jZQ=="),
         ] {
-            server.ask(&wrong).assert_problem(400);
+            server.request(&invalid).assert_problem(400);
         }
-        let version = right.without("Sec-WebSocket-Version");
+        let version = valid.without("Sec-WebSocket-Version");
         for other in ["8", "14", "013"] {
-            let response = server.ask(&version.clone().field("Sec-WebSocket-Version", other));
+            let response = server.request(&version.clone().field("Sec-WebSocket-Version", other));
             response.assert_problem(426);
             assert_eq!(response.get("Sec-WebSocket-Version"), Some("13"));
             assert_eq!(response.get("Upgrade"), Some("websocket"));
@@ -154,14 +155,14 @@ fn a_handshake_that_is_wrong_is_400_and_another_version_426() {
 }
 
 #[test]
-fn a_handshake_has_no_content_and_is_a_get() {
+fn a_handshake_is_a_get_without_content() {
     let server = Server::start();
     let with_content = Request::handshake("/topics/a").field("Content-Length", "5");
-    let response = server.ask(&with_content);
+    let response = server.request(&with_content);
     response.assert_problem(400);
-    assert!(response.ends(), "what follows is neither content nor a frame");
-    // A POST publishes: Upgrade is ignored, as RFC 9110 §7.8 allows.
+    assert!(response.ends(), "the bytes after it are neither content nor frames");
+    // A POST publishes. The server ignores its Upgrade, as RFC 9110 §7.8 allows.
     let post = Request::handshake("/topics/a").method("POST").field("Content-Length", "0");
-    assert_eq!(server.ask(&post).status, 201);
-    assert_eq!(server.ask(&Request::handshake("/echo").method("POST")).status, 405);
+    assert_eq!(server.request(&post).status, 201);
+    assert_eq!(server.request(&Request::handshake("/echo").method("POST")).status, 405);
 }

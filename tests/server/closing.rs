@@ -1,8 +1,8 @@
-//! The end of a WebSocket: the closing handshake both ways, and rules that were broken.
+//! The end of a WebSocket: the closing handshake in both directions, and protocol errors.
 
-use crate::harness::{Frame, Opcode, Request, Server, WebSocket, in_every_way, masked_frame};
+use crate::harness::{Frame, Opcode, Request, Server, WebSocket, in_every_mode, masked_frame};
 
-/// One on a topic, where it has the first message behind it, and one that echoes.
+/// Opens a WebSocket on a topic, whose first message has been read, and one on the echo.
 fn both(server: &Server) -> [WebSocket; 2] {
     let mut follower = server.web_socket(&Request::handshake("/topics/a"));
     follower.hello();
@@ -14,8 +14,8 @@ fn close_payload(code: u16, reason: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_close_is_answered_with_its_code_and_the_server_ends_the_connection() {
-    in_every_way(|server| {
+fn answers_a_close_with_its_code_and_ends_the_connection() {
+    in_every_mode(|server| {
         for code in [1000, 1001, 1011, 3000, 4999] {
             for mut socket in both(server) {
                 socket.send(Opcode::Close, close_payload(code, "reason"));
@@ -32,13 +32,13 @@ fn a_close_is_answered_with_its_code_and_the_server_ends_the_connection() {
 }
 
 #[test]
-fn what_came_before_a_close_is_answered_and_what_comes_behind_it_is_not() {
+fn answers_a_message_before_a_close_but_not_one_after_it() {
     let server = Server::start();
     let mut socket = server.web_socket(&Request::handshake("/echo"));
     let frames = [
         masked_frame(true, Opcode::Text, b"before"),
         masked_frame(true, Opcode::Close, &close_payload(1000, "")),
-        masked_frame(true, Opcode::Text, b"behind"),
+        masked_frame(true, Opcode::Text, b"after"),
     ];
     socket.connection().send(frames.concat());
     assert_eq!(socket.text(), "before");
@@ -47,8 +47,8 @@ fn what_came_before_a_close_is_answered_and_what_comes_behind_it_is_not() {
 }
 
 #[test]
-fn a_broken_rule_is_answered_with_its_close_code_and_the_end() {
-    in_every_way(|server| {
+fn closes_with_the_code_of_the_broken_rule() {
+    in_every_mode(|server| {
         let unmasked = vec![0x81, 1, b'x'];
         let reserved_bit = [&[0xc1][..], &masked_frame(true, Opcode::Text, b"x")[1..]].concat();
         let reserved_opcode = [&[0x83][..], &masked_frame(true, Opcode::Text, b"x")[1..]].concat();
@@ -84,7 +84,7 @@ fn a_broken_rule_is_answered_with_its_close_code_and_the_end() {
 }
 
 #[test]
-fn the_first_frame_may_come_with_the_handshake() {
+fn the_first_frame_may_arrive_with_the_handshake() {
     let server = Server::start();
     let mut connection = server.connect();
     let frames =
@@ -92,20 +92,20 @@ fn the_first_frame_may_come_with_the_handshake() {
     connection.send([Request::handshake("/topics/a").bytes(), frames].concat());
     let mut socket = WebSocket::open(connection, false);
     socket.hello();
-    // Its own event or the close's answer comes next: both are in order.
+    // The client's own event and the close frame may arrive in either order.
     let last = std::iter::from_fn(|| socket.frame()).last().expect("a close");
     assert_eq!(last.opcode, Opcode::Close);
-    assert_eq!(server.ask(&Request::get("/topics/a")).data(), ["first"]);
+    assert_eq!(server.request(&Request::get("/topics/a")).data(), ["first"]);
 }
 
 #[test]
-fn half_of_a_tcp_connection_is_no_web_socket() {
+fn a_half_closed_connection_ends_the_web_socket() {
     let server = Server::start();
     for mut socket in both(&server) {
         socket.connection().half_close();
         assert!(socket.is_at_end());
     }
-    // The end comes with the last bytes.
+    // The end arrives together with the last bytes.
     for mut socket in both(&server) {
         socket.send(Opcode::Text, "x");
         socket.connection().half_close();
@@ -122,11 +122,12 @@ fn both_sides_may_close_at_once() {
     let server = Server::start();
     let mut socket = server.web_socket(&Request::handshake("/topics/a"));
     socket.hello();
-    // What makes the server close stands before the client's own close frame, in one write.
+    // One write contains the frame that makes the server close, followed by the client's own close
+    // frame.
     let binary = masked_frame(true, Opcode::Binary, b"not text");
     let close = masked_frame(true, Opcode::Close, &1000_u16.to_be_bytes());
     socket.connection().send([binary, close].concat());
     let frame = socket.frame().expect("the server's close frame");
     assert_eq!((frame.opcode, &frame.payload[..2]), (Opcode::Close, &1003_u16.to_be_bytes()[..]));
-    assert!(socket.connection().is_at_end(), "and no second one");
+    assert!(socket.connection().is_at_end(), "there is no second close frame");
 }

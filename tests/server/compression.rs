@@ -1,18 +1,19 @@
-//! permessage-deflate on a topic and on `/echo` (RFC 7692), with flate2 as the other end.
+//! permessage-deflate on a topic and on `/echo` (RFC 7692), with flate2 as the client's
+//! implementation.
 
 use barewire::server::Options;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 
 use crate::harness::{Opcode, Request, Server, WebSocket, masked_frame};
 
-/// What ends a message, and is not sent (RFC 7692 §7.2.1).
+/// The end of a compressed message, which is not sent (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 fn offering(target: &str, offer: &str) -> Request {
     Request::handshake(target).field("Sec-WebSocket-Extensions", offer)
 }
 
-/// The next frame: whether it is compressed, and its payload.
+/// Returns whether the next frame is compressed, and its payload.
 fn frame(socket: &mut WebSocket) -> (bool, Vec<u8>) {
     let connection = socket.connection();
     let start = connection.take(2).expect("a frame");
@@ -23,17 +24,17 @@ fn frame(socket: &mut WebSocket) -> (bool, Vec<u8>) {
             usize::from(u16::from_be_bytes([length[0], length[1]]))
         }
         length @ ..126 => usize::from(length),
-        other => panic!("a message that is not so long: {other}"),
+        other => panic!("the message is too long for this test: {other}"),
     };
     (start[0] == 0xc1, connection.take(length).expect("a payload"))
 }
 
-/// Inflates a message that stands alone, in a window of so many bits.
+/// Inflates an independent message with a window of that many bits.
 fn inflate(window_bits: u8, payload: &[u8]) -> String {
     let mut inflater = Decompress::new_with_window_bits(false, window_bits);
     let mut out = Vec::with_capacity(1 << 20);
     let input = [payload, &TAIL].concat();
-    inflater.decompress_vec(&input, &mut out, FlushDecompress::Sync).expect("it is DEFLATE");
+    inflater.decompress_vec(&input, &mut out, FlushDecompress::Sync).expect("valid DEFLATE");
     assert_eq!(inflater.total_in(), input.len() as u64);
     String::from_utf8(out).expect("text")
 }
@@ -41,7 +42,9 @@ fn inflate(window_bits: u8, payload: &[u8]) -> String {
 fn deflate(data: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(1 << 16);
     let mut deflater = Compress::new(Compression::default(), false);
-    deflater.compress_vec(data.as_bytes(), &mut out, FlushCompress::Sync).expect("room for it");
+    deflater
+        .compress_vec(data.as_bytes(), &mut out, FlushCompress::Sync)
+        .expect("the buffer is large enough");
     assert!(out.ends_with(&TAIL));
     out.truncate(out.len() - TAIL.len());
     out
@@ -58,9 +61,9 @@ fn long(number: usize) -> String {
 }
 
 #[test]
-fn a_topic_agrees_to_compress_each_message_alone() {
+fn a_topic_agrees_to_compress_each_message_independently() {
     let server = Server::start();
-    for (offer, answer) in [
+    for (offer, response) in [
         ("permessage-deflate", "permessage-deflate; server_no_context_takeover; client_no_context_takeover"),
         (
             "permessage-deflate; server_max_window_bits=9",
@@ -68,15 +71,15 @@ fn a_topic_agrees_to_compress_each_message_alone() {
         ),
     ] {
         let socket = server.web_socket(&offering("/topics/a", offer));
-        assert_eq!(socket.head.get("Sec-WebSocket-Extensions"), Some(answer));
+        assert_eq!(socket.head.get("Sec-WebSocket-Extensions"), Some(response));
     }
     let socket = server.web_socket(&offering("/topics/a", "x-unknown"));
     assert_eq!(socket.head.get("Sec-WebSocket-Extensions"), None);
-    server.ask(&offering("/topics/a", "permessage-deflate;;")).assert_problem(400);
+    server.request(&offering("/topics/a", "permessage-deflate;;")).assert_problem(400);
 }
 
 #[test]
-fn one_event_is_compressed_for_all_windows_and_both_subprotocols() {
+fn one_event_is_compressed_for_every_window_and_subprotocol() {
     let server = Server::start();
     let wide = || offering("/topics/a", "permessage-deflate");
     let narrow = || offering("/topics/a", "permessage-deflate; server_max_window_bits=10");
@@ -107,11 +110,11 @@ fn one_event_is_compressed_for_all_windows_and_both_subprotocols() {
 }
 
 #[test]
-fn a_short_message_is_sent_as_it_is_and_so_is_one_that_would_grow() {
+fn short_messages_and_those_that_would_grow_are_sent_uncompressed() {
     let server = Server::start();
     let text = offering("/topics/a", "permessage-deflate").field("Sec-WebSocket-Protocol", "barewire.text");
     let mut socket = server.web_socket(&text);
-    // Letters in an order without repetition, which no code makes shorter by much.
+    // Pseudo-random letters, which no code shortens much.
     let mut state = 1_u32;
     let noise: String = (0..300)
         .map(|_| {
@@ -139,7 +142,7 @@ fn a_compressed_message_is_published_and_a_follower_resumes_among_compressed_eve
         let (_, payload) = frame(&mut socket);
         assert!(inflate(15, &payload).contains(&format!("event {number}, line 39")));
     }
-    let polled = server.ask(&Request::get("/topics/a"));
+    let polled = server.request(&Request::get("/topics/a"));
     assert_eq!(polled.data(), [long(0), long(1), long(2)]);
     let after = &polled.events()[0].id;
     let again = offering(&format!("/topics/a?since={after}"), "permessage-deflate; server_max_window_bits=9");
@@ -152,7 +155,7 @@ fn a_compressed_message_is_published_and_a_follower_resumes_among_compressed_eve
 }
 
 #[test]
-fn what_is_not_compressed_as_agreed_is_an_error() {
+fn compression_that_was_not_agreed_is_an_error() {
     let server = Server::start();
     let code = |request: &Request, bytes: &[u8]| {
         let mut socket = server.web_socket(request);
@@ -175,12 +178,12 @@ fn what_is_not_compressed_as_agreed_is_an_error() {
     let mut junk = masked_frame(true, Opcode::Text, &[0xff; 20]);
     junk[0] |= 0x40;
     assert_eq!(code(&agreed, &junk), 1007);
-    // Some hundred bytes that would become more than an event may have.
+    // About a hundred bytes that inflate to more than the limit of an event.
     assert_eq!(code(&agreed, &compressed_frame(&"x".repeat(100_000))), 1009);
 }
 
 #[test]
-fn compression_can_be_turned_off_and_the_windows_that_echoes_keep_are_counted() {
+fn compression_can_be_disabled_and_echo_contexts_are_limited() {
     let off = |options: &mut Options| options.policy.compress = false;
     let server = Server::with(off);
     let socket = server.web_socket(&offering("/topics/a", "permessage-deflate"));

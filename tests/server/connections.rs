@@ -1,6 +1,6 @@
-//! HTTP on a connection: one request after the other, where it ends, and half-closes.
+//! HTTP connections: sequences of requests, the end of a connection, and half-closes.
 
-use crate::harness::{Connection, Request, Response, Server, eventually, in_every_way};
+use crate::harness::{Connection, Request, Response, Server, eventually, in_every_mode};
 
 const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -9,7 +9,7 @@ fn is_health(response: &Response) -> bool {
 }
 
 #[test]
-fn a_connection_goes_on_with_the_next_request_unless_it_says_close() {
+fn a_connection_continues_with_the_next_request_unless_it_says_close() {
     let server = Server::start();
     let mut connection = server.connect();
     let requests = [
@@ -24,7 +24,7 @@ fn a_connection_goes_on_with_the_next_request_unless_it_says_close() {
         Request::new("OPTIONS", "*"),
         Request::get("/topics/a?wait=x"),
         Request::post("/topics/a", b"\xff"),
-        Request::post("/health", "with a body that is not wanted"),
+        Request::post("/health", "with an unwanted body"),
         Request::get("/health").field("Connection", "keep-alive"),
     ];
     for request in &requests {
@@ -39,19 +39,19 @@ fn a_connection_goes_on_with_the_next_request_unless_it_says_close() {
 }
 
 #[test]
-fn http_1_0_ends_after_one_answer_unless_it_says_keep_alive() {
-    in_every_way(|server| {
-        let response = server.ask(&Request::get("/health").http10());
+fn http_1_0_ends_after_one_response_unless_it_says_keep_alive() {
+    in_every_mode(|server| {
+        let response = server.request(&Request::get("/health").http10());
         assert!(is_health(&response) && response.ends());
-        let response = server.ask(&Request::get("/health").http10().field("Connection", "Keep-Alive"));
+        let response = server.request(&Request::get("/health").http10().field("Connection", "Keep-Alive"));
         assert!(is_health(&response));
         assert_eq!(response.get("Connection"), Some("keep-alive"));
     });
 }
 
 #[test]
-fn where_the_framing_can_not_be_trusted_the_connection_ends() {
-    in_every_way(|server| {
+fn ends_the_connection_if_the_framing_is_unreliable() {
+    in_every_mode(|server| {
         let post = |fields: &str| format!("POST /topics/a HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n0\r\n\r\n");
         for (bytes, status) in [
             (post("Content-Length: 5\r\nTransfer-Encoding: chunked"), 400),
@@ -80,7 +80,7 @@ fn where_the_framing_can_not_be_trusted_the_connection_ends() {
             (format!("GET /health HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(200)), 431),
             ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0".into(), 400),
         ] {
-            let response = server.ask_bytes(&bytes);
+            let response = server.request_bytes(&bytes);
             assert_eq!(response.status, status, "{bytes:?}");
             response.assert_problem(status);
             assert!(response.ends(), "{bytes:?}");
@@ -90,23 +90,23 @@ fn where_the_framing_can_not_be_trusted_the_connection_ends() {
 }
 
 #[test]
-fn expect_100_continue_is_answered_before_the_body_is_sent() {
+fn sends_100_continue_before_the_body() {
     let server = Server::start();
     let expects = Request::new("POST", "/topics/a").field("Expect", "100-continue");
     let mut connection = server.connect();
     connection.send(expects.clone().field("Content-Length", "4").bytes());
-    connection.take(b"HTTP/1.1 100 Continue\r\n\r\n".len()).expect("the interim answer");
+    connection.take(b"HTTP/1.1 100 Continue\r\n\r\n".len()).expect("the interim response");
     connection.send("body");
     assert_eq!(connection.response().status, 201);
     connection.send(expects.clone().field("Transfer-Encoding", "chunked").bytes());
-    connection.take(b"HTTP/1.1 100 Continue\r\n\r\n".len()).expect("the interim answer");
+    connection.take(b"HTTP/1.1 100 Continue\r\n\r\n".len()).expect("the interim response");
     connection.send("4\r\nbody\r\n0\r\n\r\n");
     assert_eq!(connection.response().status, 201);
-    assert_eq!(server.ask(&Request::get("/topics/a")).data(), ["body"; 2]);
+    assert_eq!(server.request(&Request::get("/topics/a")).data(), ["body"; 2]);
 }
 
 #[test]
-fn where_the_body_is_not_wanted_the_final_answer_comes_instead_of_100() {
+fn sends_the_final_response_instead_of_100_if_the_body_is_unwanted() {
     let server = Server::with(|options| options.policy.access.publish_token = Some("secret".into()));
     for (target, length, status) in [
         ("/topics/a", 4, 401),
@@ -122,13 +122,13 @@ fn where_the_body_is_not_wanted_the_final_answer_comes_instead_of_100() {
 
 #[test]
 fn any_other_expectation_is_417() {
-    in_every_way(|server| {
-        server.ask(&Request::post("/topics/a", "x").field("Expect", "200-ok")).assert_problem(417);
+    in_every_mode(|server| {
+        server.request(&Request::post("/topics/a", "x").field("Expect", "200-ok")).assert_problem(417);
     });
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_their_order() {
+fn responds_to_pipelined_requests_in_order() {
     let server = Server::start();
     let mut connection = server.connect();
     let publishes = (0..500).map(|number: u32| Request::post("/topics/a", number.to_string()).bytes());
@@ -140,25 +140,25 @@ fn pipelined_requests_are_answered_in_their_order() {
     assert!(is_health(&connection.response()));
 }
 
-/// Waits until so many polls were held.
+/// Waits until that many polls have been held.
 fn await_held(server: &Server, held: u64) {
     server.await_metric("barewire_long_polls_held_total", held);
 }
 
 #[test]
-fn what_is_pipelined_behind_a_held_poll_waits_its_turn() {
+fn requests_pipelined_after_a_held_poll_wait_for_its_response() {
     let server = Server::start();
     let mut connection = server.connect();
     let poll = Request::get("/topics/a?wait=60").bytes();
-    let publish = Request::post("/topics/b", "from behind").bytes();
+    let publish = Request::post("/topics/b", "pipelined").bytes();
     connection.send([&poll[..], HEALTH.as_bytes(), &poll, &publish, HEALTH.as_bytes()].concat());
     await_held(&server, 1);
-    assert_eq!(server.ask(&Request::get("/topics/b")).data(), [""; 0], "its turn has not come");
+    assert_eq!(server.request(&Request::get("/topics/b")).data(), [""; 0], "the publish is still waiting");
     server.publish("/topics/a", "1");
     assert_eq!(connection.response().data(), ["1"]);
     assert!(is_health(&connection.response()));
     await_held(&server, 2);
-    // One more comes while the second is held, in pieces.
+    // One more request arrives in two parts while the second poll is held.
     let (first, second) = HEALTH.split_at(10);
     connection.send(first);
     server.publish("/topics/a", "2");
@@ -167,10 +167,10 @@ fn what_is_pipelined_behind_a_held_poll_waits_its_turn() {
     assert!(is_health(&connection.response()));
     connection.send(second);
     assert!(is_health(&connection.response()));
-    assert_eq!(server.ask(&Request::get("/topics/b")).data(), ["from behind"]);
+    assert_eq!(server.request(&Request::get("/topics/b")).data(), ["pipelined"]);
 }
 
-/// Sends it all and ends the client's side, as `nc` does.
+/// Sends all bytes and closes the client's side, as `nc` does.
 fn half_closed(server: &Server, bytes: impl AsRef<[u8]>) -> Connection {
     let mut connection = server.connect();
     connection.send(bytes);
@@ -179,7 +179,7 @@ fn half_closed(server: &Server, bytes: impl AsRef<[u8]>) -> Connection {
 }
 
 #[test]
-fn after_a_half_close_all_answers_come_and_then_the_end() {
+fn after_a_half_close_all_responses_arrive_and_then_the_end() {
     let server = Server::start();
     let mut connection = half_closed(&server, HEALTH.repeat(3));
     assert!((0..3).all(|_| is_health(&connection.response())));
@@ -191,7 +191,7 @@ fn after_a_half_close_all_answers_come_and_then_the_end() {
 }
 
 #[test]
-fn a_half_close_before_the_request_is_whole_is_the_end() {
+fn a_half_close_in_an_incomplete_request_ends_the_connection() {
     let server = Server::start();
     for part in ["", "GET /hea", "POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell"] {
         assert!(half_closed(&server, part).is_at_end(), "{part:?}");
@@ -200,7 +200,7 @@ fn a_half_close_before_the_request_is_whole_is_the_end() {
 }
 
 #[test]
-fn a_long_poll_is_answered_after_a_half_close() {
+fn a_long_poll_gets_its_response_after_a_half_close() {
     let server = Server::start();
     let mut connection =
         half_closed(&server, [Request::get("/topics/a?wait=60").bytes(), HEALTH.into()].concat());
@@ -212,7 +212,7 @@ fn a_long_poll_is_answered_after_a_half_close() {
 }
 
 #[test]
-fn an_event_stream_goes_on_after_a_half_close() {
+fn an_event_stream_continues_after_a_half_close() {
     let server = Server::start();
     for request in [Request::event_stream("/topics/a"), Request::event_stream("/topics/a").http10()] {
         let mut stream = server.event_stream(&request);
@@ -226,15 +226,15 @@ fn an_event_stream_goes_on_after_a_half_close() {
 }
 
 #[test]
-fn a_follower_that_goes_leaves_its_topic() {
+fn a_follower_that_disconnects_frees_its_topic() {
     let server = Server::with(|options| options.hub.topics = 1);
     let followed = |request: Request| {
         let mut connection = server.begin(&request);
-        connection.take("HTTP/1.1 200".len()).expect("it follows");
-        server.ask(&Request::post("/topics/b", "x")).assert_problem(503);
+        connection.take("HTTP/1.1 200".len()).expect("a response");
+        server.request(&Request::post("/topics/b", "x")).assert_problem(503);
         drop(connection);
-        // There is room for another topic when the last follower's end has been seen.
-        eventually(|| server.ask(&Request::post("/topics/b", "x")).status == 201);
+        // There is room for another topic once the server has noticed the last follower's end.
+        eventually(|| server.request(&Request::post("/topics/b", "x")).status == 201);
     };
     server.publish("/topics/a", "x");
     followed(Request::event_stream("/topics/a"));

@@ -1,9 +1,10 @@
-//! Times: a test knows that something happens after one, and never asks when.
+//! Time-outs over real sockets. These tests check only that something happens after a time-out,
+//! never exactly when.
 
 use crate::harness::{Frame, Opcode, Request, Server, eventually};
 
 #[test]
-fn a_head_that_does_not_come_in_time_is_408() {
+fn an_incomplete_head_times_out_with_408() {
     let server = Server::with(|options| options.head_timeout = 1);
     let mut connection = server.connect();
     connection.send("GET /health HTTP/1.1\r\nHost:");
@@ -13,7 +14,7 @@ fn a_head_that_does_not_come_in_time_is_408() {
 }
 
 #[test]
-fn a_body_that_does_not_come_in_time_is_408() {
+fn an_incomplete_body_times_out_with_408() {
     let server = Server::with(|options| options.body_timeout = 1);
     let mut connection = server.connect();
     connection.send("POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell");
@@ -33,7 +34,7 @@ fn a_connection_without_a_request_ends() {
 }
 
 #[test]
-fn one_that_follows_is_not_idle() {
+fn a_follower_is_not_idle() {
     let server = Server::with(|options| {
         (options.head_timeout, options.idle_timeout, options.heartbeat) = (1, 1, 1);
     });
@@ -51,7 +52,7 @@ fn one_that_follows_is_not_idle() {
 }
 
 #[test]
-fn a_silent_web_socket_is_pinged_and_goes_on_if_it_answers() {
+fn a_silent_web_socket_is_pinged_and_continues_if_it_answers() {
     let server = Server::with(|options| (options.ping_interval, options.pong_timeout) = (1, 1));
     for target in ["/topics/a", "/echo"] {
         let mut socket = server.web_socket(&Request::handshake(target));
@@ -77,7 +78,7 @@ fn a_web_socket_that_does_not_answer_its_ping_is_dropped() {
 }
 
 #[test]
-fn a_close_that_is_not_answered_ends_in_time() {
+fn a_close_without_an_answer_times_out() {
     let server = Server::with(|options| options.close_timeout = 1);
     let mut socket = server.web_socket(&Request::handshake("/topics/a"));
     socket.hello();
@@ -87,16 +88,16 @@ fn a_close_that_is_not_answered_ends_in_time() {
 }
 
 #[test]
-fn one_that_takes_nothing_of_what_it_is_owed_is_dropped_in_time() {
+fn a_follower_that_does_not_read_times_out() {
     let server = Server::with(|options| options.write_timeout = 1);
     let mut slow = server.event_stream(&Request::event_stream("/topics/a"));
     slow.first_block();
     let batch = vec!["x".repeat(60_000); 16].join("\n");
-    // More than the buffers of a socket take; it is in the window all the while.
+    // More than a socket's buffers hold. All of it stays in the window.
     for _ in 0..30 {
-        server.ask(&Request::post_lines("/topics/a", &batch)).ids();
+        server.request(&Request::post_lines("/topics/a", &batch)).ids();
     }
-    // All that is left is the connection that asks.
+    // Only the connection that requests the metrics remains.
     eventually(|| server.metric("barewire_connections") == 1);
     slow.connection().drop_rest();
 }

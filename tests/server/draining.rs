@@ -1,4 +1,5 @@
-//! The server's end: what was accepted is handed out first, and nothing more is accepted that nobody would get.
+//! The server's end: it delivers every accepted event first, and accepts no more that it could not
+//! deliver.
 
 use barewire::server::{Options, Peer, Simulation};
 
@@ -30,7 +31,7 @@ const SOCKET: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket
                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 #[test]
-fn a_follower_that_is_behind_gets_everything_before_its_end() {
+fn a_lagging_follower_receives_everything_before_its_end() {
     for fields in [STREAM, SOCKET] {
         let mut server = server();
         let follower = follow(&mut server, fields);
@@ -40,15 +41,15 @@ fn a_follower_that_is_behind_gets_everything_before_its_end() {
             assert!(publish(&mut server, data).starts_with("HTTP/1.1 201 "));
         }
         server.stop();
-        assert!(!server.has_ended(follower), "it has not taken what it is owed");
+        assert!(!server.has_ended(follower), "the follower has not read its pending bytes");
         server.set_room(follower, usize::MAX);
-        let heard = text(&mut server, follower);
-        let at = ["first", "second", "third"].map(|data| heard.find(data).expect("all of them"));
-        assert!(at.is_sorted(), "{heard}");
+        let received = text(&mut server, follower);
+        let at = ["first", "second", "third"].map(|data| received.find(data).expect("every event"));
+        assert!(at.is_sorted(), "{received}");
         if fields == STREAM {
-            assert!(heard.contains("\nretry: ") && heard.ends_with("\r\n0\r\n\r\n"), "{heard}");
+            assert!(received.contains("\nretry: ") && received.ends_with("\r\n0\r\n\r\n"), "{received}");
         } else {
-            assert!(heard.ends_with("the server is about to end"), "{heard}");
+            assert!(received.ends_with("the server is about to end"), "{received}");
             server.send(follower, &masked_frame(true, crate::harness::Opcode::Close, &[]));
         }
         assert!(server.has_ended(follower));
@@ -56,11 +57,11 @@ fn a_follower_that_is_behind_gets_everything_before_its_end() {
 }
 
 #[test]
-fn one_that_takes_nothing_does_not_hold_the_end_up() {
+fn a_follower_that_does_not_read_does_not_delay_the_end_forever() {
     let mut server = server();
     let follower = follow(&mut server, STREAM);
     server.set_room(follower, 0);
-    publish(&mut server, "never taken");
+    publish(&mut server, "never read");
     server.stop();
     assert!(!server.is_over());
     server.advance(10 * Options::default().drain_timeout);
@@ -68,13 +69,13 @@ fn one_that_takes_nothing_does_not_hold_the_end_up() {
 }
 
 #[test]
-fn a_publish_that_is_not_whole_when_the_server_is_to_end_is_not_accepted() {
+fn a_publish_that_is_incomplete_at_the_stop_is_not_accepted() {
     let mut server = server();
     let publisher = server.connect();
     server.send(publisher, b"POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel");
     server.stop();
     server.send(publisher, b"lo");
-    let answer = text(&mut server, publisher);
-    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nRetry-After: "), "{answer}");
+    let response = text(&mut server, publisher);
+    assert!(response.starts_with("HTTP/1.1 503 ") && response.contains("\r\nRetry-After: "), "{response}");
     assert!(server.has_ended(publisher));
 }

@@ -1,6 +1,6 @@
 //! `/echo`.
 
-use crate::harness::{Frame, Opcode, Request, Server, WebSocket, in_every_way, masked_frame};
+use crate::harness::{Frame, Opcode, Request, Server, WebSocket, in_every_mode, masked_frame};
 
 const MOST: usize = (16 << 20) + 1;
 
@@ -9,8 +9,8 @@ fn echo(server: &Server) -> WebSocket {
 }
 
 #[test]
-fn text_and_binary_come_back() {
-    in_every_way(|server| {
+fn echoes_text_and_binary() {
+    in_every_mode(|server| {
         let mut socket = echo(server);
         for length in [0, 1, 125, 126, 65_535, 65_536, 300_000] {
             let payload = b"e".repeat(length);
@@ -32,7 +32,8 @@ fn a_message_may_have_16_mib_and_one_byte_and_no_more() {
     socket.send(Opcode::Binary, &payload);
     let frame = socket.frame().expect("an echo");
     assert!(frame.opcode == Opcode::Binary && frame.payload == payload);
-    // One more: what counts is what the header says, so that nothing is read for nothing.
+    // One byte more: the length in the header is enough to refuse the message, so no payload is
+    // needed.
     let mut header = vec![0x82, 0x80 | 127];
     header.extend_from_slice(&(MOST as u64 + 1).to_be_bytes());
     header.extend_from_slice(&[0; 4]);
@@ -41,7 +42,7 @@ fn a_message_may_have_16_mib_and_one_byte_and_no_more() {
 }
 
 #[test]
-fn a_message_in_fragments_counts_as_a_whole() {
+fn the_fragments_of_a_message_count_together() {
     let server = Server::start();
     let mut socket = echo(&server);
     let half = vec![0; MOST / 2 + 1];
@@ -51,15 +52,15 @@ fn a_message_in_fragments_counts_as_a_whole() {
 }
 
 #[test]
-fn a_message_in_fragments_comes_back_whole_with_pings_answered_in_between() {
-    in_every_way(|server| {
+fn echoes_a_fragmented_message_and_answers_pings_between_its_fragments() {
+    in_every_mode(|server| {
         let mut socket = echo(server);
         let frames = [
-            // Cut in the middle of a character.
+            // Split in the middle of a character.
             masked_frame(false, Opcode::Text, b"f\xc3"),
             masked_frame(true, Opcode::Ping, b"in between"),
             masked_frame(false, Opcode::Continuation, b""),
-            masked_frame(true, Opcode::Pong, b"unasked"),
+            masked_frame(true, Opcode::Pong, b"unsolicited"),
             masked_frame(true, Opcode::Continuation, b"\xbcr"),
         ];
         socket.connection().send_byte_by_byte(frames.concat());
@@ -69,8 +70,8 @@ fn a_message_in_fragments_comes_back_whole_with_pings_answered_in_between() {
 }
 
 #[test]
-fn many_messages_in_one_write_come_back_in_their_order() {
-    in_every_way(|server| {
+fn echoes_many_messages_of_one_write_in_order() {
+    in_every_mode(|server| {
         let mut socket = echo(server);
         let messages =
             (0..1000).map(|number: u32| masked_frame(true, Opcode::Text, number.to_string().as_bytes()));
@@ -80,7 +81,7 @@ fn many_messages_in_one_write_come_back_in_their_order() {
 }
 
 #[test]
-fn the_first_frame_may_come_with_the_handshake() {
+fn the_first_frame_may_arrive_with_the_handshake() {
     let server = Server::start();
     let mut connection = server.connect();
     let first = masked_frame(true, Opcode::Text, b"first");
@@ -89,11 +90,12 @@ fn the_first_frame_may_come_with_the_handshake() {
 }
 
 #[test]
-fn what_is_not_read_at_once_is_not_lost() {
+fn echoes_that_are_not_read_at_once_are_not_lost() {
     let server = Server::start();
     let mut socket = echo(&server);
     let message = |number: u8| vec![b'a' + number % 26; 1 << 20];
-    // The client writes and does not read, on a thread of its own: the server stops reading until it may write.
+    // The client writes on a separate thread without reading, so the server stops reading until it
+    // can write.
     let bytes: Vec<u8> =
         (0..24).flat_map(|number| masked_frame(true, Opcode::Text, &message(number))).collect();
     let mut writing = socket.connection().writer();
@@ -101,15 +103,15 @@ fn what_is_not_read_at_once_is_not_lost() {
     for number in 0..24 {
         assert!(socket.text().into_bytes() == message(number), "message {number}");
     }
-    writer.join().expect("no panic").expect("all is written");
+    writer.join().expect("the writer does not panic").expect("everything is written");
 }
 
 #[test]
 fn a_plain_get_is_426() {
-    in_every_way(|server| {
-        let http10 = server.ask(&Request::handshake("/echo").http10());
+    in_every_mode(|server| {
+        let http10 = server.request(&Request::handshake("/echo").http10());
         assert_eq!(http10.status, 426);
-        let response = server.ask(&Request::get("/echo"));
+        let response = server.request(&Request::get("/echo"));
         response.assert_problem(426);
         assert_eq!(response.get("Sec-WebSocket-Version"), Some("13"));
         assert_eq!(response.get("Upgrade"), Some("websocket"));

@@ -1,8 +1,8 @@
-//! Gaps: the client is told first, then gets everything that is kept.
+//! Gaps: the client receives the gap first, and then every event that is kept.
 
 use barewire::server::Options;
 
-use crate::harness::{Event, Gap, Request, Server, Transport, follow, in_every_way_with};
+use crate::harness::{Event, Gap, Request, Server, Transport, follow, in_every_mode_with};
 
 /// A window of four events.
 fn small_window(options: &mut Options) {
@@ -18,15 +18,15 @@ fn published(server: &Server) -> Vec<Event> {
     (0..10).map(|number| event(number.to_string())).collect()
 }
 
-/// The id with another sequence.
+/// Replaces the sequence in an id.
 fn with_sequence(id: &str, sequence: u64) -> String {
     let (epoch, _) = id.split_once('-').expect("a hyphen");
     format!("{epoch}-{sequence}")
 }
 
 #[test]
-fn the_four_kinds_of_gap_are_told_on_every_transport_and_then_comes_what_is_kept() {
-    in_every_way_with(small_window, |server| {
+fn every_kind_of_gap_is_reported_on_every_transport_before_the_kept_events() {
+    in_every_mode_with(small_window, |server| {
         let events = published(server);
         let kept = &events[6..];
         let newest = &events[9].id;
@@ -60,8 +60,8 @@ fn the_four_kinds_of_gap_are_told_on_every_transport_and_then_comes_what_is_kept
 }
 
 #[test]
-fn equal_to_lost_through_is_no_gap_and_one_below_it_is() {
-    in_every_way_with(small_window, |server| {
+fn a_cursor_equal_to_lost_through_is_no_gap_and_one_below_it_is() {
+    in_every_mode_with(small_window, |server| {
         let events = published(server);
         for transport in Transport::ALL {
             let equal = follow(server, transport, "a", &events[5].id, 4);
@@ -73,8 +73,8 @@ fn equal_to_lost_through_is_no_gap_and_one_below_it_is() {
 }
 
 #[test]
-fn the_newest_is_no_gap_and_the_one_after_it_is() {
-    in_every_way_with(small_window, |server| {
+fn the_newest_id_is_no_gap_and_the_one_after_it_is() {
+    in_every_mode_with(small_window, |server| {
         let events = published(server);
         let newest = &events[9].id;
         for transport in [Transport::ShortPoll, Transport::EventStream, Transport::WebSocket] {
@@ -87,27 +87,27 @@ fn the_newest_is_no_gap_and_the_one_after_it_is() {
 }
 
 #[test]
-fn a_poll_says_gap_in_its_body_and_has_no_etag_and_is_never_304() {
-    in_every_way_with(small_window, |server| {
+fn a_poll_reports_a_gap_in_its_body_without_an_etag_and_never_with_304() {
+    in_every_mode_with(small_window, |server| {
         let events = published(server);
         let newest = &events[9].id;
         for query in ["since=junk", "since=junk&wait=60"] {
             for known in [format!("W/\"{newest}\""), "*".to_owned()] {
                 let response =
-                    server.ask(&Request::get(format!("/topics/a?{query}")).field("If-None-Match", known));
+                    server.request(&Request::get(format!("/topics/a?{query}")).field("If-None-Match", known));
                 assert_eq!(response.status, 200);
                 assert_eq!(response.get("ETag"), None);
                 assert!(response.text().ends_with(&format!(r#"],"next":"{newest}","gap":true}}"#)));
             }
         }
-        let response = server.ask(&Request::get("/topics/a"));
-        assert!(!response.text().contains("gap"), "left out otherwise");
+        let response = server.request(&Request::get("/topics/a"));
+        assert!(!response.text().contains("gap"), "omitted without a gap");
     });
 }
 
 #[test]
-fn oldest_is_null_where_nothing_is_kept() {
-    in_every_way_with(small_window, |server| {
+fn oldest_is_null_if_nothing_is_kept() {
+    in_every_mode_with(small_window, |server| {
         for transport in Transport::ALL {
             let followed = follow(server, transport, "empty", "junk", 0);
             let expected = match transport {
@@ -120,8 +120,8 @@ fn oldest_is_null_where_nothing_is_kept() {
 }
 
 #[test]
-fn a_gap_names_the_cursor_as_it_was_given() {
-    in_every_way_with(small_window, |server| {
+fn a_gap_repeats_the_cursor_as_it_was_sent() {
+    in_every_mode_with(small_window, |server| {
         for transport in [Transport::EventStream, Transport::WebSocket] {
             let followed = follow(server, transport, "a", "%22quoted%22+%5C%0A%C3%A4", 0);
             let gap = followed.gap.expect("a gap");
@@ -131,8 +131,8 @@ fn a_gap_names_the_cursor_as_it_was_given() {
 }
 
 #[test]
-fn what_stands_before_a_gap_resumes_without_one() {
-    in_every_way_with(small_window, |server| {
+fn the_id_reported_with_a_gap_resumes_without_one() {
+    in_every_mode_with(small_window, |server| {
         let events = published(server);
         for transport in [Transport::EventStream, Transport::WebSocket] {
             let first = follow(server, transport, "a", "junk", 0).first;
@@ -149,20 +149,20 @@ fn what_stands_before_a_gap_resumes_without_one() {
 }
 
 #[test]
-fn a_topic_has_lost_at_its_creation_what_any_evicted_one_held() {
+fn a_new_topic_has_lost_everything_that_evicted_topics_held() {
     let one_topic = |options: &mut Options| options.hub.topics = 1;
-    in_every_way_with(one_topic, |server| {
+    in_every_mode_with(one_topic, |server| {
         let first = server.publish("/topics/a", "1");
         let second = server.publish("/topics/a", "2");
-        // The topic "a" goes for it.
+        // The topic "a" is evicted for it.
         let third = server.publish("/topics/b", "3");
         for transport in Transport::ALL {
             assert!(follow(server, transport, "b", &first, 1).gap.is_some(), "{transport:?}");
             let equal = follow(server, transport, "b", &second, 1);
             assert_eq!((equal.gap, &equal.events[0].id), (None, &third), "{transport:?}");
         }
-        // And of the evicted one itself nothing is kept, whatever the newest of all is.
-        let unknown = server.ask(&Request::get(format!("/topics/a?since={first}")));
+        // Nothing of the evicted topic is kept, whatever the newest event of all topics is.
+        let unknown = server.request(&Request::get(format!("/topics/a?since={first}")));
         assert_eq!(unknown.json()["gap"], true);
     });
 }

@@ -1,33 +1,34 @@
-//! Hostile and borderline requests (`tests/suites/hostile`): each is answered as its line says, however the network cuts it.
+//! Hostile and borderline requests (`tests/suites/hostile`): each has the outcome of its `is` line,
+//! however the network splits it.
 
 use crate::harness::Server;
 use crate::harness::hostile::{After, Case, Rule, cases};
 
-/// Shown only if the test fails.
-fn name_it(case: &Case, pieces: &[Vec<u8>]) {
-    let lengths: Vec<usize> = pieces.iter().map(Vec::len).collect();
-    println!("{}, in pieces of {lengths:?}", case.name);
+/// Prints the case. The test harness shows this only if the test fails.
+fn print_case(case: &Case, parts: &[Vec<u8>]) {
+    let lengths: Vec<usize> = parts.iter().map(Vec::len).collect();
+    println!("{}, in parts of {lengths:?}", case.name);
 }
 
 #[test]
-fn each_case_is_answered_as_it_says_however_it_is_cut() {
+fn each_case_has_its_expected_outcome_however_it_is_split() {
     let server = Server::start();
-    let mut beside = server.connect();
+    let mut other = server.connect();
     let mut published = 0;
     for case in cases() {
-        for pieces in case.cuts() {
-            name_it(&case, &pieces);
-            case.play(&pieces, &server, &mut beside);
+        for parts in case.splits() {
+            print_case(&case, &parts);
+            case.play(&parts, &server, &mut other);
             published += case.statuses.iter().filter(|status| **status == 201).count() as u64;
         }
     }
-    // What was answered was done, and nothing else: no request that was hidden in another one.
+    // Only requests with a response took effect, and no request hidden in another one.
     assert_eq!(server.metric("barewire_events_published_total"), published);
-    assert!(server.ask_bytes("GET /topics/smuggled HTTP/1.1\r\nHost: a\r\n\r\n").data().is_empty());
+    assert!(server.request_bytes("GET /topics/smuggled HTTP/1.1\r\nHost: a\r\n\r\n").data().is_empty());
 }
 
 #[test]
-fn what_must_be_refused_is_refused_and_what_must_be_accepted_is_accepted() {
+fn the_expected_outcomes_obey_the_rfc() {
     let cases = cases();
     assert!(cases.len() >= 150, "only {} cases", cases.len());
     for case in &cases {
@@ -46,10 +47,10 @@ fn what_must_be_refused_is_refused_and_what_must_be_accepted_is_accepted() {
 }
 
 #[test]
-fn a_name_stands_for_one_case() {
+fn case_names_are_unique() {
     let mut names: Vec<String> = cases().into_iter().map(|case| case.name).collect();
     let all = names.len();
     names.sort();
     names.dedup();
-    assert_eq!(names.len(), all, "two cases have one name");
+    assert_eq!(names.len(), all, "two cases have the same name");
 }

@@ -1,5 +1,6 @@
-//! The server against its interface, sentence by sentence: real sockets, raw bytes, and every plain request in
-//! three ways (whole, byte by byte, with the next one behind it). Its bounds and times are played without sockets.
+//! Tests the server against its documented interface over real sockets, with raw bytes. Every plain
+//! request is sent in three ways: whole, byte by byte, and pipelined with another one. The tests of
+//! limits and times use a simulation without sockets.
 
 mod harness;
 #[path = "../running/mod.rs"]
@@ -7,7 +8,6 @@ mod running;
 #[path = "../vectors/mod.rs"]
 mod vectors;
 
-mod beside;
 mod bounds;
 mod choice;
 mod closing;
@@ -24,6 +24,7 @@ mod hostile;
 mod operating;
 mod origins;
 mod overload;
+mod paths;
 mod polls;
 mod publishing;
 mod slow;

@@ -1,4 +1,4 @@
-//! What `docs/operating.md` says of options and metrics is what they are.
+//! Checks that `docs/operating.md` lists the actual options and metrics.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -7,21 +7,21 @@ use crate::harness::{Request, Server};
 
 const DOCUMENT: &str = include_str!("../../docs/operating.md");
 
-/// The fenced block behind a heading or comment.
-fn block_behind(what: &str) -> &'static str {
-    let behind = DOCUMENT.split_once(what).expect("it is there").1;
-    let block = behind.split_once("```text\n").expect("a block behind it").1;
+/// Returns the fenced block after a heading or comment.
+fn block_after(what: &str) -> &'static str {
+    let after = DOCUMENT.split_once(what).expect("the heading or comment").1;
+    let block = after.split_once("```text\n").expect("a block after it").1;
     block.split_once("```").expect("the block's end").0
 }
 
 #[test]
-fn the_table_of_options_is_the_help() {
+fn the_documented_options_equal_the_help() {
     let output = Command::new(env!("CARGO_BIN_EXE_barewire")).args(["serve", "--help"]).output();
-    let help = String::from_utf8(output.expect("it runs").stdout).expect("UTF-8");
+    let help = String::from_utf8(output.expect("the command runs").stdout).expect("UTF-8");
     let table = help.split_once("\n\n").expect("a heading").1;
     let mut expected = String::new();
     for line in table.lines() {
-        // The one default that depends on the machine.
+        // Only this default depends on the machine.
         match line.split_once("maximum number of connections [") {
             Some((option, _)) if option.contains("--max-connections ") => {
                 expected += option;
@@ -33,30 +33,30 @@ fn the_table_of_options_is_the_help() {
             }
         }
     }
-    let documented = block_behind("<!-- the table of `barewire serve --help`; a test compares it -->");
+    let documented = block_after("<!-- the table of `barewire serve --help`; a test compares it -->");
     assert_eq!(documented, expected, "docs/operating.md is not up to date");
 }
 
-/// The names in backticks that begin a row of a table.
+/// Returns the names in backticks that begin the rows of tables.
 fn rows() -> BTreeSet<&'static str> {
     let names = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     names.map(|(name, _)| name).collect()
 }
 
 #[test]
-fn the_table_of_metrics_is_what_there_is() {
+fn the_documented_metrics_equal_the_actual_ones() {
     let server = Server::start();
-    let text = server.ask(&Request::get("/metrics")).text().to_owned();
+    let text = server.request(&Request::get("/metrics")).text().to_owned();
     let families: BTreeSet<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE "))
         .map(|line| line.split_once(' ').expect("a name and a type").0)
         .collect();
     let documented: BTreeSet<&str> = rows();
-    // Only Linux tells the process' memory.
+    // Only Linux reports the process's memory.
     let linux_only = BTreeSet::from(["process_resident_memory_bytes"]);
-    let there: BTreeSet<&str> = families.union(&linux_only).copied().collect();
-    assert_eq!(documented, there);
+    let actual: BTreeSet<&str> = families.union(&linux_only).copied().collect();
+    assert_eq!(documented, actual);
     for reason in text.lines().filter_map(|line| line.split_once("reason=\"")?.1.split_once('"')) {
         assert!(DOCUMENT.contains(&format!("`{}`", reason.0)), "{} is not documented", reason.0);
     }

@@ -1,17 +1,17 @@
-//! Origins: own, foreign, allowed.
+//! Origins: the server's own, foreign, and allowed ones.
 
 use barewire::server::Options;
 
-use crate::harness::{Request, Response, Server, in_every_way, in_every_way_with};
+use crate::harness::{Request, Response, Server, in_every_mode, in_every_mode_with};
 
 const METHODS: &str = "GET, HEAD, POST";
 const FIELDS: &str = "Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer";
 
-/// The three kinds of request that an Origin may be refused for.
+/// Returns the statuses of the three kinds of request that an Origin can prevent.
 fn guarded(server: &Server, host: &str, origin: &str) -> [u16; 3] {
     let with = |request: Request| request.host(host).field("Origin", origin);
     let socket = |target: &str| server.begin(&with(Request::handshake(target))).response().status;
-    [socket("/topics/a"), server.ask(&with(Request::post("/topics/a", "x"))).status, socket("/echo")]
+    [socket("/topics/a"), server.request(&with(Request::post("/topics/a", "x"))).status, socket("/echo")]
 }
 
 fn has_cors(response: &Response) -> bool {
@@ -19,14 +19,14 @@ fn has_cors(response: &Response) -> bool {
 }
 
 #[test]
-fn own_is_host_and_port_equal_to_host() {
-    in_every_way(|server| {
+fn an_origin_is_own_if_its_host_and_port_equal_host() {
+    in_every_mode(|server| {
         for (host, origin) in [
             ("localhost:8080", "http://localhost:8080"),
             ("LocalHost:8080", "http://localhost:8080"),
             ("127.0.0.1:8080", "http://127.0.0.1:8080"),
             ("[::1]:8080", "http://[::1]:8080"),
-            // Without a port it is the default port of the Origin's scheme.
+            // A missing port means the default port of the Origin's scheme.
             ("localhost", "http://localhost"),
             ("localhost", "https://localhost"),
             ("localhost:80", "http://localhost"),
@@ -39,8 +39,8 @@ fn own_is_host_and_port_equal_to_host() {
 }
 
 #[test]
-fn a_foreign_origin_is_refused_on_a_handshake_and_on_a_publish() {
-    in_every_way(|server| {
+fn refuses_a_foreign_origin_on_a_handshake_and_on_a_publish() {
+    in_every_mode(|server| {
         for (host, origin) in [
             ("localhost:8080", "http://localhost:8081"),
             ("localhost:8080", "http://localhost"),
@@ -51,59 +51,59 @@ fn a_foreign_origin_is_refused_on_a_handshake_and_on_a_publish() {
             ("localhost", "null"),
             ("localhost", "localhost"),
             ("localhost", ""),
-            // The server listens on loopback only: a name that is not loopback's is a rebound one.
+            // The server listens only on loopback, so any other name is a sign of DNS rebinding.
             ("rebound.example", "http://rebound.example"),
             ("10.0.0.1:8080", "http://10.0.0.1:8080"),
         ] {
             assert_eq!(guarded(server, host, origin), [403; 3], "{host}, {origin}");
         }
-        assert_eq!(server.ask(&Request::get("/topics/a")).data(), [""; 0]);
+        assert_eq!(server.request(&Request::get("/topics/a")).data(), [""; 0]);
     });
 }
 
 #[test]
-fn a_refusal_of_a_foreign_origin_is_a_problem() {
-    in_every_way(|server| {
+fn the_refusal_of_a_foreign_origin_is_a_problem_document() {
+    in_every_mode(|server| {
         let foreign = Request::post("/topics/a", "x").field("Origin", "https://foreign.example");
-        server.ask(&foreign).assert_problem(403);
+        server.request(&foreign).assert_problem(403);
     });
 }
 
 #[test]
-fn a_server_that_others_can_reach_takes_its_own_name() {
+fn a_server_on_a_public_address_accepts_its_own_name() {
     let server = Server::with(|options| options.listen = ([0, 0, 0, 0], 0).into());
     assert_eq!(guarded(&server, "barewire.example", "https://barewire.example"), [101, 201, 101]);
     assert_eq!(guarded(&server, "barewire.example", "https://other.example"), [403; 3]);
 }
 
 #[test]
-fn two_origins_are_foreign() {
-    in_every_way(|server| {
+fn two_origin_fields_are_foreign() {
+    in_every_mode(|server| {
         let own = Request::post("/topics/a", "x").host("localhost").field("Origin", "http://localhost");
-        assert_eq!(server.ask(&own).status, 201);
-        server.ask(&own.field("Origin", "http://localhost")).assert_problem(403);
+        assert_eq!(server.request(&own).status, 201);
+        server.request(&own.field("Origin", "http://localhost")).assert_problem(403);
     });
 }
 
 #[test]
 fn a_foreign_origin_may_follow_but_gets_no_cors_fields() {
-    in_every_way(|server| {
+    in_every_mode(|server| {
         server.publish("/topics/a", "x");
         let foreign = |request: Request| request.field("Origin", "https://foreign.example");
-        let poll = server.ask(&foreign(Request::get("/topics/a")));
+        let poll = server.request(&foreign(Request::get("/topics/a")));
         assert_eq!((poll.data(), has_cors(&poll)), (vec!["x".to_owned()], false));
         let stream = server.event_stream(&foreign(Request::event_stream("/topics/a")));
         assert!(!has_cors(&stream.head));
         let preflight = Request::new("OPTIONS", "/topics/a").field("Access-Control-Request-Method", "POST");
-        assert!(!has_cors(&server.ask(&foreign(preflight))));
-        assert!(!has_cors(&server.ask(&foreign(Request::post("/topics/a", "x")))));
+        assert!(!has_cors(&server.request(&foreign(preflight))));
+        assert!(!has_cors(&server.request(&foreign(Request::post("/topics/a", "x")))));
     });
 }
 
 #[test]
-fn a_request_without_origin_is_let_through() {
-    in_every_way(|server| {
-        assert_eq!(server.ask(&Request::post("/topics/a", "x").host("rebound.example")).status, 201);
+fn accepts_a_request_without_origin() {
+    in_every_mode(|server| {
+        assert_eq!(server.request(&Request::post("/topics/a", "x").host("rebound.example")).status, 201);
         server.web_socket(&Request::handshake("/topics/a").host("rebound.example")).hello();
     });
 }
@@ -117,19 +117,19 @@ fn allow(origins: &[&str]) -> impl Fn(&mut Options) {
 }
 
 #[test]
-fn an_allowed_origin_gets_the_cors_fields_on_every_answer() {
-    in_every_way_with(allow(&["https://one.example", "https://two.example:8443", "null"]), |server| {
+fn an_allowed_origin_gets_the_cors_fields_on_every_response() {
+    in_every_mode_with(allow(&["https://one.example", "https://two.example:8443", "null"]), |server| {
         for origin in ["https://one.example", "https://two.example:8443", "null"] {
             let from =
                 |request: Request| request.field("Origin", origin).field("Authorization", "Bearer secret");
             let heads = [
-                server.ask(&from(Request::post("/topics/a", "x"))),
-                server.ask(&from(Request::get("/topics/a"))),
-                server.ask(&from(Request::get("/topics/a").field("If-None-Match", "*"))),
-                server.ask(&from(Request::head("/topics/a"))),
-                server.ask(&from(Request::get("/topics/a?wait=x"))),
-                server.ask(&from(Request::post("/topics/a", "x".repeat((64 << 10) + 1)))),
-                server.ask(&Request::post("/topics/a", "x").field("Origin", origin)),
+                server.request(&from(Request::post("/topics/a", "x"))),
+                server.request(&from(Request::get("/topics/a"))),
+                server.request(&from(Request::get("/topics/a").field("If-None-Match", "*"))),
+                server.request(&from(Request::head("/topics/a"))),
+                server.request(&from(Request::get("/topics/a?wait=x"))),
+                server.request(&from(Request::post("/topics/a", "x".repeat((64 << 10) + 1)))),
+                server.request(&Request::post("/topics/a", "x").field("Origin", origin)),
                 server.event_stream(&from(Request::event_stream("/topics/a"))).head,
             ];
             assert_eq!(heads.each_ref().map(|head| head.status), [201, 200, 304, 200, 400, 413, 401, 200]);
@@ -140,18 +140,18 @@ fn an_allowed_origin_gets_the_cors_fields_on_every_answer() {
             server.web_socket(&from(Request::handshake("/topics/a"))).hello();
         }
         let other = Request::get("/topics/a").field("Origin", "https://one.example:444");
-        assert!(!has_cors(&server.ask(&other)));
+        assert!(!has_cors(&server.request(&other)));
     });
 }
 
 #[test]
 fn an_allowed_origins_preflight_is_204_without_a_token() {
-    in_every_way_with(allow(&["https://one.example"]), |server| {
+    in_every_mode_with(allow(&["https://one.example"]), |server| {
         let preflight = Request::new("OPTIONS", "/topics/a")
             .field("Origin", "https://one.example")
             .field("Access-Control-Request-Method", "POST")
             .field("Access-Control-Request-Headers", "authorization");
-        let response = server.ask(&preflight);
+        let response = server.request(&preflight);
         assert_eq!(response.status, 204);
         assert_eq!(response.get("Access-Control-Allow-Origin"), Some("https://one.example"));
         for (field, expected) in

@@ -1,19 +1,19 @@
-//! A follower that is too slow for the log.
+//! Followers that are too slow for the log.
 
 use barewire::server::Options;
 
 use crate::harness::{Event, EventStream, Opcode, Request, Server, WebSocket, eventually};
 
-/// Lines of a batch, and bytes of a line.
+/// The lines of a batch, and the bytes of a line.
 const LINES: usize = 16;
 const BYTES: usize = 60_000;
 
-/// A window of little more than one batch.
+/// Sets a window of little more than one batch.
 fn small_window(options: &mut Options) {
     options.hub.window_events = 2 * LINES;
 }
 
-/// A follower on either of the transports whose connection holds the cursor.
+/// A follower on one of the streaming transports.
 enum Follower {
     Stream(EventStream),
     Socket(WebSocket),
@@ -40,14 +40,14 @@ impl Follower {
     }
 }
 
-/// Publishes batch after batch, with followers that read along, until the one that does not read is too slow. Returns
-/// the ids.
+/// Publishes batch after batch, with followers that read along, until the follower that does not
+/// read is too slow. Returns the ids.
 fn publish_until_one_is_too_slow(server: &Server, others: &mut [Follower]) -> Vec<String> {
     let batch = vec!["x".repeat(BYTES); LINES].join("\n");
     let mut ids = Vec::new();
     while server.metric("barewire_followers_too_slow_total") == 0 {
-        assert!(ids.len() < 3000, "no socket's buffers hold so much");
-        let new = server.ask(&Request::post_lines("/topics/a", &batch)).ids();
+        assert!(ids.len() < 3000, "no socket's buffers hold that much");
+        let new = server.request(&Request::post_lines("/topics/a", &batch)).ids();
         for other in &mut *others {
             for id in &new {
                 let event = other.event();
@@ -66,84 +66,84 @@ fn an_event_stream_ends_and_the_reconnect_reports_the_gap() {
     let mut slow = server.event_stream(&Request::event_stream("/topics/a"));
     slow.first_block();
     let ids = publish_until_one_is_too_slow(&server, &mut others);
-    let mut got = Vec::new();
+    let mut received = Vec::new();
     while let Some(event) = slow.event() {
-        assert_eq!(event.data.len(), BYTES, "an event is whole or not there");
-        got.push(event.id);
+        assert_eq!(event.data.len(), BYTES, "an event is complete or missing");
+        received.push(event.id);
     }
-    assert!(got.len() < ids.len(), "the stream ends before the events do");
-    assert_eq!(got, ids[..got.len()], "and nothing is left out before its end");
-    let last = got.last().expect("the socket's buffers took some");
-    let again = Request::event_stream("/topics/a").field("Last-Event-ID", last);
-    let (_, gap) = server.event_stream(&again).first_block();
+    assert!(received.len() < ids.len(), "the stream ends before the events do");
+    assert_eq!(received, ids[..received.len()], "no event is missing before the end");
+    let last = received.last().expect("the socket's buffers hold some events");
+    let reconnect = Request::event_stream("/topics/a").field("Last-Event-ID", last);
+    let (_, gap) = server.event_stream(&reconnect).first_block();
     assert_eq!(gap.and_then(|gap| gap.since).as_ref(), Some(last));
 }
 
 #[test]
-fn an_event_stream_of_http_1_0_ends_with_a_whole_event() {
+fn an_event_stream_over_http_1_0_ends_with_a_complete_event() {
     let server = Server::with(small_window);
     let mut slow = server.event_stream(&Request::event_stream("/topics/a").http10());
     slow.first_block();
     let ids = publish_until_one_is_too_slow(&server, &mut []);
-    let got: Vec<Event> = std::iter::from_fn(|| slow.event()).collect();
-    assert!(got.iter().zip(&ids).all(|(event, id)| event.id == *id && event.data.len() == BYTES));
-    assert!(got.len() < ids.len());
+    let received: Vec<Event> = std::iter::from_fn(|| slow.event()).collect();
+    assert!(received.iter().zip(&ids).all(|(event, id)| event.id == *id && event.data.len() == BYTES));
+    assert!(received.len() < ids.len());
 }
 
 #[test]
-fn a_web_sockets_event_is_finished_and_then_comes_close_1013() {
+fn a_web_sockets_event_is_completed_before_close_1013() {
     let server = Server::with(small_window);
     let mut others = [Follower::stream(&server), Follower::socket(&server)];
     let mut slow = server.web_socket(&Request::handshake("/topics/a"));
     let first = slow.hello();
     let ids = publish_until_one_is_too_slow(&server, &mut others);
-    let got = read_to_close_1013(&mut slow);
-    assert!(got.len() < ids.len());
-    assert_eq!(got, ids[..got.len()], "nothing is left out before its end");
+    let received = read_to_close_1013(&mut slow);
+    assert!(received.len() < ids.len());
+    assert_eq!(received, ids[..received.len()], "no event is missing before the end");
     assert!(slow.is_at_end());
-    let last = got.last().unwrap_or(&first);
+    let last = received.last().unwrap_or(&first);
     let (_, gap) = server.web_socket(&Request::handshake(format!("/topics/a?since={last}"))).first_message();
     assert_eq!(gap.and_then(|gap| gap.since).as_ref(), Some(last));
 }
 
-/// Reads whole events up to the close frame, answers it, and returns the events' ids.
+/// Reads complete events up to the close frame, answers it, and returns the events' ids.
 fn read_to_close_1013(socket: &mut WebSocket) -> Vec<String> {
-    let mut got = Vec::new();
+    let mut received = Vec::new();
     loop {
         let frame = socket.frame().expect("a close frame before the end");
         if frame.opcode == Opcode::Close {
             assert_eq!(frame.payload[..2], 1013_u16.to_be_bytes());
             socket.send(Opcode::Close, 1013_u16.to_be_bytes());
-            return got;
+            return received;
         }
-        let event: serde_json::Value = serde_json::from_slice(&frame.payload).expect("a whole message");
-        got.push(Event::from_json(&event).id);
+        let event: serde_json::Value = serde_json::from_slice(&frame.payload).expect("a complete message");
+        received.push(Event::from_json(&event).id);
     }
 }
 
 #[test]
-fn one_that_publishes_and_never_reads_is_told_too() {
+fn a_follower_that_publishes_and_never_reads_is_closed_too() {
     let server = Server::with(small_window);
     let mut socket = server.web_socket(&Request::handshake("/topics/a"));
     socket.hello();
     let (message, mut sent) = ("x".repeat(BYTES), 0_u64);
     let is_too_slow = || server.metric("barewire_followers_too_slow_total") > 0;
     while !is_too_slow() {
-        assert!(sent < 3000, "its own events are lost to it, and it is not told");
+        assert!(sent < 3000, "the follower loses its own events and is not closed");
         for _ in 0..LINES {
             socket.send(Opcode::Text, &message);
         }
         sent += LINES as u64;
-        // What comes after its end is published no more.
+        // Messages after the server's close frame are not published.
         eventually(|| server.metric("barewire_events_published_total") == sent || is_too_slow());
     }
-    let got = read_to_close_1013(&mut socket);
-    let sequences: Vec<u64> = got.iter().filter_map(|id| id.split_once('-')?.1.parse().ok()).collect();
-    assert!(sequences.iter().copied().eq(1..=got.len() as u64), "nothing is left out: {sequences:?}");
+    let received = read_to_close_1013(&mut socket);
+    let sequences: Vec<u64> = received.iter().filter_map(|id| id.split_once('-')?.1.parse().ok()).collect();
+    assert!(sequences.iter().copied().eq(1..=received.len() as u64), "no event is missing: {sequences:?}");
 }
 
 #[test]
-fn one_whose_close_frame_can_not_be_written_in_time_is_dropped() {
+fn a_follower_that_does_not_read_its_close_frame_times_out() {
     let server = Server::with(|options| {
         small_window(options);
         options.write_timeout = 1;
@@ -151,7 +151,7 @@ fn one_whose_close_frame_can_not_be_written_in_time_is_dropped() {
     let mut slow = server.web_socket(&Request::handshake("/topics/a"));
     slow.hello();
     publish_until_one_is_too_slow(&server, &mut []);
-    // All that is left is the connection that asks.
+    // Only the connection that requests the metrics remains.
     eventually(|| server.metric("barewire_connections") == 1);
     slow.connection().drop_rest();
 }

@@ -1,12 +1,12 @@
-//! WebSockets on a topic.
+//! WebSockets that follow a topic.
 
 use serde_json::json;
 
-use crate::harness::{Event, Opcode, Request, Transport, WebSocket, follow, in_every_way};
+use crate::harness::{Event, Opcode, Request, Transport, WebSocket, follow, in_every_mode};
 
 #[test]
-fn at_once_comes_the_cursor_that_it_starts_from() {
-    in_every_way(|server| {
+fn the_first_message_is_the_starting_cursor() {
+    in_every_mode(|server| {
         let id = server.publish("/topics/a", "x");
         let mut socket = server.web_socket(&Request::handshake("/topics/a"));
         assert_eq!(socket.text(), format!(r#"{{"next":"{id}"}}"#));
@@ -18,13 +18,13 @@ fn at_once_comes_the_cursor_that_it_starts_from() {
 }
 
 #[test]
-fn then_comes_a_text_message_an_event() {
-    in_every_way(|server| {
+fn each_event_is_one_text_message() {
+    in_every_mode(|server| {
         let mut socket = server.web_socket(&Request::handshake("/topics/a"));
         socket.hello();
         let id = server.publish("/topics/a?event=named", "a\r\n\"b\"");
         assert_eq!(socket.text(), format!(r#"{{"id":"{id}","event":"named","data":"a\n\"b\""}}"#));
-        // Lengths on both sides of where a frame's header grows.
+        // Lengths on both sides of the points where a frame's header grows.
         for length in [125, 126, 65_000, 65_536] {
             let data = "x".repeat(length);
             let id = server.publish("/topics/a", &data);
@@ -34,8 +34,8 @@ fn then_comes_a_text_message_an_event() {
 }
 
 #[test]
-fn a_text_message_from_the_client_is_published_as_an_events_data() {
-    in_every_way(|server| {
+fn a_clients_text_message_is_published_as_an_events_data() {
+    in_every_mode(|server| {
         let mut socket = server.web_socket(&Request::handshake("/topics/a"));
         let mut other = server.web_socket(&Request::handshake("/topics/a"));
         socket.hello();
@@ -55,8 +55,8 @@ fn follow_two(socket: &mut WebSocket) -> Vec<Event> {
 }
 
 #[test]
-fn the_first_subprotocol_of_the_clients_that_is_known_is_chosen() {
-    in_every_way(|server| {
+fn chooses_the_first_known_subprotocol_of_the_client() {
+    in_every_mode(|server| {
         for (offered, chosen) in [
             ("barewire.json", Some("barewire.json")),
             ("barewire.text", Some("barewire.text")),
@@ -83,8 +83,8 @@ fn the_first_subprotocol_of_the_clients_that_is_known_is_chosen() {
 }
 
 #[test]
-fn in_barewire_text_each_message_is_the_bare_data_and_nothing_else_is_sent() {
-    in_every_way(|server| {
+fn in_barewire_text_each_message_is_only_the_data() {
+    in_every_mode(|server| {
         server.publish("/topics/a", "1");
         let text = |target: &str| Request::handshake(target).field("Sec-WebSocket-Protocol", "barewire.text");
         let mut socket = server.web_socket(&text("/topics/a?since=start"));
@@ -100,7 +100,7 @@ fn in_barewire_text_each_message_is_the_bare_data_and_nothing_else_is_sent() {
 
 #[test]
 fn in_barewire_text_a_gap_is_close_4000() {
-    in_every_way(|server| {
+    in_every_mode(|server| {
         server.publish("/topics/a", "1");
         let request =
             Request::handshake("/topics/a?since=junk").field("Sec-WebSocket-Protocol", "barewire.text");
@@ -112,8 +112,8 @@ fn in_barewire_text_a_gap_is_close_4000() {
 }
 
 #[test]
-fn a_binary_message_is_answered_with_close_1003() {
-    in_every_way(|server| {
+fn a_binary_message_is_closed_with_1003() {
+    in_every_mode(|server| {
         for subprotocol in ["barewire.json", "barewire.text"] {
             let request = Request::handshake("/topics/a").field("Sec-WebSocket-Protocol", subprotocol);
             let mut socket = server.web_socket(&request);
@@ -122,11 +122,11 @@ fn a_binary_message_is_answered_with_close_1003() {
             }
             socket.send(Opcode::Binary, "x");
             assert_eq!(socket.close().0, 1003);
-            // What comes behind the server's close frame is of no use.
+            // Messages after the server's close frame are ignored.
             socket.send(Opcode::Text, "too late");
             socket.send(Opcode::Close, 1003_u16.to_be_bytes());
             assert!(socket.is_at_end());
         }
-        assert_eq!(server.ask(&Request::get("/topics/a")).data(), [""; 0]);
+        assert_eq!(server.request(&Request::get("/topics/a")).data(), [""; 0]);
     });
 }

@@ -1,8 +1,8 @@
-//! Tokens: who may publish, who may follow, and that no token is ever written anywhere.
+//! Tokens: which clients may publish and follow. Tokens never appear in the metrics.
 
 use barewire::server::Options;
 
-use crate::harness::{Opcode, Request, Server, in_every_way_with};
+use crate::harness::{Opcode, Request, Server, in_every_mode_with};
 
 fn tokens(options: &mut Options) {
     options.policy.access.publish_token = Some("publish-secret".into());
@@ -13,7 +13,7 @@ fn bearer(request: Request, token: &str) -> Request {
     request.field("Authorization", format!("Bearer {token}"))
 }
 
-/// Each kind of request that follows.
+/// Returns one request of each kind that follows a topic.
 fn follows(query: &str) -> [Request; 5] {
     [
         Request::get(format!("/topics/a?{query}")),
@@ -24,16 +24,16 @@ fn follows(query: &str) -> [Request; 5] {
     ]
 }
 
-/// The status of the answer, of which no more than the head is waited for.
+/// Returns the status of the response, and reads no more than its head.
 fn status(server: &Server, request: &Request) -> u16 {
     let mut connection = server.begin(request);
-    let line = connection.take("HTTP/1.1 200".len()).expect("an answer");
+    let line = connection.take("HTTP/1.1 200".len()).expect("a response");
     String::from_utf8_lossy(&line[9..]).parse().expect("a status")
 }
 
 #[test]
-fn without_a_token_or_with_a_wrong_one_the_answer_is_401() {
-    in_every_way_with(tokens, |server| {
+fn a_missing_or_wrong_token_is_401() {
+    in_every_mode_with(tokens, |server| {
         let publish = || Request::post("/topics/a", "x");
         for wrong in [
             publish(),
@@ -52,7 +52,7 @@ fn without_a_token_or_with_a_wrong_one_the_answer_is_401() {
         .chain(follows("access_token=wrong"))
         .chain(follows("").map(|request| bearer(request, "wrong")))
         {
-            let response = server.ask(&wrong);
+            let response = server.request(&wrong);
             assert_eq!(response.status, 401);
             assert_eq!(response.get("WWW-Authenticate"), Some("Bearer"));
             if wrong.method != "HEAD" {
@@ -64,11 +64,11 @@ fn without_a_token_or_with_a_wrong_one_the_answer_is_401() {
 }
 
 #[test]
-fn a_token_comes_in_authorization_or_in_the_query() {
-    in_every_way_with(tokens, |server| {
-        assert_eq!(server.ask(&bearer(Request::post("/topics/a", "x"), "publish-secret")).status, 201);
+fn a_token_is_in_authorization_or_in_the_query() {
+    in_every_mode_with(tokens, |server| {
+        assert_eq!(server.request(&bearer(Request::post("/topics/a", "x"), "publish-secret")).status, 201);
         let lower = Request::post("/topics/a", "x").field("Authorization", "bearer publish-secret");
-        assert_eq!(server.ask(&lower).status, 201);
+        assert_eq!(server.request(&lower).status, 201);
         server.publish("/topics/a?access_token=publish-secret", "x");
         server.publish("/topics/a?event=b&access_token=publish%2Dsecret", "x");
         for request in follows("access_token=follow-secret") {
@@ -82,7 +82,7 @@ fn a_token_comes_in_authorization_or_in_the_query() {
 
 #[test]
 fn the_publish_token_also_allows_following() {
-    in_every_way_with(tokens, |server| {
+    in_every_mode_with(tokens, |server| {
         server.publish("/topics/a?access_token=publish-secret", "x");
         for request in follows("access_token=publish-secret") {
             assert!(matches!(status(server, &request), 200 | 101));
@@ -91,10 +91,10 @@ fn the_publish_token_also_allows_following() {
 }
 
 #[test]
-fn where_only_a_publish_token_is_set_everybody_may_follow() {
+fn with_only_a_publish_token_every_client_may_follow() {
     let set = |options: &mut Options| options.policy.access.publish_token = Some("publish-secret".into());
-    in_every_way_with(set, |server| {
-        server.ask(&Request::post("/topics/a", "x")).assert_problem(401);
+    in_every_mode_with(set, |server| {
+        server.request(&Request::post("/topics/a", "x")).assert_problem(401);
         server.publish("/topics/a?access_token=publish-secret", "x");
         for request in follows("") {
             assert!(matches!(status(server, &request), 200 | 101));
@@ -104,7 +104,7 @@ fn where_only_a_publish_token_is_set_everybody_may_follow() {
 
 #[test]
 fn a_web_socket_without_the_publish_token_may_only_follow() {
-    in_every_way_with(tokens, |server| {
+    in_every_mode_with(tokens, |server| {
         let mut follower = server.web_socket(&Request::handshake("/topics/a?access_token=follow-secret"));
         follower.hello();
         let mut publisher = server.web_socket(&Request::handshake("/topics/a?access_token=publish-secret"));
@@ -116,14 +116,14 @@ fn a_web_socket_without_the_publish_token_may_only_follow() {
         follower.send(Opcode::Close, 1008_u16.to_be_bytes());
         assert!(follower.is_at_end());
         let poll = Request::get("/topics/a?access_token=follow-secret");
-        assert_eq!(server.ask(&poll).data(), ["from the publisher"]);
+        assert_eq!(server.request(&poll).data(), ["from the publisher"]);
     });
 }
 
 #[test]
 fn a_token_is_not_in_the_metrics() {
-    in_every_way_with(tokens, |server| {
+    in_every_mode_with(tokens, |server| {
         server.publish("/topics/a?access_token=publish-secret", "x");
-        assert!(!server.ask(&Request::get("/metrics")).text().contains("secret"));
+        assert!(!server.request(&Request::get("/metrics")).text().contains("secret"));
     });
 }

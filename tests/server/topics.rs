@@ -1,27 +1,27 @@
-//! Names of topics, when a topic begins to exist, and how many there may be.
+//! Topics: their names, their creation, and their number.
 
 use barewire::server::Options;
 
-use crate::harness::{Request, Server, eventually, in_every_way, in_every_way_with};
+use crate::harness::{Request, Server, eventually, in_every_mode, in_every_mode_with};
 
 fn at_most(topics: usize) -> impl Fn(&mut Options) {
     move |options| options.hub.topics = topics
 }
 
 #[test]
-fn a_name_is_1_to_64_of_its_alphabet() {
-    in_every_way(|server| {
+fn a_name_has_1_to_64_allowed_characters() {
+    in_every_mode(|server| {
         let longest = "n".repeat(64);
         for name in ["a", "A-Z.a_z~0-9", "..", &longest] {
             server.publish(&format!("/topics/{name}"), name);
-            assert_eq!(server.ask(&Request::get(format!("/topics/{name}"))).data(), [name]);
+            assert_eq!(server.request(&Request::get(format!("/topics/{name}"))).data(), [name]);
         }
         let too_long = "n".repeat(65);
         for name in ["", "a/b", "a%2Fb", "a%20b", "a+b", "%C3%A4", "%", "%6", "a%00", "a:b", &too_long] {
             for request in
                 [Request::get(format!("/topics/{name}")), Request::post(format!("/topics/{name}"), "x")]
             {
-                let response = server.ask(&request);
+                let response = server.request(&request);
                 assert!(matches!(response.status, 400 | 404), "{name:?}: {response:?}");
             }
         }
@@ -30,26 +30,29 @@ fn a_name_is_1_to_64_of_its_alphabet() {
 
 #[test]
 fn a_percent_encoded_name_is_the_same_name() {
-    in_every_way(|server| {
+    in_every_mode(|server| {
         server.publish("/topics/%61%7e", "x");
-        assert_eq!(server.ask(&Request::get("/topics/a~")).data(), ["x"]);
-        assert_eq!(server.ask(&Request::get("/topics/a%7E")).data(), ["x"]);
+        assert_eq!(server.request(&Request::get("/topics/a~")).data(), ["x"]);
+        assert_eq!(server.request(&Request::get("/topics/a%7E")).data(), ["x"]);
     });
 }
 
 #[test]
 fn a_short_poll_or_a_head_of_an_unknown_topic_stores_nothing() {
-    in_every_way(|server| {
-        assert_eq!(server.ask(&Request::get("/topics/a")).data(), [""; 0]);
-        assert_eq!(server.ask(&Request::head("/topics/b?wait=5")).status, 200);
-        assert_eq!(server.ask(&Request::head("/topics/c").field("Accept", "text/event-stream")).status, 200);
+    in_every_mode(|server| {
+        assert_eq!(server.request(&Request::get("/topics/a")).data(), [""; 0]);
+        assert_eq!(server.request(&Request::head("/topics/b?wait=5")).status, 200);
+        assert_eq!(
+            server.request(&Request::head("/topics/c").field("Accept", "text/event-stream")).status,
+            200
+        );
         assert_eq!(server.metric("barewire_topics"), 0);
     });
 }
 
 #[test]
-fn a_topic_begins_to_exist_when_it_is_first_published_to_or_waited_on() {
-    in_every_way(|server| {
+fn a_topic_is_created_by_the_first_publish_or_follower() {
+    in_every_mode(|server| {
         server.publish("/topics/published", "x");
         assert_eq!(server.metric("barewire_topics"), 1);
         let poll = server.begin(&Request::get("/topics/polled?wait=60"));
@@ -63,27 +66,28 @@ fn a_topic_begins_to_exist_when_it_is_first_published_to_or_waited_on() {
 }
 
 #[test]
-fn at_the_limit_the_longest_unused_topic_without_followers_goes() {
-    in_every_way_with(at_most(3), |server| {
+fn at_the_limit_the_topic_unused_longest_without_followers_is_evicted() {
+    in_every_mode_with(at_most(3), |server| {
         let _stream = server.event_stream(&Request::event_stream("/topics/followed"));
         server.publish("/topics/followed", "x");
         server.publish("/topics/old", "x");
         server.publish("/topics/new", "x");
-        // One in the same tenth of a second is as old as the other: the one that goes may be either.
+        // The clock has a resolution of 100 ms. Two topics used in the same tick are equally old,
+        // and either may be evicted.
         server.publish("/topics/newest", "x");
         assert_eq!(server.metric("barewire_topics"), 3);
         for kept in ["followed", "newest"] {
-            assert_eq!(server.ask(&Request::get(format!("/topics/{kept}"))).data(), ["x"], "{kept}");
+            assert_eq!(server.request(&Request::get(format!("/topics/{kept}"))).data(), ["x"], "{kept}");
         }
-        let left =
-            ["old", "new"].map(|topic| server.ask(&Request::get(format!("/topics/{topic}"))).data().len());
+        let left = ["old", "new"]
+            .map(|topic| server.request(&Request::get(format!("/topics/{topic}"))).data().len());
         assert_eq!(left.iter().sum::<usize>(), 1);
     });
 }
 
 #[test]
-fn where_no_topic_can_go_a_new_one_is_503_and_for_an_event_stream_200_with_a_retry() {
-    in_every_way_with(at_most(1), |server| {
+fn if_no_topic_can_be_evicted_a_new_one_is_503_and_for_an_event_stream_200_with_a_retry() {
+    in_every_mode_with(at_most(1), |server| {
         let _stream = server.event_stream(&Request::event_stream("/topics/a"));
         for request in [
             Request::post("/topics/b", "x"),
@@ -91,9 +95,9 @@ fn where_no_topic_can_go_a_new_one_is_503_and_for_an_event_stream_200_with_a_ret
             Request::get("/topics/b?wait=60"),
             Request::handshake("/topics/b"),
         ] {
-            let response = server.ask(&request);
+            let response = server.request(&request);
             response.assert_problem(503);
-            let seconds = response.get("Retry-After").expect("when to come again");
+            let seconds = response.get("Retry-After").expect("a Retry-After");
             assert!(seconds.parse::<u32>().is_ok(), "{seconds}");
         }
         let mut refused = server.event_stream(&Request::event_stream("/topics/b"));
@@ -101,20 +105,20 @@ fn where_no_topic_can_go_a_new_one_is_503_and_for_an_event_stream_200_with_a_ret
         assert_eq!((block.len(), block[0].0.as_str()), (1, "retry"));
         assert!(block[0].1.parse::<u32>().is_ok(), "{block:?}");
         assert_eq!(refused.block(), None);
-        assert!(refused.is_whole);
-        // What is there already goes on.
+        assert!(refused.is_complete);
+        // The existing topic still works.
         server.publish("/topics/a", "x");
-        assert_eq!(server.ask(&Request::get("/topics/b")).data(), [""; 0]);
+        assert_eq!(server.request(&Request::get("/topics/b")).data(), [""; 0]);
     });
 }
 
 #[test]
-fn a_limit_that_has_passed_is_no_limit() {
+fn a_freed_topic_makes_room_for_a_new_one() {
     let server = Server::with(at_most(1));
     let stream = server.event_stream(&Request::event_stream("/topics/a"));
-    server.ask(&Request::post("/topics/b", "x")).assert_problem(503);
+    server.request(&Request::post("/topics/b", "x")).assert_problem(503);
     drop(stream);
-    // The end of a connection is seen when it is; until then the answer is 503.
-    eventually(|| server.ask(&Request::post("/topics/b", "x")).status == 201);
-    assert_eq!(server.ask(&Request::get("/topics/b")).data(), ["x"]);
+    // Until the server notices the end of the connection, the response is 503.
+    eventually(|| server.request(&Request::post("/topics/b", "x")).status == 201);
+    assert_eq!(server.request(&Request::get("/topics/b")).data(), ["x"]);
 }

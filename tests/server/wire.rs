@@ -1,4 +1,4 @@
-//! The wire view: what passes is named, who may look, and what is hidden.
+//! The wire view: the names of the bytes, who may see them, and masked secrets.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::harness::{EventStream, Opcode, Request, Server, masked_frame};
 #[cfg(feature = "cli")]
 use crate::harness::{Program, WebSocket, eventually, run};
 
-/// Somebody who looks at the wire.
+/// A client that follows the wire view.
 struct Viewer {
     stream: EventStream,
     spans: HashMap<u64, Vec<Value>>,
@@ -24,12 +24,12 @@ impl Viewer {
     fn with(server: &Server, request: &Request) -> Viewer {
         let mut stream = server.event_stream(request);
         assert_eq!(stream.first_block().1, None);
-        // What is asked for now is answered in a later turn than the one in which the view began.
-        server.ask(&Request::get("/health"));
+        // A new request is handled in a later loop iteration than the one in which the view began.
+        server.request(&Request::get("/health"));
         Viewer { stream, spans: HashMap::new(), ended: Vec::new() }
     }
 
-    /// Looks until the spans of some connection are `enough`, and returns that connection.
+    /// Reads until the spans of some connection satisfy `enough`, and returns that connection.
     fn until(&mut self, enough: impl Fn(&[Value]) -> bool) -> u64 {
         loop {
             if let Some((connection, _)) = self.spans.iter().find(|(_, spans)| enough(spans)) {
@@ -40,7 +40,7 @@ impl Viewer {
     }
 
     fn next(&mut self) {
-        let event = self.stream.event().expect("the view goes on");
+        let event = self.stream.event().expect("the view continues");
         assert_eq!(event.event, "passed");
         let passed: Value = serde_json::from_str(&event.data).expect("JSON");
         let connection = passed["connection"].as_u64().expect("a number");
@@ -50,7 +50,7 @@ impl Viewer {
         }
     }
 
-    /// The bytes of one side, each in exactly one span.
+    /// Returns the bytes of one side, and checks that each is in exactly one span.
     fn bytes(&self, connection: u64, side: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
         for span in self.spans[&connection].iter().filter(|span| span["side"] == side) {
@@ -73,30 +73,30 @@ fn ends_with_health(spans: &[Value]) -> bool {
 }
 
 #[test]
-fn a_request_and_its_answer_are_shown_byte_by_byte_and_secrets_as_stars() {
+fn shows_a_request_and_its_response_byte_by_byte_with_masked_secrets() {
     let server = Server::start();
     let mut viewer = Viewer::of(&server);
     let request =
         Request::post("/topics/a?access_token=hush", "hello").field("Authorization", "Bearer secret");
     let mut connection = server.begin(&request);
-    let answer = connection.response();
-    assert_eq!(answer.status, 201);
-    let seen = viewer.until(|spans| {
+    let response = connection.response();
+    assert_eq!(response.status, 201);
+    let shown = viewer.until(|spans| {
         named(spans, "request-target", "/topics/a?access_token=****")
             && spans.iter().any(|span| span["side"] == "server")
     });
     let sent = String::from_utf8(request.bytes()).expect("text");
     let sent = sent.replace("hush", "****").replace("Bearer secret", "*************");
-    assert_eq!(String::from_utf8(viewer.bytes(seen, "client")).expect("text"), sent);
-    let answered = String::from_utf8(viewer.bytes(seen, "server")).expect("text");
+    assert_eq!(String::from_utf8(viewer.bytes(shown, "client")).expect("text"), sent);
+    let received = String::from_utf8(viewer.bytes(shown, "server")).expect("text");
     assert!(
-        answered.starts_with("HTTP/1.1 201 Created\r\n") && answered.ends_with(answer.text()),
-        "{answered}"
+        received.starts_with("HTTP/1.1 201 Created\r\n") && received.ends_with(response.text()),
+        "{received}"
     );
 }
 
 #[test]
-fn each_transport_s_bytes_of_an_event_are_named() {
+fn names_the_bytes_of_an_event_on_every_transport() {
     let server = Server::start();
     let mut viewer = Viewer::of(&server);
     let mut stream = server.event_stream(&Request::event_stream("/topics/a"));
@@ -118,7 +118,7 @@ fn each_transport_s_bytes_of_an_event_are_named() {
 }
 
 #[test]
-fn what_began_before_anybody_looked_is_named_from_the_next_event_on() {
+fn names_an_existing_connection_from_its_next_event_on() {
     let server = Server::start();
     let mut stream = server.event_stream(&Request::event_stream("/topics/a"));
     stream.first_block();
@@ -138,7 +138,7 @@ fn what_began_before_anybody_looked_is_named_from_the_next_event_on() {
 }
 
 #[test]
-fn a_connection_that_had_carried_something_else_before_anybody_looked_is_named_from_its_next_request_on() {
+fn names_an_existing_connection_of_another_kind_from_its_next_request_on() {
     let server = Server::start();
     let mut connection = server.connect();
     connection.send(Request::get("/health").bytes());
@@ -150,13 +150,13 @@ fn a_connection_that_had_carried_something_else_before_anybody_looked_is_named_f
     stream.first_block();
     server.publish("/topics/a", "hello");
     stream.data();
-    let seen = viewer.until(|spans| named(spans, "field value", "hello"));
-    assert_eq!(viewer.bytes(seen, "client"), request.bytes());
-    assert!(viewer.spans[&seen].iter().all(|span| span.get("wrong").is_none()));
+    let shown = viewer.until(|spans| named(spans, "field value", "hello"));
+    assert_eq!(viewer.bytes(shown, "client"), request.bytes());
+    assert!(viewer.spans[&shown].iter().all(|span| span.get("wrong").is_none()));
 }
 
 #[test]
-fn the_view_is_not_shown_in_itself() {
+fn the_view_does_not_show_itself() {
     let server = Server::start();
     let mut viewer = Viewer::of(&server);
     let second = Viewer::of(&server);
@@ -170,7 +170,7 @@ fn the_view_is_not_shown_in_itself() {
 }
 
 #[test]
-fn a_long_payload_is_shortened_and_its_length_told() {
+fn shortens_a_long_payload_and_reports_its_length() {
     let server = Server::start();
     let mut viewer = Viewer::of(&server);
     let mut socket = server.web_socket(&Request::handshake("/echo"));
@@ -178,11 +178,11 @@ fn a_long_payload_is_shortened_and_its_length_told() {
     assert_eq!(socket.frame().expect("the echo").payload.len(), 1 << 20);
     socket.send(Opcode::Text, "end");
     socket.text();
-    let seen = viewer.until(|spans| spans.iter().filter(|span| span["value"] == "end").count() >= 2);
-    let spans = &viewer.spans[&seen];
+    let shown = viewer.until(|spans| spans.iter().filter(|span| span["value"] == "end").count() >= 2);
+    let spans = &viewer.spans[&shown];
     for side in ["client", "server"] {
         let of_side = spans.iter().filter(|span| span["side"] == side);
-        let shown: usize = of_side
+        let length: usize = of_side
             .clone()
             .filter(|span| span["field"] == "Payload Data" && span["value"] != "end")
             .map(|span| {
@@ -191,30 +191,30 @@ fn a_long_payload_is_shortened_and_its_length_told() {
                     .map_or_else(|| span["bytes"].as_str().map_or(0, str::len) / 2, |more| more as usize)
             })
             .sum();
-        assert_eq!(shown, 1 << 20, "{side}");
+        assert_eq!(length, 1 << 20, "{side}");
         assert!(of_side.count() < 100);
     }
 }
 
 #[test]
-fn on_loopback_only_its_own_names_may_look() {
+fn on_loopback_only_its_own_names_may_view() {
     let server = Server::start();
     for host in ["evil.example", "evil.example:80", "localhost.evil.example"] {
-        server.ask(&Request::get("/wire").host(host)).assert_problem(403);
+        server.request(&Request::get("/wire").host(host)).assert_problem(403);
     }
-    server.ask(&Request::get("/wire").field("Origin", "http://evil.example")).assert_problem(403);
+    server.request(&Request::get("/wire").field("Origin", "http://evil.example")).assert_problem(403);
     for host in ["localhost", "localhost:8080", "127.0.0.1", "[::1]:8080", "a.localhost"] {
         Viewer::with(&server, &Request::get("/wire").host(host));
     }
     let server = Server::with(|options| options.wire.endpoint = WireEndpoint::Nowhere);
-    server.ask(&Request::get("/wire").host("localhost")).assert_problem(404);
+    server.request(&Request::get("/wire").host("localhost")).assert_problem(404);
     let server = Server::with(|options| options.policy.access.follow_token = Some("t".into()));
-    server.ask(&Request::get("/wire").host("localhost")).assert_problem(401);
+    server.request(&Request::get("/wire").host("localhost")).assert_problem(401);
     Viewer::with(&server, &Request::get("/wire?access_token=t").host("localhost"));
 }
 
 #[test]
-fn elsewhere_it_has_to_be_asked_for_and_needs_the_follow_token() {
+fn on_a_public_address_it_must_be_enabled_and_needs_the_follow_token() {
     let anywhere = |endpoint, token: Option<&str>| {
         Server::with(|options| {
             options.listen = ([0, 0, 0, 0], 0).into();
@@ -223,12 +223,12 @@ fn elsewhere_it_has_to_be_asked_for_and_needs_the_follow_token() {
         })
     };
     let server = anywhere(WireEndpoint::OnLoopback, Some("t"));
-    server.ask(&Request::get("/wire?access_token=t")).assert_problem(404);
+    server.request(&Request::get("/wire?access_token=t")).assert_problem(404);
     let server = anywhere(WireEndpoint::Everywhere, None);
-    server.ask(&Request::get("/wire")).assert_problem(403);
+    server.request(&Request::get("/wire")).assert_problem(403);
     let server = anywhere(WireEndpoint::Everywhere, Some("t"));
-    server.ask(&Request::get("/wire")).assert_problem(401);
-    server.ask(&Request::get("/wire?access_token=no")).assert_problem(401);
+    server.request(&Request::get("/wire")).assert_problem(401);
+    server.request(&Request::get("/wire?access_token=no")).assert_problem(401);
     Viewer::with(&server, &Request::get("/wire?access_token=t").host("public.example"));
 }
 
@@ -238,7 +238,7 @@ fn the_command_shows_it_on_standard_error_and_records_it_for_explain() {
     let file = std::env::temp_dir().join(format!("barewire-wire-{}.txt", std::process::id()));
     let path = file.to_str().expect("UTF-8");
     let program = Program::start(&["--quiet", "--wire", "--record", path, "--wire-only", "websocket"]);
-    assert_eq!(program.ask(&Request::post("/topics/a", "first")).status, 201);
+    assert_eq!(program.request(&Request::post("/topics/a", "first")).status, 201);
     let mut socket = WebSocket::open(program.begin(&Request::handshake("/topics/a?since=start")), false);
     socket.hello();
     assert!(socket.text().contains("first"));
@@ -249,9 +249,9 @@ fn the_command_shows_it_on_standard_error_and_records_it_for_explain() {
     for (field, value) in [("request-target", "/topics/a?since=start"), ("Payload Data", "{\"id\":\"")] {
         assert!(shown.lines().any(|line| line.contains(field) && line.contains(value)), "{field}: {shown}");
     }
-    assert!(!shown.contains("POST"), "a publish was not chosen: {shown}");
+    assert!(!shown.contains("POST"), "the publish was not selected: {shown}");
     let explained = run(&["explain", path]);
-    std::fs::remove_file(path).expect("it was there");
+    std::fs::remove_file(path).expect("the file exists");
     let explained = String::from_utf8(explained.stdout).expect("UTF-8");
     assert!(
         explained.contains("Sec-WebSocket-Accept") && explained.contains("\"event\":\"message\""),
@@ -262,8 +262,8 @@ fn the_command_shows_it_on_standard_error_and_records_it_for_explain() {
     }
 }
 
-/// Whether the bytes are whole chunks, up to the last one (RFC 9112 §7.1).
-fn are_whole_chunks(mut rest: &[u8]) -> bool {
+/// Whether the bytes are complete chunks, up to the last one (RFC 9112 §7.1).
+fn are_complete_chunks(mut rest: &[u8]) -> bool {
     loop {
         let Some(line) = rest.windows(2).position(|end| end == b"\r\n") else { return false };
         let size = str::from_utf8(&rest[..line]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
@@ -279,23 +279,25 @@ fn are_whole_chunks(mut rest: &[u8]) -> bool {
 }
 
 #[test]
-fn a_viewer_that_reads_too_slowly_is_ended_between_two_events() {
+fn closes_a_viewer_that_reads_too_slowly_between_two_events() {
     let server = Server::start();
     let mut viewer = server.begin(&Request::get("/wire").host("localhost"));
-    let head = viewer.read_until(|seen| seen.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4));
+    let head =
+        viewer.read_until(|unread| unread.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4));
     assert!(head.is_some_and(|head| head.starts_with(b"HTTP/1.1 200 OK\r\n")));
     let mut socket = server.web_socket(&Request::handshake("/echo"));
-    let mut seen = Vec::new();
-    // Tens of megabytes in the view, of which four are kept and the kernel takes a few. It is read all the time, and too slowly.
+    let mut received = Vec::new();
+    // The view produces tens of megabytes, of which the server buffers four and the kernel a few.
+    // The viewer reads all the time, but too slowly.
     while server.metric("barewire_followers_too_slow_total") == 0 {
         for _ in 0..100 {
             socket.connection().send(masked_frame(true, Opcode::Text, b"x"));
         }
         for _ in 0..100 {
             assert_eq!(socket.text(), "x");
-            seen.extend(viewer.take(300).expect("it goes on"));
+            received.extend(viewer.take(300).expect("the view continues"));
         }
     }
-    seen.extend(viewer.take_rest());
-    assert!(are_whole_chunks(&seen), "the stream is torn");
+    received.extend(viewer.take_rest());
+    assert!(are_complete_chunks(&received), "the stream ends within a chunk");
 }

@@ -1,79 +1,80 @@
-//! Times of those who follow, to the tenth of a second.
+//! Times that apply to followers, exact to a tick of 100 ms.
 
 use barewire::server::{Options, Peer};
 
-use super::stage::{Stage, split_head};
+use super::simulation::{SimulatedServer, split_head};
 use crate::harness::{Frame, Opcode, Request};
 
-/// The time that a test sets, in seconds, and as long in tenths.
+/// The time that each test sets, in seconds and in ticks of 100 ms.
 const SECONDS: u32 = 7;
 const TICKS: u32 = 10 * SECONDS;
 
 #[test]
 fn max_wait() {
-    let mut stage = Stage::with(|options| options.policy.max_wait = SECONDS as u8);
-    // What is asked for, and what is granted of it, in tenths of a second.
-    for (asked, granted) in [(1, 10), (SECONDS, TICKS), (SECONDS + 1, TICKS), (u32::MAX, TICKS)] {
+    let mut server = SimulatedServer::with(|options| options.policy.max_wait = SECONDS as u8);
+    // The requested wait in seconds, and the granted one in ticks.
+    for (requested, granted) in [(1, 10), (SECONDS, TICKS), (SECONDS + 1, TICKS), (u32::MAX, TICKS)] {
         for prefer in [false, true] {
             let request = match prefer {
-                false => Request::get(format!("/topics/a?wait={asked}")),
-                true => Request::get("/topics/a").field("Prefer", format!("wait={asked}")),
+                false => Request::get(format!("/topics/a?wait={requested}")),
+                true => Request::get("/topics/a").field("Prefer", format!("wait={requested}")),
             };
-            let visitor = stage.begin(&request);
-            let mut answer = Vec::new();
-            stage.assert_due(granted, |stage| {
-                answer.extend(stage.server.take(visitor));
-                !answer.is_empty()
+            let peer = server.begin(&request);
+            let mut response = Vec::new();
+            server.assert_due(granted, |server| {
+                response.extend(server.simulation.take(peer));
+                !response.is_empty()
             });
-            let (head, body) = split_head(&answer);
+            let (head, body) = split_head(&response);
             assert!(head.status == 200 && body.starts_with(b"{\"events\":[]"), "{head:?}");
             let applied = prefer.then(|| format!("wait={}", granted / 10));
             assert_eq!(head.get("Preference-Applied"), applied.as_deref());
-            assert!(!stage.server.has_ended(visitor));
+            assert!(!server.simulation.has_ended(peer));
         }
     }
-    assert_eq!((stage.metric("long_polls_held_total"), stage.metric("polls_empty_total")), (8, 8));
-    let mut stage = Stage::with(|options| options.policy.max_wait = 0);
-    let visitor = stage.begin(&Request::get("/topics/a?wait=5"));
-    assert!(stage.response(visitor).data().is_empty(), "nobody is held");
+    assert_eq!((server.metric("long_polls_held_total"), server.metric("polls_empty_total")), (8, 8));
+    let mut server = SimulatedServer::with(|options| options.policy.max_wait = 0);
+    let peer = server.begin(&Request::get("/topics/a?wait=5"));
+    assert!(server.response(peer).data().is_empty(), "no poll is held");
 }
 
 #[test]
 fn retry() {
-    // The first block of a stream, `Retry-After`, and the last block of one that is drained: the time, and up to as much
-    // again.
+    // The delay in the first block of a stream, in `Retry-After`, and in the last block of a
+    // drained stream: the configured time plus up to 100 % jitter.
     for (retry, streams) in [(0, 10), (1, 100), (2000, 1000)] {
         let set = |options: &mut Options| {
             options.policy.retry = retry;
             options.hub.topics = 1;
         };
-        let mut stage = Stage::with(set);
+        let mut server = SimulatedServer::with(set);
         let milliseconds = |block: &str| -> u32 {
             let line = block.lines().find_map(|line| line.strip_prefix("retry: "));
             line.expect("a retry").parse().expect("milliseconds")
         };
-        let (mut told, mut visitors) = (Vec::new(), Vec::new());
+        let (mut delays, mut peers) = (Vec::new(), Vec::new());
         for _ in 0..streams {
-            let (visitor, block) = stage.event_stream("/topics/a");
-            told.push(milliseconds(&block));
-            visitors.push(visitor);
+            let (peer, block) = server.event_stream("/topics/a");
+            delays.push(milliseconds(&block));
+            peers.push(peer);
         }
         for _ in 0..20 {
-            let surplus = stage.ask(&Request::post("/topics/b", "x"));
-            let seconds = surplus.get("Retry-After").expect("when to come again").parse::<u32>();
+            let surplus = server.request(&Request::post("/topics/b", "x"));
+            let seconds = surplus.get("Retry-After").expect("a Retry-After").parse::<u32>();
             let seconds = seconds.expect("whole seconds");
             assert!((retry.div_ceil(1000)..=(2 * retry).div_ceil(1000)).contains(&seconds), "{seconds}");
         }
-        stage.server.stop();
-        for visitor in visitors {
-            let (block, ended) = stage.streamed(visitor);
+        server.simulation.stop();
+        for peer in peers {
+            let (block, ended) = server.streamed(peer);
             assert!(ended);
-            told.push(milliseconds(&block));
+            delays.push(milliseconds(&block));
         }
-        assert!(told.iter().all(|told| (retry..=2 * retry).contains(told)), "{told:?}");
-        let (least, most) = (told.iter().min(), told.iter().max());
+        assert!(delays.iter().all(|delay| (retry..=2 * retry).contains(delay)), "{delays:?}");
+        let (least, most) = (delays.iter().min(), delays.iter().max());
         let spread = most.zip(least).map(|(most, least)| most - least);
-        // Of two thousand in a range of two seconds, the same each time: this is the first seed's.
+        // Two thousand values in a range of two seconds. The fixed seed makes them the same in
+        // every run.
         assert!(spread.is_some_and(|spread| spread >= retry / 100 * 95), "{least:?} to {most:?}");
         assert!(retry == 0 || spread > Some(0));
     }
@@ -81,36 +82,36 @@ fn retry() {
 
 #[test]
 fn heartbeat() {
-    let mut stage = Stage::with(|options| options.heartbeat = SECONDS);
-    let (stream, _) = stage.event_stream("/topics/a");
-    let old = stage.begin(&Request::event_stream("/topics/a").http10());
-    stage.server.take(old);
-    // Each write begins it anew, whether it was a comment or an event.
+    let mut server = SimulatedServer::with(|options| options.heartbeat = SECONDS);
+    let (stream, _) = server.event_stream("/topics/a");
+    let old = server.begin(&Request::event_stream("/topics/a").http10());
+    server.simulation.take(old);
+    // Each write, a comment or an event, restarts the interval.
     for _ in 0..2 {
         let mut got = (String::new(), Vec::new());
-        stage.assert_due(TICKS, |stage| {
-            got.0 += &stage.streamed(stream).0;
-            got.1.extend(stage.server.take(old));
+        server.assert_due(TICKS, |server| {
+            got.0 += &server.streamed(stream).0;
+            got.1.extend(server.simulation.take(old));
             !got.0.is_empty() && !got.1.is_empty()
         });
         assert!(got.0.starts_with(':') && got.0.as_bytes() == got.1, "{got:?}");
     }
-    stage.pass(TICKS - 1);
-    stage.publish("a", "x");
-    assert!(stage.streamed(stream).0.ends_with("data: x\n\n"));
-    stage.assert_due(TICKS, |stage| stage.streamed(stream).0.starts_with(':'));
-    // One that takes nothing is not silent: no comments are put behind what it is owed.
-    stage.server.set_room(stream, 0);
-    stage.publish("a", "y");
-    stage.pass(5 * TICKS);
-    stage.server.set_room(stream, usize::MAX);
-    let (text, ended) = stage.streamed(stream);
+    server.pass(TICKS - 1);
+    server.publish("a", "x");
+    assert!(server.streamed(stream).0.ends_with("data: x\n\n"));
+    server.assert_due(TICKS, |server| server.streamed(stream).0.starts_with(':'));
+    // A peer that does not read is not silent: no comments are queued after its pending bytes.
+    server.simulation.set_room(stream, 0);
+    server.publish("a", "y");
+    server.pass(5 * TICKS);
+    server.simulation.set_room(stream, usize::MAX);
+    let (text, ended) = server.streamed(stream);
     assert!(text.ends_with("data: y\n\n") && !text.contains("\n:") && !ended, "{text:?}");
 }
 
-/// A WebSocket has been sent a ping, and nothing else; or nothing at all.
-fn is_pinged(stage: &mut Stage, visitor: Peer) -> bool {
-    let frames = stage.frames(visitor);
+/// Whether a WebSocket has received a ping. Fails if it has received anything else.
+fn is_pinged(server: &mut SimulatedServer, peer: Peer) -> bool {
+    let frames = server.frames(peer);
     assert!(
         frames.is_empty() || frames == [Frame { opcode: Opcode::Ping, payload: Vec::new() }],
         "{frames:?}"
@@ -123,52 +124,55 @@ const TARGETS: [(&str, &str); 2] = [("/topics/a", "websocket"), ("/echo", "echo"
 #[test]
 fn ping_interval() {
     for (target, _) in TARGETS {
-        let mut stage = Stage::with(|options| options.ping_interval = SECONDS);
-        let visitor = stage.handshake(target);
-        // Whatever it sends is a sign of life, also half a frame.
+        let mut server = SimulatedServer::with(|options| options.ping_interval = SECONDS);
+        let peer = server.handshake(target);
+        // Anything that the peer sends is a sign of life, including half a frame.
         let pong = crate::harness::masked_frame(true, Opcode::Pong, b"");
         for signs in [&[&pong[..]][..], &[&pong[..1], &pong[1..]]] {
-            stage.assert_due(TICKS, |stage| is_pinged(stage, visitor));
+            server.assert_due(TICKS, |server| is_pinged(server, peer));
             for sign in signs {
-                stage.pass(TICKS - 1);
-                stage.server.send(visitor, sign);
+                server.pass(TICKS - 1);
+                server.simulation.send(peer, sign);
             }
         }
-        stage.assert_due(TICKS, |stage| is_pinged(stage, visitor));
+        server.assert_due(TICKS, |server| is_pinged(server, peer));
     }
-    // What it is sent is none.
-    let mut stage = Stage::with(|options| options.ping_interval = SECONDS);
-    let visitor = stage.handshake("/topics/a");
-    stage.pass(TICKS - 1);
-    stage.publish("a", "x");
-    assert_eq!(stage.frames(visitor).len(), 1);
-    stage.assert_due(1, |stage| is_pinged(stage, visitor));
+    // Data that the server sends is not a sign of life.
+    let mut server = SimulatedServer::with(|options| options.ping_interval = SECONDS);
+    let peer = server.handshake("/topics/a");
+    server.pass(TICKS - 1);
+    server.publish("a", "x");
+    assert_eq!(server.frames(peer).len(), 1);
+    server.assert_due(1, |server| is_pinged(server, peer));
 }
 
 #[test]
 fn pong_timeout() {
     for (target, transport) in TARGETS {
-        let mut stage = Stage::with(|options| (options.ping_interval, options.pong_timeout) = (1, SECONDS));
-        let visitor = stage.handshake(target);
-        stage.assert_due(10, |stage| is_pinged(stage, visitor));
-        // An answer within the time, the latest that there is.
-        stage.pass(TICKS - 1);
-        assert!(!stage.server.has_ended(visitor));
-        stage.say(visitor, Opcode::Pong, "");
-        stage.assert_due(10, |stage| is_pinged(stage, visitor));
-        stage.assert_ends_in(TICKS, visitor);
-        assert!(stage.frames(visitor).is_empty(), "nobody is there to be told");
-        assert_eq!((stage.ended(transport, "pong-timeout"), stage.server.connections()), (1, 0));
+        let mut server =
+            SimulatedServer::with(|options| (options.ping_interval, options.pong_timeout) = (1, SECONDS));
+        let peer = server.handshake(target);
+        server.assert_due(10, |server| is_pinged(server, peer));
+        // The latest pong that is still in time.
+        server.pass(TICKS - 1);
+        assert!(!server.simulation.has_ended(peer));
+        server.send_message(peer, Opcode::Pong, "");
+        server.assert_due(10, |server| is_pinged(server, peer));
+        server.assert_ends_in(TICKS, peer);
+        assert!(server.frames(peer).is_empty(), "no close frame is sent to a dead peer");
+        assert_eq!((server.ended(transport, "pong-timeout"), server.simulation.connections()), (1, 0));
     }
-    // Who is served in the meantime and says nothing is gone all the same; and others are served on.
-    let mut stage = Stage::with(|options| (options.ping_interval, options.pong_timeout) = (1, SECONDS));
-    let visitor = stage.handshake("/topics/a");
-    let (stream, _) = stage.event_stream("/topics/a");
-    stage.assert_due(10, |stage| is_pinged(stage, visitor));
-    stage.pass(TICKS - 1);
-    stage.publish("a", "1");
-    assert_eq!(stage.frames(visitor).len(), 1);
-    stage.assert_ends_in(1, visitor);
-    stage.publish("a", "2");
-    assert_eq!(stage.streamed(stream).0.matches("data: ").count(), 2);
+    // A peer that receives events but sends nothing is dropped as well, and others are still
+    // served.
+    let mut server =
+        SimulatedServer::with(|options| (options.ping_interval, options.pong_timeout) = (1, SECONDS));
+    let peer = server.handshake("/topics/a");
+    let (stream, _) = server.event_stream("/topics/a");
+    server.assert_due(10, |server| is_pinged(server, peer));
+    server.pass(TICKS - 1);
+    server.publish("a", "1");
+    assert_eq!(server.frames(peer).len(), 1);
+    server.assert_ends_in(1, peer);
+    server.publish("a", "2");
+    assert_eq!(server.streamed(stream).0.matches("data: ").count(), 2);
 }

@@ -1,16 +1,16 @@
-//! What all connections hold together.
+//! The limit on the memory that all connections use together.
 
 use barewire::server::{Options, Peer};
 
-use super::stage::Stage;
+use super::simulation::SimulatedServer;
 use crate::harness::{Frame, Opcode, Request, masked_frame};
 
-/// A publish's head that declares a body of so many bytes.
+/// Returns the head of a publish that declares a body of that many bytes.
 fn declares(length: usize) -> Vec<u8> {
     Request::new("POST", "/topics/a").field("Content-Length", length.to_string()).bytes()
 }
 
-/// The first `length` bytes of a message of one frame that has more.
+/// Returns the first `length` bytes of a single-frame message that is longer.
 fn partial_message(opcode: Opcode, length: usize) -> Vec<u8> {
     let mut frame = masked_frame(true, opcode, &vec![b'x'; length + 1000]);
     frame.truncate(length);
@@ -22,66 +22,66 @@ fn deflating(target: &str) -> Request {
     Request::handshake(target).field("Sec-WebSocket-Extensions", "permessage-deflate")
 }
 
-/// How a visitor that held the most is to end.
+/// The expected end of the peer that uses the most memory.
 #[derive(Clone, Copy)]
 enum End {
-    /// It is answered 503, and its connection ends.
-    Answer,
+    /// It receives a 503 and its connection ends.
+    Response,
     /// Its WebSocket is closed with 1013.
     Close,
-    /// It takes nothing, so nothing can be said to it.
+    /// It reads nothing, so its connection is closed without a message.
     Drop,
 }
 
-/// A way to hold much: how it begins, how it goes on, how it ends, and as what it is counted.
+/// A way to use much memory, the expected end, and the transport in the metrics.
 struct Holder {
-    holds: fn(&mut Stage) -> Peer,
+    holds: fn(&mut SimulatedServer) -> Peer,
     end: End,
     transport: &'static str,
 }
 
-/// More than anybody else holds, and so that a step of it is one call.
+/// More than any other peer uses, and few enough calls to send.
 const MUCH: usize = 50_000;
 
 const HOLDERS: &[Holder] = &[
     Holder {
         // A head.
-        holds: |stage| {
-            let visitor = stage.connect();
+        holds: |server| {
+            let peer = server.connect();
             let request = Request::get("/health").field("A", "a".repeat(2 * MUCH)).bytes();
-            stage.server.send(visitor, &request[..MUCH]);
-            visitor
+            server.simulation.send(peer, &request[..MUCH]);
+            peer
         },
-        end: End::Answer,
+        end: End::Response,
         transport: "http",
     },
     Holder {
         // A body.
-        holds: |stage| {
-            let visitor = stage.connect();
-            stage.server.send(visitor, &declares(2 * MUCH));
-            stage.server.send(visitor, &[b'x'; MUCH]);
-            visitor
+        holds: |server| {
+            let peer = server.connect();
+            server.simulation.send(peer, &declares(2 * MUCH));
+            server.simulation.send(peer, &[b'x'; MUCH]);
+            peer
         },
-        end: End::Answer,
+        end: End::Response,
         transport: "http",
     },
     Holder {
         // A message on a topic.
-        holds: |stage| {
-            let visitor = stage.handshake("/topics/a");
-            stage.server.send(visitor, &partial_message(Opcode::Text, MUCH));
-            visitor
+        holds: |server| {
+            let peer = server.handshake("/topics/a");
+            server.simulation.send(peer, &partial_message(Opcode::Text, MUCH));
+            peer
         },
         end: End::Close,
         transport: "websocket",
     },
     Holder {
         // An echo.
-        holds: |stage| {
-            let visitor = stage.handshake("/echo");
-            stage.server.send(visitor, &partial_message(Opcode::Binary, MUCH));
-            visitor
+        holds: |server| {
+            let peer = server.handshake("/echo");
+            server.simulation.send(peer, &partial_message(Opcode::Binary, MUCH));
+            peer
         },
         end: End::Close,
         transport: "echo",
@@ -89,156 +89,159 @@ const HOLDERS: &[Holder] = &[
     #[cfg(feature = "deflate")]
     Holder {
         // A compressed message.
-        holds: |stage| {
-            let (visitor, _) = stage.web_socket(&deflating("/topics/a"));
+        holds: |server| {
+            let (peer, _) = server.web_socket(&deflating("/topics/a"));
             let frame = crate::compression::compressed_frame(&"x".repeat(MUCH));
-            stage.server.send(visitor, &frame[..frame.len() - 1]);
-            visitor
+            server.simulation.send(peer, &frame[..frame.len() - 1]);
+            peer
         },
         end: End::Close,
         transport: "websocket",
     },
     Holder {
-        // What stands behind a poll.
-        holds: |stage| {
-            let visitor = stage.connect();
-            let behind = Request::get("/health").bytes().repeat(MUCH / 20);
+        // Requests pipelined after a held poll.
+        holds: |server| {
+            let peer = server.connect();
+            let pipelined = Request::get("/health").bytes().repeat(MUCH / 20);
             let poll = Request::get("/topics/b?wait=60").bytes();
-            stage.server.send(visitor, &[&poll, &behind[..MUCH]].concat());
-            visitor
+            server.simulation.send(peer, &[&poll, &pipelined[..MUCH]].concat());
+            peer
         },
-        end: End::Answer,
+        end: End::Response,
         transport: "long-poll",
     },
     Holder {
-        // What a poll has to know of its request, until it is answered.
-        holds: |stage| {
+        // The part of a poll's request that is kept until its response.
+        holds: |server| {
             let known = format!("\"{}\"", "a".repeat(MUCH));
-            stage.begin(&Request::get("/topics/b?wait=60").field("If-None-Match", known))
+            server.begin(&Request::get("/topics/b?wait=60").field("If-None-Match", known))
         },
-        end: End::Answer,
+        end: End::Response,
         transport: "long-poll",
     },
     Holder {
-        // The same of a body.
-        holds: |stage| {
+        // The same for a publish.
+        holds: |server| {
             let origin = format!("http://{}.example", "a".repeat(MUCH));
             let request = Request::new("POST", "/topics/a").field("Content-Length", "1");
-            stage.begin(&request.field("Origin", origin))
+            server.begin(&request.field("Origin", origin))
         },
-        end: End::Answer,
+        end: End::Response,
         transport: "http",
     },
     Holder {
-        // An answer.
-        holds: |stage| {
-            stage.publish("c", "x".repeat(MUCH));
-            let visitor = stage.connect();
-            stage.server.set_room(visitor, 0);
-            stage.server.send(visitor, &Request::get("/topics/c").bytes());
-            visitor
+        // A response.
+        holds: |server| {
+            server.publish("c", "x".repeat(MUCH));
+            let peer = server.connect();
+            server.simulation.set_room(peer, 0);
+            server.simulation.send(peer, &Request::get("/topics/c").bytes());
+            peer
         },
         end: End::Drop,
         transport: "http",
     },
     Holder {
-        // An echo that comes back.
-        holds: |stage| {
-            let visitor = stage.handshake("/echo");
-            stage.server.set_room(visitor, 0);
-            stage.say(visitor, Opcode::Text, "x".repeat(MUCH));
-            visitor
+        // An echo that is being sent.
+        holds: |server| {
+            let peer = server.handshake("/echo");
+            server.simulation.set_room(peer, 0);
+            server.send_message(peer, Opcode::Text, "x".repeat(MUCH));
+            peer
         },
         end: End::Drop,
         transport: "echo",
     },
 ];
 
-/// A server with a witness, one who holds a little, and one who holds much.
-fn scene(bound: usize, holder: &Holder) -> (Stage, super::stage::Witness, Peer, Peer) {
-    let mut stage = Stage::with(|options| {
+/// Starts a server with control followers, a peer that uses little memory, and one that uses much.
+fn scene(
+    bound: usize,
+    holder: &Holder,
+) -> (SimulatedServer, super::simulation::ControlFollowers, Peer, Peer) {
+    let mut server = SimulatedServer::with(|options| {
         options.buffered_bytes = bound;
         options.head.bytes = 4 * MUCH;
         options.policy.access.allowed_origins = vec!["*".into()];
         options.policy.event_bytes = 4 * MUCH;
     });
-    let witness = stage.witness();
-    let small = stage.connect();
-    stage.server.send(small, &declares(100));
-    stage.server.send(small, &[b's'; 99]);
-    let big = (holder.holds)(&mut stage);
-    (stage, witness, small, big)
+    let control = server.control_followers();
+    let small = server.connect();
+    server.simulation.send(small, &declares(100));
+    server.simulation.send(small, &[b's'; 99]);
+    let big = (holder.holds)(&mut server);
+    (server, control, small, big)
 }
 
 #[test]
 fn max_buffered_bytes() {
     for holder in HOLDERS {
-        let (mut stage, ..) = scene(usize::MAX, holder);
-        let all = stage.buffered() as usize;
+        let (mut server, ..) = scene(usize::MAX, holder);
+        let all = server.buffered() as usize;
         assert!((MUCH..4 * MUCH).contains(&all), "{all} of {}", holder.transport);
 
-        let (mut stage, mut witness, small, big) = scene(all, holder);
-        assert_eq!((stage.buffered() as usize, stage.overloads("memory")), (all, 0));
-        assert!(!stage.server.has_ended(big));
-        stage.assert_unharmed(&mut witness);
-        stage.server.send(small, b"s");
-        stage.response(small).id();
+        let (mut server, mut control, small, big) = scene(all, holder);
+        assert_eq!((server.buffered() as usize, server.overloads("memory")), (all, 0));
+        assert!(!server.simulation.has_ended(big));
+        server.assert_undisturbed(&mut control);
+        server.simulation.send(small, b"s");
+        server.response(small).id();
 
-        let (mut stage, mut witness, small, big) = scene(all - 1, holder);
-        assert!(stage.server.has_ended(big));
+        let (mut server, mut control, small, big) = scene(all - 1, holder);
+        assert!(server.simulation.has_ended(big));
         match holder.end {
-            End::Answer => {
-                let response = stage.response(big);
+            End::Response => {
+                let response = server.response(big);
                 response.assert_problem(503);
                 assert!(response.ends() && response.get("Retry-After").is_some());
             }
-            End::Close => stage.assert_closed(big, 1013),
-            End::Drop => assert!(stage.server.take(big).is_empty()),
+            End::Close => server.assert_closed(big, 1013),
+            End::Drop => assert!(server.simulation.take(big).is_empty()),
         }
-        assert_eq!((stage.overloads("memory"), stage.ended(holder.transport, "memory")), (1, 1));
-        assert!(stage.buffered() < 2000, "what it held is let go: {}", stage.buffered());
-        stage.assert_unharmed(&mut witness);
-        stage.server.send(small, b"s");
-        stage.response(small).id();
-        assert_eq!(stage.buffered(), 0);
+        assert_eq!((server.overloads("memory"), server.ended(holder.transport, "memory")), (1, 1));
+        assert!(server.buffered() < 2000, "its memory is released: {}", server.buffered());
+        server.assert_undisturbed(&mut control);
+        server.simulation.send(small, b"s");
+        server.response(small).id();
+        assert_eq!(server.buffered(), 0);
     }
 }
 
-/// So many polls of one topic are held, and then answered at once, while nobody takes anything.
-fn shared_answer(polls: usize, bound: usize) -> (Stage, Vec<Peer>) {
-    let mut stage = Stage::with(|options| options.buffered_bytes = bound);
-    let polls = (0..polls).map(|_| stage.begin(&Request::get("/topics/a?wait=60"))).collect::<Vec<_>>();
-    polls.iter().for_each(|poll| stage.server.set_room(*poll, 0));
-    stage.publish("a", "x".repeat(MUCH));
-    (stage, polls)
+/// Holds that many polls of one topic and completes them all at once, while no peer reads.
+fn shared_response(polls: usize, bound: usize) -> (SimulatedServer, Vec<Peer>) {
+    let mut server = SimulatedServer::with(|options| options.buffered_bytes = bound);
+    let polls = (0..polls).map(|_| server.begin(&Request::get("/topics/a?wait=60"))).collect::<Vec<_>>();
+    polls.iter().for_each(|poll| server.simulation.set_room(*poll, 0));
+    server.publish("a", "x".repeat(MUCH));
+    (server, polls)
 }
 
 #[test]
-fn an_answer_that_many_share_is_counted_once() {
-    let (mut stage, _) = shared_answer(1, usize::MAX);
-    let one = stage.buffered() as usize;
-    let (mut stage, _) = shared_answer(100, usize::MAX);
-    let hundred = stage.buffered() as usize;
+fn counts_a_response_shared_by_many_polls_once() {
+    let (mut server, _) = shared_response(1, usize::MAX);
+    let one = server.buffered() as usize;
+    let (mut server, _) = shared_response(100, usize::MAX);
+    let hundred = server.buffered() as usize;
     assert!(one > MUCH && hundred < 2 * MUCH, "{one} and {hundred}");
-    // What each has of its own is the same.
+    // Each poll's individual part has the same size.
     assert_eq!((hundred - one) % 99, 0);
 
-    let (mut stage, _) = shared_answer(100, hundred);
-    assert_eq!(stage.overloads("memory"), 0);
-    let (mut stage, polls) = shared_answer(100, hundred - 1);
-    assert_eq!((stage.overloads("memory"), stage.ended("http", "memory")), (1, 1));
-    let there = polls.into_iter().filter(|poll| !stage.server.has_ended(*poll)).collect::<Vec<_>>();
-    assert_eq!(there.len(), 99, "one of them is enough");
-    for poll in there {
-        stage.server.set_room(poll, usize::MAX);
-        assert_eq!(stage.response(poll).data(), ["x".repeat(MUCH)]);
+    let (mut server, _) = shared_response(100, hundred);
+    assert_eq!(server.overloads("memory"), 0);
+    let (mut server, polls) = shared_response(100, hundred - 1);
+    assert_eq!((server.overloads("memory"), server.ended("http", "memory")), (1, 1));
+    let open = polls.into_iter().filter(|poll| !server.simulation.has_ended(*poll)).collect::<Vec<_>>();
+    assert_eq!(open.len(), 99, "closing one of them is enough");
+    for poll in open {
+        server.simulation.set_room(poll, usize::MAX);
+        assert_eq!(server.response(poll).data(), ["x".repeat(MUCH)]);
     }
-    assert_eq!(stage.buffered(), 0);
+    assert_eq!(server.buffered(), 0);
 }
 
 #[test]
-fn nothing_is_set_aside_for_a_length_that_was_only_declared() {
-    let mut stage = Stage::with(|options| options.policy.event_bytes = 16 << 20);
+fn reserves_no_memory_for_a_declared_length() {
+    let mut server = SimulatedServer::with(|options| options.policy.event_bytes = 16 << 20);
     let declared = |opcode: Opcode, length: u64| {
         let mut frame = masked_frame(true, opcode, &[b'x'; 70_000])[..20].to_vec();
         frame[2..10].copy_from_slice(&length.to_be_bytes());
@@ -254,48 +257,48 @@ fn nothing_is_set_aside_for_a_length_that_was_only_declared() {
         vec![Request::handshake("/topics/a").bytes(), declared(Opcode::Text, 16 << 20)],
     ];
     for request in requests {
-        let before = stage.buffered();
-        let visitor = stage.connect();
-        request.iter().for_each(|bytes| stage.server.send(visitor, bytes));
-        assert!(!stage.server.has_ended(visitor), "it may yet come");
-        let held = stage.buffered() - before;
+        let before = server.buffered();
+        let peer = server.connect();
+        request.iter().for_each(|bytes| server.simulation.send(peer, bytes));
+        assert!(!server.simulation.has_ended(peer), "the rest may still arrive");
+        let held = server.buffered() - before;
         assert!((1..1500).contains(&held), "{held} bytes");
     }
     #[cfg(feature = "deflate")]
     {
-        let before = stage.buffered();
-        let (visitor, _) = stage.web_socket(&deflating("/topics/a"));
+        let before = server.buffered();
+        let (peer, _) = server.web_socket(&deflating("/topics/a"));
         let mut frame = declared(Opcode::Text, 16 << 20);
         frame[0] |= 0x40;
-        stage.server.send(visitor, &frame[..14]);
-        // Of its window there is nothing, before it is needed.
-        let held = stage.buffered() - before;
+        server.simulation.send(peer, &frame[..14]);
+        // The window is not allocated before it is needed.
+        let held = server.buffered() - before;
         assert!((1..1500).contains(&held), "{held} bytes");
     }
 }
 
-/// All that a visitor can hold, in turn.
-fn hold_something(stage: &mut Stage, number: usize) {
+/// Uses memory in one of nine ways, by number.
+fn hold_something(server: &mut SimulatedServer, number: usize) {
     const EACH: usize = 30_000;
-    let visitor = match number % 9 {
-        0 | 5 => stage.connect(),
-        1 => stage.begin(&Request::new("POST", "/topics/a").field("Content-Length", "60000")),
-        2 => stage.handshake("/topics/a"),
-        3 | 4 => stage.handshake("/echo"),
+    let peer = match number % 9 {
+        0 | 5 => server.connect(),
+        1 => server.begin(&Request::new("POST", "/topics/a").field("Content-Length", "60000")),
+        2 => server.handshake("/topics/a"),
+        3 | 4 => server.handshake("/echo"),
         6 => {
-            let visitor = stage.connect();
-            stage.server.set_room(visitor, 0);
-            visitor
+            let peer = server.connect();
+            server.simulation.set_room(peer, 0);
+            peer
         }
         8 => {
             let known = format!("\"{}\"", "a".repeat(EACH));
-            stage.begin(&Request::get("/topics/quiet?wait=60").field("If-None-Match", known));
-            return assert_within(stage);
+            server.begin(&Request::get("/topics/quiet?wait=60").field("If-None-Match", known));
+            return assert_within(server);
         }
         #[cfg(feature = "deflate")]
-        _ => stage.web_socket(&deflating("/topics/a")).0,
+        _ => server.web_socket(&deflating("/topics/a")).0,
         #[cfg(not(feature = "deflate"))]
-        _ => stage.handshake("/topics/a"),
+        _ => server.handshake("/topics/a"),
     };
     let bytes = match number % 9 {
         0 => Request::get("/health").field("A", "a".repeat(EACH)).bytes(),
@@ -303,14 +306,16 @@ fn hold_something(stage: &mut Stage, number: usize) {
         2 => partial_message(Opcode::Text, EACH),
         3 => partial_message(Opcode::Binary, EACH),
         4 => {
-            stage.server.set_room(visitor, 0);
+            server.simulation.set_room(peer, 0);
             masked_frame(true, Opcode::Binary, &[b'x'; EACH])
         }
-        // What comes with a poll waits behind it.
+        // Requests pipelined after a poll wait for its response.
         5 => {
-            let behind = Request::get("/health").bytes().repeat(EACH / 20);
-            stage.server.send(visitor, &[Request::get("/topics/quiet?wait=60").bytes(), behind].concat());
-            return assert_within(stage);
+            let pipelined = Request::get("/health").bytes().repeat(EACH / 20);
+            server
+                .simulation
+                .send(peer, &[Request::get("/topics/quiet?wait=60").bytes(), pipelined].concat());
+            return assert_within(server);
         }
         6 => Request::get("/topics/full?since=start").bytes().repeat(3),
         #[cfg(feature = "deflate")]
@@ -318,48 +323,48 @@ fn hold_something(stage: &mut Stage, number: usize) {
         #[cfg(not(feature = "deflate"))]
         _ => partial_message(Opcode::Text, EACH),
     };
-    // All but the last byte: what would be whole is not.
+    // Everything except the last byte, so that the request or message stays incomplete.
     let bytes = &bytes[..bytes.len() - 1];
-    for piece in bytes.chunks(bytes.len() / 2 + 1) {
-        stage.server.send(visitor, piece);
-        assert_within(stage);
+    for part in bytes.chunks(bytes.len() / 2 + 1) {
+        server.simulation.send(peer, part);
+        assert_within(server);
     }
 }
 
 const CEILING: u64 = 4 << 20;
 
-fn assert_within(stage: &mut Stage) {
-    let held = stage.buffered();
+fn assert_within(server: &mut SimulatedServer) {
+    let held = server.buffered();
     assert!(held <= CEILING, "{held} bytes");
 }
 
 #[test]
-fn whatever_two_thousand_visitors_hold_stays_within_the_bound_and_others_lose_nothing() {
-    let mut stage = Stage::with(|options: &mut Options| {
+fn two_thousand_peers_stay_within_the_memory_limit_and_others_lose_nothing() {
+    let mut server = SimulatedServer::with(|options: &mut Options| {
         options.buffered_bytes = CEILING as usize;
         options.head.bytes = 64 << 10;
         options.policy.event_bytes = 64 << 10;
     });
-    let mut witness = stage.witness();
-    let publisher = stage.connect();
-    let follower = stage.handshake("/topics/lively");
-    stage.publish("full", "f".repeat(60_000));
+    let mut control = server.control_followers();
+    let publisher = server.connect();
+    let follower = server.handshake("/topics/lively");
+    server.publish("full", "f".repeat(60_000));
     let mut most = 0;
     for number in 0..2000 {
-        hold_something(&mut stage, number);
-        most = most.max(stage.buffered());
+        hold_something(&mut server, number);
+        most = most.max(server.buffered());
         if number % 10 == 0 {
             let data = format!("event {number}");
-            stage.server.send(publisher, &Request::post("/topics/lively", &data).bytes());
-            stage.response(publisher).id();
-            let frames: Vec<Frame> = stage.frames(follower);
+            server.simulation.send(publisher, &Request::post("/topics/lively", &data).bytes());
+            server.response(publisher).id();
+            let frames: Vec<Frame> = server.frames(follower);
             let texts: Vec<_> = frames.iter().map(|frame| String::from_utf8_lossy(&frame.payload)).collect();
             assert!(texts.len() == 1 && texts[0].contains(&data), "{texts:?}");
-            stage.assert_unharmed(&mut witness);
-            assert_within(&mut stage);
+            server.assert_undisturbed(&mut control);
+            assert_within(&mut server);
         }
     }
-    assert!(most > CEILING / 10 * 9, "they have tried to hold more: {most}");
-    let refused = stage.overloads("memory");
+    assert!(most > CEILING / 10 * 9, "the peers reach the limit: {most}");
+    let refused = server.overloads("memory");
     assert!(refused > 1000, "{refused}");
 }

@@ -1,7 +1,7 @@
-//! Every bound and every time of the server, at what it grants and at one more than that. All of it is played
-//! ([`barewire::server::Simulation`]), so that nothing waits and each is exact.
+//! Tests every limit and every time of the server at the allowed value and at one more. All of them
+//! run in a simulation ([`barewire::server::Simulation`]), so nothing waits and each time is exact.
 //!
-//! There is a test for each option of the command, called like it.
+//! Each option of the command has a test with the option's name.
 
 mod connections;
 mod following;
@@ -9,12 +9,12 @@ mod log;
 mod memory;
 mod messages;
 mod requests;
-mod stage;
+mod simulation;
 mod times;
 
-/// Options that bound nothing.
+/// Options that set no limit.
 #[cfg(feature = "cli")]
-const NO_BOUNDS: [&str; 12] = [
+const NO_LIMITS: [&str; 12] = [
     "listen",
     "publish-token",
     "follow-token",
@@ -31,7 +31,7 @@ const NO_BOUNDS: [&str; 12] = [
 
 #[cfg(feature = "cli")]
 #[test]
-fn each_option_that_bounds_something_has_a_test_called_like_it() {
+fn every_option_that_sets_a_limit_has_a_test_with_its_name() {
     let tests = [
         include_str!("connections.rs"),
         include_str!("following.rs"),
@@ -46,10 +46,10 @@ fn each_option_that_bounds_something_has_a_test_called_like_it() {
     let help = String::from_utf8(help).expect("UTF-8");
     let names = help.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
     let names: Vec<&str> =
-        names.map(|row| row.split_whitespace().next().expect("split gives one at least")).collect();
-    assert!(names.len() > 30 && NO_BOUNDS.iter().all(|name| names.contains(name)), "{names:?}");
+        names.map(|row| row.split_whitespace().next().expect("split returns at least one item")).collect();
+    assert!(names.len() > 30 && NO_LIMITS.iter().all(|name| names.contains(name)), "{names:?}");
     for name in names {
         let test = format!("#[test]\nfn {}() {{", name.replace('-', "_"));
-        assert_ne!(NO_BOUNDS.contains(&name), tests.contains(&test), "--{name}");
+        assert_ne!(NO_LIMITS.contains(&name), tests.contains(&test), "--{name}");
     }
 }

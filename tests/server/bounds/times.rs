@@ -1,67 +1,67 @@
-//! Times, to the tenth of a second: nothing happens one too early, or more than one too late.
+//! Times, exact to a tick of 100 ms: nothing happens a tick too early, or more than one too late.
 
 use barewire::server::{Options, Peer};
 
-use super::stage::Stage;
+use super::simulation::SimulatedServer;
 use crate::harness::{Opcode, Request, masked_frame};
 
-/// The time that a test sets, in seconds, and as long in tenths.
+/// The time that each test sets, in seconds and in ticks of 100 ms.
 const SECONDS: u32 = 7;
 const TICKS: u32 = 10 * SECONDS;
 
-/// A byte a second does not hold what has to be there in time.
-fn dribble(stage: &mut Stage, visitor: Peer, byte: &[u8]) {
+/// Checks that sending one byte per second does not extend a time limit.
+fn dribble(server: &mut SimulatedServer, peer: Peer, byte: &[u8]) {
     for _ in 1..SECONDS {
-        stage.server.send(visitor, byte);
-        stage.pass(10);
+        server.simulation.send(peer, byte);
+        server.pass(10);
     }
-    stage.server.send(visitor, byte);
-    stage.assert_ends_in(10, visitor);
+    server.simulation.send(peer, byte);
+    server.assert_ends_in(10, peer);
 }
 
 #[test]
 fn head_timeout() {
     let set = |options: &mut Options| options.head_timeout = SECONDS;
     let start = b"GET /health HTTP/1.1\r\nHost: x\r\nA: ";
-    let mut stage = Stage::with(set);
-    let mut witness = stage.witness();
-    // Who says nothing is told nothing.
-    let silent = stage.connect();
-    stage.assert_ends_in(TICKS, silent);
-    assert!(stage.server.take(silent).is_empty());
-    assert_eq!(stage.ended("http", "idle"), 1);
-    // From the first byte on, on a new connection and behind an answer.
-    let new = stage.connect();
-    stage.pass(TICKS - 1);
-    let kept = stage.begin(&Request::get("/health"));
-    assert_eq!(stage.response(kept).status, 200);
-    for visitor in [new, kept] {
-        stage.server.send(visitor, start);
-        stage.assert_ends_in(TICKS, visitor);
-        stage.assert_refused(visitor, 408);
+    let mut server = SimulatedServer::with(set);
+    let mut control = server.control_followers();
+    // A silent client gets no response.
+    let silent = server.connect();
+    server.assert_ends_in(TICKS, silent);
+    assert!(server.simulation.take(silent).is_empty());
+    assert_eq!(server.ended("http", "idle"), 1);
+    // The time starts with the first byte, on a new connection and after a response.
+    let new = server.connect();
+    server.pass(TICKS - 1);
+    let kept = server.begin(&Request::get("/health"));
+    assert_eq!(server.response(kept).status, 200);
+    for peer in [new, kept] {
+        server.simulation.send(peer, start);
+        server.assert_ends_in(TICKS, peer);
+        server.assert_refused(peer, 408);
     }
-    let slow = stage.connect();
-    stage.server.send(slow, start);
-    dribble(&mut stage, slow, b"a");
-    stage.assert_refused(slow, 408);
-    // Behind a held poll its time begins when that is answered.
-    let held = stage.begin(&Request::get("/topics/a?wait=60"));
-    stage.server.send(held, start);
-    stage.pass(TICKS + 10);
-    stage.publish("a", "x");
-    assert_eq!(stage.response(held).data(), ["x"]);
-    stage.assert_ends_in(TICKS, held);
-    stage.assert_refused(held, 408);
-    assert_eq!((stage.refused(408), stage.ended("http", "request-timeout")), (4, 4));
-    // Who is in time is served.
-    let in_time = stage.connect();
-    stage.server.send(in_time, start);
-    stage.pass(TICKS - 1);
-    stage.server.send(in_time, b"b\r\n\r\n");
-    assert_eq!(stage.response(in_time).status, 200);
-    stage.pass(TICKS);
-    assert!(!stage.server.has_ended(in_time), "between two requests the time is another");
-    stage.assert_unharmed(&mut witness);
+    let slow = server.connect();
+    server.simulation.send(slow, start);
+    dribble(&mut server, slow, b"a");
+    server.assert_refused(slow, 408);
+    // After a held poll the time starts with the poll's response.
+    let held = server.begin(&Request::get("/topics/a?wait=60"));
+    server.simulation.send(held, start);
+    server.pass(TICKS + 10);
+    server.publish("a", "x");
+    assert_eq!(server.response(held).data(), ["x"]);
+    server.assert_ends_in(TICKS, held);
+    server.assert_refused(held, 408);
+    assert_eq!((server.refused(408), server.ended("http", "request-timeout")), (4, 4));
+    // A client that is in time gets its response.
+    let in_time = server.connect();
+    server.simulation.send(in_time, start);
+    server.pass(TICKS - 1);
+    server.simulation.send(in_time, b"b\r\n\r\n");
+    assert_eq!(server.response(in_time).status, 200);
+    server.pass(TICKS);
+    assert!(!server.simulation.has_ended(in_time), "between two requests another time applies");
+    server.assert_undisturbed(&mut control);
 }
 
 #[test]
@@ -75,175 +75,180 @@ fn body_timeout() {
         format!("{post}Transfer-Encoding: chunked\r\n\r\n60\r\nabc"),
         format!("{post}Content-Length: 100\r\nExpect: 100-continue\r\n\r\n"),
     ];
-    let mut stage = Stage::with(set);
-    let mut witness = stage.witness();
+    let mut server = SimulatedServer::with(set);
+    let mut control = server.control_followers();
     for start in &starts {
-        let visitor = stage.connect();
-        stage.server.send(visitor, start.as_bytes());
-        // 100 (Continue) is no answer yet.
-        stage.server.take(visitor);
-        stage.assert_ends_in(TICKS, visitor);
-        stage.assert_refused(visitor, 408);
+        let peer = server.connect();
+        server.simulation.send(peer, start.as_bytes());
+        // 100 (Continue) is an interim response.
+        server.simulation.take(peer);
+        server.assert_ends_in(TICKS, peer);
+        server.assert_refused(peer, 408);
     }
     for start in [&starts[0], &starts[3]] {
-        let visitor = stage.connect();
-        stage.server.send(visitor, start.as_bytes());
-        dribble(&mut stage, visitor, b"x");
-        stage.assert_refused(visitor, 408);
+        let peer = server.connect();
+        server.simulation.send(peer, start.as_bytes());
+        dribble(&mut server, peer, b"x");
+        server.assert_refused(peer, 408);
     }
-    assert_eq!((stage.refused(408), stage.ended("http", "request-timeout")), (7, 7));
-    assert_eq!(stage.metric("events_published_total"), 0);
-    // The head has a time of its own, from whose end this one begins.
-    let in_time = stage.connect();
-    stage.server.send(in_time, &starts[0].as_bytes()[..20]);
-    stage.pass(TICKS + 10);
-    stage.server.send(in_time, &starts[0].as_bytes()[20..]);
-    stage.pass(TICKS - 1);
-    stage.server.send(in_time, &[b'x'; 100]);
-    stage.response(in_time).id();
-    stage.assert_unharmed(&mut witness);
+    assert_eq!((server.refused(408), server.ended("http", "request-timeout")), (7, 7));
+    assert_eq!(server.metric("events_published_total"), 0);
+    // The head has a separate time; the body's time starts at the end of the head.
+    let in_time = server.connect();
+    server.simulation.send(in_time, &starts[0].as_bytes()[..20]);
+    server.pass(TICKS + 10);
+    server.simulation.send(in_time, &starts[0].as_bytes()[20..]);
+    server.pass(TICKS - 1);
+    server.simulation.send(in_time, &[b'x'; 100]);
+    server.response(in_time).id();
+    server.assert_undisturbed(&mut control);
 }
 
 #[test]
 fn idle_timeout() {
-    let mut stage = Stage::with(|options| options.idle_timeout = SECONDS);
-    let mut witness = stage.witness();
-    let visitor = stage.begin(&Request::get("/health"));
-    // Each answer begins it anew.
+    let mut server = SimulatedServer::with(|options| options.idle_timeout = SECONDS);
+    let mut control = server.control_followers();
+    let peer = server.begin(&Request::get("/health"));
+    // Each response restarts the time.
     for _ in 0..3 {
-        assert_eq!(stage.response(visitor).status, 200);
-        stage.pass(TICKS - 1);
-        assert!(!stage.server.has_ended(visitor));
-        stage.server.send(visitor, &Request::get("/health").bytes());
+        assert_eq!(server.response(peer).status, 200);
+        server.pass(TICKS - 1);
+        assert!(!server.simulation.has_ended(peer));
+        server.simulation.send(peer, &Request::get("/health").bytes());
     }
-    assert_eq!(stage.response(visitor).status, 200);
-    stage.assert_ends_in(TICKS, visitor);
-    assert!(stage.server.take(visitor).is_empty());
-    // A poll that is held is not idle.
-    let poll = stage.begin(&Request::get("/topics/a?wait=60"));
-    stage.pass(2 * TICKS);
-    stage.publish("a", "x");
-    assert_eq!(stage.response(poll).data(), ["x"]);
-    stage.assert_ends_in(TICKS, poll);
-    assert_eq!(stage.ended("http", "idle"), 2);
-    stage.assert_unharmed(&mut witness);
+    assert_eq!(server.response(peer).status, 200);
+    server.assert_ends_in(TICKS, peer);
+    assert!(server.simulation.take(peer).is_empty());
+    // A held poll is not idle.
+    let poll = server.begin(&Request::get("/topics/a?wait=60"));
+    server.pass(2 * TICKS);
+    server.publish("a", "x");
+    assert_eq!(server.response(poll).data(), ["x"]);
+    server.assert_ends_in(TICKS, poll);
+    assert_eq!(server.ended("http", "idle"), 2);
+    server.assert_undisturbed(&mut control);
 }
 
 #[test]
 fn write_timeout() {
     let set = |options: &mut Options| options.write_timeout = SECONDS;
-    // What each is owed when it has stopped taking anything, and as what its end is counted, if not already.
-    type Owed = fn(&mut Stage) -> Peer;
-    let cases: [(Owed, Option<&str>); 6] = [
+    // The bytes that are pending for each peer when it has stopped reading, and the transport in
+    // the metrics, unless the end is already counted.
+    type Pending = fn(&mut SimulatedServer) -> Peer;
+    let cases: [(Pending, Option<&str>); 6] = [
         (
-            |stage| {
-                let (visitor, _) = stage.event_stream("/topics/a");
-                stage.server.set_room(visitor, 0);
-                stage.publish("a", "x".repeat(1000));
-                visitor
+            |server| {
+                let (peer, _) = server.event_stream("/topics/a");
+                server.simulation.set_room(peer, 0);
+                server.publish("a", "x".repeat(1000));
+                peer
             },
             Some("sse"),
         ),
         (
-            |stage| {
-                let visitor = stage.handshake("/topics/a");
-                stage.server.set_room(visitor, 0);
-                stage.publish("a", "x".repeat(1000));
-                visitor
+            |server| {
+                let peer = server.handshake("/topics/a");
+                server.simulation.set_room(peer, 0);
+                server.publish("a", "x".repeat(1000));
+                peer
             },
             Some("websocket"),
         ),
         (
-            |stage| {
-                let visitor = stage.handshake("/echo");
-                stage.server.set_room(visitor, 0);
-                stage.say(visitor, Opcode::Text, "x".repeat(1000));
-                visitor
+            |server| {
+                let peer = server.handshake("/echo");
+                server.simulation.set_room(peer, 0);
+                server.send_message(peer, Opcode::Text, "x".repeat(1000));
+                peer
             },
             Some("echo"),
         ),
         (
-            |stage| {
-                let visitor = stage.begin(&Request::get("/topics/a?wait=60"));
-                stage.server.set_room(visitor, 0);
-                stage.publish("a", "x".repeat(1000));
-                visitor
+            |server| {
+                let peer = server.begin(&Request::get("/topics/a?wait=60"));
+                server.simulation.set_room(peer, 0);
+                server.publish("a", "x".repeat(1000));
+                peer
             },
             Some("http"),
         ),
         (
-            |stage| {
-                let visitor = stage.connect();
-                stage.server.set_room(visitor, 0);
-                stage.server.send(visitor, &Request::get("/metrics").bytes());
-                visitor
+            |server| {
+                let peer = server.connect();
+                server.simulation.set_room(peer, 0);
+                server.simulation.send(peer, &Request::get("/metrics").bytes());
+                peer
             },
             Some("http"),
         ),
         (
-            |stage| {
-                let visitor = stage.connect();
-                stage.server.set_room(visitor, 0);
-                stage.server.send(visitor, &Request::get("/metrics").field("Connection", "close").bytes());
-                visitor
+            |server| {
+                let peer = server.connect();
+                server.simulation.set_room(peer, 0);
+                server.simulation.send(peer, &Request::get("/metrics").field("Connection", "close").bytes());
+                peer
             },
             None,
         ),
     ];
-    for (owed, transport) in cases {
-        let mut stage = Stage::with(set);
-        let mut witness = stage.witness();
-        let visitor = owed(&mut stage);
-        stage.assert_ends_in(TICKS, visitor);
-        assert!(stage.server.take(visitor).is_empty(), "it took nothing");
+    for (pending, transport) in cases {
+        let mut server = SimulatedServer::with(set);
+        let mut control = server.control_followers();
+        let peer = pending(&mut server);
+        server.assert_ends_in(TICKS, peer);
+        assert!(server.simulation.take(peer).is_empty(), "the peer read nothing");
         if let Some(transport) = transport {
-            assert_eq!(stage.ended(transport, "write-timeout"), 1, "{transport}");
+            assert_eq!(server.ended(transport, "write-timeout"), 1, "{transport}");
         }
-        assert_eq!((stage.buffered(), stage.server.connections()), (0, 2), "nothing of it is left");
-        stage.assert_unharmed(&mut witness);
-        // Whoever takes one byte in each such time gets all of it.
-        let visitor = owed(&mut stage);
+        assert_eq!(
+            (server.buffered(), server.simulation.connections()),
+            (0, 2),
+            "nothing of the connection remains"
+        );
+        server.assert_undisturbed(&mut control);
+        // A peer that reads one byte within each time-out stays connected.
+        let peer = pending(&mut server);
         for _ in 0..5 {
-            stage.pass(TICKS - 1);
-            stage.server.set_room(visitor, 1);
+            server.pass(TICKS - 1);
+            server.simulation.set_room(peer, 1);
         }
-        assert_eq!(stage.server.take(visitor).len(), 5);
-        stage.assert_ends_in(TICKS, visitor);
-        let visitor = owed(&mut stage);
-        stage.pass(TICKS - 1);
-        stage.server.set_room(visitor, usize::MAX);
-        assert!(stage.server.take(visitor).len() >= 1000);
-        stage.pass(2 * TICKS);
-        assert_eq!(stage.server.has_ended(visitor), transport.is_none());
+        assert_eq!(server.simulation.take(peer).len(), 5);
+        server.assert_ends_in(TICKS, peer);
+        let peer = pending(&mut server);
+        server.pass(TICKS - 1);
+        server.simulation.set_room(peer, usize::MAX);
+        assert!(server.simulation.take(peer).len() >= 1000);
+        server.pass(2 * TICKS);
+        assert_eq!(server.simulation.has_ended(peer), transport.is_none());
     }
 }
 
 #[test]
 fn close_timeout() {
-    let mut stage = Stage::with(|options| options.close_timeout = SECONDS);
-    let mut witness = stage.witness();
-    let open = |stage: &mut Stage| {
-        let visitor = stage.handshake("/topics/a");
-        stage.say(visitor, Opcode::Binary, "x");
-        stage.assert_close(visitor, 1003);
-        visitor
+    let mut server = SimulatedServer::with(|options| options.close_timeout = SECONDS);
+    let mut control = server.control_followers();
+    let open = |server: &mut SimulatedServer| {
+        let peer = server.handshake("/topics/a");
+        server.send_message(peer, Opcode::Binary, "x");
+        server.assert_close(peer, 1003);
+        peer
     };
-    let visitor = open(&mut stage);
-    stage.assert_ends_in(TICKS, visitor);
-    // What it says meanwhile is of no use, and holds nothing.
-    let visitor = open(&mut stage);
+    let peer = open(&mut server);
+    server.assert_ends_in(TICKS, peer);
+    // Messages that arrive after the server's close frame are ignored and not buffered.
+    let peer = open(&mut server);
     for _ in 1..SECONDS {
-        stage.say(visitor, Opcode::Text, "x");
-        stage.pass(10);
+        server.send_message(peer, Opcode::Text, "x");
+        server.pass(10);
     }
-    stage.assert_ends_in(10, visitor);
-    let visitor = open(&mut stage);
-    stage.pass(TICKS - 1);
-    stage.say(visitor, Opcode::Close, 1003_u16.to_be_bytes());
-    assert!(stage.server.has_ended(visitor) && stage.server.take(visitor).is_empty());
-    assert_eq!((stage.ended("websocket", "violation"), stage.ended("websocket", "pong-timeout")), (3, 0));
-    assert_eq!(stage.metric("events_published_total"), 0);
-    stage.assert_unharmed(&mut witness);
+    server.assert_ends_in(10, peer);
+    let peer = open(&mut server);
+    server.pass(TICKS - 1);
+    server.send_message(peer, Opcode::Close, 1003_u16.to_be_bytes());
+    assert!(server.simulation.has_ended(peer) && server.simulation.take(peer).is_empty());
+    assert_eq!((server.ended("websocket", "violation"), server.ended("websocket", "pong-timeout")), (3, 0));
+    assert_eq!(server.metric("events_published_total"), 0);
+    server.assert_undisturbed(&mut control);
 }
 
 #[test]
@@ -255,85 +260,85 @@ fn linger() {
         options.body_timeout = 1;
         options.policy.event_bytes = 100_000;
     };
-    let gone = |stage: &mut Stage| stage.server.connections() == 2;
-    // However the server has come to end its side.
-    type Last = fn(&mut Stage) -> Peer;
+    let gone = |server: &mut SimulatedServer| server.simulation.connections() == 2;
+    // Different ways in which the server closes its side.
+    type Last = fn(&mut SimulatedServer) -> Peer;
     let cases: [Last; 6] = [
-        |stage| stage.begin(&Request::get("/health").field("Connection", "close")),
-        |stage| stage.begin(&Request::handshake("/echo").field("A", "").field("A", "")),
-        |stage| {
-            let visitor = stage.begin(&Request::new("POST", "/topics/a").field("Content-Length", "1"));
-            stage.pass(10);
-            visitor
+        |server| server.begin(&Request::get("/health").field("Connection", "close")),
+        |server| server.begin(&Request::handshake("/echo").field("A", "").field("A", "")),
+        |server| {
+            let peer = server.begin(&Request::new("POST", "/topics/a").field("Content-Length", "1"));
+            server.pass(10);
+            peer
         },
-        |stage| {
-            let visitor = stage.handshake("/echo");
-            stage.say(visitor, Opcode::Close, "");
-            visitor
+        |server| {
+            let peer = server.handshake("/echo");
+            server.send_message(peer, Opcode::Close, "");
+            peer
         },
-        |stage| {
-            // It holds more than may be held.
-            let visitor = stage.begin(&Request::new("POST", "/topics/a").field("Content-Length", "100000"));
-            stage.server.send(visitor, &[b'x'; 60_000]);
-            visitor
+        |server| {
+            // The peer exceeds the memory limit.
+            let peer = server.begin(&Request::new("POST", "/topics/a").field("Content-Length", "100000"));
+            server.simulation.send(peer, &[b'x'; 60_000]);
+            peer
         },
-        |stage| {
-            let visitor = stage.handshake("/echo");
-            stage.server.send(visitor, &masked_frame(true, Opcode::Text, &[b'x'; 70_000])[..60_000]);
-            visitor
+        |server| {
+            let peer = server.handshake("/echo");
+            server.simulation.send(peer, &masked_frame(true, Opcode::Text, &[b'x'; 70_000])[..60_000]);
+            peer
         },
     ];
     for last in cases {
-        let mut stage = Stage::with(set);
-        let mut witness = stage.witness();
-        let visitor = last(&mut stage);
-        assert!(stage.server.has_ended(visitor) && !stage.server.take(visitor).is_empty());
-        stage.assert_due(TICKS, gone);
-        // What it sends meanwhile is not read as anything, and gives it no more time.
-        let visitor = last(&mut stage);
-        stage.server.take(visitor);
+        let mut server = SimulatedServer::with(set);
+        let mut control = server.control_followers();
+        let peer = last(&mut server);
+        assert!(server.simulation.has_ended(peer) && !server.simulation.take(peer).is_empty());
+        server.assert_due(TICKS, gone);
+        // Bytes that arrive in the meantime are discarded and do not extend the time.
+        let peer = last(&mut server);
+        server.simulation.take(peer);
         for _ in 1..SECONDS {
-            stage.server.send(visitor, &Request::get("/health").bytes());
-            stage.pass(10);
+            server.simulation.send(peer, &Request::get("/health").bytes());
+            server.pass(10);
         }
-        stage.assert_due(10, gone);
-        assert!(stage.server.take(visitor).is_empty());
-        let visitor = last(&mut stage);
-        stage.server.half_close(visitor);
-        assert!(gone(&mut stage), "who ends its side is not waited for");
-        stage.assert_unharmed(&mut witness);
+        server.assert_due(10, gone);
+        assert!(server.simulation.take(peer).is_empty());
+        let peer = last(&mut server);
+        server.simulation.half_close(peer);
+        assert!(gone(&mut server), "a peer that closes its side ends the wait");
+        server.assert_undisturbed(&mut control);
     }
 }
 
 #[test]
 fn drain_timeout() {
-    let mut stage = Stage::with(|options| options.drain_timeout = SECONDS);
-    // One that does not answer its close, and one that takes nothing of what it is owed.
-    let socket = stage.handshake("/topics/a");
-    let (stream, _) = stage.event_stream("/topics/a");
-    stage.server.set_room(stream, 0);
-    stage.publish("a", "x");
-    assert!(!stage.server.is_over());
-    stage.server.stop();
-    stage.assert_due(TICKS, |stage| stage.server.is_over());
-    let frames = stage.frames(socket);
+    let mut server = SimulatedServer::with(|options| options.drain_timeout = SECONDS);
+    // One peer that does not answer the close, and one that reads nothing of its pending bytes.
+    let socket = server.handshake("/topics/a");
+    let (stream, _) = server.event_stream("/topics/a");
+    server.simulation.set_room(stream, 0);
+    server.publish("a", "x");
+    assert!(!server.simulation.is_over());
+    server.simulation.stop();
+    server.assert_due(TICKS, |server| server.simulation.is_over());
+    let frames = server.frames(socket);
     assert_eq!(frames.last().map(|close| &close.payload[..2]), Some(&1001_u16.to_be_bytes()[..]));
 
-    // It is over before, when all have ended.
-    let mut stage = Stage::with(|options| options.drain_timeout = SECONDS);
-    let socket = stage.handshake("/topics/a");
-    stage.server.stop();
-    stage.pass(TICKS - 1);
-    assert!(!stage.server.is_over());
-    stage.assert_close(socket, 1001);
-    stage.say(socket, Opcode::Close, 1001_u16.to_be_bytes());
-    stage.server.half_close(socket);
-    assert!(stage.server.is_over());
-    // And at once, when it is told so again.
-    let mut stage = Stage::with(|options| options.drain_timeout = SECONDS);
-    stage.handshake("/topics/a");
-    stage.server.stop();
-    assert!(!stage.server.is_over());
-    stage.server.stop();
-    assert!(stage.server.is_over());
+    // The drain ends earlier when all connections have ended.
+    let mut server = SimulatedServer::with(|options| options.drain_timeout = SECONDS);
+    let socket = server.handshake("/topics/a");
+    server.simulation.stop();
+    server.pass(TICKS - 1);
+    assert!(!server.simulation.is_over());
+    server.assert_close(socket, 1001);
+    server.send_message(socket, Opcode::Close, 1001_u16.to_be_bytes());
+    server.simulation.half_close(socket);
+    assert!(server.simulation.is_over());
+    // A second stop ends the server at once.
+    let mut server = SimulatedServer::with(|options| options.drain_timeout = SECONDS);
+    server.handshake("/topics/a");
+    server.simulation.stop();
+    assert!(!server.simulation.is_over());
+    server.simulation.stop();
+    assert!(server.simulation.is_over());
 }

@@ -1,4 +1,4 @@
-//! A TCP connection to the server, and the bytes that it has sent.
+//! A TCP connection to the server, and the bytes that the server has sent.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use super::response::{self, Response};
 
-/// For anything that has to come.
+/// The limit on waiting for anything that must arrive.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// How many bytes at each end of a message are sent one by one; what is between them would only take long.
+/// The number of bytes at each end of a message that are sent one by one. Sending the middle that
+/// way would only take long.
 const ONE_BY_ONE: usize = 3000;
 
-/// One connection, as its client sees it.
+/// The client's end of a connection.
 pub struct Connection {
     stream: TcpStream,
-    /// What has come and is not yet read.
+    /// Bytes that have arrived but have not been read.
     unread: Vec<u8>,
     ended: bool,
 }
@@ -23,21 +24,22 @@ pub struct Connection {
 impl Connection {
     pub fn to(address: SocketAddr) -> Connection {
         let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_nodelay(true).expect("a socket that is connected");
-        stream.set_read_timeout(Some(DEADLINE)).expect("a deadline that is not zero");
-        stream.set_write_timeout(Some(DEADLINE)).expect("a deadline that is not zero");
+        stream.set_nodelay(true).expect("the socket is connected");
+        stream.set_read_timeout(Some(DEADLINE)).expect("the deadline is not zero");
+        stream.set_write_timeout(Some(DEADLINE)).expect("the deadline is not zero");
         Connection { stream, unread: Vec::new(), ended: false }
     }
 
-    /// Sends all of it at once. A server that has refused and ended already is no failure here: its answer is.
+    /// Sends all bytes at once. It is not an error if the server has already rejected the request
+    /// and closed: its response counts.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         match self.stream.write_all(bytes.as_ref()) {
             Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {}
-            outcome => outcome.expect("the server takes what it is sent"),
+            outcome => outcome.expect("the server accepts the bytes"),
         }
     }
 
-    /// Sends it a byte at a time.
+    /// Sends the bytes one by one.
     pub fn send_byte_by_byte(&mut self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
         let first = bytes.len().min(ONE_BY_ONE);
@@ -51,18 +53,18 @@ impl Connection {
         }
     }
 
-    /// The same socket, to be written to while this is read from.
+    /// Returns the same socket for writing on another thread.
     pub fn writer(&self) -> TcpStream {
         self.stream.try_clone().expect("a descriptor")
     }
 
-    /// Ends the client's side; the server's stays open (RFC 9112 §9.6).
+    /// Closes the client's side; the server's side stays open (RFC 9112 §9.6).
     pub fn half_close(&mut self) {
-        self.stream.shutdown(Shutdown::Write).expect("a socket that is connected");
+        self.stream.shutdown(Shutdown::Write).expect("the socket is connected");
     }
 
-    /// Reads until `enough` finds what it looks for in the bytes that are not yet read, and takes it out: `enough`
-    /// returns how many bytes that is. `None`: the server's side has ended before.
+    /// Reads until `enough` returns a length for the unread bytes, and removes and returns that
+    /// many bytes. Returns `None` if the server closes its side first.
     pub fn read_until(&mut self, mut enough: impl FnMut(&[u8]) -> Option<usize>) -> Option<Vec<u8>> {
         loop {
             if let Some(length) = enough(&self.unread) {
@@ -75,23 +77,24 @@ impl Connection {
         }
     }
 
-    /// The next `length` bytes.
+    /// Returns the next `length` bytes.
     pub fn take(&mut self, length: usize) -> Option<Vec<u8>> {
         self.read_until(|unread| (unread.len() >= length).then_some(length))
     }
 
-    /// Everything up to the end of the server's side.
+    /// Returns everything up to the end of the server's side.
     pub fn take_rest(&mut self) -> Vec<u8> {
         while self.fill() {}
         std::mem::take(&mut self.unread)
     }
 
-    /// Whether the server's side has ended, with nothing before its end. It waits for one or the other.
+    /// Waits for data or for the end of the server's side, and returns whether it ended without
+    /// further data.
     pub fn is_at_end(&mut self) -> bool {
         self.unread.is_empty() && !self.fill()
     }
 
-    /// Waits for the end of the connection, be it a reset, and drops what comes before.
+    /// Waits for the end of the connection, including a reset, and discards the data before it.
     pub fn drop_rest(&mut self) {
         let mut buffer = [0; 4096];
         loop {
@@ -105,12 +108,12 @@ impl Connection {
         }
     }
 
-    /// The answer to a request of this method.
+    /// Reads the response to a request with this method.
     pub fn response_to(&mut self, method: &str) -> Response {
         response::read(self, method)
     }
 
-    /// The answer to a request whose answer has a body, if its status has one.
+    /// Reads the response to a request whose response may have a body.
     pub fn response(&mut self) -> Response {
         self.response_to("GET")
     }
@@ -124,7 +127,9 @@ impl Connection {
             match self.stream.read(&mut buffer) {
                 Ok(length) => break length,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => panic!("nothing more came behind \"{}\": {error}", self.unread.escape_ascii()),
+                Err(error) => {
+                    panic!("no more data arrived after \"{}\": {error}", self.unread.escape_ascii())
+                }
             }
         };
         self.ended = length == 0;

@@ -1,34 +1,37 @@
-//! Reads an event stream as the standard says (WHATWG HTML §9.2.6), chunked or delimited by the connection's end.
+//! Reads an event stream as the standard specifies (WHATWG HTML §9.2.6), chunked or delimited by
+//! the connection's end.
 
 use super::connection::Connection;
 use super::response::{self, Response};
 use super::transports::{Event, Gap, gap_from_json};
 
-/// What stands between two blank lines: the fields in their order. A comment is a field without a name.
+/// The fields between two blank lines, in order. A comment is a field without a name.
 pub type Block = Vec<(String, String)>;
 
-/// An event stream that is open.
+/// An open event stream.
 pub struct EventStream {
     pub head: Response,
     connection: Connection,
     chunked: bool,
     unread: String,
-    /// The stream has come to its proper end: the last chunk, or the end of the connection where that delimits it.
-    pub is_whole: bool,
+    /// Whether the stream has ended properly: with the last chunk, or with the connection where
+    /// that delimits the stream.
+    pub is_complete: bool,
 }
 
 impl EventStream {
-    /// Reads the head of the answer.
+    /// Reads the head of the response.
     pub fn open(mut connection: Connection, chunked: bool) -> EventStream {
         let head = response::read_head(&mut connection);
         assert_eq!(head.status, 200, "{head:?}");
         assert_eq!(head.get("Content-Type"), Some("text/event-stream"));
         assert_eq!(head.get("Content-Length"), None);
         assert_eq!(head.get("Transfer-Encoding"), chunked.then_some("chunked"));
-        EventStream { head, connection, chunked, unread: String::new(), is_whole: false }
+        EventStream { head, connection, chunked, unread: String::new(), is_complete: false }
     }
 
-    /// The next block, or `None` at the end; what stands unfinished there is discarded, as by every client.
+    /// Returns the next block, or `None` at the end. Like every client, it discards an incomplete
+    /// block there.
     pub fn block(&mut self) -> Option<Block> {
         loop {
             if let Some(end) = self.unread.find("\n\n") {
@@ -36,34 +39,35 @@ impl EventStream {
                 let block = std::mem::replace(&mut self.unread, rest);
                 return Some(block.trim_end_matches('\n').split('\n').map(field).collect());
             }
-            let piece = String::from_utf8(self.piece()?).expect("an event stream is UTF-8");
-            self.unread += &piece;
+            let part = String::from_utf8(self.part()?).expect("an event stream is UTF-8");
+            self.unread += &part;
         }
     }
 
-    fn piece(&mut self) -> Option<Vec<u8>> {
-        if self.is_whole {
+    fn part(&mut self) -> Option<Vec<u8>> {
+        if self.is_complete {
             return None;
         }
         if self.chunked {
             let chunk = response::read_chunk(&mut self.connection)?;
-            self.is_whole = chunk.is_none();
+            self.is_complete = chunk.is_none();
             return chunk;
         }
-        let piece = self.connection.read_until(|unread| {
-            let whole = unread.windows(2).rposition(|two| two == b"\n\n")?;
-            Some(whole + 2)
+        let part = self.connection.read_until(|unread| {
+            let complete = unread.windows(2).rposition(|two| two == b"\n\n")?;
+            Some(complete + 2)
         });
-        self.is_whole = piece.is_none();
-        piece
+        self.is_complete = part.is_none();
+        part
     }
 
-    /// The block that a stream begins with: its id, and the gap that it tells of. Its form is checked to the letter.
+    /// Returns the contents of a stream's first block: its id, and the gap if it reports one.
+    /// Checks the block's exact form.
     pub fn first_block(&mut self) -> (String, Option<Gap>) {
         let block = self.block().expect("a first block");
         let names: Vec<&str> = block.iter().map(|(name, _)| name.as_str()).collect();
         let (retry, id) = (&block[0].1, &block[1].1);
-        assert!(retry.parse::<u32>().is_ok(), "{retry:?} is no number of milliseconds");
+        assert!(retry.parse::<u32>().is_ok(), "{retry:?} is not a number of milliseconds");
         if block.len() == 2 {
             assert_eq!(names, ["retry", "id"]);
             return (id.clone(), None);
@@ -74,7 +78,8 @@ impl EventStream {
         (id.clone(), Some(gap_from_json(&gap)))
     }
 
-    /// The next event that a client would dispatch, or `None` at the end. Comments and blocks without data are none.
+    /// Returns the next event that a client would dispatch, or `None` at the end. Skips comments
+    /// and blocks without data.
     pub fn event(&mut self) -> Option<Event> {
         loop {
             let block = self.block()?;
@@ -87,12 +92,13 @@ impl EventStream {
         }
     }
 
-    /// The data of the next event.
+    /// Returns the data of the next event.
     pub fn data(&mut self) -> String {
         self.event().expect("an event before the end").data
     }
 
-    /// Waits for the connection's end, with nothing before it.
+    /// Waits for data or for the connection's end, and returns whether it ended without further
+    /// data.
     pub fn is_at_end(&mut self) -> bool {
         self.connection.is_at_end()
     }
@@ -107,7 +113,7 @@ fn field(line: &str) -> (String, String) {
     (name.to_owned(), value.strip_prefix(' ').unwrap_or(value).to_owned())
 }
 
-/// The values of all fields of this name.
+/// Returns the values of all fields with this name.
 pub fn values<'a>(block: &'a Block, name: &'a str) -> impl Iterator<Item = &'a str> {
     block.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str())
 }

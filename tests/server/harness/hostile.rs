@@ -1,4 +1,5 @@
-//! The cases of `tests/suites/hostile/requests`: bytes that are wrong, or nearly so, and what has to come of them.
+//! The cases of `tests/suites/hostile/requests`: malformed and borderline bytes, and the expected
+//! outcomes.
 
 use std::path::Path;
 
@@ -6,30 +7,31 @@ use super::connection::Connection;
 use super::server::Server;
 use crate::vectors;
 
-/// What follows the bytes of every case. It is answered with 200 where the server has read the case to its end, and to no other
-/// end, and goes on. So whether it is answered says what became of the connection.
+/// Sent after the bytes of every case. It gets a 200 only if the server has read the case exactly
+/// to its end and keeps the connection open, so its response shows what happened to the connection.
 const LAST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
-/// Longer ones are cut at so many places only.
+/// The number of places at which long cases are split.
 const PLACES: usize = 128;
 
-/// What an RFC says on a case.
+/// The RFC's requirement for a case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rule {
-    /// No server may take it.
+    /// No server may accept the request.
     MustRefuse,
-    /// It is wrong, and a recipient may refuse or repair it (RFC 9110 §2.4); or it is right, and more than a server has to do.
+    /// The request is malformed, and a recipient may refuse or repair it (RFC 9110 §2.4); or it
+    /// asks for more than a server has to support.
     MayRefuse,
-    /// It is right.
+    /// The request is correct.
     MustAccept,
 }
 
-/// What becomes of the connection.
+/// The state of the connection after a case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum After {
-    /// It ends with the last answer.
+    /// The connection ends with the last response.
     End,
-    /// It goes on with the next request.
+    /// The connection continues with the next request.
     On,
     /// The server waits for more of the case.
     Waits,
@@ -40,14 +42,14 @@ pub struct Case {
     pub name: String,
     pub bytes: Vec<u8>,
     pub rule: Rule,
-    /// The connection must end, whether the case is refused or not.
+    /// Whether the connection must end, even if the server accepts the request.
     pub must_end: bool,
-    /// The statuses of all answers, interim ones among them.
+    /// The statuses of all responses, including interim ones.
     pub statuses: Vec<u16>,
     pub after: After,
 }
 
-/// All cases of all files.
+/// Reads the cases of all files.
 pub fn cases() -> Vec<Case> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites/hostile/requests");
     let entries = std::fs::read_dir(directory).expect("the cases");
@@ -71,48 +73,51 @@ fn case(vector: &vectors::Vector) -> Case {
         "must refuse" => Rule::MustRefuse,
         "may refuse" => Rule::MayRefuse,
         "must accept" => Rule::MustAccept,
-        other => panic!("{name}, line {}: no such rule: {other}", vector.line),
+        other => panic!("{name}, line {}: unknown rule {other:?}", vector.line),
     };
     let mut words: Vec<&str> = vector.text("is").split(' ').collect();
     let after = match words.pop() {
         Some("end") => After::End,
         Some("on") => After::On,
         Some("waits") => After::Waits,
-        other => panic!("{name}, line {}: what becomes of the connection? {other:?}", vector.line),
+        other => panic!("{name}, line {}: expected end, on or waits, found {other:?}", vector.line),
     };
     let statuses = words.iter().map(|word| word.parse().expect("a status")).collect();
-    let bytes = vector.get("in").expect("its bytes").to_vec();
+    let bytes = vector.get("in").expect("the case's bytes").to_vec();
     Case { name, bytes, rule, must_end, statuses, after }
 }
 
 impl Case {
-    /// Every way to cut it, with the last request behind it: whole, in two at every place of the case, and a byte at a time.
-    pub fn cuts(&self) -> Vec<Vec<Vec<u8>>> {
+    /// Returns every way to split the case, with the last request after it: not at all, in two
+    /// parts at every byte of the case, and byte by byte.
+    pub fn splits(&self) -> Vec<Vec<Vec<u8>>> {
         let length = self.bytes.len();
         let all = [&self.bytes[..], LAST].concat();
-        let owned = |pieces: &[&[u8]]| pieces.iter().map(|piece| piece.to_vec()).collect::<Vec<_>>();
+        let owned = |parts: &[&[u8]]| parts.iter().map(|part| part.to_vec()).collect::<Vec<_>>();
         if length <= 4 * PLACES {
             let singles: Vec<&[u8]> = all.chunks(1).collect();
             let halves = (1..=length).map(|at| owned(&[&all[..at], &all[at..]]));
             return [owned(&[&all]), owned(&singles)].into_iter().chain(halves).collect();
         }
-        // The ends of a long one are what matters, and some places in its middle.
+        // In a long case only the ends matter, and some places in the middle.
         let middle = (1..PLACES / 2).map(|part| length * part / (PLACES / 2));
         let places = (1..=PLACES / 4).chain(middle).chain(length - PLACES / 4..=length);
         let halves = places.map(|at| owned(&[&all[..at], &all[at..]]));
         [owned(&[&all])].into_iter().chain(halves).collect()
     }
 
-    /// Plays it in these pieces, and fails if what comes is not what is said. `beside` is another connection to the same server.
-    pub fn play(&self, pieces: &[Vec<u8>], server: &Server, beside: &mut Connection) {
+    /// Sends the case in these parts, and fails if the outcome differs from the expected one.
+    /// `other` is another connection to the same server.
+    pub fn play(&self, parts: &[Vec<u8>], server: &Server, other: &mut Connection) {
         let mut connection = server.connect();
-        for (number, piece) in pieces.iter().enumerate() {
+        for (number, part) in parts.iter().enumerate() {
             if number > 0 {
-                // The server has one thread, and takes what comes in its order: once it answers here it has read what is there.
-                beside.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
-                assert_eq!(beside.response().status, 200);
+                // The server has one thread and reads in order of arrival: once it responds here,
+                // it has read the previous part.
+                other.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+                assert_eq!(other.response().status, 200);
             }
-            connection.send(piece);
+            connection.send(part);
         }
         if self.after == After::Waits {
             connection.half_close();
@@ -134,6 +139,6 @@ impl Case {
             let last = connection.response();
             assert!(last.status == 200 && last.text().starts_with("# HELP ") && last.ends(), "{last:?}");
         }
-        assert!(connection.is_at_end(), "something stands behind the last answer");
+        assert!(connection.is_at_end(), "there is data after the last response");
     }
 }

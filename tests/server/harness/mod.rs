@@ -1,6 +1,6 @@
-//! The other end of the wire, written without a line of the library: what it reads, it reads as the RFCs say, and
-//! so it is a second opinion. Nothing here sleeps; each read has one generous deadline, so that what never comes
-//! fails the test instead of stopping it.
+//! The client's end of the wire, written without the library. It follows the RFCs, so it is a
+//! second opinion on the server. Nothing here sleeps: each read has one generous deadline, so that
+//! missing data fails the test instead of hanging it.
 
 mod connection;
 mod event_stream;
@@ -19,6 +19,6 @@ pub use event_stream::{Block, EventStream};
 pub use program::{Program, run};
 pub use request::Request;
 pub use response::Response;
-pub use server::{Server, eventually, in_every_way, in_every_way_with};
+pub use server::{Server, eventually, in_every_mode, in_every_mode_with};
 pub use transports::{Event, Gap, Transport, follow};
 pub use web_socket::{Frame, Opcode, WebSocket, masked_frame};

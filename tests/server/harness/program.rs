@@ -1,4 +1,4 @@
-//! The command, as its users start it.
+//! The command, started as its users start it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ pub fn run(arguments: &[&str]) -> Output {
     command().args(arguments).output().expect("the command starts")
 }
 
-/// The command as a server that is running. It is ended when this is dropped.
+/// A running server command. Dropping it kills the process.
 pub struct Program {
     child: Child,
     output: BufReader<ChildStdout>,
@@ -25,12 +25,12 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it on a free port and waits for its first line.
+    /// Starts the command on a free port and waits for its first line.
     pub fn start(arguments: &[&str]) -> Program {
         Program::start_as(&[&["--listen", "127.0.0.1:0"], arguments].concat())
     }
 
-    /// The same with these arguments only.
+    /// Starts the command with only these arguments.
     pub fn start_as(arguments: &[&str]) -> Program {
         let mut command = command();
         let mut child =
@@ -47,26 +47,26 @@ impl Program {
         Connection::to(self.address)
     }
 
-    /// Sends a request on a connection of its own.
+    /// Sends a request on a new connection.
     pub fn begin(&self, request: &Request) -> Connection {
         let mut connection = self.connect();
         connection.send(request.bytes());
         connection
     }
 
-    pub fn ask(&self, request: &Request) -> Response {
+    pub fn request(&self, request: &Request) -> Response {
         self.begin(request).response_to(request.method)
     }
 
-    /// Sends it a signal, by its name without SIG.
+    /// Sends the process a signal, named without SIG.
     pub fn signal(&self, name: &str) {
         let kill = format!("kill -s {name} {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
+        let status = Command::new("sh").args(["-c", &kill]).status().expect("sh is installed");
         assert!(status.success(), "{kill}");
     }
 
-    /// Waits for its end: its status, and what it has written on standard output behind the first line, and on
-    /// standard error.
+    /// Waits for the process to end. Returns its status, its standard output after the first line,
+    /// and its standard error.
     pub fn wait(mut self) -> (ExitStatus, String, String) {
         let (mut output, mut errors) = (String::new(), String::new());
         self.output.read_to_string(&mut output).expect("UTF-8");
@@ -75,7 +75,7 @@ impl Program {
         (self.child.wait().expect("it is a child"), output, errors)
     }
 
-    /// Ends it with SIGTERM: its status and what it has written, as [`Program::wait`] has it.
+    /// Ends the process with SIGTERM. Returns the same as [`Program::wait`].
     pub fn end(self) -> (ExitStatus, String, String) {
         self.signal("TERM");
         self.wait()
@@ -84,7 +84,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // One that has ended already can't be ended again.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,6 +1,6 @@
-//! A request, as bytes.
+//! Requests, encoded as bytes.
 
-/// A request in the making.
+/// A request under construction.
 #[derive(Clone)]
 pub struct Request {
     pub method: &'static str,
@@ -31,14 +31,14 @@ impl Request {
         Request::new("HEAD", target)
     }
 
-    /// A publish of this body, with its length.
+    /// Returns a publish of this body, with a Content-Length.
     pub fn post(target: impl Into<String>, body: impl AsRef<[u8]>) -> Request {
         let body = body.as_ref();
         let request = Request::new("POST", target).field("Content-Length", body.len().to_string());
         Request { body: body.to_vec(), ..request }
     }
 
-    /// A publish of this body in chunks, cut as it is.
+    /// Returns a publish of this body, in these chunks.
     pub fn post_chunks(target: impl Into<String>, chunks: &[&[u8]]) -> Request {
         let mut body = Vec::new();
         for chunk in chunks {
@@ -50,12 +50,12 @@ impl Request {
         Request { body, ..Request::new("POST", target).field("Transfer-Encoding", "chunked") }
     }
 
-    /// A publish of an event a line.
+    /// Returns a publish of one event per line.
     pub fn post_lines(target: impl Into<String>, lines: impl AsRef<[u8]>) -> Request {
         Request::post(target, lines).field("Content-Type", "application/x-ndjson")
     }
 
-    /// A WebSocket handshake, with the key of RFC 6455 §1.3.
+    /// Returns a WebSocket handshake with the key of RFC 6455 §1.3.
     pub fn handshake(target: impl Into<String>) -> Request {
         Request::get(target)
             .field("Upgrade", "websocket")
@@ -64,7 +64,7 @@ impl Request {
             .field("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
     }
 
-    /// A request for an event stream.
+    /// Returns a request for an event stream.
     pub fn event_stream(target: impl Into<String>) -> Request {
         Request::get(target).field("Accept", "text/event-stream")
     }
@@ -74,7 +74,7 @@ impl Request {
         self
     }
 
-    /// The same without the field of this name.
+    /// Removes the fields with this name.
     pub fn without(mut self, name: &str) -> Request {
         self.fields.retain(|(other, _)| *other != name);
         self
@@ -84,12 +84,12 @@ impl Request {
         Request { host: Some(host.into()), ..self }
     }
 
-    /// The same with another method.
+    /// Replaces the method.
     pub fn method(self, method: &'static str) -> Request {
         Request { method, ..self }
     }
 
-    /// The same for another target.
+    /// Replaces the target.
     pub fn target(self, target: impl Into<String>) -> Request {
         Request { target: target.into(), ..self }
     }

@@ -1,22 +1,22 @@
-//! Reads answers by their framing (RFC 9112 §6.3), and takes nothing for right that is only nearly so.
+//! Reads responses by their framing (RFC 9112 §6.3), and accepts only exactly correct ones.
 
 use serde_json::Value;
 
 use super::connection::Connection;
 use super::transports::Event;
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Response {
     pub status: u16,
-    /// The field lines in their order.
+    /// The field lines in order.
     pub fields: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// The interim answers that came before it (RFC 9110 §15.2).
+    /// The interim responses that preceded it (RFC 9110 §15.2).
     pub interim: Vec<u16>,
 }
 
-/// Reads the next answer, which is to a request of this method.
+/// Reads the response to a request with this method.
 pub fn read(connection: &mut Connection, method: &str) -> Response {
     let mut interim = Vec::new();
     loop {
@@ -33,14 +33,14 @@ pub fn read(connection: &mut Connection, method: &str) -> Response {
     }
 }
 
-/// Reads a head, and nothing behind it.
+/// Reads a head, and nothing after it.
 pub fn read_head(connection: &mut Connection) -> Response {
     let end = |unread: &[u8]| unread.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
-    let head = connection.read_until(end).expect("the server answers before it ends the connection");
+    let head = connection.read_until(end).expect("the server responds before it closes the connection");
     let head = String::from_utf8(head).expect("a head is ASCII");
     assert_eq!(head.matches('\n').count(), head.matches("\r\n").count(), "a bare LF in {head:?}");
     let mut lines = head.trim_end_matches("\r\n").split("\r\n");
-    let status_line = lines.next().expect("split gives one at least");
+    let status_line = lines.next().expect("split returns at least one item");
     let rest = status_line.strip_prefix("HTTP/1.1 ").unwrap_or_else(|| panic!("{status_line:?}"));
     let (status, reason) = rest.split_once(' ').unwrap_or_else(|| panic!("{status_line:?}"));
     assert!(status.len() == 3 && !reason.is_empty(), "{status_line:?}");
@@ -68,7 +68,7 @@ fn read_body(connection: &mut Connection, response: &Response, method: &str) -> 
     match (length, response.get("Transfer-Encoding")) {
         (Some(length), None) => {
             let length = length.parse().expect("a length is a number");
-            connection.take(length).expect("as many bytes as Content-Length says")
+            connection.take(length).expect("the number of bytes in Content-Length")
         }
         (None, Some("chunked")) => {
             let mut body = Vec::new();
@@ -85,12 +85,13 @@ fn read_body(connection: &mut Connection, response: &Response, method: &str) -> 
     }
 }
 
-/// Reads a chunk (RFC 9112 §7.1): `Some(None)` is the last one, `None` the connection's end.
+/// Reads a chunk (RFC 9112 §7.1). Returns `Some(None)` for the last chunk and `None` at the
+/// connection's end.
 pub fn read_chunk(connection: &mut Connection) -> Option<Option<Vec<u8>>> {
     let end = |unread: &[u8]| unread.windows(2).position(|two| two == b"\r\n").map(|at| at + 2);
     let line = String::from_utf8(connection.read_until(end)?).expect("a chunk's size is ASCII");
     let size = usize::from_str_radix(line.trim_end(), 16);
-    let size = size.unwrap_or_else(|_| panic!("{line:?} is no chunk's size"));
+    let size = size.unwrap_or_else(|_| panic!("{line:?} is not a chunk size"));
     let mut chunk = connection.take(size + 2)?;
     assert!(chunk.ends_with(b"\r\n"), "a chunk longer than its size");
     chunk.truncate(size);
@@ -98,7 +99,8 @@ pub fn read_chunk(connection: &mut Connection) -> Option<Option<Vec<u8>>> {
 }
 
 impl Response {
-    /// The value of the field of this name, in any case. More than one line of it is a failure.
+    /// Returns the value of the field with this name, in any case. Fails if there is more than one
+    /// such field line.
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut lines = self.fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
         let line = lines.next();
@@ -106,7 +108,7 @@ impl Response {
         line.map(|(_, value)| value.as_str())
     }
 
-    /// The answer says that the connection ends behind it.
+    /// Whether the response says that the connection ends after it.
     pub fn ends(&self) -> bool {
         let mut lines = self.fields.iter();
         lines.any(|(name, value)| name.eq_ignore_ascii_case("Connection") && value == "close")
@@ -120,13 +122,13 @@ impl Response {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.text()))
     }
 
-    /// The id in the answer to a publish.
+    /// Returns the id in the response to a publish.
     pub fn id(&self) -> String {
         assert_eq!(self.status, 201, "{self:?}");
         self.json()["id"].as_str().expect("an id is a string").to_owned()
     }
 
-    /// The ids in the answer to a publish of lines.
+    /// Returns the ids in the response to a publish of lines.
     pub fn ids(&self) -> Vec<String> {
         assert_eq!(self.status, 201, "{self:?}");
         let json = self.json();
@@ -134,24 +136,25 @@ impl Response {
         ids.map(|id| id.as_str().expect("an id is a string").to_owned()).collect()
     }
 
-    /// The cursor for the next request in the answer to a poll.
+    /// Returns the cursor for the next request from the response to a poll.
     pub fn next(&self) -> String {
         assert_eq!(self.status, 200, "{self:?}");
         self.json()["next"].as_str().expect("next is a string").to_owned()
     }
 
-    /// The events in the answer to a poll.
+    /// Returns the events in the response to a poll.
     pub fn events(&self) -> Vec<Event> {
         assert_eq!(self.status, 200, "{self:?}");
         self.json()["events"].as_array().expect("a list of events").iter().map(Event::from_json).collect()
     }
 
-    /// The data of the events in the answer to a poll.
+    /// Returns the data of the events in the response to a poll.
     pub fn data(&self) -> Vec<String> {
         self.events().into_iter().map(|event| event.data).collect()
     }
 
-    /// It is a refusal with this status, whose body is the problem that goes with it (RFC 9457).
+    /// Asserts that this is a refusal with this status, with the matching problem document as its
+    /// body (RFC 9457).
     pub fn assert_problem(&self, status: u16) {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.get("Content-Type"), Some("application/problem+json"));

@@ -12,42 +12,42 @@ use super::response::Response;
 use super::web_socket::WebSocket;
 use crate::running::Running;
 
-/// How the bytes of a request reach the server.
+/// How the bytes of a request are sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Way {
-    /// In one piece.
+pub enum SendMode {
+    /// All at once.
     Whole,
-    /// A byte at a time.
+    /// Byte by byte.
     ByteByByte,
-    /// In one piece with the next request behind it (RFC 9112 §9.3.2).
+    /// All at once, together with the next request (RFC 9112 §9.3.2).
     Pipelined,
 }
 
-/// The real server, on a port of its own. It ends when this is dropped.
+/// A real server on its own port. Dropping it ends the server.
 pub struct Server {
     running: Running,
-    way: Way,
+    mode: SendMode,
 }
 
-/// Runs a test three times, each against a server of its own, the requests sent in another way each time.
-pub fn in_every_way(test: impl Fn(&Server)) {
-    in_every_way_with(|_| {}, test);
+/// Runs a test three times, each time against a new server and with another [`SendMode`].
+pub fn in_every_mode(test: impl Fn(&Server)) {
+    in_every_mode_with(|_| {}, test);
 }
 
-/// The same with other options than the default ones.
-pub fn in_every_way_with(set: impl Fn(&mut Options), test: impl Fn(&Server)) {
-    for way in [Way::Whole, Way::ByteByByte, Way::Pipelined] {
-        // Shown only if the test fails.
-        println!("requests are sent in this way: {way:?}");
+/// Runs a test like [`in_every_mode`], with other options than the defaults.
+pub fn in_every_mode_with(set: impl Fn(&mut Options), test: impl Fn(&Server)) {
+    for mode in [SendMode::Whole, SendMode::ByteByByte, SendMode::Pipelined] {
+        // The test harness shows this only if the test fails.
+        println!("requests are sent in this mode: {mode:?}");
         let mut server = Server::with(&set);
-        server.way = way;
+        server.mode = mode;
         test(&server);
     }
 }
 
 const HOUR: u32 = 3600;
 
-/// What stands behind a request in [`Way::Pipelined`].
+/// The request sent after each request in [`SendMode::Pipelined`].
 const NEXT: &[u8] = b"GET /health HTTP/1.1\r\nHost: barewire.test\r\n\r\n";
 
 impl Server {
@@ -55,11 +55,13 @@ impl Server {
         Server::with(|_| {})
     }
 
-    /// A server with these options set, and the other ones at their default but for the times.
+    /// Starts a server with these options set; the others have their defaults, except for the
+    /// times.
     pub fn with(set: impl FnOnce(&mut Options)) -> Server {
         let mut options = Options {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            // What comes of itself after a time comes only where a test asks for it, however slow the machine.
+            // The times are so long that nothing times out unless a test sets a time, however slow
+            // the machine is.
             head_timeout: HOUR,
             body_timeout: HOUR,
             idle_timeout: HOUR,
@@ -70,19 +72,19 @@ impl Server {
             ..Options::default()
         };
         set(&mut options);
-        Server { running: Running::start(|defaults| *defaults = options), way: Way::Whole }
+        Server { running: Running::start(|defaults| *defaults = options), mode: SendMode::Whole }
     }
 
     pub fn connect(&self) -> Connection {
         Connection::to(self.running.address)
     }
 
-    /// Tells the server to stop.
+    /// Signals the server to stop.
     pub fn stop(&self) {
-        self.running.tell_to_stop();
+        self.running.signal_stop();
     }
 
-    /// Sends a request on a connection of its own, in the way of the run.
+    /// Sends a request on a new connection, in the server's mode.
     pub fn begin(&self, request: &Request) -> Connection {
         let mut connection = self.connect();
         self.send(&mut connection, &request.bytes());
@@ -90,41 +92,41 @@ impl Server {
     }
 
     fn send(&self, connection: &mut Connection, bytes: &[u8]) {
-        match self.way {
-            Way::Whole => connection.send(bytes),
-            Way::ByteByByte => connection.send_byte_by_byte(bytes),
-            Way::Pipelined => connection.send([bytes, NEXT].concat()),
+        match self.mode {
+            SendMode::Whole => connection.send(bytes),
+            SendMode::ByteByByte => connection.send_byte_by_byte(bytes),
+            SendMode::Pipelined => connection.send([bytes, NEXT].concat()),
         }
     }
 
-    /// Sends a request and reads its answer; what was pipelined behind it has to be answered after it, unless the
-    /// answer says that the connection ends, and then it has to.
-    pub fn ask(&self, request: &Request) -> Response {
+    /// Sends a request and reads its response. A pipelined request must get its response too,
+    /// unless the first response says that the connection ends; then the connection must end.
+    pub fn request(&self, request: &Request) -> Response {
         self.finish(self.begin(request), request.method)
     }
 
-    /// The same for bytes that need not be a request.
-    pub fn ask_bytes(&self, bytes: impl AsRef<[u8]>) -> Response {
+    /// Does the same with bytes that need not be a request.
+    pub fn request_bytes(&self, bytes: impl AsRef<[u8]>) -> Response {
         let mut connection = self.connect();
         self.send(&mut connection, bytes.as_ref());
         self.finish(connection, "GET")
     }
 
-    /// Reads the answer to a request that was begun, and sees to what is behind it.
+    /// Reads the response to a request that was sent, and checks the data after it.
     pub fn finish(&self, mut connection: Connection, method: &str) -> Response {
         let response = connection.response_to(method);
         if response.ends() {
-            assert!(connection.is_at_end(), "something stands behind the last answer");
-        } else if self.way == Way::Pipelined {
+            assert!(connection.is_at_end(), "there is data after the last response");
+        } else if self.mode == SendMode::Pipelined {
             let next = connection.response();
-            assert_eq!((next.status, next.text()), (200, r#"{"status":"ok"}"#), "the next request's answer");
+            assert_eq!((next.status, next.text()), (200, r#"{"status":"ok"}"#), "the next response");
         }
         response
     }
 
-    /// Publishes, and returns the event's id.
+    /// Publishes an event and returns its id.
     pub fn publish(&self, target: &str, data: &str) -> String {
-        self.ask(&Request::post(target, data)).id()
+        self.request(&Request::post(target, data)).id()
     }
 
     /// Opens an event stream.
@@ -132,36 +134,37 @@ impl Server {
         EventStream::open(self.begin(request), request.version == "HTTP/1.1")
     }
 
-    /// Opens a WebSocket. What is pipelined behind a handshake are frames: here a ping, whose pong has to come.
+    /// Opens a WebSocket. In the pipelined mode a ping follows the handshake, and its pong must
+    /// arrive.
     pub fn web_socket(&self, request: &Request) -> WebSocket {
         let mut connection = self.connect();
-        match self.way {
-            Way::Whole => connection.send(request.bytes()),
-            Way::ByteByByte => connection.send_byte_by_byte(request.bytes()),
-            Way::Pipelined => connection.send([request.bytes(), WebSocket::greeting()].concat()),
+        match self.mode {
+            SendMode::Whole => connection.send(request.bytes()),
+            SendMode::ByteByByte => connection.send_byte_by_byte(request.bytes()),
+            SendMode::Pipelined => connection.send([request.bytes(), WebSocket::greeting()].concat()),
         }
-        WebSocket::open(connection, self.way == Way::Pipelined)
+        WebSocket::open(connection, self.mode == SendMode::Pipelined)
     }
 }
 
 impl Server {
-    /// A number among the metrics.
+    /// Returns the value of a metric.
     pub fn metric(&self, name: &str) -> u64 {
         metric(&mut self.connect(), name)
     }
 
-    /// Waits until a number among the metrics is at least this: so a test knows what the server has done by now.
+    /// Waits until a metric has at least this value, which shows what the server has done.
     pub fn await_metric(&self, name: &str, value: u64) {
         let mut connection = self.connect();
         eventually(|| metric(&mut connection, name) >= value);
     }
 }
 
-/// Asks again and again until it is so, within the deadline of all that has to come.
-pub fn eventually(mut is_so: impl FnMut() -> bool) {
+/// Waits until the condition holds, and fails if it does not within the deadline.
+pub fn eventually(mut condition: impl FnMut() -> bool) {
     let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < DEADLINE, "it does not come");
+    while !condition() {
+        assert!(begin.elapsed() < DEADLINE, "the condition does not hold within the deadline");
         std::thread::yield_now();
     }
 }
@@ -170,5 +173,5 @@ fn metric(connection: &mut Connection, name: &str) -> u64 {
     connection.send(Request::get("/metrics").bytes());
     let response = connection.response();
     let line = response.text().lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no number {name}"))
+    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("the metric {name} is missing"))
 }

@@ -1,4 +1,4 @@
-//! The four transports as one: whatever a topic is followed with, what is got is the same.
+//! Treats the four transports alike. A topic has the same events on each.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// An object of exactly three members.
+    /// Parses an object with exactly three members.
     pub fn from_json(json: &Value) -> Event {
         let object = json.as_object().expect("an event is an object");
         assert_eq!(object.len(), 3, "{json}");
@@ -23,10 +23,10 @@ impl Event {
     }
 }
 
-/// A gap. The polls say only that there is one; the other two also where.
+/// A gap. Polls report only that there is one; the other transports also report where.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Gap {
-    /// The cursor that the client gave.
+    /// The cursor that the client sent.
     pub since: Option<String>,
     /// The oldest event kept.
     pub oldest: Option<String>,
@@ -40,10 +40,10 @@ pub enum Transport {
     WebSocket,
 }
 
-/// What a client has got that followed for a while.
+/// The data that a client received while it followed a topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Followed {
-    /// It was told of a gap first.
+    /// The gap that was reported first, if any.
     pub gap: Option<Gap>,
     /// The id to resume from, before the first event.
     pub first: String,
@@ -54,7 +54,8 @@ impl Transport {
     pub const ALL: [Transport; 4] =
         [Transport::ShortPoll, Transport::LongPoll, Transport::EventStream, Transport::WebSocket];
 
-    /// The request that follows a topic from `since` on. A long poll's wait is longer than any test.
+    /// Returns the request that follows a topic from `since` on. A long poll waits longer than any
+    /// test.
     pub fn request(self, topic: &str, since: &str) -> Request {
         let target = format!("/topics/{topic}?since={since}");
         match self {
@@ -66,12 +67,13 @@ impl Transport {
     }
 }
 
-/// Follows a topic until so many events have come; a poll gets what one answer holds, which has to be as many.
+/// Follows a topic until that many events have arrived. A poll reads one response, which must
+/// contain exactly that many.
 pub fn follow(server: &Server, transport: Transport, topic: &str, since: &str, events: usize) -> Followed {
     let request = transport.request(topic, since);
     let followed = match transport {
         Transport::ShortPoll | Transport::LongPoll => {
-            let response = server.ask(&request);
+            let response = server.request(&request);
             let gap = response.json().get("gap").map(|gap| {
                 assert_eq!(gap, true);
                 Gap::default()
@@ -94,7 +96,7 @@ pub fn follow(server: &Server, transport: Transport, topic: &str, since: &str, e
     followed
 }
 
-/// `{"since":"ID","oldest":"ID"}`, of exactly these members; `oldest` may be null.
+/// Parses `{"since":"ID","oldest":"ID"}`, with exactly these members; `oldest` may be null.
 pub fn gap_from_json(json: &Value) -> Gap {
     let object = json.as_object().expect("a gap is an object");
     assert_eq!(object.keys().map(String::as_str).collect::<Vec<_>>(), ["oldest", "since"], "{json}");

@@ -1,4 +1,4 @@
-//! The client's end of a WebSocket (RFC 6455 §5): frames read strictly, and written masked.
+//! The client's end of a WebSocket (RFC 6455 §5). It reads frames strictly, and writes them masked.
 
 use std::collections::VecDeque;
 
@@ -24,18 +24,18 @@ pub struct Frame {
     pub payload: Vec<u8>,
 }
 
-/// A WebSocket that is open, and its handshake's answer.
+/// An open WebSocket, with the response to its handshake.
 pub struct WebSocket {
     pub head: Response,
     connection: Connection,
-    /// Frames that came before the one that was waited for.
+    /// Frames that arrived before the awaited one.
     earlier: VecDeque<Frame>,
 }
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-const GREETING: &[u8] = b"behind the handshake";
+const GREETING: &[u8] = b"after the handshake";
 
-/// A client's frame; `fin`: the message's last.
+/// Encodes a client's frame. `fin` marks the last frame of a message.
 pub fn masked_frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let mut out = vec![u8::from(fin) << 7 | opcode as u8];
     match payload.len() {
@@ -55,12 +55,12 @@ pub fn masked_frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
 }
 
 impl WebSocket {
-    /// The ping that stands behind a handshake.
+    /// Encodes the ping that follows a handshake.
     pub fn greeting() -> Vec<u8> {
         masked_frame(true, Opcode::Ping, GREETING)
     }
 
-    /// Reads the answer to a handshake; `greeted`: a ping stood behind it.
+    /// Reads the response to a handshake. `greeted`: a ping followed the handshake.
     pub fn open(mut connection: Connection, greeted: bool) -> WebSocket {
         let head = connection.response();
         assert_eq!(head.status, 101, "{head:?} {}", head.text());
@@ -75,7 +75,8 @@ impl WebSocket {
         socket
     }
 
-    /// Reads up to the pong, which enters between two messages. A server that closes at once need not send it.
+    /// Reads up to the pong, which may arrive between any two messages. A server that closes at
+    /// once need not send it.
     fn await_greeting(&mut self) {
         let mut earlier = VecDeque::new();
         loop {
@@ -97,12 +98,13 @@ impl WebSocket {
         &mut self.connection
     }
 
-    /// Sends a whole message or a control frame.
+    /// Sends a complete message or a control frame.
     pub fn send(&mut self, opcode: Opcode, payload: impl AsRef<[u8]>) {
         self.connection.send(masked_frame(true, opcode, payload.as_ref()));
     }
 
-    /// The next frame, or `None` at the end of the connection. The server never fragments and never masks.
+    /// Returns the next frame, or `None` at the end of the connection. The server never fragments
+    /// and never masks.
     pub fn frame(&mut self) -> Option<Frame> {
         if let Some(frame) = self.earlier.pop_front() {
             return Some(frame);
@@ -126,7 +128,7 @@ impl WebSocket {
                 usize::try_from(u64::from_be_bytes(length)).expect("a length that fits")
             }
             length @ ..126 => usize::from(length),
-            masked => panic!("a server's frame is not masked: {masked:#x}"),
+            masked => panic!("a server must not mask its frames, but sent {masked:#x}"),
         };
         let shortest = match start[1] {
             126 => 126,
@@ -137,7 +139,7 @@ impl WebSocket {
         Some(Frame { opcode, payload: self.connection.take(length)? })
     }
 
-    /// The next frame, which has to be a text message.
+    /// Returns the next frame, which must be a text message.
     pub fn text(&mut self) -> String {
         let frame = self.frame().expect("a message before the end");
         assert_eq!(frame.opcode, Opcode::Text, "{:?}", frame.payload.escape_ascii().to_string());
@@ -148,14 +150,14 @@ impl WebSocket {
         serde_json::from_str(&self.text()).expect("a message of JSON")
     }
 
-    /// The first message, which has to be `{"next":"ID"}` and nothing else: the id.
+    /// Returns the id in the first message, which must be exactly `{"next":"ID"}`.
     pub fn hello(&mut self) -> String {
         let (next, gap) = self.first_message();
         assert_eq!(gap, None);
         next
     }
 
-    /// The first message: the id that it starts from, and the gap that it tells of. It has no other members.
+    /// Returns the id and the gap in the first message, which must have no other members.
     pub fn first_message(&mut self) -> (String, Option<Gap>) {
         let hello = self.json();
         let gap = hello.get("gap").map(gap_from_json);
@@ -164,12 +166,12 @@ impl WebSocket {
         (hello["next"].as_str().expect("an id is a string").to_owned(), gap)
     }
 
-    /// The next event.
+    /// Returns the next event.
     pub fn event(&mut self) -> Event {
         Event::from_json(&self.json())
     }
 
-    /// The next frame, which has to be a close: its code and its reason.
+    /// Returns the code and the reason of the next frame, which must be a close frame.
     pub fn close(&mut self) -> (u16, String) {
         let frame = self.frame().expect("a close frame before the end");
         assert_eq!(frame.opcode, Opcode::Close, "{:?}", frame.payload.escape_ascii().to_string());
@@ -178,7 +180,8 @@ impl WebSocket {
         (u16::from_be_bytes(*code), String::from_utf8(reason.to_vec()).expect("a reason is UTF-8"))
     }
 
-    /// Whether the connection has ended, with nothing before its end.
+    /// Waits for data or for the connection's end, and returns whether it ended without further
+    /// data.
     pub fn is_at_end(&mut self) -> bool {
         self.earlier.is_empty() && self.connection.is_at_end()
     }

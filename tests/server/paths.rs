@@ -1,31 +1,31 @@
-//! Beside the topics: health, metrics, and what there is not.
+//! The paths besides the topics: health, metrics, and unknown paths and methods.
 
 use std::collections::HashSet;
 
-use crate::harness::{Request, in_every_way};
+use crate::harness::{Request, in_every_mode};
 
 #[test]
-fn health_is_ok() {
-    in_every_way(|server| {
-        let response = server.ask(&Request::get("/health"));
+fn health_responds_ok() {
+    in_every_mode(|server| {
+        let response = server.request(&Request::get("/health"));
         assert_eq!((response.status, response.get("Content-Type")), (200, Some("application/json")));
         assert_eq!(response.json()["status"], "ok");
-        let head = server.ask(&Request::head("/health"));
+        let head = server.request(&Request::head("/health"));
         assert_eq!((head.status, head.get("Content-Length")), (200, response.get("Content-Length")));
     });
 }
 
 #[test]
 fn metrics_are_prometheus_text() {
-    in_every_way(|server| {
+    in_every_mode(|server| {
         server.publish("/topics/a", "x");
-        let response = server.ask(&Request::get("/metrics"));
+        let response = server.request(&Request::get("/metrics"));
         assert_eq!(response.status, 200);
         assert!(
             response.get("Content-Type").is_some_and(|kind| kind.starts_with("text/plain; version=0.0.4"))
         );
         assert!(response.text().ends_with('\n'));
-        let (mut helped, mut typed, mut told) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let (mut helped, mut typed, mut values) = (HashSet::new(), HashSet::new(), HashSet::new());
         for line in response.text().lines() {
             let is_name = |name: &str| {
                 !name.starts_with(|first: char| first.is_ascii_digit())
@@ -39,7 +39,7 @@ fn metrics_are_prometheus_text() {
             } else {
                 let (series, value) = line.rsplit_once(' ').expect("a series and a value");
                 let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
-                assert!(is_name(name) && value.parse::<f64>().is_ok() && told.insert(series), "{line}");
+                assert!(is_name(name) && value.parse::<f64>().is_ok() && values.insert(series), "{line}");
                 let labels = labels.strip_suffix('}').expect("the end of the labels");
                 for label in labels.split(',').filter(|label| !label.is_empty()) {
                     let (name, value) = label.split_once("=\"").expect("a label and its value");
@@ -48,27 +48,27 @@ fn metrics_are_prometheus_text() {
                 assert!(typed.contains(name) && helped.contains(name), "{line}");
             }
         }
-        assert!(told.len() > 5);
+        assert!(values.len() > 5);
         assert_eq!(server.metric("barewire_events_published_total"), 1);
     });
 }
 
 #[test]
 fn an_unknown_path_is_404() {
-    in_every_way(|server| {
+    in_every_mode(|server| {
         for target in ["/nowhere", "/topics", "/health/", "/ECHO", "/topics/a/b"] {
-            let response = server.ask(&Request::get(target));
+            let response = server.request(&Request::get(target));
             assert!(matches!(response.status, 404 | 400), "{target}");
             response.assert_problem(response.status);
         }
-        server.ask(&Request::get("/nowhere")).assert_problem(404);
-        server.ask(&Request::post("/nowhere", "x")).assert_problem(404);
+        server.request(&Request::get("/nowhere")).assert_problem(404);
+        server.request(&Request::post("/nowhere", "x")).assert_problem(404);
     });
 }
 
 #[test]
-fn a_known_path_with_another_method_is_405_and_says_which_it_knows() {
-    in_every_way(|server| {
+fn a_known_path_with_another_method_is_405_and_lists_the_allowed_methods() {
+    in_every_mode(|server| {
         for (target, known, others) in [
             ("/topics/a", &["GET", "HEAD", "POST"][..], &["PUT", "DELETE", "PATCH", "TRACE"][..]),
             ("/health", &["GET", "HEAD"], &["POST", "PUT", "DELETE"]),
@@ -76,7 +76,7 @@ fn a_known_path_with_another_method_is_405_and_says_which_it_knows() {
             ("/echo", &["GET"], &["POST", "PUT"]),
         ] {
             for method in others {
-                let response = server.ask(&Request::new(method, target));
+                let response = server.request(&Request::new(method, target));
                 response.assert_problem(405);
                 let allow: Vec<&str> = response.get("Allow").expect("Allow").split(", ").collect();
                 assert!(known.iter().all(|known| allow.contains(known)), "{target}: {allow:?}");
@@ -88,29 +88,29 @@ fn a_known_path_with_another_method_is_405_and_says_which_it_knows() {
 
 #[test]
 fn an_unknown_method_is_501() {
-    in_every_way(|server| {
+    in_every_mode(|server| {
         for method in ["BREW", "get", "GETS"] {
-            server.ask(&Request::new(method, "/health")).assert_problem(501);
+            server.request(&Request::new(method, "/health")).assert_problem(501);
         }
     });
 }
 
 #[test]
-fn an_absolute_target_is_the_same_target() {
-    in_every_way(|server| {
+fn an_absolute_target_is_the_same_as_its_path() {
+    in_every_mode(|server| {
         server.publish("http://barewire.test/topics/a?event=b", "x");
-        assert_eq!(server.ask(&Request::get("http://barewire.test:80/topics/a")).data(), ["x"]);
+        assert_eq!(server.request(&Request::get("http://barewire.test:80/topics/a")).data(), ["x"]);
     });
 }
 
 #[test]
-fn every_answer_has_a_date() {
-    in_every_way(|server| {
+fn every_response_has_a_date() {
+    in_every_mode(|server| {
         for request in [Request::get("/health"), Request::get("/nowhere"), Request::post("/topics/a", "x")] {
-            let response = server.ask(&request);
+            let response = server.request(&request);
             let date = response.get("Date").expect("a date");
             assert!(date.len() == 29 && date.ends_with(" GMT"), "{date}");
         }
-        assert!(server.ask_bytes("\r\nx\r\n\r\n").get("Date").is_some());
+        assert!(server.request_bytes("\r\nx\r\n\r\n").get("Date").is_some());
     });
 }
