@@ -145,7 +145,9 @@ fn reports_why_an_event_could_not_be_published() {
     for (option, value, status) in [("--publish-token", "secret", "401"), ("--max-connections", "2", "503")] {
         let server = ExternalServer::start(&[option, value]);
         let output = run(&[&events[..], &["--url", &server.url]].concat());
-        let message = format!("barewire: sse: an event could not be published: the server answers {status}");
+        let message = format!(
+            "barewire: sse: an event could not be published: the server responded with status {status}"
+        );
         assert!(errors(&output).starts_with(&message), "{}", errors(&output));
         assert_eq!(output.status.code(), Some(1));
     }

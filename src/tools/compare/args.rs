@@ -290,7 +290,7 @@ mod tests {
             ),
             (&["--url", "ftp://127.0.0.1"], "the URL has no supported scheme"),
             (&["--url", "http://127.0.0.1?topic"], "has a query or a fragment"),
-            (&["--header", "Host: a"], "one that the handshake itself writes"),
+            (&["--header", "Host: a"], "The handshake sets this field itself"),
             (
                 &["--url", "http://127.0.0.1", "--server-pid", "4294967295"],
                 "--server-pid: process 4294967295: ",

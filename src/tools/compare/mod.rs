@@ -18,16 +18,17 @@
 //! 1. `args`, `config` and `results` — the input and the result.
 //! 2. `arithmetic` — the calculated cost of each transport.
 //! 3. `run` — all trials, each with its own server; `progress` — the progress bar.
-//! 4. `trial` — one trial, from the first connection to the last event; `client_pool` — the clients;
-//!    `publisher` — the events.
+//! 4. `trial` — one trial, from the first connection to the last event; `event_loop` — its sockets;
+//!    `clients` and `publisher` — what they send and receive.
 //! 5. `tracker` — which events have reached a client.
 //! 6. `prediction` — the cost for a number of users that no single machine can hold.
 //! 7. `output` — the table, JSON, CSV and the report.
 
 mod args;
 mod arithmetic;
-mod client_pool;
+mod clients;
 mod config;
+mod event_loop;
 mod output;
 mod prediction;
 mod progress;

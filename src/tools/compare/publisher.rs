@@ -1,18 +1,13 @@
 //! Publishes the events of a trial on time.
 
-use std::collections::VecDeque;
 use std::fmt::Display;
-use std::io::{ErrorKind, Read, Write};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-
-use mio::net::TcpStream;
-use mio::{Interest, Registry, Token};
 
 use super::config::CompareConfig;
 use super::tracker;
 use super::trial::CompareError;
-use crate::client::follow::{Next, PublishRequest, PublishStep, Resource};
+use crate::client::follow::{Error, Next, PublishRequest, PublishStep, Resource};
+use crate::tools::load::Output;
 
 /// The times at which events are due: evenly spaced, the first after half a period, all of them before
 /// the end of the trial.
@@ -47,41 +42,37 @@ const STALE: Duration = Duration::from_secs(5);
 /// Publishes the events over one connection, one after another.
 #[derive(Debug)]
 pub struct Publisher {
-    address: SocketAddr,
-    token: Token,
     resource: Resource,
     size: usize,
-    schedule: Schedule,
-    stream: Option<TcpStream>,
+    /// `None` before [`start`](Self::start).
+    schedule: Option<Schedule>,
     request: PublishRequest,
-    /// The bytes of the request that are not written yet.
-    unsent: VecDeque<u8>,
     is_awaiting_response: bool,
     /// True if the connection is prepared for the next event.
     is_prepared: bool,
     /// When the last response arrived.
     last_response: Option<Instant>,
-    /// When each event was published: the moment before its first byte was written to the socket.
+    /// When each event was published: the moment before its request was written to the socket.
     published: Vec<Instant>,
 }
 
+/// The publisher's next action.
+#[derive(Debug)]
+pub enum Action {
+    /// Open a new connection.
+    Connect,
+    /// Send this request.
+    Send(Vec<u8>),
+}
+
 impl Publisher {
-    pub fn new(
-        address: SocketAddr,
-        token: Token,
-        resource: Resource,
-        size: usize,
-        schedule: Schedule,
-    ) -> Self {
+    /// Returns a publisher of events with `size` bytes of data.
+    pub fn new(resource: Resource, size: usize) -> Self {
         Self {
-            address,
-            token,
             resource,
             size,
-            schedule,
-            stream: None,
+            schedule: None,
             request: PublishRequest::default(),
-            unsent: VecDeque::new(),
             is_awaiting_response: false,
             is_prepared: false,
             last_response: None,
@@ -89,7 +80,16 @@ impl Publisher {
         }
     }
 
-    /// Returns when [`run`](Self::run) has to be called next, regardless of the connection's readiness.
+    pub fn start(&mut self, schedule: Schedule) {
+        self.schedule = Some(schedule);
+    }
+
+    /// Publishes no further events.
+    pub fn stop(&mut self) {
+        self.schedule = None;
+    }
+
+    /// Returns when [`next_action`](Self::next_action) has to be called next.
     pub fn wakeup(&self) -> Option<Instant> {
         let due = self.next_due()?;
         Some(if self.is_prepared { due } else { due.checked_sub(LEAD).unwrap_or(due) })
@@ -102,12 +102,7 @@ impl Publisher {
 
     /// Returns when the next event is due; `None` while a response is awaited.
     fn next_due(&self) -> Option<Instant> {
-        if self.is_awaiting_response { None } else { self.schedule.due(self.published()) }
-    }
-
-    /// Publishes no further events.
-    pub fn stop(&mut self) {
-        self.schedule.count = self.published();
+        if self.is_awaiting_response { None } else { self.schedule?.due(self.published()) }
     }
 
     /// Returns the number of events published so far, including one without a response yet.
@@ -120,102 +115,80 @@ impl Publisher {
         self.published.get(usize::try_from(number).ok()?).copied()
     }
 
-    /// Prepares the connection or publishes the next event, whichever is due.
-    pub fn run(&mut self, now: Instant, registry: &Registry) -> Result<(), CompareError> {
-        if self.wakeup().is_none_or(|wakeup| wakeup > now) {
-            return Ok(());
-        }
+    /// Returns what to do now, if anything is due.
+    pub fn next_action(&mut self, now: Instant, is_connected: bool) -> Option<Action> {
+        self.wakeup().filter(|wakeup| *wakeup <= now)?;
         if !self.is_prepared {
             self.is_prepared = true;
-            self.receive()?;
             let is_stale = self.last_response.is_some_and(|response| now - response > STALE);
-            if self.stream.is_none() || is_stale {
-                self.connect(registry)?;
+            if !is_connected || is_stale {
+                return Some(Action::Connect);
             }
-            return self.run(now, registry);
+            return self.next_action(now, is_connected);
         }
-        // If the server has closed the connection since the last event, this read detects the close.
-        self.receive()?;
         let data = tracker::data(self.published(), self.size);
         let mut request = Vec::new();
         self.request.write(&self.resource, None, &data, false, &mut request);
-        self.unsent.extend(request);
         (self.is_awaiting_response, self.is_prepared) = (true, false);
         self.published.push(Instant::now());
-        if self.stream.is_none() {
-            // The request is written when the poll reports the connection as writable.
-            return self.connect(registry);
+        Some(Action::Send(request))
+    }
+
+    /// Handles bytes that arrived at `now` on the connection.
+    ///
+    /// # Errors
+    /// The server refused the event.
+    pub fn received(&mut self, input: &[u8], output: &mut Output, now: Instant) -> Result<(), CompareError> {
+        if !self.is_awaiting_response {
+            // A response such as 408 between two events. The next event uses a new connection.
+            output.close();
+            return Ok(());
         }
-        self.write()
+        let step = self.request.receive(input, &self.resource);
+        self.apply(step, output, now)
     }
 
-    fn connect(&mut self, registry: &Registry) -> Result<(), CompareError> {
-        let mut stream = TcpStream::connect(self.address)?;
-        stream.set_nodelay(true)?;
-        registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
-        self.stream = Some(stream);
-        Ok(())
+    /// Handles the end of the connection.
+    ///
+    /// # Errors
+    /// The response to the last event is missing or incomplete.
+    pub fn end_of_input(&mut self, output: &mut Output, now: Instant) -> Result<(), CompareError> {
+        output.close();
+        if !self.is_awaiting_response {
+            return Ok(());
+        }
+        let step = self.request.end();
+        self.apply(step, output, now)
     }
 
-    /// Handles a readiness event of the connection.
-    pub fn on_ready(&mut self) -> Result<(), CompareError> {
-        self.write()?;
-        self.receive()
+    /// Handles an error that broke the connection.
+    ///
+    /// # Errors
+    /// The response to the last event is missing.
+    pub fn broken(&mut self, error: impl Display) -> Result<(), CompareError> {
+        if self.is_awaiting_response { Err(failed(error)) } else { Ok(()) }
     }
 
-    fn write(&mut self) -> Result<(), CompareError> {
-        let Some(stream) = &mut self.stream else { return Ok(()) };
-        while !self.unsent.is_empty() {
-            match stream.write(self.unsent.as_slices().0) {
-                Ok(written) => drop(self.unsent.drain(..written)),
-                Err(error) if is_not_ready(error.kind()) => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(failed(error)),
+    fn apply(
+        &mut self,
+        step: Result<PublishStep, Error>,
+        output: &mut Output,
+        now: Instant,
+    ) -> Result<(), CompareError> {
+        match step.map_err(failed)? {
+            PublishStep::Published { reuse, .. } => {
+                self.is_awaiting_response = false;
+                self.last_response = Some(now);
+                if !reuse {
+                    output.close();
+                }
+                Ok(())
             }
+            // A retry might publish the event twice, and a comparison with a missing event is useless.
+            PublishStep::Next(Next::Reconnect { reason, .. }) => Err(failed(reason)),
+            PublishStep::Next(Next::Read | Next::Request { .. }) => Ok(()),
         }
-        Ok(())
     }
-
-    fn receive(&mut self) -> Result<(), CompareError> {
-        let mut buffer = [0; 4096];
-        while let Some(stream) = &mut self.stream {
-            let step = match stream.read(&mut buffer) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if is_not_ready(error.kind()) => return Ok(()),
-                // Between two events, the server may close the connection or send a response such as
-                // 408 before it does. The next event uses a new connection.
-                Ok(_) | Err(_) if !self.is_awaiting_response => {
-                    self.stream = None;
-                    return Ok(());
-                }
-                Ok(0) => {
-                    self.stream = None;
-                    self.request.end()
-                }
-                Ok(length) => self.request.receive(&buffer[..length], &self.resource),
-                Err(error) => return Err(failed(error)),
-            };
-            match step.map_err(failed)? {
-                PublishStep::Published { reuse, .. } => {
-                    self.is_awaiting_response = false;
-                    self.last_response = Some(Instant::now());
-                    if !reuse {
-                        self.stream = None;
-                    }
-                }
-                // A retry might publish the event twice, and a comparison with a missing event is
-                // useless.
-                PublishStep::Next(Next::Reconnect { reason, .. }) => return Err(failed(reason)),
-                PublishStep::Next(Next::Read | Next::Request { .. }) => {}
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Returns true if the socket is not readable or writable at the moment, or not connected yet.
-pub fn is_not_ready(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::WouldBlock | ErrorKind::NotConnected)
 }
 
 fn failed(reason: impl Display) -> CompareError {
@@ -250,10 +223,9 @@ mod tests {
         let start = Instant::now();
         let duration = Duration::from_secs(3);
         let config = CompareConfig { events_per_minute: 60.0, duration, ..CompareConfig::default() };
-        let address = ([127, 0, 0, 1], 1).into();
         let resource = Resource::new("http://127.0.0.1:1/topics/t", None, &[]).expect("a valid URL");
-        let schedule = Schedule::new(start, &config);
-        let mut publisher = Publisher::new(address, Token(0), resource, config.size, schedule);
+        let mut publisher = Publisher::new(resource, config.size);
+        publisher.start(Schedule::new(start, &config));
         let at = |ms| start + Duration::from_millis(ms);
         let due = [0, 499, 500, 9999].map(|ms| publisher.is_event_due(at(ms)));
         assert_eq!(due, [false, false, true, true]);

@@ -1,24 +1,20 @@
 //! One trial: the clients connect, events are published and measured, and the last ones arrive.
 
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Poll, Token};
-
 use super::arithmetic::Arithmetic;
-use super::client_pool::{ClientPool, Counts};
+use super::clients::{Clients, Counts};
 use super::config::CompareConfig;
+use super::event_loop::EventLoop;
 use super::publisher::{Publisher, Schedule};
 use super::results::{Bytes, DelayFigures, Figures, ServerFigures, Trial};
 use crate::client::connect::connect_tcp;
 use crate::client::follow::{Error, Resource, Via};
 
 use crate::tools::load::{Cost, DelayHistogram, Meter, Process, user_memory};
-
-/// The token of the publisher's connection. A client's token is its index.
-const PUBLISHER: Token = Token(usize::MAX - 1);
 
 /// How many clients connect per second, unless they are spread over an interval.
 const CONNECTS_PER_SECOND: f64 = 4000.0;
@@ -121,29 +117,32 @@ pub fn measure(
     let address = reachable_address(&resource)?;
     let memory_before = user_memory(server.as_slice());
 
-    let mut trial = TrialLoop::new(address, via, &resource, config.clients)?;
-    if !trial.connect_clients(proceed)? {
+    let began = Instant::now();
+    let spread =
+        interval.unwrap_or_else(|| Duration::from_secs_f64(config.clients as f64 / CONNECTS_PER_SECOND));
+    let clients = Clients::new(via, resource.clone(), config.clients, began, spread)?;
+    let mut trial = EventLoop::new(address, clients, Publisher::new(resource.clone(), config.size))?;
+    if !connect_clients(&mut trial, began + spread + FOLLOW_TIMEOUT, proceed)? {
         return Ok(None);
     }
 
     let meter = Meter::start(server.as_slice());
     let start = Instant::now();
-    let schedule = Schedule::new(start, config);
-    let counts_before = trial.clients.counts();
-    let mut publisher = Publisher::new(address, PUBLISHER, resource.clone(), config.size, schedule);
-    let is_complete = trial.publish(&mut publisher, start, config.duration, proceed)?;
+    let counts_before = trial.clients().counts();
+    trial.publisher_mut().start(Schedule::new(start, config));
+    let is_complete = publish(&mut trial, start, config.duration, proceed)?;
     let cost = meter.stop(server.as_slice());
-    let (end, counts) = (Instant::now(), trial.clients.counts());
+    let (end, counts) = (Instant::now(), trial.clients().counts());
     let memory = user_memory(server.as_slice());
 
-    publisher.stop();
-    trial.drain(&mut publisher, end, is_complete, proceed)?;
+    trial.publisher_mut().stop();
+    drain(&mut trial, end, resource.interval, is_complete, proceed)?;
+    let published = trial.publisher().published();
     // An event is lost if a later one has arrived, or if the trial waited for it long enough.
     let was_awaited = end.elapsed() >= resource.interval + ARRIVAL_TIMEOUT;
-    let published = publisher.published();
-    let (lost, duplicated) = trial.clients.finish(if was_awaited { published } else { 0 });
-    let duration = config.duration.min(cost.wall);
-    let delays = trial.clients.delays();
+    let (lost, duplicated) = trial.clients_mut().finish(if was_awaited { published } else { 0 });
+    let delays = trial.clients().delays();
+    let measured = CompareConfig { duration: config.duration.min(cost.wall), ..config.clone() };
     Ok(Some(Trial {
         via,
         interval,
@@ -154,132 +153,74 @@ pub fn measure(
         duplicated,
         reconnects: counts.reconnects,
         measured: figures(counts - counts_before, cost.wall, delays),
-        calculated: Arithmetic::new(&resource).trial(
-            &CompareConfig { duration, ..config.clone() },
-            via,
-            interval,
-        ),
+        calculated: Arithmetic::new(&resource).trial(&measured, via, interval),
         server: server_figures(cost, memory, memory_before),
         client_cpu: cost.client_cpu,
     }))
 }
 
-/// The event loop of one trial.
-struct TrialLoop {
-    poll: Poll,
-    events: Events,
-    clients: ClientPool,
-    client_count: usize,
-    start: Instant,
-    /// The time over which the clients' starts are spread.
-    spread: Duration,
-    /// The time between two short polls; zero for the other transports.
-    interval: Duration,
+/// Runs until all clients follow the topic, or until `deadline`. Returns false if `proceed` did.
+fn connect_clients(
+    trial: &mut EventLoop,
+    deadline: Instant,
+    proceed: &mut dyn FnMut(Progress) -> bool,
+) -> Result<bool, CompareError> {
+    let clients = trial.clients().count();
+    loop {
+        let following = trial.clients().following();
+        if following >= clients {
+            return Ok(true);
+        }
+        let now = Instant::now();
+        if now > deadline {
+            let reason = trial.clients().last_error().map(str::to_owned);
+            return Err(CompareError::TooFewClients { following, clients, reason });
+        }
+        if !proceed(Progress::Connecting { following }) {
+            return Ok(false);
+        }
+        trial.run_once(now + PROGRESS_INTERVAL)?;
+    }
 }
 
-impl TrialLoop {
-    fn new(address: SocketAddr, via: Via, resource: &Resource, client_count: usize) -> io::Result<Self> {
-        let start = Instant::now();
-        let interval = resource.interval;
-        let spread = match via {
-            Via::ShortPoll => interval,
-            Via::LongPoll | Via::EventStream | Via::WebSocket => {
-                Duration::from_secs_f64(client_count as f64 / CONNECTS_PER_SECOND)
-            }
-        };
-        let clients = ClientPool::new(address, via, resource.clone(), client_count, start, spread)?;
-        let (poll, events) = (Poll::new()?, Events::with_capacity(4096));
-        Ok(Self { poll, events, clients, client_count, start, spread, interval })
+/// Publishes events until the end of the measurement. Returns false if `proceed` did.
+fn publish(
+    trial: &mut EventLoop,
+    start: Instant,
+    duration: Duration,
+    proceed: &mut dyn FnMut(Progress) -> bool,
+) -> Result<bool, CompareError> {
+    let requests_before = trial.clients().counts().requests;
+    // An event that is already due is published even if the machine was late.
+    while start.elapsed() < duration || trial.publisher().is_event_due(Instant::now()) {
+        trial.run_once((start + duration).min(Instant::now() + PROGRESS_INTERVAL))?;
+        let requests = trial.clients().counts().requests - requests_before;
+        if !proceed(Progress::Measuring { elapsed: start.elapsed(), requests }) {
+            return Ok(false);
+        }
     }
+    Ok(true)
+}
 
-    /// Runs until all clients follow the topic. Returns false if `proceed` did.
-    fn connect_clients(&mut self, proceed: &mut dyn FnMut(Progress) -> bool) -> Result<bool, CompareError> {
-        loop {
-            let following = self.clients.following();
-            if following >= self.client_count {
-                return Ok(true);
-            }
-            let now = Instant::now();
-            if now > self.start + self.spread + FOLLOW_TIMEOUT {
-                let reason = self.clients.last_error().map(str::to_owned);
-                return Err(CompareError::TooFewClients { following, clients: self.client_count, reason });
-            }
-            if !proceed(Progress::Connecting { following }) {
-                return Ok(false);
-            }
-            self.run_once(None, now + PROGRESS_INTERVAL)?;
+/// Waits for the published events to arrive. Requests and bytes no longer count. Clients poll every
+/// `interval`.
+fn drain(
+    trial: &mut EventLoop,
+    end: Instant,
+    interval: Duration,
+    mut is_complete: bool,
+    proceed: &mut dyn FnMut(Progress) -> bool,
+) -> Result<(), CompareError> {
+    while !trial.clients().have_all(trial.publisher().published()) {
+        // After a Ctrl-C, the command does not wait for the next polls, which may be an hour away.
+        let interval = if is_complete { interval } else { Duration::ZERO };
+        if end.elapsed() >= interval + ARRIVAL_TIMEOUT {
+            break;
         }
+        trial.run_once(Instant::now() + PROGRESS_INTERVAL)?;
+        is_complete &= proceed(Progress::Draining);
     }
-
-    /// Publishes events until the end of the measurement. Returns false if `proceed` did.
-    fn publish(
-        &mut self,
-        publisher: &mut Publisher,
-        start: Instant,
-        duration: Duration,
-        proceed: &mut dyn FnMut(Progress) -> bool,
-    ) -> Result<bool, CompareError> {
-        let requests_before = self.clients.counts().requests;
-        // An event that is already due is published even if the machine was late.
-        while start.elapsed() < duration || publisher.is_event_due(Instant::now()) {
-            let until = (start + duration).min(Instant::now() + PROGRESS_INTERVAL);
-            self.run_once(Some(publisher), until)?;
-            let requests = self.clients.counts().requests - requests_before;
-            if !proceed(Progress::Measuring { elapsed: start.elapsed(), requests }) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Waits for the published events to arrive. Requests and bytes no longer count.
-    fn drain(
-        &mut self,
-        publisher: &mut Publisher,
-        end: Instant,
-        mut is_complete: bool,
-        proceed: &mut dyn FnMut(Progress) -> bool,
-    ) -> Result<(), CompareError> {
-        while !self.clients.have_all(publisher.published()) {
-            // After a Ctrl-C, the command does not wait for the next polls, which may be an hour away.
-            let interval = if is_complete { self.interval } else { Duration::ZERO };
-            if end.elapsed() >= interval + ARRIVAL_TIMEOUT {
-                break;
-            }
-            self.run_once(Some(publisher), Instant::now() + PROGRESS_INTERVAL)?;
-            is_complete &= proceed(Progress::Draining);
-        }
-        Ok(())
-    }
-
-    /// Runs one loop iteration: waits at most until `until`, then handles what is ready or due.
-    fn run_once(
-        &mut self,
-        mut publisher: Option<&mut Publisher>,
-        until: Instant,
-    ) -> Result<(), CompareError> {
-        let wakeup = publisher.as_ref().and_then(|publisher| publisher.wakeup());
-        let until = [self.clients.wakeup(), wakeup].into_iter().flatten().fold(until, Instant::min);
-        match self.poll.poll(&mut self.events, Some(until.saturating_duration_since(Instant::now()))) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
-            polled => polled?,
-        }
-        for event in self.events.iter() {
-            if event.token() == PUBLISHER {
-                if let Some(publisher) = &mut publisher {
-                    publisher.on_ready()?;
-                }
-            } else {
-                let published_at =
-                    |number| publisher.as_ref().and_then(|publisher| publisher.published_at(number));
-                self.clients.on_ready(event.token().0, self.poll.registry(), &published_at)?;
-            }
-        }
-        if let Some(publisher) = publisher {
-            publisher.run(Instant::now(), self.poll.registry())?;
-        }
-        self.clients.run(Instant::now(), self.poll.registry())
-    }
+    Ok(())
 }
 
 fn server_figures(cost: Cost, memory: Option<u64>, memory_before: Option<u64>) -> Option<ServerFigures> {
@@ -298,8 +239,8 @@ fn figures(counts: Counts, measured_for: Duration, delays: &DelayHistogram) -> F
         requests_per_minute: counts.requests as f64 / minutes,
         empty_per_minute: counts.empty as f64 / minutes,
         connections: counts.connections as f64,
-        up: bytes(counts.bytes_up, counts.payload_up),
-        down: bytes(counts.bytes_down, counts.payload_down),
+        up: bytes(counts.bytes.up, counts.payload.up),
+        down: bytes(counts.bytes.down, counts.payload.down),
         delay: delay_figures(delays),
     }
 }
