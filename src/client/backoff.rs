@@ -7,8 +7,8 @@ use super::random::Random;
 
 /// Exponential backoff with full jitter.
 ///
-/// A delay is anything between zero and a bound, and the bound doubles with each failed attempt. The
-/// jitter spreads out clients that lost their server at the same moment.
+/// A delay is anything between zero and a bound, and the bound doubles with each failed attempt.
+/// The jitter spreads out clients that lost their server at the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// Upper bound of the first delay.
@@ -38,8 +38,8 @@ impl Backoff {
     ) -> io::Result<Duration> {
         let bound = self.initial.saturating_mul(1 << failed_attempts.min(31)).min(self.max);
         let part = u32::from_be_bytes(random.draw()?);
-        // The server requests the same minimum from all its clients. Adding the jitter to that minimum,
-        // rather than taking the larger of the two, keeps the clients spread out.
+        // The server requests the same minimum from all its clients. Adding the jitter to that
+        // minimum, rather than taking the larger of the two, keeps the clients spread out.
         Ok(at_least.saturating_add(bound.mul_f64(f64::from(part) / f64::from(u32::MAX))))
     }
 }

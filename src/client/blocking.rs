@@ -17,15 +17,15 @@ use super::update::{FollowError, Update};
 pub struct FollowOptions {
     /// The transports in order of preference.
     ///
-    /// The client tries the next one when one does not work here, for example because a proxy does not
-    /// support WebSockets. It does not do so because the server is temporarily unavailable.
+    /// The client tries the next one when one does not work here, for example because a proxy does
+    /// not support WebSockets. It does not do so because the server is temporarily unavailable.
     pub transports: Vec<Via>,
     /// The position in the topic to start from.
     pub since: Since,
     /// Time for TCP, and then again for the start of the response.
     pub connect_timeout: Duration,
-    /// Silence after which a stream counts as broken. The default is three of barewire's heartbeats. The
-    /// client pings a WebSocket after half of this time.
+    /// Silence after which a stream counts as broken. The default is three of barewire's
+    /// heartbeats. The client pings a WebSocket after half of this time.
     pub idle_timeout: Duration,
     /// Delays between attempts.
     pub backoff: Backoff,
@@ -48,7 +48,8 @@ impl Default for FollowOptions {
 
 /// A blocking follower of one topic: an iterator of [`Update`]s that ends after an error.
 ///
-/// It reconnects on its own, resumes after the last id and reports gaps. Dropping it closes its connection.
+/// It reconnects on its own, resumes after the last id and reports gaps. Dropping it closes its
+/// connection.
 #[derive(Debug)]
 pub struct Follow {
     resource: Resource,
@@ -128,7 +129,8 @@ impl Follow {
         self.connections
     }
 
-    /// Waits for the next update until `until` at most. Returns `None` at that time; no update is lost.
+    /// Waits for the next update until `until` at most. Returns `None` at that time; no update is
+    /// lost.
     ///
     /// # Errors
     /// [`FollowError`]. Every later call returns the same error.
@@ -152,7 +154,8 @@ impl Follow {
         }
     }
 
-    /// Performs one step: waits and sends a request, or reads. Returns false if `until` passed first.
+    /// Performs one step: waits and sends a request, or reads. Returns false if `until` passed
+    /// first.
     fn step(&mut self, until: Option<Instant>) -> Result<bool, FollowError> {
         if let Some(due) = self.next_request {
             let stop = until.map_or(due, |until| until.min(due));
@@ -285,8 +288,8 @@ impl Follow {
                 self.updates.insert(at, Update::Opened(self.follower.via()));
             }
         }
-        // An event or a long-lived connection resets the backoff. A stream that ends each time right after
-        // it has opened does not.
+        // An event or a long-lived connection resets the backoff. A stream that ends each time
+        // right after it has opened does not.
         let age = self.last_read.saturating_duration_since(self.last_request);
         let is_lasting = age >= self.options.backoff.max;
         if self.updates.iter().any(|update| matches!(update, Update::Event(_))) || is_lasting {

@@ -30,8 +30,8 @@ pub(super) fn halves(limits: MessageLimits, agreement: Option<&Agreement>) -> (R
     }
 }
 
-/// Creates the receiving half. Without the feature the client offers no compression, so there is never
-/// an agreement.
+/// Creates the receiving half. Without the feature the client offers no compression, so there is
+/// never an agreement.
 #[cfg(not(feature = "deflate"))]
 pub(super) fn halves(limits: MessageLimits, _: Option<&Agreement>) -> (Receiver, Option<Deflater>) {
     (Receiver::new(Role::Client, limits), None)

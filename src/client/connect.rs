@@ -68,7 +68,8 @@ impl WebSocket {
     /// Connects to `ws://host:port/path?query`. Tries each address of the host in turn.
     ///
     /// # Errors
-    /// [`ConnectError`]: an invalid URI or request, a system error, or a response that RFC 6455 §4.1 rejects.
+    /// [`ConnectError`]: an invalid URI or request, a system error, or a response that RFC 6455
+    /// §4.1 rejects.
     pub fn connect(uri: &str, request: &Request<'_>) -> Result<Self, ConnectError> {
         let url = Url::parse_websocket(uri)?;
         let until = Instant::now() + request.connect_timeout;

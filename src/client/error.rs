@@ -17,7 +17,8 @@ pub enum ConnectError {
     Request(RequestError),
     /// A system error: unknown host, connection refused, no random bytes.
     Io(io::Error),
-    /// [`connect_timeout`](super::Request::connect_timeout) elapsed before the handshake was complete.
+    /// [`connect_timeout`](super::Request::connect_timeout) elapsed before the handshake was
+    /// complete.
     TimedOut,
     /// The server ended TCP before the end of the response head.
     Ended,
@@ -86,7 +87,8 @@ impl From<ClientHandshakeError> for ConnectError {
 pub enum Error {
     /// The read or write timeout elapsed.
     TimedOut,
-    /// The peer violated the protocol. The client has sent a close frame with the reason (RFC 6455 §7.1.7).
+    /// The peer violated the protocol. The client has sent a close frame with the reason (RFC 6455
+    /// §7.1.7).
     Protocol(ProtocolError),
     /// TCP ended without a close frame. Section 7.1.5 assigns the code 1006 to this case.
     Ended,

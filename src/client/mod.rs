@@ -1,14 +1,14 @@
 //! Clients for all four transports, built on the same protocol code as the server.
 //!
-//! [`Follow`] follows a topic, [`Publisher`] publishes, and [`WebSocket`] is a WebSocket to any server. All
-//! three block. The module [`follow`] contains the state machines below the first two, for callers with
-//! their own event loop.
+//! [`Follow`] follows a topic, [`Publisher`] publishes, and [`WebSocket`] is a WebSocket to any
+//! server. All three block. The module [`follow`] contains the state machines below the first two,
+//! for callers with their own event loop.
 //!
 //! Read in this order:
 //!
 //! 1. `follow` — from requests to events, without sockets.
-//! 2. `blocking` — opens connections and reconnects; `backoff` — the delays between attempts; `update` —
-//!    what the blocking follower reports.
+//! 2. `blocking` — opens connections and reconnects; `backoff` — the delays between attempts;
+//!    `update` — what the blocking follower reports.
 //! 3. `publish` — one POST for one event or for several.
 //! 4. `connect` — opens a WebSocket: TCP, the request, the response.
 //! 5. `websocket` — messages in both directions and the closing handshake (RFC 6455).

@@ -33,8 +33,8 @@ pub enum PublishError {
     },
     /// The connection could not be opened: nothing was published.
     Unreachable(io::Error),
-    /// The connection failed or timed out before the response was complete: the events may have been
-    /// published.
+    /// The connection failed or timed out before the response was complete: the events may have
+    /// been published.
     NoResponse(io::Error),
     /// A line that cannot be one of several events: it is empty or contains a line end.
     InvalidLine,
@@ -139,8 +139,8 @@ impl Publisher {
 
     /// Returns the kept connection if the server has not ended it, or opens a new one.
     ///
-    /// The check matters because a POST on a connection that ends cannot be repeated: the server may have
-    /// processed it (RFC 9110 §9.2.2).
+    /// The check matters because a POST on a connection that ends cannot be repeated: the server
+    /// may have processed it (RFC 9110 §9.2.2).
     fn connected(&mut self) -> Result<BufferedStream, PublishError> {
         if let Some(stream) = self.stream.take().filter(BufferedStream::is_reusable) {
             return Ok(stream);

@@ -31,7 +31,8 @@ pub(super) enum Received {
 }
 
 impl BufferedStream {
-    /// Wraps a connected socket. `write_timeout` limits how long the peer may accept no bytes at all.
+    /// Wraps a connected socket. `write_timeout` limits how long the peer may accept no bytes at
+    /// all.
     pub(super) fn new(stream: TcpStream, write_timeout: Option<Duration>) -> io::Result<Self> {
         // Requests and frames are written whole, so Nagle's algorithm would only delay them.
         stream.set_nodelay(true)?;
@@ -47,7 +48,8 @@ impl BufferedStream {
         self.start += length;
     }
 
-    /// Reads once and appends to the unread bytes. Waits until `until` at most; `None` waits forever.
+    /// Reads once and appends to the unread bytes. Waits until `until` at most; `None` waits
+    /// forever.
     ///
     /// Callers must consume or reject the unread bytes before they fill the whole buffer.
     pub(super) fn fill(&mut self, until: Option<Instant>) -> io::Result<Received> {
@@ -79,8 +81,8 @@ impl BufferedStream {
         }
     }
 
-    /// Returns whether the connection can carry another request: the peer has neither sent unexpected
-    /// bytes nor ended its side.
+    /// Returns whether the connection can carry another request: the peer has neither sent
+    /// unexpected bytes nor ended its side.
     pub(super) fn is_reusable(&self) -> bool {
         let peeked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
         let is_blocking = self.stream.set_nonblocking(false).is_ok();
@@ -95,9 +97,9 @@ impl BufferedStream {
 
     /// Waits up to `timeout` for the peer to end TCP, then ends TCP on this side.
     ///
-    /// The server ends TCP first, so that the TIME_WAIT state stays with the server (RFC 6455 §7.1.1).
-    /// Bytes that still arrive are read and dropped. Closing a socket with unread bytes sends a reset,
-    /// which can destroy data that the peer has not read.
+    /// The server ends TCP first, so that the TIME_WAIT state stays with the server (RFC 6455
+    /// §7.1.1). Bytes that still arrive are read and dropped. Closing a socket with unread bytes
+    /// sends a reset, which can destroy data that the peer has not read.
     pub(super) fn wait_for_end(&mut self, timeout: Duration) {
         let until = Instant::now() + timeout;
         loop {

@@ -12,14 +12,16 @@ use crate::protocol::sse::Event;
 pub enum Update {
     /// An event arrived.
     Event(Event),
-    /// Events after `since` are no longer kept. The events that follow are all that the server still has.
+    /// Events after `since` are no longer kept. The events that follow are all that the server
+    /// still has.
     Gap {
         /// The id that the client resumed from.
         since: String,
         /// The oldest event that the server keeps; `None` if it keeps none.
         oldest: Option<String>,
     },
-    /// The server responds as expected, for the first time or after a [`Disconnected`](Self::Disconnected).
+    /// The server responds as expected, for the first time or after a
+    /// [`Disconnected`](Self::Disconnected).
     Opened(Via),
     /// The connection is lost or could not be opened. The client retries on its own.
     Disconnected {
@@ -61,7 +63,8 @@ impl Update {
 pub enum FollowError {
     /// Retrying would fail the same way.
     Fatal(Error),
-    /// Nothing worked for [`give_up_after`](super::FollowOptions::give_up_after); the reason of the last failure.
+    /// Nothing worked for [`give_up_after`](super::FollowOptions::give_up_after); the reason of the
+    /// last failure.
     GaveUp(String),
 }
 
@@ -83,7 +86,8 @@ impl From<Error> for FollowError {
 }
 
 impl From<io::Error> for FollowError {
-    /// Converts an error of the random generator. No other system error is fatal: the client retries.
+    /// Converts an error of the random generator. No other system error is fatal: the client
+    /// retries.
     fn from(error: io::Error) -> Self {
         Self::Fatal(Error::Random(error.kind()))
     }

@@ -79,13 +79,14 @@ pub enum UrlError {
     WebSocketScheme,
     /// The scheme is `https` or `wss`, and the client does not support TLS.
     Tls,
-    /// The URL has a fragment. It is never sent (RFC 9110 §7.1), and a WebSocket URI has none (RFC 6455 §3).
+    /// The URL has a fragment. It is never sent (RFC 9110 §7.1), and a WebSocket URI has none (RFC
+    /// 6455 §3).
     Fragment,
-    /// The host is missing, the host or port is invalid (RFC 3986 §3.2), or there is user information,
-    /// which the client does not support.
+    /// The host is missing, the host or port is invalid (RFC 3986 §3.2), or there is user
+    /// information, which the client does not support.
     Authority,
-    /// The path or query has a character that must be percent-encoded: a space, a control character or
-    /// a character outside ASCII (RFC 3986 §2).
+    /// The path or query has a character that must be percent-encoded: a space, a control character
+    /// or a character outside ASCII (RFC 3986 §2).
     Resource,
 }
 

@@ -16,7 +16,8 @@ use crate::protocol::websocket::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HE
 use crate::protocol::websocket::mask;
 use crate::protocol::websocket::message::{MessageEvent, Receiver};
 
-/// Payload bytes that are masked and written at once. Masking them makes the only copy of a payload.
+/// Payload bytes that are masked and written at once. Masking them makes the only copy of a
+/// payload.
 const CHUNK: usize = 64 * 1024;
 
 /// A message from the server.
@@ -28,14 +29,15 @@ pub enum Message {
     Binary(Vec<u8>),
     /// A pong: the response to a ping, or unsolicited (RFC 6455 §5.5.3).
     Pong(Vec<u8>),
-    /// A close frame, with the code and reason if it has them. The client has replied; the connection is over.
+    /// A close frame, with the code and reason if it has them. The client has replied; the
+    /// connection is over.
     Close(Option<(CloseCode, String)>),
 }
 
 /// The client's end of an open WebSocket. Dropping it without [`close`](Self::close) ends TCP only.
 ///
-/// All calls block. If the client writes a lot before it reads, both sides can block in a write until
-/// [`write_timeout`](Request::write_timeout) elapses.
+/// All calls block. If the client writes a lot before it reads, both sides can block in a write
+/// until [`write_timeout`](Request::write_timeout) elapses.
 #[derive(Debug)]
 pub struct WebSocket {
     stream: BufferedStream,
@@ -51,7 +53,8 @@ pub struct WebSocket {
 
 /// The state of the connection (RFC 6455 §7.1).
 ///
-/// There is no state between the two close frames, because only [`WebSocket::close`] is active then.
+/// There is no state between the two close frames, because only [`WebSocket::close`] is active
+/// then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
@@ -99,7 +102,8 @@ impl WebSocket {
     /// Sends a text message in one frame.
     ///
     /// # Errors
-    /// [`Error::Misuse`], [`Error::TimedOut`] or [`Error::Io`]. The connection is over after the last two.
+    /// [`Error::Misuse`], [`Error::TimedOut`] or [`Error::Io`]. The connection is over after the
+    /// last two.
     pub fn send_text(&mut self, text: &str) -> Result<(), Error> {
         self.send_message(Opcode::Text, text.as_bytes())
     }
@@ -112,8 +116,8 @@ impl WebSocket {
         self.send_message(Opcode::Binary, data)
     }
 
-    /// Sends a ping of at most 125 bytes. [`read`](Self::read) returns the pong, after everything that the
-    /// server sent before it.
+    /// Sends a ping of at most 125 bytes. [`read`](Self::read) returns the pong, after everything
+    /// that the server sent before it.
     ///
     /// # Errors
     /// The same as [`send_text`](Self::send_text), and [`Misuse::PayloadTooLong`].
@@ -126,13 +130,14 @@ impl WebSocket {
 
     /// Waits for the next message and replies to pings meanwhile.
     ///
-    /// If the server closes, the client replies with a close frame, waits for the server to end TCP, and
-    /// ends TCP (RFC 6455 §5.5.1, §7.1.1).
+    /// If the server closes, the client replies with a close frame, waits for the server to end
+    /// TCP, and ends TCP (RFC 6455 §5.5.1, §7.1.1).
     ///
     /// # Errors
-    /// [`Error::TimedOut`] when [`read_timeout`](Request::read_timeout) elapses; no data is lost, and the
-    /// next call continues. [`Error::Protocol`] when the server violates the protocol, [`Error::Ended`] when
-    /// TCP ends without a close frame, and [`Error::Io`]; the connection is over after these.
+    /// [`Error::TimedOut`] when [`read_timeout`](Request::read_timeout) elapses; no data is lost,
+    /// and the next call continues. [`Error::Protocol`] when the server violates the protocol,
+    /// [`Error::Ended`] when TCP ends without a close frame, and [`Error::Io`]; the connection is
+    /// over after these.
     pub fn read(&mut self) -> Result<Message, Error> {
         self.ensure_open()?;
         let until = self.read_timeout.map(|timeout| Instant::now() + timeout);
@@ -140,13 +145,15 @@ impl WebSocket {
             match self.receive(until)? {
                 Incoming::Message(message) => return Ok(message),
                 Incoming::Ping(payload) => {
-                    // §5.5.2. A failed write is ignored: the server may have sent a ping and a close frame and
-                    // then ended TCP. The next read returns what has arrived and then reports the error.
+                    // §5.5.2. A failed write is ignored: the server may have sent a ping and a
+                    // close frame and then ended TCP. The next read returns what has arrived and
+                    // then reports the error.
                     let _ = self.send_control(Opcode::Pong, &payload);
                 }
                 Incoming::Close(close) => {
                     let reply = close.as_ref().map(|(code, _)| close::payload(*code, "")); // §5.5.1
-                    // A failed write is ignored: the server's close frame is complete even if TCP has ended.
+                    // A failed write is ignored: the server's close frame is complete even if TCP
+                    // has ended.
                     let _ = self.send_control(Opcode::Close, &reply.unwrap_or_default());
                     self.finish();
                     return Ok(Message::Close(close));
@@ -155,16 +162,16 @@ impl WebSocket {
         }
     }
 
-    /// Closes the connection: sends a close frame, waits for the server's, and waits for the server to end
-    /// TCP (RFC 6455 §7.1.1, §7.1.2).
+    /// Closes the connection: sends a close frame, waits for the server's, and waits for the server
+    /// to end TCP (RFC 6455 §7.1.1, §7.1.2).
     ///
-    /// Messages that arrive meanwhile are dropped. A reason longer than 123 bytes is truncated. Returns the
-    /// code and the reason of the server's close frame.
+    /// Messages that arrive meanwhile are dropped. A reason longer than 123 bytes is truncated.
+    /// Returns the code and the reason of the server's close frame.
     ///
     /// # Errors
-    /// [`Misuse::ForbiddenCode`] if a close frame may not contain `code`; [`Error::TimedOut`] if the server's
-    /// close frame does not arrive within [`close_timeout`](Request::close_timeout); and the errors of
-    /// [`read`](Self::read). TCP ends in every case.
+    /// [`Misuse::ForbiddenCode`] if a close frame may not contain `code`; [`Error::TimedOut`] if
+    /// the server's close frame does not arrive within [`close_timeout`](Request::close_timeout);
+    /// and the errors of [`read`](Self::read). TCP ends in every case.
     pub fn close(mut self, code: CloseCode, reason: &str) -> Result<Option<(CloseCode, String)>, Error> {
         if !code.may_be_sent() {
             return Err(Misuse::ForbiddenCode.into());
@@ -230,7 +237,8 @@ impl WebSocket {
         self.send_frame(opcode, false, payload)
     }
 
-    /// Sends one frame: the header and the payload, masked with an unpredictable key (RFC 6455 §5.3).
+    /// Sends one frame: the header and the payload, masked with an unpredictable key (RFC 6455
+    /// §5.3).
     fn send_frame(&mut self, opcode: Opcode, rsv1: bool, payload: &[u8]) -> Result<(), Error> {
         self.ensure_open()?;
         let masking_key = self.random.draw().map_err(|error| self.io_error(error))?;
@@ -238,7 +246,8 @@ impl WebSocket {
         let mut out = Vec::with_capacity(MAX_HEADER + payload.len().min(CHUNK));
         FrameHeader { fin: true, rsv1, opcode, masking_key: Some(masking_key), payload_length }
             .encode(&mut out);
-        // A payload of any length needs the memory of one chunk. A short frame takes one write, with its header.
+        // A payload of any length needs the memory of one chunk. A short frame takes one write,
+        // with its header.
         let (first, rest) = payload.split_at(payload.len().min(CHUNK));
         let mut offset = 0;
         for chunk in std::iter::once(first).chain(rest.chunks(CHUNK)) {
@@ -252,7 +261,8 @@ impl WebSocket {
         Ok(())
     }
 
-    /// Fails the connection (§7.1.7): sends the reason to the server and processes no more of its data.
+    /// Fails the connection (§7.1.7): sends the reason to the server and processes no more of its
+    /// data.
     fn fail(&mut self, error: ProtocolError) -> Error {
         let payload = close::payload(error.close_code(), &error.close_reason());
         // The connection is over whether or not the close frame can be written.
@@ -272,7 +282,8 @@ impl WebSocket {
         self.state = State::Closed;
     }
 
-    /// Ends the connection after an I/O error: a half-written frame or a lost read cannot be repaired.
+    /// Ends the connection after an I/O error: a half-written frame or a lost read cannot be
+    /// repaired.
     fn io_error(&mut self, error: io::Error) -> Error {
         self.shut_down();
         match error.kind() {

@@ -11,10 +11,10 @@ const BACKLOG: i32 = 4096;
 
 /// Opens a listening socket at `address`.
 ///
-/// On Linux, a connection whose peer leaves data unacknowledged for `unacknowledged` seconds is broken off
-/// (tcp(7), `TCP_USER_TIMEOUT`). Writes alone do not reveal a cut cable: the kernel accepts the comments of
-/// an event stream while its buffer has space, and there is no write after a final response. The kernel's
-/// own timeout is a quarter of an hour.
+/// On Linux, a connection whose peer leaves data unacknowledged for `unacknowledged` seconds is
+/// broken off (tcp(7), `TCP_USER_TIMEOUT`). Writes alone do not reveal a cut cable: the kernel
+/// accepts the comments of an event stream while its buffer has space, and there is no write after
+/// a final response. The kernel's own timeout is a quarter of an hour.
 ///
 /// # Errors
 /// The address is in use or does not belong to this machine, or no file descriptor is left.

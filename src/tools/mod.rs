@@ -1,6 +1,7 @@
 //! The commands of the program, one folder each.
 //!
-//! A folder contains the arguments, the logic and the output of its command. Shared by several commands:
+//! A folder contains the arguments, the logic and the output of its command. Shared by several
+//! commands:
 //!
 //! - `args` — parsers of common arguments; `exit_status` — the exit statuses.
 //! - `listen` — the listening socket; `open_files` — the limit of open files.
@@ -86,7 +87,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Returns whether to write colors to `out`: it is a terminal and `NO_COLOR` is not set (no-color.org).
+/// Returns whether to write colors to `out`: it is a terminal and `NO_COLOR` is not set
+/// (no-color.org).
 fn has_colors(out: &impl IsTerminal) -> bool {
     out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

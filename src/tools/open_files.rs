@@ -1,7 +1,7 @@
 //! The limit of open files, which bounds the connections of a measurement.
 
-/// Open files that are not client connections: the standard streams, the poll, the publisher and child
-/// processes, with some to spare.
+/// Open files that are not client connections: the standard streams, the poll, the publisher and
+/// child processes, with some to spare.
 const OTHER_FILES: u64 = 50;
 
 /// Raises the limit of open files to its maximum and checks that `connections` fit.

@@ -1,4 +1,4 @@
-//! permessage-deflate as a client has it (RFC 7692).
+//! permessage-deflate in the client (RFC 7692).
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ use barewire::protocol::websocket::inflate::Inflater;
 
 use crate::scripted::{Frame, Peer, connect};
 
-/// What the server's side inflates.
+/// Decompresses the payload of a frame.
 fn inflated(inflater: &mut Inflater, frame: &Frame) -> Vec<u8> {
     let mut out = Vec::new();
     let mut sink = |piece: &[u8]| -> Result<(), ProtocolError> {
@@ -26,11 +26,12 @@ fn inflated(inflater: &mut Inflater, frame: &Frame) -> Vec<u8> {
 fn agree(peer: &mut Peer, agreement: &Agreement) {
     let mut field = b"Sec-WebSocket-Extensions: ".to_vec();
     agreement.write_response(&mut field);
-    let answer = peer.answer(&format!("{}\r\n", field.escape_ascii()));
-    peer.send(answer);
+    let response = peer.response(&format!("{}\r\n", field.escape_ascii()));
+    peer.send(response);
 }
 
-/// Sends the same text three times to a server that has agreed, and gets it back three times: how long the payloads were.
+/// Sends the same text three times to a server that echoes it and returns the lengths of the
+/// payloads.
 fn three_times(offer: Offer, agreement: Agreement) -> [usize; 3] {
     let text: String = (0..2000).map(|number| format!("{} ", number * number)).collect();
     let request = Request { deflate: Some(offer), ..Request::default() };
@@ -65,14 +66,14 @@ fn three_times(offer: Offer, agreement: Agreement) -> [usize; 3] {
 }
 
 #[test]
-fn a_context_makes_what_comes_again_short() {
+fn context_takeover_shortens_repeated_messages() {
     let offer = Request::default().deflate.unwrap();
     let [first, second, third] = three_times(offer, Agreement::default());
     assert!(first > 4000 && second < 200 && third < 200, "{first}, {second}, {third} bytes");
 }
 
 #[test]
-fn a_context_is_not_kept_where_it_must_not_be() {
+fn no_context_takeover_is_respected() {
     let offer = Request::default().deflate.unwrap();
     let agreement = Agreement {
         client_no_context_takeover: true,
@@ -85,31 +86,31 @@ fn a_context_is_not_kept_where_it_must_not_be() {
 }
 
 #[test]
-fn what_the_client_has_promised_holds_though_the_server_is_silent_on_it() {
+fn the_offer_binds_the_client_even_if_the_server_does_not_mention_it() {
     let offer = Offer {
         client_no_context_takeover: true,
         client_max_window_bits: ClientWindow::AtMost(10),
         ..Offer::default()
     };
-    let kept = Agreement {
+    let expected = Agreement {
         client_no_context_takeover: true,
         client_max_window_bits: Some(10),
         ..Agreement::default()
     };
     let request = Request { deflate: Some(offer), ..Request::default() };
     let (client, server) = connect(&request, |mut peer| agree(&mut peer, &Agreement::default()));
-    assert_eq!(client.unwrap().agreement(), Some(&kept));
+    assert_eq!(client.unwrap().agreement(), Some(&expected));
     server.join().unwrap();
 }
 
 #[test]
-fn nothing_is_compressed_unless_both_want_it() {
+fn nothing_is_compressed_unless_both_sides_agree() {
     for deflate in [None, Request::default().deflate] {
         let request = Request { deflate, ..Request::default() };
         let (client, server) = connect(&request, move |mut peer| {
             assert_eq!(peer.request.contains("permessage-deflate"), deflate.is_some());
-            let answer = peer.answer("");
-            peer.send(answer);
+            let response = peer.response("");
+            peer.send(response);
             let frame = peer.frame();
             peer.send(b"\xC1\x01\0");
             (frame.rsv1, frame.payload, peer.close_code())
@@ -123,7 +124,7 @@ fn nothing_is_compressed_unless_both_want_it() {
 }
 
 #[test]
-fn a_bomb_is_a_message_that_is_too_big() {
+fn a_decompression_bomb_is_a_message_that_is_too_big() {
     let (client, server) = connect(&Request::default(), |mut peer| {
         agree(&mut peer, &Agreement::default());
         let (mut payload, mut bytes) = (Vec::new(), Vec::new());

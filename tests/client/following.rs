@@ -1,4 +1,5 @@
-//! Following over sockets: barewire in all four ways, and servers that are away, silent, or something else.
+//! Following over sockets: barewire on all four transports, and servers that are unavailable,
+//! silent or not barewire.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -26,12 +27,14 @@ fn open_websocket(stream: &mut TcpStream) {
     let head = head(stream);
     let key = head.split("Sec-WebSocket-Key: ").nth(1).expect("a key")[..24].to_owned();
     let accept = String::from_utf8(accept_key(key.as_bytes()).to_vec()).expect("base64");
-    let answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
-    stream.write_all(format!("{answer}Sec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes()).expect("it reads");
+    let response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+    stream
+        .write_all(format!("{response}Sec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes())
+        .expect("the client reads");
 }
 
 #[test]
-fn all_transports_get_the_same_events_and_take_each_others_ids() {
+fn all_transports_deliver_the_same_events_and_accept_each_others_ids() {
     let server = Barewire::start();
     let url = server.url("t");
     let mut publisher = publisher(&url);
@@ -41,18 +44,18 @@ fn all_transports_get_the_same_events_and_take_each_others_ids() {
     for via in Via::ALL {
         let mut from_start = follow(&url, &[via], Since::Start, |_, _| {});
         assert_eq!(next(&mut from_start), Ok(Update::Opened(via)));
-        let told = [(); 3].map(|()| match next(&mut from_start) {
+        let received = [(); 3].map(|()| match next(&mut from_start) {
             Ok(Update::Event(event)) => (event.id, event.event, event.data),
             other => panic!("{via}: {other:?}"),
         });
-        assert_eq!(told.clone().map(|(id, _, _)| id).to_vec(), ids, "{via}");
+        assert_eq!(received.clone().map(|(id, _, _)| id).to_vec(), ids, "{via}");
         assert_eq!(
-            told.map(|(_, event, data)| (event, data))[1],
+            received.map(|(_, event, data)| (event, data))[1],
             ("message".into(), "two\n2".into()),
             "{via}"
         );
 
-        // What the one before had last is where this one goes on.
+        // Each transport resumes after an id from the previous one.
         let mut resumed = follow(&url, &[via], Since::Id(since.clone()), |_, _| {});
         assert_eq!(data(&mut resumed), if since == ids[0] { "two\n2" } else { "é😀" }, "{via}");
         since = ids[1].clone();
@@ -60,7 +63,7 @@ fn all_transports_get_the_same_events_and_take_each_others_ids() {
 }
 
 #[test]
-fn who_follows_from_now_on_gets_what_comes() {
+fn following_from_now_delivers_new_events_only() {
     let server = Barewire::start();
     let url = server.url("t");
     let mut publisher = publisher(&url);
@@ -78,15 +81,16 @@ fn who_follows_from_now_on_gets_what_comes() {
 }
 
 #[test]
-fn a_restart_is_survived_and_its_gap_is_told() {
+fn a_follower_survives_a_restart_and_reports_the_gap() {
     for via in Via::ALL {
-        // Nobody reads while the server ends, so it waits in vain for an answer.
-        let impatient = |options: &mut Options| {
+        // The client does not read while the server drains, so the server waits until these
+        // timeouts elapse.
+        let short_timeouts = |options: &mut Options| {
             (options.close_timeout, options.linger, options.policy.retry) = (1, 1, 50);
         };
         let server = Barewire::with(|options| {
-            impatient(options);
-            // No other test's address: its port stays free.
+            short_timeouts(options);
+            // No other test uses this address, so its port stays free.
             options.listen = ([127, 0, 0, 79], 0).into();
         });
         let (address, url) = (server.address, server.url("t"));
@@ -96,30 +100,30 @@ fn a_restart_is_survived_and_its_gap_is_told() {
         assert_eq!(data(&mut follow), "first");
         drop(server);
         let server = Barewire::with(|options| {
-            impatient(options);
+            short_timeouts(options);
             options.listen = address;
         });
         publisher(&server.url("t")).publish("second").expect("published");
-        let mut told = Vec::new();
+        let mut updates = Vec::new();
         let gap = loop {
-            match next(&mut follow).expect("it comes back") {
+            match next(&mut follow).expect("the follower reconnects") {
                 Update::Gap { since, oldest } => break (since, oldest.is_some()),
                 Update::Event(event) => panic!("{via}: {event:?} before the gap"),
-                other => told.push(other),
+                other => updates.push(other),
             }
         };
         assert_eq!(gap, (first, true), "{via}");
-        // A poll may have found the new server before it knew that the old one had gone.
+        // A poll may reach the new server without noticing that the old one is gone.
         assert!(
-            matches!(via, Via::ShortPoll | Via::LongPoll) || told.contains(&Update::Opened(via)),
-            "{told:?}"
+            matches!(via, Via::ShortPoll | Via::LongPoll) || updates.contains(&Update::Opened(via)),
+            "{updates:?}"
         );
         assert_eq!(data(&mut follow), "second", "{via}");
     }
 }
 
 #[test]
-fn a_drain_says_when_to_come_again_and_is_obeyed() {
+fn a_follower_waits_for_the_retry_time_of_a_drain() {
     let server = Barewire::with(|options| {
         options.policy.retry = 700;
     });
@@ -135,7 +139,7 @@ fn a_drain_says_when_to_come_again_and_is_obeyed() {
 }
 
 #[test]
-fn a_refusal_ends_it_with_what_the_server_says() {
+fn a_refusal_ends_following_with_the_reason_of_the_server() {
     let server = Barewire::with(|options| {
         options.policy.access.follow_token = Some("follow-me".into());
         options.policy.access.publish_token = Some("tell-me".into());
@@ -146,7 +150,7 @@ fn a_refusal_ends_it_with_what_the_server_says() {
             Err(FollowError::Fatal(Error::Refused { status: 401, detail: Some(_) })) => {}
             other => panic!("{via}: {other:?}"),
         }
-        assert!(next(&mut without).is_err(), "it stays so");
+        assert!(next(&mut without).is_err(), "the error is permanent");
         let mut nowhere =
             follow(&format!("http://{}/nowhere", server.address), &[via], Since::Now, |_, _| {});
         match next(&mut nowhere) {
@@ -155,24 +159,24 @@ fn a_refusal_ends_it_with_what_the_server_says() {
         }
         let mut with = follow(&server.url("t"), &[via], Since::Now, |resource, _| {
             let url = format!("http://{}/topics/t", server.address);
-            *resource = Resource::new(&url, Some("follow-me"), &[]).expect("right");
+            *resource = Resource::new(&url, Some("follow-me"), &[]).expect("valid");
         });
         assert_eq!(next(&mut with), Ok(Update::Opened(via)));
     }
-    // A token is no matter of the transport.
+    // A missing token does not depend on the transport, so there is no fallback.
     let mut follow_in_turn =
         follow(&server.url("t"), &[Via::WebSocket, Via::LongPoll], Since::Now, |_, _| {});
     assert!(matches!(next(&mut follow_in_turn), Err(FollowError::Fatal(Error::Refused { status: 401, .. }))));
     let foreign =
-        Resource::new(&server.url("t"), Some("tell-me"), &[("Origin", "http://x.example")]).expect("right");
+        Resource::new(&server.url("t"), Some("tell-me"), &[("Origin", "http://x.example")]).expect("valid");
     let mut foreign =
         follow(&server.url("t"), &[Via::WebSocket], Since::Now, |resource, _| *resource = foreign);
     assert!(matches!(next(&mut foreign), Err(FollowError::Fatal(Error::Refused { status: 403, .. }))));
 }
 
 #[test]
-fn the_next_transport_is_tried_where_one_is_not_to_be_had() {
-    // Knows no upgrade, and answers what stands there otherwise; has no streams either.
+fn falls_back_to_the_next_transport_if_one_is_not_supported() {
+    // This server ignores the upgrade and the Accept field: every response is JSON.
     let (url, server) = scripted(|before, stream| {
         let head = head(stream);
         let body = r#"{"events":[],"next":"a-0"}"#;
@@ -181,8 +185,8 @@ fn the_next_transport_is_tried_where_one_is_not_to_be_had() {
             1 => assert!(head.contains("\r\nAccept: text/event-stream\r\n"), "{head}"),
             _ => assert!(head.contains("\r\nAccept: application/json\r\n"), "{head}"),
         }
-        let answer = format!("{JSON}Content-Length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(answer.as_bytes()).expect("it reads");
+        let response = format!("{JSON}Content-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(response.as_bytes()).expect("the client reads");
         before < 2
     });
     let order = [Via::WebSocket, Via::EventStream, Via::LongPoll];
@@ -194,19 +198,19 @@ fn the_next_transport_is_tried_where_one_is_not_to_be_had() {
     assert_eq!(next(&mut follow), Ok(Update::FellBack { from: to, to: Via::LongPoll, reason }));
     assert_eq!(next(&mut follow), Ok(Update::Opened(Via::LongPoll)));
     assert_eq!((follow.via(), follow.cursor()), (Via::LongPoll, Some("a-0")));
-    server.join().expect("the script is played");
+    server.join().expect("the script succeeds");
 }
 
 #[test]
-fn a_server_that_is_away_is_no_reason_for_another_transport() {
+fn does_not_fall_back_because_the_server_is_unavailable() {
     let (url, server) = scripted(|before, stream| {
         let head = head(stream);
         assert!(head.contains("\r\nUpgrade: websocket\r\n"), "{head}");
-        let away = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+        let unavailable = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
         match before {
-            0 => stream.write_all(away.as_bytes()).expect("it reads"),
-            1 => {} // it just ends
-            _ => stream.write_all(b"HTTP/1.1 426 \r\nContent-Length: 0\r\n\r\n").expect("it reads"),
+            0 => stream.write_all(unavailable.as_bytes()).expect("the client reads"),
+            1 => {} // ends the connection
+            _ => stream.write_all(b"HTTP/1.1 426 \r\nContent-Length: 0\r\n\r\n").expect("the client reads"),
         }
         before < 2
     });
@@ -219,34 +223,34 @@ fn a_server_that_is_away_is_no_reason_for_another_transport() {
         other => panic!("{other:?}"),
     }
     assert!(matches!(next(&mut follow), Ok(Update::Disconnected { .. })));
-    assert!(started.elapsed() >= Duration::from_secs(1), "it has waited");
+    assert!(started.elapsed() >= Duration::from_secs(1), "the follower waited for Retry-After");
     assert!(matches!(next(&mut follow), Ok(Update::FellBack { to: Via::LongPoll, .. })));
-    server.join().expect("the script is played");
+    server.join().expect("the script succeeds");
 }
 
 #[test]
-fn a_server_that_has_gone_without_a_word_is_found() {
+fn detects_a_server_that_went_silent() {
     for via in [Via::EventStream, Via::WebSocket, Via::LongPoll] {
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let (url, server) = scripted(move |_, stream| {
             match via {
                 Via::WebSocket => open_websocket(stream),
                 Via::EventStream => {
                     head(stream);
-                    stream.write_all(STREAM).expect("it reads");
+                    stream.write_all(STREAM).expect("the client reads");
                 }
                 _ => drop(head(stream)),
             }
-            // All that the client says until it gives up.
-            let mut said = Vec::new();
-            let _ = stream.read_to_end(&mut said);
-            tell.send(said).expect("the test waits for it");
+            // Everything that the client sends until it closes the connection.
+            let mut received = Vec::new();
+            let _ = stream.read_to_end(&mut received);
+            sender.send(received).expect("the test waits");
             false
         });
-        let mut follow = follow(&url, &[via], Since::Id("a-1".into()), |resource, plan| {
+        let mut follow = follow(&url, &[via], Since::Id("a-1".into()), |resource, options| {
             resource.wait = 0;
-            plan.idle_timeout = Duration::from_millis(1500);
-            plan.connect_timeout = Duration::from_millis(1500);
+            options.idle_timeout = Duration::from_millis(1500);
+            options.connect_timeout = Duration::from_millis(1500);
         });
         if via != Via::LongPoll {
             assert_eq!(next(&mut follow), Ok(Update::Opened(via)));
@@ -255,43 +259,44 @@ fn a_server_that_has_gone_without_a_word_is_found() {
             Ok(Update::Disconnected { reason, .. }) => assert!(reason.contains("silent"), "{via}: {reason}"),
             other => panic!("{via}: {other:?}"),
         }
-        let said = told.recv().expect("the script is played");
-        let is_pinged = said.starts_with(&[0x89, 0x80]);
-        assert_eq!(is_pinged, via == Via::WebSocket, "{via}: {said:x?}");
-        server.join().expect("the script is played");
+        let received = receiver.recv().expect("the script succeeds");
+        let is_pinged = received.starts_with(&[0x89, 0x80]);
+        assert_eq!(is_pinged, via == Via::WebSocket, "{via}: {received:x?}");
+        server.join().expect("the script succeeds");
     }
 }
 
 #[test]
-fn heartbeats_and_pings_keep_a_silent_stream() {
+fn heartbeats_and_pings_keep_an_idle_stream_open() {
     let server = Barewire::with(|options| {
         (options.heartbeat, options.ping_interval) = (1, 1);
     });
     let followers = [Via::EventStream, Via::WebSocket].map(|via| {
         let url = server.url("t");
         thread::spawn(move || {
-            let silence = Duration::from_secs(5);
-            let mut follow = follow(&url, &[via], Since::Now, |_, plan| plan.idle_timeout = silence);
+            let idle_timeout = Duration::from_secs(5);
+            let mut follow =
+                follow(&url, &[via], Since::Now, |_, options| options.idle_timeout = idle_timeout);
             assert_eq!(next(&mut follow), Ok(Update::Opened(via)));
-            let until = Instant::now() + silence + Duration::from_secs(2);
+            let until = Instant::now() + idle_timeout + Duration::from_secs(2);
             assert_eq!(follow.next_until(Some(until)), Ok(None), "{via}");
             assert_eq!(follow.connections(), 1);
         })
     });
     for follower in followers {
-        follower.join().expect("nothing happens");
+        follower.join().expect("the stream stays open");
     }
 }
 
 #[test]
-fn a_connection_that_ended_between_two_polls_is_no_news() {
+fn a_connection_that_ended_between_two_polls_is_replaced_without_an_update() {
     let (url, server) = scripted(|before, stream| {
         head(stream);
         let id = before + 1;
         let body = format!(r#"{{"events":[{{"id":"a-{id}","event":"m","data":"{id}"}}],"next":"a-{id}"}}"#);
-        let answer = format!("{JSON}Content-Length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(answer.as_bytes()).expect("it reads");
-        before < 2 // and ends it, though it did not say so
+        let response = format!("{JSON}Content-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(response.as_bytes()).expect("the client reads");
+        before < 2 // ends the connection without having announced it
     });
     let mut follow = follow(&url, &[Via::ShortPoll], Since::Start, |_, _| {});
     assert_eq!(next(&mut follow), Ok(Update::Opened(Via::ShortPoll)));
@@ -302,18 +307,18 @@ fn a_connection_that_ended_between_two_polls_is_no_news() {
         }
     }
     assert_eq!(follow.connections(), 3);
-    server.join().expect("the script is played");
+    server.join().expect("the script succeeds");
 }
 
 #[test]
-fn a_long_poll_that_is_answered_at_once_is_no_busy_loop() {
+fn immediate_empty_long_poll_responses_cause_no_busy_loop() {
     let (url, server) = scripted(|_, stream| {
         let body = r#"{"events":[],"next":"a-1"}"#;
-        let answer = format!("{JSON}Content-Length: {}\r\n\r\n{body}", body.len());
+        let response = format!("{JSON}Content-Length: {}\r\n\r\n{body}", body.len());
         let mut requests = 0;
         while !head(stream).is_empty() {
             requests += 1;
-            stream.write_all(answer.as_bytes()).expect("it reads");
+            stream.write_all(response.as_bytes()).expect("the client reads");
         }
         assert!((1..200).contains(&requests), "{requests} requests");
         false
@@ -323,12 +328,12 @@ fn a_long_poll_that_is_answered_at_once_is_no_busy_loop() {
     let until = Instant::now() + Duration::from_secs(1);
     assert_eq!(follow.next_until(Some(until)), Ok(None));
     drop(follow);
-    server.join().expect("the script is played");
+    server.join().expect("the script succeeds");
 }
 
 #[test]
-fn what_is_no_answer_at_all_is_an_error() {
-    for (answer, error) in [
+fn an_invalid_response_is_an_error() {
+    for (response, error) in [
         (&b"220 mail.example ESMTP\r\n"[..], Error::Head(ResponseError::NotHttp)),
         (
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]",
@@ -338,60 +343,61 @@ fn what_is_no_answer_at_all_is_an_error() {
         let (url, server) = scripted(move |_, stream| {
             head(stream);
             // One byte at a time.
-            for byte in answer {
+            for byte in response {
                 let _ = stream.write_all(&[*byte]);
                 let _ = stream.flush();
             }
             false
         });
         let mut follow = follow(&url, &[Via::ShortPoll], Since::Start, |_, _| {});
-        let told = next(&mut follow);
-        match (told, error) {
-            (Err(FollowError::Fatal(told)), Error::UnexpectedJson) => {
-                assert!(matches!(told, Error::Json(_)), "{told}")
+        let reported = next(&mut follow);
+        match (reported, error) {
+            (Err(FollowError::Fatal(reported)), Error::UnexpectedJson) => {
+                assert!(matches!(reported, Error::Json(_)), "{reported}")
             }
-            (told, error) => assert_eq!(told, Err(FollowError::Fatal(error))),
+            (reported, error) => assert_eq!(reported, Err(FollowError::Fatal(error))),
         }
-        server.join().expect("the script is played");
+        server.join().expect("the script succeeds");
     }
 }
 
 #[test]
-fn a_server_that_never_comes_is_given_up() {
-    // No other test's address: its port stays free.
+fn gives_up_on_an_unreachable_server() {
+    // No other test uses this address, so its port stays free.
     let listener = std::net::TcpListener::bind("127.0.0.78:0").expect("a free port");
-    let url = format!("http://{}/topics/t", listener.local_addr().expect("it listens"));
+    let url = format!("http://{}/topics/t", listener.local_addr().expect("a listening socket"));
     drop(listener);
     let started = Instant::now();
-    let mut follow = follow(&url, &[Via::WebSocket, Via::EventStream], Since::Now, |_, plan| {
-        plan.give_up_after = Some(Duration::from_millis(500));
+    let mut follow = follow(&url, &[Via::WebSocket, Via::EventStream], Since::Now, |_, options| {
+        options.give_up_after = Some(Duration::from_millis(500));
     });
-    let last = follow.find(|news| !matches!(news, Ok(Update::Disconnected { .. }))).expect("it ends");
+    let last =
+        follow.find(|update| !matches!(update, Ok(Update::Disconnected { .. }))).expect("following ends");
     assert!(matches!(last, Err(FollowError::GaveUp(_))), "{last:?}");
     assert!(started.elapsed() >= Duration::from_millis(500));
-    assert!(follow.next().is_none(), "an error is the last of it");
+    assert!(follow.next().is_none(), "the error is the last item");
 }
 
 #[test]
-fn a_follower_that_is_dropped_says_good_bye() {
-    let (tell, told) = mpsc::channel();
+fn a_dropped_follower_sends_a_close_frame() {
+    let (sender, receiver) = mpsc::channel();
     let (url, server) = scripted(move |_, stream| {
         open_websocket(stream);
-        let mut said = Vec::new();
-        let _ = stream.read_to_end(&mut said);
-        tell.send(said).expect("the test waits for it");
+        let mut received = Vec::new();
+        let _ = stream.read_to_end(&mut received);
+        sender.send(received).expect("the test waits");
         false
     });
     let mut follow = follow(&url, &[Via::WebSocket], Since::Now, |_, _| {});
     assert_eq!(next(&mut follow), Ok(Update::Opened(Via::WebSocket)));
     drop(follow);
-    let said = told.recv().expect("the script is played");
-    assert_eq!(said[..2], [0x88, 0x82], "a close frame, masked, with a code");
-    server.join().expect("the script is played");
+    let received = receiver.recv().expect("the script succeeds");
+    assert_eq!(received[..2], [0x88, 0x82], "a masked close frame with a code");
+    server.join().expect("the script succeeds");
 }
 
 #[test]
-fn many_at_once_get_all_of_it() {
+fn simultaneous_followers_receive_every_event() {
     let server = Barewire::start();
     let url = server.url("t");
     let followers: Vec<_> = Via::ALL

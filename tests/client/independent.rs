@@ -1,4 +1,4 @@
-//! An independent server: tungstenite's.
+//! The client against an independent server: tungstenite.
 
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -10,22 +10,22 @@ use tungstenite::protocol::frame::coding;
 
 type Server = tungstenite::WebSocket<TcpStream>;
 
-/// Runs `serve` on one connection of tungstenite's, and `use_it` on this end of it.
-fn meet(serve: impl FnOnce(&mut Server) + Send + 'static, use_it: impl FnOnce(WebSocket)) {
+/// Connects the client to a tungstenite server and runs `serve` and `connect` on the two ends.
+fn with_server(serve: impl FnOnce(&mut Server) + Send + 'static, connect: impl FnOnce(WebSocket)) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("ws://{}/", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
-        let mut server = tungstenite::accept(listener.accept().unwrap().0).expect("the request is right");
+        let mut server = tungstenite::accept(listener.accept().unwrap().0).expect("a valid request");
         serve(&mut server);
-        // Answers what has to be answered, and ends when the closing handshake has.
+        // Replies to control frames until the closing handshake is complete.
         while server.read().is_ok() {}
     });
-    use_it(WebSocket::connect(&uri, &Request::default()).expect("the answer is right"));
+    connect(WebSocket::connect(&uri, &Request::default()).expect("a valid response"));
     server.join().unwrap();
 }
 
 #[test]
-fn messages_of_any_length_come_back() {
+fn messages_of_any_length_are_echoed() {
     const LENGTHS: [usize; 9] = [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 20, 16 << 20];
     let echo = |server: &mut Server| {
         for _ in 0..2 * LENGTHS.len() {
@@ -33,7 +33,7 @@ fn messages_of_any_length_come_back() {
             server.send(message).unwrap();
         }
     };
-    meet(echo, |mut client| {
+    with_server(echo, |mut client| {
         for length in LENGTHS {
             let text = "é".repeat(length / 2);
             client.send_text(&text).unwrap();
@@ -50,13 +50,13 @@ fn messages_of_any_length_come_back() {
 }
 
 #[test]
-fn pings_are_answered_both_ways() {
-    let ask = |server: &mut Server| {
+fn both_sides_reply_to_pings() {
+    let ping = |server: &mut Server| {
         server.send(tungstenite::Message::Ping(b"a"[..].into())).unwrap();
         assert_eq!(server.read().unwrap(), tungstenite::Message::Ping(b"b"[..].into()));
         assert_eq!(server.read().unwrap(), tungstenite::Message::Pong(b"a"[..].into()));
     };
-    meet(ask, |mut client| {
+    with_server(ping, |mut client| {
         client.ping(b"b").unwrap();
         assert_eq!(client.read().unwrap(), Message::Pong(b"b".to_vec()));
         client.close(CloseCode::NORMAL, "").unwrap();
@@ -64,13 +64,13 @@ fn pings_are_answered_both_ways() {
 }
 
 #[test]
-fn close_codes_go_both_ways() {
+fn close_codes_and_reasons_arrive_at_both_sides() {
     for code in [1000, 1001, 1003, 1008, 1011, 1013, 3000, 4999] {
         let close = move |server: &mut Server| {
             let reason = "from the server".into();
             server.close(Some(CloseFrame { code: coding::CloseCode::from(code), reason })).unwrap();
         };
-        meet(close, |mut client| {
+        with_server(close, |mut client| {
             let expected = Some((CloseCode(code), "from the server".to_owned()));
             assert_eq!(client.read().unwrap(), Message::Close(expected));
         });
@@ -80,15 +80,15 @@ fn close_codes_go_both_ways() {
             }
             other => panic!("{other:?}"),
         };
-        meet(listen, |client| {
-            let answer = client.close(CloseCode(code), "from the client").unwrap();
-            assert_eq!(answer.map(|(code, _)| code), Some(CloseCode(code)));
+        with_server(listen, |client| {
+            let reply = client.close(CloseCode(code), "from the client").unwrap();
+            assert_eq!(reply.map(|(code, _)| code), Some(CloseCode(code)));
         });
     }
 }
 
 #[test]
-fn a_server_that_vanishes_is_no_close() {
+fn the_end_of_tcp_without_a_close_frame_is_an_error() {
     let vanish = |server: &mut Server| server.get_mut().shutdown(std::net::Shutdown::Both).unwrap();
-    meet(vanish, |mut client| assert!(matches!(client.read(), Err(Error::Ended))));
+    with_server(vanish, |mut client| assert!(matches!(client.read(), Err(Error::Ended))));
 }

@@ -1,5 +1,5 @@
-//! The client: over sockets against barewire, against servers that play a script, right or wrong, and against an independent one; and its
-//! followers without sockets.
+//! Tests of the client: over sockets against barewire, against scripted servers and against an
+//! independent server, and of the followers without sockets.
 
 #[cfg(feature = "deflate")]
 mod compression;

@@ -12,29 +12,30 @@ use barewire::protocol::websocket::frame::{Opcode, write_frame};
 
 use crate::scripted::connect;
 
-fn refused(answer: impl FnOnce(String) -> String + Send + 'static) -> ConnectError {
+/// Returns the client's error for a response that `change` makes from a valid one.
+fn connect_error(change: impl FnOnce(String) -> String + Send + 'static) -> ConnectError {
     let (client, server) = connect(&Request::default(), |mut peer| {
-        let right = peer.answer("");
-        peer.send(answer(right));
+        let valid = peer.response("");
+        peer.send(change(valid));
     });
-    server.join().expect("the script is played");
-    client.expect_err("it must be refused")
+    server.join().expect("the script succeeds");
+    client.expect_err("an invalid response")
 }
 
 #[test]
-fn asks_as_the_rfc_wants_it_with_a_new_key_each_time() {
-    let ask = || {
+fn sends_the_request_of_the_rfc_with_a_new_key_each_time() {
+    let send_request = || {
         let request =
             Request { subprotocols: &["a", "b"], fields: &[("Origin", "http://x")], ..Request::default() };
         let (client, server) = connect(&request, |mut peer| {
-            let answer = peer.answer("Sec-WebSocket-Protocol: b\r\n");
-            peer.send(answer);
+            let response = peer.response("Sec-WebSocket-Protocol: b\r\n");
+            peer.send(response);
             peer.request
         });
         assert_eq!(client.unwrap().subprotocol(), Some("b"));
         server.join().unwrap()
     };
-    let (first, second) = (ask(), ask());
+    let (first, second) = (send_request(), send_request());
     let compression = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
     let compression = if cfg!(feature = "deflate") { compression } else { "" };
     for lines in [
@@ -50,10 +51,10 @@ fn asks_as_the_rfc_wants_it_with_a_new_key_each_time() {
 }
 
 #[test]
-fn passes_over_interim_answers_and_keeps_what_stands_behind_the_last() {
+fn skips_interim_responses_and_keeps_the_bytes_after_the_final_one() {
     let (client, server) = connect(&Request::default(), |mut peer| {
         let mut bytes = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 \r\n\r\n".to_vec();
-        bytes.extend_from_slice(peer.answer("").as_bytes());
+        bytes.extend_from_slice(peer.response("").as_bytes());
         write_frame(Opcode::Text, b"early", &mut bytes);
         peer.send(bytes);
         peer
@@ -61,24 +62,24 @@ fn passes_over_interim_answers_and_keeps_what_stands_behind_the_last() {
     assert_eq!(client.unwrap().read().unwrap(), Message::Text("early".to_owned()));
     server.join().unwrap();
 
-    let error = refused(|_| "HTTP/1.1 102 Processing\r\n\r\n".repeat(20));
+    let error = connect_error(|_| "HTTP/1.1 102 Processing\r\n\r\n".repeat(20));
     assert!(matches!(error, ConnectError::TooManyInterim), "{error:?}");
 }
 
 #[test]
-fn refuses_an_answer_that_is_wrong() {
-    let error = refused(|right| right.replace("101 Switching Protocols", "404 Not Found"));
+fn rejects_an_invalid_response() {
+    let error = connect_error(|valid| valid.replace("101 Switching Protocols", "404 Not Found"));
     assert!(matches!(error, ConnectError::Handshake(ClientHandshakeError::Status(404))), "{error:?}");
-    let error = refused(|right| right.replace("Accept: ", "Accept: A"));
+    let error = connect_error(|valid| valid.replace("Accept: ", "Accept: A"));
     assert!(matches!(error, ConnectError::Handshake(ClientHandshakeError::AcceptMismatch)), "{error:?}");
-    let error = refused(|right| right.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: x\r\n\r\n"));
+    let error = connect_error(|valid| valid.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: x\r\n\r\n"));
     assert!(matches!(error, ConnectError::Handshake(ClientHandshakeError::Extension(_))), "{error:?}");
-    let error = refused(|_| "220 mail.example ESMTP\r\n".to_owned());
+    let error = connect_error(|_| "220 mail.example ESMTP\r\n".to_owned());
     assert!(matches!(error, ConnectError::Response(ResponseError::NotHttp)), "{error:?}");
-    let error = refused(|right| right[..40].to_owned());
+    let error = connect_error(|valid| valid[..40].to_owned());
     assert!(matches!(error, ConnectError::Ended), "{error:?}");
     let error =
-        refused(|right| right.replace("\r\n\r\n", &format!("\r\nX: {}\r\n\r\n", "x".repeat(100_000))));
+        connect_error(|valid| valid.replace("\r\n\r\n", &format!("\r\nX: {}\r\n\r\n", "x".repeat(100_000))));
     assert!(
         matches!(error, ConnectError::Response(ResponseError::Head(HeadError::HeadTooLarge))),
         "{error:?}"
@@ -86,24 +87,24 @@ fn refuses_an_answer_that_is_wrong() {
 }
 
 #[test]
-fn refuses_to_ask_for_what_it_must_not_before_it_connects() {
-    let ask = |uri: &str, request: &Request<'_>| WebSocket::connect(uri, request).unwrap_err();
-    let error = ask("wss://127.0.0.1:1/", &Request::default());
+fn rejects_an_invalid_request_before_it_connects() {
+    let connect_error = |uri: &str, request: &Request<'_>| WebSocket::connect(uri, request).unwrap_err();
+    let error = connect_error("wss://127.0.0.1:1/", &Request::default());
     assert!(matches!(error, ConnectError::Url(UrlError::Tls)), "{error:?}");
-    let wrong = Request { fields: &[("a", "b\r\nc: d")], ..Request::default() };
-    let error = ask("ws://127.0.0.1:1/", &wrong);
+    let invalid = Request { fields: &[("a", "b\r\nc: d")], ..Request::default() };
+    let error = connect_error("ws://127.0.0.1:1/", &invalid);
     assert!(matches!(error, ConnectError::Request(RequestError::FieldValue)), "{error:?}");
-    let error = ask("ws://127.0.0.1:1/", &Request::default());
+    let error = connect_error("ws://127.0.0.1:1/", &Request::default());
     assert!(matches!(error, ConnectError::Io(_)), "{error:?}");
 }
 
 #[test]
-fn a_handshake_without_an_end_has_one() {
+fn an_endless_handshake_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("ws://{}/", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        // Each byte comes soon enough; only the whole does not.
+        // Each byte arrives in time, but the head never ends.
         for byte in b"HTTP/1.1 101 ".iter().chain(std::iter::repeat(&b'x')) {
             if stream.write_all(&[*byte]).is_err() {
                 break;

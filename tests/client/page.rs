@@ -1,19 +1,20 @@
-//! `docs/client.md` typed into a shell, and the exit statuses.
+//! The transcripts of `docs/client.md` in a shell, and the exit statuses.
 
 use std::process::{Command, Output};
 
 use crate::servers::{Barewire, scripted};
 
-/// An id's epoch as the page has it.
+/// The epoch of the ids on the page.
 const EPOCH: &str = "HpfL5TaZ";
 
-/// Runs a line in a shell that finds the command; standard error goes where standard output goes, as on a terminal.
+/// Runs a line in a shell with barewire in its path. Standard error goes to standard output, as on
+/// a terminal.
 fn shell(line: &str) -> Output {
     let command = std::path::Path::new(env!("CARGO_BIN_EXE_barewire"));
-    let directory = command.parent().expect("a file stands in a directory").display().to_string();
+    let directory = command.parent().expect("a file in a directory").display().to_string();
     let path = format!("{directory}:{}", std::env::var("PATH").unwrap_or_default());
     let script = format!("{{ {line}\n}} 2>&1");
-    Command::new("sh").args(["-c", &script]).env("PATH", path).output().expect("there is a shell")
+    Command::new("sh").args(["-c", &script]).env("PATH", path).output().expect("a shell")
 }
 
 fn barewire(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -23,17 +24,17 @@ fn barewire(arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// The commands of a page and what stands below each.
+/// Returns the commands of a page with their output.
 fn steps(page: &str) -> Vec<(String, String)> {
     let mut steps: Vec<(String, String)> = Vec::new();
-    let blocks = page.split("```console\n").skip(1).map(|rest| rest.split("```").next().expect("its start"));
+    let blocks = page.split("```console\n").skip(1).map(|rest| rest.split("```").next().expect("a block"));
     for block in blocks {
         for line in block.lines() {
             match line.strip_prefix("$ ") {
                 Some(command) => steps.push((command.to_owned(), String::new())),
                 None => {
-                    let (command, output) = steps.last_mut().expect("a command stands first");
-                    // A quotation that is open goes on in the next line.
+                    let (command, output) = steps.last_mut().expect("a command before its output");
+                    // An open quotation continues on the next line.
                     let is_open = command.matches('\'').count() % 2 == 1;
                     let text = if is_open { command } else { output };
                     text.push_str(if is_open { "\n" } else { "" });
@@ -47,26 +48,26 @@ fn steps(page: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_page_shows_what_is_seen() {
+fn the_page_shows_the_real_output() {
     let server = Barewire::start();
     let page =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/client.md")).expect("it is there");
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/client.md")).expect("the page");
     let steps = steps(&page);
-    assert!(steps.len() >= 10, "the page shows too little");
+    assert!(steps.len() >= 10, "the page has too few commands");
     let mut epoch = EPOCH.to_owned();
     for (command, expected) in steps {
         let port = server.address.port().to_string();
         let output = shell(&command.replace("8080", &port).replace(EPOCH, &epoch)).stdout;
         let output = String::from_utf8(output).expect("UTF-8");
         if epoch == EPOCH {
-            epoch = output[..EPOCH.len()].to_owned(); // the first command publishes
+            epoch = output[..EPOCH.len()].to_owned(); // the first command prints an id
         }
         assert_eq!(output.replace(&epoch, EPOCH), expected, "{command}");
     }
 }
 
 #[test]
-fn each_exit_status_has_its_reason() {
+fn each_failure_has_its_exit_status() {
     let server = Barewire::start();
     let url = server.url("t");
     for arguments in [&["follow", "--help"][..], &["publish", "-h"]] {
@@ -92,15 +93,15 @@ fn each_exit_status_has_its_reason() {
     assert_eq!(shell(&format!("printf '\\377' | barewire publish {url}")).status.code(), Some(1));
     let (url, peer) = scripted(|_, stream| {
         crate::servers::request(stream);
-        let away = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
-        std::io::Write::write_all(stream, away).is_err()
+        let unavailable = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+        std::io::Write::write_all(stream, unavailable).is_err()
     });
     assert_eq!(barewire(&["publish", &url, "x"]).0, Some(3));
-    peer.join().expect("the script is played");
+    peer.join().expect("the script succeeds");
 }
 
 #[test]
-fn lines_are_events_and_standard_input_is_one() {
+fn publishes_standard_input_as_one_event_or_line_by_line() {
     let server = Barewire::start();
     let url = server.url("t");
     let published = |line: &str| {
@@ -122,7 +123,7 @@ fn lines_are_events_and_standard_input_is_one() {
 }
 
 #[test]
-fn a_reader_that_has_enough_is_no_failure() {
+fn a_closed_standard_output_is_a_success() {
     let server = Barewire::start();
     let url = server.url("t");
     let publish = format!("seq 1 5000 | barewire publish --lines {url} >/dev/null");

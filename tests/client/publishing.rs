@@ -14,20 +14,20 @@ fn publisher(url: &str) -> Publisher {
     Publisher::new(Resource::new(url, None, &[]).expect("a URL"))
 }
 
-/// Whether it is the error that was to come.
-type Judge = fn(&PublishError) -> bool;
+/// A check for the expected error.
+type Check = fn(&PublishError) -> bool;
 
 const CREATED: &[u8] =
     b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"id\":\"a-1\"}";
 
 #[test]
-fn one_connection_serves_many_events() {
+fn one_connection_carries_many_events() {
     let (url, server) = scripted(|_, stream| {
         for expected in ["one", "two", ""] {
             let (head, content) = request(stream);
             assert!(head.starts_with("POST /topics/t?event=a%20b%26c HTTP/1.1\r\n"), "{head}");
             assert_eq!(content, expected);
-            // In chunks, cut in the middle, behind an interim answer.
+            // The response follows an interim response, is split in its head and is chunked.
             stream
                 .write_all(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Type: app")
                 .unwrap();
@@ -42,29 +42,29 @@ fn one_connection_serves_many_events() {
     for data in ["one", "two", ""] {
         assert_eq!(publisher.publish(data).expect("published"), "a-1");
     }
-    server.join().expect("the script is played");
+    server.join().expect("the script succeeds");
 }
 
 #[test]
-fn a_connection_that_has_ended_meanwhile_is_not_used_again() {
-    let (tell, told) = mpsc::channel();
+fn does_not_reuse_a_connection_that_has_ended() {
+    let (sender, receiver) = mpsc::channel();
     let (url, server) = scripted(move |before, stream| {
         request(stream);
         stream.write_all(CREATED).unwrap();
         stream.shutdown(Shutdown::Both).unwrap();
-        tell.send(()).unwrap();
+        sender.send(()).unwrap();
         before < 1
     });
     let mut publisher = publisher(&url);
     publisher.publish("one").expect("published");
-    told.recv().expect("the first connection has ended");
+    receiver.recv().expect("the first connection has ended");
     publisher.publish("two").expect("published, over a new connection");
-    server.join().expect("the script is played");
+    server.join().expect("the script succeeds");
 }
 
 #[test]
-fn what_becomes_of_an_event_is_said() {
-    let answers: [(&[u8], Judge); 6] = [
+fn each_failure_has_its_error() {
+    let responses: [(&[u8], Check); 6] = [
         (b"", |error| matches!(error, PublishError::NoResponse(_))),
         (b"HTTP/1.1 201 Created\r\nContent-Le", |error| matches!(error, PublishError::NoResponse(_))),
         (
@@ -79,31 +79,31 @@ fn what_becomes_of_an_event_is_said() {
         }),
         (b"What?\r\n", |error| matches!(error, PublishError::Refused(Error::Head(_)))),
     ];
-    for (answer, is_right) in answers {
+    for (response, is_expected) in responses {
         let (url, server) = scripted(move |_, stream| {
             request(stream);
-            stream.write_all(answer).unwrap();
+            stream.write_all(response).unwrap();
             false
         });
-        let error = publisher(&url).publish("x").expect_err("it is not published");
-        assert!(is_right(&error), "{}: {error:?}", answer.escape_ascii());
-        server.join().expect("the script is played");
+        let error = publisher(&url).publish("x").expect_err("an error");
+        assert!(is_expected(&error), "{}: {error:?}", response.escape_ascii());
+        server.join().expect("the script succeeds");
     }
     let (url, server) = scripted(|_, stream| {
         request(stream);
-        let _ = stream.read(&mut [0]); // until the client gives up
+        let _ = stream.read(&mut [0]); // returns when the client gives up
         false
     });
     let mut publisher = publisher(&url);
     publisher.timeout = Duration::from_millis(1000);
     assert!(matches!(publisher.publish("x"), Err(PublishError::NoResponse(_))));
-    server.join().expect("the script is played");
+    server.join().expect("the script succeeds");
     assert!(matches!(publish("http://127.0.0.1:1/", "x"), Err(PublishError::Unreachable(_))));
     assert!(matches!(publish("https://127.0.0.1:1/", "x"), Err(PublishError::Refused(Error::Url(_)))));
 }
 
 #[test]
-fn lines_are_many_events_or_none() {
+fn publishes_all_lines_or_none() {
     let server = Barewire::start();
     let mut publisher = publisher(&server.url("t"));
     let ids = publisher.publish_lines(&["a", "b", "c"]).expect("published");
@@ -113,11 +113,11 @@ fn lines_are_many_events_or_none() {
     }
     let next = publisher.publish("d").expect("published");
     let number = |id: &str| id.rsplit('-').next().and_then(|number| number.parse::<u64>().ok());
-    assert_eq!(number(&next), number(&ids[2]).map(|last| last + 1), "nothing was published in between");
+    assert_eq!(number(&next), number(&ids[2]).map(|last| last + 1), "the rejected lines were not published");
 }
 
 #[test]
-fn a_token_and_a_refusal() {
+fn publishes_with_a_token_and_reports_refusals() {
     let server = Barewire::with(|options| {
         options.policy.access.publish_token = Some("tell-me".into());
     });
@@ -126,7 +126,7 @@ fn a_token_and_a_refusal() {
         Err(PublishError::Refused(Error::Refused { status: 401, detail: Some(_) })) => {}
         other => panic!("{other:?}"),
     }
-    let mut with = Publisher::new(Resource::new(&url, Some("tell-me"), &[]).expect("right"));
+    let mut with = Publisher::new(Resource::new(&url, Some("tell-me"), &[]).expect("valid"));
     with.publish("x").expect("published");
     with.event = Some("gap".into());
     match with.publish("x") {

@@ -1,4 +1,4 @@
-//! A server for one connection that does what a script says.
+//! A scripted server for one connection.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,14 +10,14 @@ use barewire::protocol::websocket::close::CloseCode;
 use barewire::protocol::websocket::frame::{FrameHeader, Opcode, write_frame};
 use barewire::protocol::websocket::{close, mask, server_handshake};
 
-/// What the server's thread has.
+/// The end of the connection that the script has.
 pub struct Peer {
     pub stream: TcpStream,
-    /// The request head, as it came.
+    /// The request head.
     pub request: String,
 }
 
-/// One frame of the client's, unmasked.
+/// A frame from the client, unmasked.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Frame {
     pub opcode: Opcode,
@@ -26,13 +26,13 @@ pub struct Frame {
     pub payload: Vec<u8>,
 }
 
-/// Connects to a server that reads the request, and then plays `script`.
+/// Connects to a server that reads the request and then runs `script`.
 pub fn connect<T: Send + 'static>(
     request: &Request<'_>,
     script: impl FnOnce(Peer) -> T + Send + 'static,
 ) -> (Result<WebSocket, ConnectError>, JoinHandle<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let uri = format!("ws://{}/path?query", listener.local_addr().expect("it listens"));
+    let uri = format!("ws://{}/path?query", listener.local_addr().expect("a listening socket"));
     let server = thread::spawn(move || {
         let (stream, _) = listener.accept().expect("a client");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
@@ -46,22 +46,22 @@ pub fn connect<T: Send + 'static>(
     (WebSocket::connect(&uri, request), server)
 }
 
-/// As [`connect`], with a handshake as it should be before the script.
+/// Like [`connect`], but completes the handshake before the script.
 pub fn open<T: Send + 'static>(
     request: &Request<'_>,
     script: impl FnOnce(Peer) -> T + Send + 'static,
 ) -> (WebSocket, JoinHandle<T>) {
     let (client, server) = connect(request, |mut peer| {
-        let answer = peer.answer("");
-        peer.send(answer);
+        let response = peer.response("");
+        peer.send(response);
         script(peer)
     });
-    (client.expect("the handshake is right"), server)
+    (client.expect("a valid handshake"), server)
 }
 
 impl Peer {
-    /// The answer that is right, with more fields, each with its line end.
-    pub fn answer(&self, more: &str) -> String {
+    /// Returns the valid response with additional fields, each with its line end.
+    pub fn response(&self, more: &str) -> String {
         let key = self.request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
         let accept = server_handshake::accept_key(key.expect("a key").as_bytes());
         format!(
@@ -95,7 +95,7 @@ impl Peer {
         let mut header = Vec::new();
         let header = loop {
             header.extend(self.take::<1>());
-            if let Some((header, _)) = FrameHeader::decode(&header).expect("the client's header is right") {
+            if let Some((header, _)) = FrameHeader::decode(&header).expect("a valid header") {
                 break header;
             }
         };
@@ -108,19 +108,19 @@ impl Peer {
         Frame { opcode, rsv1, masking_key, payload }
     }
 
-    /// The code of the close frame that comes next.
+    /// Returns the code of the next frame, which must be a close frame.
     pub fn close_code(&mut self) -> Option<CloseCode> {
         let frame = self.frame();
         assert_eq!(frame.opcode, Opcode::Close);
-        close::decode(&frame.payload).expect("a close frame as it should be").map(|(code, _)| code)
+        close::decode(&frame.payload).expect("a valid close frame").map(|(code, _)| code)
     }
 
-    /// Whether the client has ended its side: it has, it has not, or it will not while nothing is sent to it.
+    /// Returns whether the client has ended its side. Waits a little for that.
     pub fn has_ended(&mut self) -> bool {
         self.stream.set_read_timeout(Some(Duration::from_millis(200))).expect("a socket");
         match self.stream.read(&mut [0]) {
             Ok(0) => true,
-            Ok(_) => panic!("the client writes where it must not"),
+            Ok(_) => panic!("the client must not write now"),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => false,
             Err(error) => panic!("{error}"),
         }

@@ -1,4 +1,5 @@
-//! What followers and publishers meet: barewire in a thread of this process, and servers that play a script.
+//! Servers for followers and publishers: barewire in a thread of this process, and scripted
+//! servers.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,7 +15,7 @@ use crate::running::Running;
 /// How long a test waits before it fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// barewire, on a port of its own. It drains when it is dropped.
+/// barewire on a free port. It drains when it is dropped.
 pub struct Barewire {
     pub address: SocketAddr,
     running: Running,
@@ -42,12 +43,14 @@ impl Drop for Barewire {
     }
 }
 
-/// A server that plays `script` on each connection, which is told how many came before, until it says that it is over.
+/// Starts a server that runs `script` on each connection until the script returns false.
+///
+/// The script receives the number of earlier connections.
 pub fn scripted(
     mut script: impl FnMut(usize, &mut TcpStream) -> bool + Send + 'static,
 ) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("http://{}/topics/t", listener.local_addr().expect("it listens"));
+    let url = format!("http://{}/topics/t", listener.local_addr().expect("a listening socket"));
     let thread = thread::spawn(move || {
         for before in 0.. {
             let (mut stream, _) = listener.accept().expect("a client");
@@ -60,7 +63,7 @@ pub fn scripted(
     (url, thread)
 }
 
-/// Reads a request's head; empty if the client has gone.
+/// Reads a request head. It is empty if the client has closed the connection.
 pub fn head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -70,7 +73,7 @@ pub fn head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).expect("ASCII")
 }
 
-/// Reads a request with its content.
+/// Reads a request head and its content.
 pub fn request(stream: &mut TcpStream) -> (String, String) {
     let head = head(stream);
     let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
@@ -79,7 +82,7 @@ pub fn request(stream: &mut TcpStream) -> (String, String) {
     (head, String::from_utf8(content).expect("UTF-8"))
 }
 
-/// Follows with short waits.
+/// Follows with short delays.
 pub fn follow(
     url: &str,
     via: &[Via],
@@ -89,21 +92,21 @@ pub fn follow(
     let mut resource = Resource::new(url, None, &[]).expect("a URL");
     resource.interval = Duration::from_millis(50);
     let backoff = Backoff { initial: Duration::from_millis(20), max: Duration::from_millis(100) };
-    let mut plan = FollowOptions { transports: via.to_vec(), since, backoff, ..FollowOptions::default() };
-    set(&mut resource, &mut plan);
-    Follow::new(resource, plan).expect("random bytes")
+    let mut options = FollowOptions { transports: via.to_vec(), since, backoff, ..FollowOptions::default() };
+    set(&mut resource, &mut options);
+    Follow::new(resource, options).expect("random bytes")
 }
 
-/// Waits for the next news.
+/// Waits for the next update.
 pub fn next(follow: &mut Follow) -> Result<Update, FollowError> {
     let until = Instant::now() + PATIENCE;
-    follow.next_until(Some(until)).map(|news| news.expect("news come in time"))
+    follow.next_until(Some(until)).map(|update| update.expect("an update in time"))
 }
 
-/// Waits for the next event's data; what else is told before it is passed over.
+/// Waits for the next event and returns its data. Skips other updates.
 pub fn data(follow: &mut Follow) -> String {
     loop {
-        if let Update::Event(event) = next(follow).expect("an event comes") {
+        if let Update::Event(event) = next(follow).expect("an event") {
             return event.data;
         }
     }

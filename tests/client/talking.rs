@@ -15,7 +15,7 @@ fn text(text: &str) -> Message {
 }
 
 #[test]
-fn each_frame_is_masked_with_a_key_of_its_own() {
+fn masks_each_frame_with_a_new_key() {
     let (mut client, server) =
         open(&Request::default(), |mut peer| (0..300).map(|_| peer.frame()).collect::<Vec<_>>());
     let large = vec![0xA5; 200_000];
@@ -33,12 +33,13 @@ fn each_frame_is_masked_with_a_key_of_its_own() {
     let mut keys: Vec<_> = frames.iter().map(|frame| frame.masking_key.expect("§5.1")).collect();
     keys.sort_unstable();
     keys.dedup();
-    // Two of 300 keys of 32 bits are alike once in 100,000 runs; three pairs never.
+    // Two of 300 random 32-bit keys are equal once in 100,000 runs. Three pairs practically never
+    // are.
     assert!(keys.len() >= 298, "{} keys", keys.len());
 }
 
 #[test]
-fn answers_pings_between_and_inside_messages() {
+fn replies_to_pings_between_and_inside_messages() {
     let (mut client, server) = open(&Request::default(), |mut peer| {
         peer.send_frame(Opcode::Ping, b"1");
         peer.send(b"\x01\x01a\x89\x012\x80\x01b"); // a ping between two fragments
@@ -52,7 +53,7 @@ fn answers_pings_between_and_inside_messages() {
 }
 
 #[test]
-fn answers_a_close_with_its_code_and_lets_the_server_end_tcp() {
+fn replies_to_a_close_with_its_code_and_lets_the_server_end_tcp() {
     let (mut client, server) = open(&Request::default(), |mut peer| {
         peer.send_close(CloseCode::GOING_AWAY);
         let code = peer.close_code();
@@ -68,7 +69,7 @@ fn answers_a_close_with_its_code_and_lets_the_server_end_tcp() {
 }
 
 #[test]
-fn a_close_without_a_code_is_answered_without_one() {
+fn replies_to_a_close_without_a_code_without_one() {
     let (mut client, server) = open(&Request::default(), |mut peer| {
         peer.send_frame(Opcode::Close, b"");
         peer.close_code()
@@ -78,25 +79,25 @@ fn a_close_without_a_code_is_answered_without_one() {
 }
 
 #[test]
-fn closes_and_drops_what_comes_meanwhile() {
+fn drops_messages_that_arrive_while_it_closes() {
     let (client, server) = open(&Request::default(), |mut peer| {
         peer.send_frame(Opcode::Text, b"meanwhile");
-        peer.send_frame(Opcode::Ping, b"nor is this answered");
+        peer.send_frame(Opcode::Ping, b"no pong follows");
         let code = peer.close_code();
         peer.send_close(CloseCode::NORMAL);
         (code, peer.has_ended())
     });
-    let answer = client.close(CloseCode(4000), &"long ".repeat(100)).unwrap();
-    assert_eq!(answer, Some((CloseCode::NORMAL, "bye".to_owned())));
+    let reply = client.close(CloseCode(4000), &"long ".repeat(100)).unwrap();
+    assert_eq!(reply, Some((CloseCode::NORMAL, "bye".to_owned())));
     assert_eq!(server.join().unwrap(), (Some(CloseCode(4000)), false));
 }
 
 #[test]
-fn waits_for_a_close_frame_only_so_long() {
+fn waits_for_a_close_frame_no_longer_than_its_timeout() {
     let request = Request { close_timeout: Duration::from_millis(300), ..Request::default() };
     let (client, server) = open(&request, |mut peer| {
         peer.close_code();
-        // A server that goes on sending, and never closes.
+        // The server continues to send and never closes.
         while std::io::Write::write_all(&mut peer.stream, b"\x81\x04more").is_ok() {}
     });
     let started = Instant::now();
@@ -106,8 +107,8 @@ fn waits_for_a_close_frame_only_so_long() {
 }
 
 #[test]
-fn a_server_that_breaks_the_protocol_is_told_so() {
-    for (bytes, failure) in [
+fn reports_a_protocol_violation_in_a_close_frame() {
+    for (bytes, error) in [
         (&b"\x81\x81\0\0\0\0a"[..], ProtocolError::MaskedServerFrame),
         (b"\x80\x00", ProtocolError::ContinuationOutsideMessage),
         (b"\xC1\x00", ProtocolError::Rsv1WithoutExtension),
@@ -119,10 +120,10 @@ fn a_server_that_breaks_the_protocol_is_told_so() {
             peer.close_code()
         });
         match client.read() {
-            Err(Error::Protocol(given)) => assert_eq!(given, failure),
+            Err(Error::Protocol(reported)) => assert_eq!(reported, error),
             other => panic!("{other:?}"),
         }
-        assert_eq!(server.join().unwrap(), Some(failure.close_code()));
+        assert_eq!(server.join().unwrap(), Some(error.close_code()));
         assert!(matches!(client.send_text(""), Err(Error::Misuse(Misuse::Closed))));
     }
 }
@@ -132,7 +133,7 @@ fn a_read_that_times_out_loses_nothing() {
     let request = Request { read_timeout: Some(Duration::from_millis(100)), ..Request::default() };
     let (mut client, server) = open(&request, |mut peer| {
         peer.send(b"\x81\x05Hel");
-        peer.frame(); // the client's sign that it has waited in vain
+        peer.frame(); // the ping that the client sends after its timeout
         peer.send(b"lo");
         peer.frame();
     });
@@ -144,11 +145,11 @@ fn a_read_that_times_out_loses_nothing() {
 }
 
 #[test]
-fn what_came_before_the_end_is_read_before_it() {
+fn returns_what_arrived_before_the_end_first() {
     let (mut client, server) = open(&Request::default(), |mut peer| {
         peer.send(b"\x81\x01a\x89\x00\x81\x01b");
         peer.send_close(CloseCode::NORMAL);
-        // And it is gone, before any pong.
+        // The script ends here, and with it the connection, before any pong.
     });
     server.join().unwrap();
     assert_eq!(client.read().unwrap(), text("a"));
@@ -162,7 +163,7 @@ fn what_came_before_the_end_is_read_before_it() {
 }
 
 #[test]
-fn a_server_that_does_not_read_is_given_up() {
+fn a_write_to_a_server_that_does_not_read_times_out() {
     let request = Request { write_timeout: Some(Duration::from_millis(200)), ..Request::default() };
     let (mut client, server) = open(&request, |peer| peer);
     let kept = server.join().unwrap();
@@ -172,7 +173,7 @@ fn a_server_that_does_not_read_is_given_up() {
 }
 
 #[test]
-fn what_must_not_be_sent_is_not() {
+fn rejects_calls_that_would_send_invalid_frames() {
     let (mut client, server) = open(&Request::default(), |mut peer| peer.has_ended());
     assert!(matches!(client.ping(&[0; 126]), Err(Error::Misuse(Misuse::PayloadTooLong))));
     assert!(matches!(client.close(CloseCode(1005), ""), Err(Error::Misuse(Misuse::ForbiddenCode))));

@@ -1,15 +1,15 @@
-//! The command: its options, what it writes, and signals.
+//! `barewire serve`: options, output and signals.
 
 use crate::harness::{EventStream, Opcode, Program, Request, WebSocket, eventually, run};
 
 #[test]
-fn the_first_line_says_where_it_listens_with_and_without_the_subcommand() {
+fn the_first_line_names_the_address_with_and_without_the_subcommand() {
     for arguments in [&["--quiet"][..], &[]] {
         let program = Program::start(arguments);
         assert_eq!(program.request(&Request::get("/health")).status, 200);
         let (status, output, _) = program.end();
         assert!(status.success());
-        assert_eq!(output, "", "nothing but the first line");
+        assert_eq!(output, "", "only the first line");
     }
     let program = Program::start_as(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(program.request(&Request::get("/health")).status, 200);
@@ -32,7 +32,7 @@ fn help_names_every_option_of_the_interface() {
 }
 
 #[test]
-fn a_bad_option_is_said_what_is_wrong_with_and_the_status_is_2() {
+fn an_invalid_option_is_named_in_the_error_and_the_status_is_2() {
     for (arguments, named) in [
         (&["--nonsense"][..], "--nonsense"),
         (&["nonsense"], "nonsense"),
@@ -58,16 +58,16 @@ fn a_bad_option_is_said_what_is_wrong_with_and_the_status_is_2() {
 }
 
 #[test]
-fn a_port_that_is_in_use_is_an_error_that_names_it() {
+fn a_port_in_use_is_an_error_that_names_the_address() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = taken.local_addr().expect("it is bound").to_string();
+    let address = taken.local_addr().expect("an address").to_string();
     let output = run(&["--listen", &address]);
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains(&address));
 }
 
-/// Asks for one thing on each transport, and for something that is no request, with tokens in all places.
-fn converse(program: &Program) {
+/// Sends requests on each transport and one invalid request, with tokens in all possible places.
+fn send_requests_with_tokens(program: &Program) {
     let bearer = |request: Request| request.field("Authorization", "Bearer publish-secret");
     program.request(&bearer(Request::post("/topics/a", "x"))).id();
     program.request(&Request::post("/topics/a?access_token=publish-secret", "x")).id();
@@ -88,37 +88,37 @@ fn converse(program: &Program) {
 const TOKENS: [&str; 4] = ["--publish-token", "publish-secret", "--follow-token", "follow-secret"];
 
 #[test]
-fn a_token_is_never_in_a_log() {
+fn no_log_contains_a_token() {
     for form in ["text", "json"] {
         let program = Program::start(&[&TOKENS[..], &["--log", form]].concat());
-        converse(&program);
+        send_requests_with_tokens(&program);
         let (_, output, errors) = program.end();
-        assert!(errors.lines().count() >= 8, "a line a request: {errors}");
+        assert!(errors.lines().count() >= 8, "a line per request: {errors}");
         assert!(errors.contains("/topics/a"));
-        for written in [output, errors] {
-            assert!(!written.contains("secret"), "{written}");
+        for text in [output, errors] {
+            assert!(!text.contains("secret"), "{text}");
         }
     }
 }
 
 #[test]
-fn quiet_writes_no_log() {
+fn quiet_suppresses_the_log() {
     let program = Program::start(&[&TOKENS[..], &["--quiet"]].concat());
-    converse(&program);
+    send_requests_with_tokens(&program);
     let (_, output, errors) = program.end();
     assert_eq!((output.as_str(), errors.as_str()), ("", ""));
 }
 
 #[test]
-fn a_log_in_json_is_an_object_a_line() {
+fn the_json_log_has_an_object_per_line() {
     let program = Program::start(&[&TOKENS[..], &["--log", "json"]].concat());
-    converse(&program);
+    send_requests_with_tokens(&program);
     program.request(&Request::get("/%22quoted%22/\"\\"));
     let (_, _, errors) = program.end();
     for line in errors.lines() {
         let object: serde_json::Value =
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        for (member, is_right) in [
+        for (member, is_valid) in [
             ("time", object["time"].is_string()),
             (
                 "peer",
@@ -130,13 +130,13 @@ fn a_log_in_json_is_an_object_a_line() {
             ("transport", object["transport"].is_string()),
             ("milliseconds", object["milliseconds"].is_u64()),
         ] {
-            assert!(is_right, "{member} in {line}");
+            assert!(is_valid, "{member} in {line}");
         }
     }
 }
 
 #[test]
-fn sigterm_and_sigint_bring_every_transport_to_its_proper_end() {
+fn sigterm_and_sigint_end_every_transport_in_order() {
     for signal in ["TERM", "INT"] {
         let program = Program::start(&["--quiet"]);
         let mut idle = program.begin(&Request::get("/health"));
@@ -160,12 +160,12 @@ fn sigterm_and_sigint_bring_every_transport_to_its_proper_end() {
         eventually(is_held);
 
         program.signal(signal);
-        let answer = poll.response();
-        assert_eq!((answer.data(), answer.next(), answer.ends()), (Vec::new(), start, true));
+        let response = poll.response();
+        assert_eq!((response.data(), response.next(), response.ends()), (Vec::new(), start, true));
         assert!(poll.is_at_end() && idle.is_at_end());
         drop((poll, idle));
         for mut stream in streams {
-            let last = stream.block().expect("a retry");
+            let last = stream.block().expect("a retry field");
             assert_eq!((last.len(), last[0].0.as_str()), (1, "retry"), "{last:?}");
             assert_eq!(stream.block(), None);
             assert!(stream.is_complete && stream.is_at_end());
@@ -181,8 +181,8 @@ fn sigterm_and_sigint_bring_every_transport_to_its_proper_end() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
-    // Of the time that it would wait for this client's close frame no test can see the end.
+fn a_second_signal_ends_the_server_at_once() {
+    // Without the second signal the server would wait an hour for the close frame of this client.
     let program = Program::start(&["--quiet", "--close-timeout", "3600", "--drain-timeout", "3600"]);
     let mut socket = WebSocket::open(program.begin(&Request::handshake("/echo")), false);
     program.signal("TERM");

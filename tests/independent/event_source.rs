@@ -1,4 +1,4 @@
-//! `eventsource-client`, which resumes by itself: a stream is cut, and nothing is lost or doubled.
+//! `eventsource-client`, which reconnects on its own: a cut stream loses and repeats no event.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -12,17 +12,17 @@ use crate::http::{agent, publish, topic};
 use crate::relay::Relay;
 use crate::running::Running;
 
-/// An event source, and what drives it.
+/// An event source with its runtime.
 pub struct EventSource {
     runtime: Runtime,
     stream: Pin<Box<dyn Stream<Item = Result<SSE, Error>> + Send + Sync>>,
-    /// How often it has connected.
+    /// The number of connections so far.
     pub connected: usize,
-    ahead: VecDeque<(String, String, String)>,
+    received: VecDeque<(String, String, String)>,
 }
 
 impl EventSource {
-    /// Connects to a topic; `since` is an id to go on from.
+    /// Connects to a topic and resumes after the id `since`, if there is one.
     pub fn open(topic: &str, since: Option<&str>) -> EventSource {
         let reconnect = ReconnectOptions::reconnect(true).delay(Duration::from_millis(20)).backoff_factor(1);
         let mut builder = ClientBuilder::for_url(topic).expect("a URL").reconnect(reconnect.build());
@@ -31,22 +31,22 @@ impl EventSource {
         }
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let stream = builder.build_http().stream();
-        let mut source = EventSource { runtime, stream, connected: 0, ahead: VecDeque::new() };
+        let mut source = EventSource { runtime, stream, connected: 0, received: VecDeque::new() };
         source.until_connected(1);
         source
     }
 
-    /// Waits until it has connected so often, and by itself.
+    /// Waits until the client has connected this many times.
     pub fn until_connected(&mut self, times: usize) {
         while self.connected < times {
             self.step();
         }
     }
 
-    /// The next event's id, name and data.
+    /// Waits for the next event and returns its id, name and data.
     pub fn next(&mut self) -> (String, String, String) {
         loop {
-            if let Some(event) = self.ahead.pop_front() {
+            if let Some(event) = self.received.pop_front() {
                 return event;
             }
             self.step();
@@ -57,14 +57,14 @@ impl EventSource {
         let EventSource { runtime, stream, .. } = self;
         let deadline = Duration::from_secs(30);
         let next = runtime.block_on(async { tokio::time::timeout(deadline, stream.next()).await });
-        match next.expect("something comes") {
+        match next.expect("an item in time") {
             Some(Ok(SSE::Connected(_))) => self.connected += 1,
             Some(Ok(SSE::Event(event))) => {
-                self.ahead.push_back((event.id.unwrap_or_default(), event.event_type, event.data));
+                self.received.push_back((event.id.unwrap_or_default(), event.event_type, event.data));
             }
-            // A comment, or why it connects anew.
+            // A comment, or an error after which the client reconnects.
             Some(Ok(SSE::Comment(_)) | Err(_)) => {}
-            None => panic!("it has given up"),
+            None => panic!("the client gave up"),
         }
     }
 }
@@ -74,7 +74,7 @@ fn message(id: String, data: &str) -> (String, String, String) {
 }
 
 #[test]
-fn a_stream_that_is_cut_goes_on_where_it_was() {
+fn resumes_a_stream_that_was_cut() {
     let server = Running::start(|_| {});
     let relay = Relay::start(server.address);
     let (agent, topic) = (agent(), topic(&server, "cut"));
@@ -98,20 +98,20 @@ fn a_stream_that_is_cut_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_server_that_comes_again_tells_of_the_gap() {
-    // No other test's address: its port stays free.
+fn a_restarted_server_reports_the_gap() {
+    // No other test uses this address, so its port stays free.
     let server = Running::start(|options| options.listen = ([127, 0, 0, 82], 0).into());
     let (agent, address) = (agent(), server.address);
     let topic = topic(&server, "again");
     let mut source = EventSource::open(&topic, None);
-    let old = publish(&agent, &topic, "of the first life");
-    assert_eq!(source.next(), message(old.clone(), "of the first life"));
+    let old = publish(&agent, &topic, "before the restart");
+    assert_eq!(source.next(), message(old.clone(), "before the restart"));
     drop(server);
 
     let _server = Running::start(|options| options.listen = address);
     let (id, event, data) = source.next();
     assert_eq!((event.as_str(), data), ("gap", format!("{{\"since\":\"{old}\",\"oldest\":null}}")));
     assert_ne!(id, old);
-    let new = publish(&agent, &topic, "of the second");
-    assert_eq!(source.next(), message(new, "of the second"));
+    let new = publish(&agent, &topic, "after the restart");
+    assert_eq!(source.next(), message(new, "after the restart"));
 }

@@ -1,5 +1,6 @@
-//! The server against clients that others wrote: `tungstenite` for WebSocket, `eventsource-client` for event streams,
-//! `ureq` for polls. What barewire's own code understands alike on both ends, these would not.
+//! The server against independent clients: `tungstenite` for WebSockets, `eventsource-client` for
+//! event streams and `ureq` for polls. They find errors that barewire's own client and server could
+//! share.
 
 mod event_source;
 mod http;

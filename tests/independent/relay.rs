@@ -1,18 +1,18 @@
-//! A relay in front of the server, whose connections can be cut while both ends live on.
+//! A relay in front of the server. Its connections can be cut without the help of either end.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A relay that listens for as long as the test runs.
+/// A relay that listens until the test process ends.
 pub struct Relay {
     pub address: SocketAddr,
     open: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Relay {
-    /// Relays to `to` what comes to a free port.
+    /// Starts a relay from a free port to `to`.
     pub fn start(to: SocketAddr) -> Relay {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -27,7 +27,7 @@ impl Relay {
                         (from.try_clone().expect("a copy"), to.try_clone().expect("a copy"));
                     list.push(from.try_clone().expect("a copy"));
                     thread::spawn(move || {
-                        // However it ends, the other end is told.
+                        // The end of one side ends the other, whether in order or by an error.
                         let _ = io::copy(&mut from, &mut to);
                         let _ = to.shutdown(Shutdown::Write);
                     });
@@ -37,7 +37,7 @@ impl Relay {
         Relay { address, open }
     }
 
-    /// Cuts all connections there are.
+    /// Cuts all open connections.
     pub fn cut(&self) {
         for stream in self.open.lock().expect("no panic").drain(..) {
             let _ = stream.shutdown(Shutdown::Both);

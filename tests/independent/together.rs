@@ -1,4 +1,4 @@
-//! All four kinds of client on one topic: an id of one is a place for each of the others.
+//! All four kinds of client on one topic. Each can resume after an id from any other.
 
 use tungstenite::Message;
 
@@ -7,20 +7,20 @@ use crate::http::{agent, events, publish, topic};
 use crate::running::Running;
 use crate::web_socket::Socket;
 
-/// Everything after `since`, by each of the four, must be this.
-fn all_get(server: &Running, since: &str, wanted: &[(String, String)]) {
+/// Asserts that each of the four clients receives exactly `expected` after `since`.
+fn assert_all_receive(server: &Running, since: &str, expected: &[(String, String)]) {
     let (agent, topic) = (agent(), topic(server, "shared"));
-    let last = wanted.last().expect("something was missed").0.clone();
+    let last = expected.last().expect("an event").0.clone();
 
-    let mut short = agent.get(&topic).query("since", since).call().expect("an answer");
-    assert_eq!(events(&mut short), (wanted.to_vec(), last.clone()));
+    let mut short = agent.get(&topic).query("since", since).call().expect("a response");
+    assert_eq!(events(&mut short), (expected.to_vec(), last.clone()));
     let long = agent.get(&topic).header("Last-Event-ID", since).header("Prefer", "wait=20");
-    assert_eq!(events(&mut long.call().expect("an answer")), (wanted.to_vec(), last));
+    assert_eq!(events(&mut long.call().expect("a response")), (expected.to_vec(), last));
 
     let mut source = EventSource::open(&topic, Some(since));
     let mut socket = Socket::open(server, &format!("/topics/shared?since={since}"), None);
     assert_eq!(socket.start(), since);
-    for event in wanted {
+    for event in expected {
         let (id, _, data) = source.next();
         assert_eq!((&id, &data), (&event.0, &event.1));
         assert_eq!(socket.event(), *event);
@@ -28,7 +28,7 @@ fn all_get(server: &Running, since: &str, wanted: &[(String, String)]) {
 }
 
 #[test]
-fn one_publish_reaches_all_four_and_each_goes_on_from_another_s_id() {
+fn one_event_reaches_all_four_clients_and_each_resumes_from_another_s_id() {
     let server = Running::start(|_| {});
     let (agent, topic) = (agent(), topic(&server, "shared"));
     let mut source = EventSource::open(&topic, None);
@@ -40,14 +40,14 @@ fn one_publish_reaches_all_four_and_each_goes_on_from_another_s_id() {
     let event = (id.clone(), data.clone());
     assert_eq!(source.next(), (id.clone(), "message".to_owned(), data));
     assert_eq!(socket.event(), event);
-    all_get(&server, &start, std::slice::from_ref(&event));
+    assert_all_receive(&server, &start, std::slice::from_ref(&event));
 
-    // All are gone while more is published, by one that is a WebSocket itself.
+    // The clients disconnect. A WebSocket and a POST publish more events meanwhile.
     drop(source);
     socket.inner.send(Message::text("two")).expect("sent");
     let two = socket.event();
     drop(socket);
     let three = (publish(&agent, &topic, "three"), "three".to_owned());
-    all_get(&server, &id, &[two.clone(), three.clone()]);
-    all_get(&server, &two.0, &[three]);
+    assert_all_receive(&server, &id, &[two.clone(), three.clone()]);
+    assert_all_receive(&server, &two.0, &[three]);
 }

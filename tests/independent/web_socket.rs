@@ -1,4 +1,4 @@
-//! `tungstenite`: follow, publish, resume, subprotocols, ping, and the close from both ends.
+//! `tungstenite`: following, publishing, resuming, subprotocols, pings, and closing from both ends.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use tungstenite::{Error, Message, WebSocket};
 use crate::http::{agent, publish, topic};
 use crate::running::Running;
 
-/// A WebSocket, and the subprotocol that was agreed on.
+/// A WebSocket and its negotiated subprotocol.
 pub struct Socket {
     pub inner: WebSocket<TcpStream>,
     pub subprotocol: Option<String>,
 }
 
 impl Socket {
-    /// Opens one at `/topics/…?…` or `/echo`.
+    /// Opens a WebSocket at `target`: `/topics/…?…` or `/echo`.
     pub fn open(server: &Running, target: &str, subprotocols: Option<&str>) -> Socket {
         let url = format!("ws://{}{target}", server.address);
         let mut request = url.into_client_request().expect("a URL");
@@ -28,53 +28,56 @@ impl Socket {
             let value = HeaderValue::from_str(subprotocols).expect("ASCII");
             request.headers_mut().insert("Sec-WebSocket-Protocol", value);
         }
-        let stream = TcpStream::connect(server.address).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a deadline");
+        let stream = TcpStream::connect(server.address).expect("a listening server");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
         let config = WebSocketConfig::default().max_frame_size(Some(32 << 20));
-        let (inner, answer) =
+        let (inner, response) =
             tungstenite::client::client_with_config(request, stream, Some(config)).expect("a handshake");
-        let subprotocol = answer.headers().get("Sec-WebSocket-Protocol");
+        let subprotocol = response.headers().get("Sec-WebSocket-Protocol");
         let subprotocol = subprotocol.map(|value| value.to_str().expect("ASCII").to_owned());
         Socket { inner, subprotocol }
     }
 
-    /// The next text message.
+    /// Waits for the next text message.
     pub fn text(&mut self) -> String {
         loop {
             match self.inner.read().expect("a message") {
                 Message::Text(text) => return text.as_str().to_owned(),
                 Message::Ping(_) => {}
-                other => panic!("{other:?} for a text"),
+                other => panic!("expected a text message: {other:?}"),
             }
         }
     }
 
-    /// The first message's cursor.
+    /// Waits for the first message and returns its cursor.
     pub fn start(&mut self) -> String {
         let hello: Value = serde_json::from_str(&self.text()).expect("JSON");
         assert!(hello.get("gap").is_none());
         hello["next"].as_str().expect("an id").to_owned()
     }
 
-    /// The next event's id and data.
+    /// Waits for the next event and returns its id and data.
     pub fn event(&mut self) -> (String, String) {
         let event: Value = serde_json::from_str(&self.text()).expect("JSON");
         (event["id"].as_str().expect("an id").to_owned(), event["data"].as_str().expect("data").to_owned())
     }
 
-    /// The close that the server sends, and then the connection's end.
+    /// Waits for the close frame of the server and the end of the connection.
     pub fn closed(&mut self) -> Option<CloseFrame> {
         let frame = match self.inner.read().expect("a close frame") {
             Message::Close(frame) => frame,
-            other => panic!("{other:?} for a close"),
+            other => panic!("expected a close frame: {other:?}"),
         };
-        assert!(matches!(self.inner.read(), Err(Error::ConnectionClosed)), "the connection ends behind it");
+        assert!(
+            matches!(self.inner.read(), Err(Error::ConnectionClosed)),
+            "the connection ends after the close frame"
+        );
         frame
     }
 }
 
 #[test]
-fn what_one_says_all_hear_and_who_was_away_hears_it_later() {
+fn every_follower_receives_a_message_and_a_returning_one_catches_up() {
     let server = Running::start(|_| {});
     let mut one = Socket::open(&server, "/topics/talk", None);
     let mut other = Socket::open(&server, "/topics/talk", Some("unknown, barewire.json"));
@@ -82,20 +85,20 @@ fn what_one_says_all_hear_and_who_was_away_hears_it_later() {
     let start = one.start();
     assert_eq!(other.start(), start);
     one.inner.send(Message::text("a\r\nb")).expect("sent");
-    let heard = one.event();
-    assert_eq!(heard.1, "a\nb");
-    assert_eq!(other.event(), heard);
+    let received = one.event();
+    assert_eq!(received.1, "a\nb");
+    assert_eq!(other.event(), received);
 
     drop(other);
     let missed = publish(&agent(), &topic(&server, "talk"), "while away");
-    let mut back = Socket::open(&server, &format!("/topics/talk?since={}", heard.0), None);
-    assert_eq!(back.start(), heard.0);
+    let mut back = Socket::open(&server, &format!("/topics/talk?since={}", received.0), None);
+    assert_eq!(back.start(), received.0);
     assert_eq!(back.event(), (missed.clone(), "while away".to_owned()));
     assert_eq!(one.event().0, missed);
 }
 
 #[test]
-fn bare_text_is_the_data_alone_and_a_gap_its_close() {
+fn bare_text_has_the_data_alone_and_a_gap_closes_with_4000() {
     let server = Running::start(|_| {});
     let mut bare = Socket::open(&server, "/topics/bare", Some("barewire.text, barewire.json"));
     assert_eq!(bare.subprotocol.as_deref(), Some("barewire.text"));
@@ -107,7 +110,7 @@ fn bare_text_is_the_data_alone_and_a_gap_its_close() {
 }
 
 #[test]
-fn pings_come_back_and_either_end_closes() {
+fn replies_to_pings_and_either_end_closes() {
     let mut server = Running::start(|_| {});
     let mut client_closes = Socket::open(&server, "/topics/ends", None);
     client_closes.start();
@@ -127,16 +130,16 @@ fn pings_come_back_and_either_end_closes() {
     server.signal_stop();
     let stopping = std::thread::spawn(move || server.wait());
     assert_eq!(left.closed().map(|frame| frame.code), Some(CloseCode::Away));
-    stopping.join().expect("an orderly end");
+    stopping.join().expect("the server ends");
 }
 
 #[test]
-fn the_largest_message_is_echoed_whole() {
+fn echoes_a_message_of_the_maximum_size() {
     let server = Running::start(|_| {});
     let mut echo = Socket::open(&server, "/echo", None);
     let large: Vec<u8> = (0..16_u32 << 20).map(|number| (number % 251) as u8).collect();
     echo.inner.send(Message::binary(large.clone())).expect("sent");
-    assert!(echo.inner.read().expect("an echo").into_data() == large, "it comes back changed");
+    assert!(echo.inner.read().expect("an echo").into_data() == large, "the echo differs");
     echo.inner.send(Message::text("ünï")).expect("sent");
     assert_eq!(echo.text(), "ünï");
     drop(echo);

@@ -1,11 +1,11 @@
-//! The direction of dependencies: `tools -> server -> transport -> {protocol, hub, page}`, `client -> protocol` and
-//! `wire -> protocol`. A violation is reported with its file and line.
+//! The direction of dependencies: `tools -> server -> transport -> {protocol, hub, page}`,
+//! `client -> protocol` and `wire -> protocol`. A violation is reported with its file and line.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-/// What each layer may name of the others; itself it may always.
+/// The other layers that each layer may name.
 const MAY_NAME: [(&str, &[&str]); 8] = [
     ("page", &[]),
     ("protocol", &[]),
@@ -17,7 +17,7 @@ const MAY_NAME: [(&str, &[&str]); 8] = [
     ("tools", &["server", "transport", "protocol", "hub", "page", "wire", "client"]),
 ];
 
-/// The source without its comments, line by line as it was.
+/// Returns the source with its comment lines emptied, so that line numbers stay the same.
 fn code(source: &str) -> String {
     source
         .lines()
@@ -25,15 +25,15 @@ fn code(source: &str) -> String {
         .collect()
 }
 
-/// The names that stand directly behind a path's beginning: one, or each of a list in braces.
-fn first_names(behind: &str) -> Vec<String> {
+/// Returns the first name of a path, or the first name of each item of a list in braces.
+fn first_names(path: &str) -> Vec<String> {
     let name = |text: &str| -> String {
         text.trim_start()
             .chars()
             .take_while(|character| character.is_alphanumeric() || *character == '_')
             .collect()
     };
-    let Some(list) = behind.strip_prefix('{') else { return vec![name(behind)] };
+    let Some(list) = path.strip_prefix('{') else { return vec![name(path)] };
     let (mut names, mut depth, mut item) = (Vec::new(), 0, String::new());
     for character in list.chars() {
         match character {
@@ -53,52 +53,55 @@ fn first_names(behind: &str) -> Vec<String> {
     names
 }
 
-/// The layers that a module of this depth below the crate's root names: by `crate::`, or by so many `super::` that
-/// they end at the root. A module inside the file is one deeper.
+/// Returns the names at the root of the crate that a module names, each with its line.
+///
+/// `depth` is the depth of the module below the root. A path starts at the root with `crate::`, or
+/// with as many `super::` as the module is deep. A module inside the file is one level deeper.
 fn named(source: &str, depth: usize) -> Vec<(usize, String)> {
     let code = code(source);
     let mut named = Vec::new();
     for root in ["crate::", "barewire::"] {
         for (at, _) in code.match_indices(root) {
-            let starts_path = !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+            let starts_path = !code[..at].ends_with(|last: char| last.is_alphanumeric() || last == '_');
             if starts_path && !code[..at].ends_with('$') {
                 named.extend(first_names(&code[at + root.len()..]).into_iter().map(|name| (at, name)));
             }
         }
     }
     for (at, _) in code.match_indices("super::").filter(|(at, _)| !code[..*at].ends_with("super::")) {
-        let mut behind = &code[at..];
+        let mut path = &code[at..];
         let mut levels = 0;
-        while let Some(rest) = behind.strip_prefix("super::") {
-            (behind, levels) = (rest, levels + 1);
+        while let Some(rest) = path.strip_prefix("super::") {
+            (path, levels) = (rest, levels + 1);
         }
         let inside = usize::from(code[..at].contains("\nmod tests {"));
         if levels == depth + inside {
-            named.extend(first_names(behind).into_iter().map(|name| (at, name)));
+            named.extend(first_names(path).into_iter().map(|name| (at, name)));
         }
     }
     let line = |at: usize| code[..at].matches('\n').count() + 1;
     named.into_iter().map(|(at, name)| (line(at), name)).collect()
 }
 
-/// The names of other layers that a file may not name, each with its line.
-fn against_the_direction(layer: &str, depth: usize, source: &str) -> Vec<(usize, String)> {
+/// Returns the layers that a file names but may not name, each with its line.
+fn violations(layer: &str, depth: usize, source: &str) -> Vec<(usize, String)> {
     let may_name: HashMap<_, _> = MAY_NAME.into_iter().collect();
-    let allowed = may_name.get(layer).unwrap_or_else(|| panic!("{layer} is a layer that the table lacks"));
+    let allowed = may_name.get(layer).unwrap_or_else(|| panic!("the layer {layer} is missing in the table"));
     let forbidden = |name: &str| name != layer && may_name.contains_key(name) && !allowed.contains(&name);
     named(source, depth).into_iter().filter(|(_, name)| forbidden(name)).collect()
 }
 
+/// Adds the violations in all files of a directory to `found`.
 fn check(directory: &Path, layer: &str, depth: usize, found: &mut Vec<String>) {
-    for entry in fs::read_dir(directory).expect("a directory of the source") {
+    for entry in fs::read_dir(directory).expect("a source directory") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
         if path.is_dir() {
             check(&path, layer, depth + 1, found);
         } else if name.ends_with(".rs") {
             let depth = if name == "mod.rs" { depth } else { depth + 1 };
-            let source = fs::read_to_string(&path).expect("source is UTF-8");
-            for (line, name) in against_the_direction(layer, depth, &source) {
+            let source = fs::read_to_string(&path).expect("UTF-8");
+            for (line, name) in violations(layer, depth, &source) {
                 found.push(format!("{}:{line}: {layer} names {name}", path.display()));
             }
         }
@@ -106,11 +109,11 @@ fn check(directory: &Path, layer: &str, depth: usize, found: &mut Vec<String>) {
 }
 
 #[test]
-fn no_layer_names_one_that_it_may_not_know() {
+fn each_layer_names_permitted_layers_only() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     let mut layers = 0;
-    for entry in fs::read_dir(&source).expect("the source") {
+    for entry in fs::read_dir(&source).expect("the source directory") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             let layer = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
@@ -118,12 +121,12 @@ fn no_layer_names_one_that_it_may_not_know() {
             layers += 1;
         }
     }
-    assert!(layers >= 6, "the layers are not where this test looks for them");
-    assert!(found.is_empty(), "against the layers' direction:\n{}", found.join("\n"));
+    assert!(layers >= 6, "there are too few layers: has the source moved?");
+    assert!(found.is_empty(), "these lines name a forbidden layer:\n{}", found.join("\n"));
 }
 
 #[test]
-fn a_use_against_the_direction_is_found_in_all_its_spellings() {
+fn finds_a_violation_in_every_spelling() {
     for source in [
         "use crate::server::Options;",
         "use crate::{hub, server::Options};",
@@ -134,7 +137,7 @@ fn a_use_against_the_direction_is_found_in_all_its_spellings() {
         "\nmod tests {\n    use super::super::super::server;\n}",
         "use barewire::server;",
     ] {
-        assert_eq!(against_the_direction("transport", 2, source).len(), 1, "{source}");
+        assert_eq!(violations("transport", 2, source).len(), 1, "{source}");
     }
     for source in [
         "use crate::hub::Hub;",
@@ -144,8 +147,8 @@ fn a_use_against_the_direction_is_found_in_all_its_spellings() {
         "\nmod tests {\n    use super::super::server;\n}",
         "use crate::hub::server;",
     ] {
-        assert_eq!(against_the_direction("transport", 2, source), [], "{source}");
+        assert_eq!(violations("transport", 2, source), [], "{source}");
     }
-    assert_eq!(against_the_direction("hub", 2, "use crate::protocol::json;").len(), 1);
-    assert_eq!(against_the_direction("protocol", 3, "use crate::hub::Id;").len(), 1);
+    assert_eq!(violations("hub", 2, "use crate::protocol::json;").len(), 1);
+    assert_eq!(violations("protocol", 3, "use crate::hub::Id;").len(), 1);
 }

@@ -52,7 +52,8 @@ pub enum Error {
     Handshake(ClientHandshakeError),
     /// The server violated the WebSocket protocol.
     ///
-    /// The close frame with the reason is in the output of [`Follower::receive`](super::Follower::receive).
+    /// The close frame with the reason is in the output of
+    /// [`Follower::receive`](super::Follower::receive).
     Protocol(ProtocolError),
     /// The server closed the WebSocket with a code that makes reconnecting useless.
     Closed {
@@ -68,8 +69,8 @@ pub enum Error {
 impl Error {
     /// Returns whether another transport may work where this one failed.
     ///
-    /// This is so if something between client and server does not support or permit this transport, but
-    /// not if a token is missing or the mistake is the caller's.
+    /// This is so if something between client and server does not support or permit this transport,
+    /// but not if a token is missing or the mistake is the caller's.
     pub fn suggests_fallback(&self) -> bool {
         match self {
             Self::Refused { status, .. } => *status != 401,

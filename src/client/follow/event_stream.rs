@@ -61,7 +61,8 @@ impl EventStream {
                 shared.content.clear();
                 let read = body.read(rest, &mut shared.content);
                 shared.traffic.payload_down += shared.content.len() as u64;
-                // Content before a framing error is valid, so its events are reported before the error.
+                // Content before a framing error is valid, so its events are reported before the
+                // error.
                 decode(decoder, since, shared, notify)?;
                 self.retry = decoder.retry().unwrap_or(self.retry);
                 let (_, is_done) = read?;

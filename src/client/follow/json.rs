@@ -48,7 +48,8 @@ pub(super) fn read_body(
     Ok(summary)
 }
 
-/// Parses the body of a poll response, calls `event` for each event, and returns whether there is a gap.
+/// Parses the body of a poll response, calls `event` for each event, and returns whether there is a
+/// gap.
 fn walk(body: &[u8], buffers: &mut JsonBuffers, event: &mut dyn FnMut(Event<'_>)) -> Result<bool, Error> {
     let mut reader = Reader::new(body)?;
     let (mut has_events, mut has_next, mut has_gap) = (false, false, false);

@@ -1,8 +1,10 @@
-//! State machines that follow a topic over any of the four transports, without sockets and without a clock.
+//! State machines that follow a topic over any of the four transports, without sockets and without
+//! a clock.
 //!
-//! A [`Follower`] writes requests, receives the bytes of responses cut at any point, and reports what they
-//! contain. Its caller opens the connections and waits: [`Follow`](super::Follow) does so for one
-//! follower, and an event loop can do so for thousands, with one [`Shared`] for all of them.
+//! A [`Follower`] writes requests, receives the bytes of responses cut at any point, and reports
+//! what they contain. Its caller opens the connections and waits: [`Follow`](super::Follow) does so
+//! for one follower, and an event loop can do so for thousands, with one [`Shared`] for all of
+//! them.
 //!
 //! ```text
 //!                ┌─────────────────── Next::Request { after, reuse } ─────────────────┐
@@ -163,7 +165,8 @@ pub struct Event<'a> {
 pub enum Notice<'a> {
     /// An event.
     Event(Event<'a>),
-    /// Events after `since` are no longer kept. The events that follow are all that the server still has.
+    /// Events after `since` are no longer kept. The events that follow are all that the server
+    /// still has.
     Gap {
         /// The id that the follower resumed from.
         since: &'a str,
@@ -259,15 +262,16 @@ impl Follower {
         self.since.id()
     }
 
-    /// Returns the position that the next request starts from. A follower on any transport can continue from it.
+    /// Returns the position that the next request starts from. A follower on any transport can
+    /// continue from it.
     pub fn since(&self) -> &Since {
         &self.since
     }
 
     /// Returns whether a request was sent and no byte of its response has arrived.
     ///
-    /// If a reused connection ends in this state, the server may have ended it before the request arrived
-    /// (RFC 9112 §9.5).
+    /// If a reused connection ends in this state, the server may have ended it before the request
+    /// arrived (RFC 9112 §9.5).
     pub fn is_awaiting_response(&self) -> bool {
         match &self.state {
             State::Poll(poll, _) => poll.is_awaiting_response(),
@@ -276,7 +280,8 @@ impl Follower {
         }
     }
 
-    /// Returns whether an event stream or a WebSocket is open, so that events can arrive without a request.
+    /// Returns whether an event stream or a WebSocket is open, so that events can arrive without a
+    /// request.
     pub fn is_streaming(&self) -> bool {
         match &self.state {
             State::Poll(..) => false,
@@ -285,7 +290,8 @@ impl Follower {
         }
     }
 
-    /// Appends the request to `out`. Discards the state of an earlier connection except for the cursor.
+    /// Appends the request to `out`. Discards the state of an earlier connection except for the
+    /// cursor.
     ///
     /// # Errors
     /// [`Error::Random`], and [`Error::Request`] for a field that a handshake may not contain.
@@ -306,10 +312,11 @@ impl Follower {
         Ok(())
     }
 
-    /// Consumes all of `input`, calls `notify` for each event, gap and cursor in it, and returns the next action.
+    /// Consumes all of `input`, calls `notify` for each event, gap and cursor in it, and returns
+    /// the next action.
     ///
-    /// The caller sends what this appends to `out`, a pong or a close frame, even after an error. The
-    /// notices do not depend on how the bytes are cut into calls. The call may modify `input`.
+    /// The caller sends what this appends to `out`, a pong or a close frame, even after an error.
+    /// The notices do not depend on how the bytes are cut into calls. The call may modify `input`.
     ///
     /// # Errors
     /// [`Error`]. Every error is final.
@@ -352,7 +359,8 @@ impl Follower {
         }
     }
 
-    /// Appends a ping, which the server must reply to (RFC 6455 §5.5.2), if this is an open WebSocket.
+    /// Appends a ping, which the server must reply to (RFC 6455 §5.5.2), if this is an open
+    /// WebSocket.
     ///
     /// Returns whether it appended one.
     ///

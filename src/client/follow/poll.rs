@@ -10,7 +10,8 @@ use super::response::{BufferedBody, Head, HeadReader, Media};
 use super::shared::Shared;
 use super::{Next, Notice, RetryReason, Since, check_id};
 
-/// Content length at which the server may have truncated a response, so the next request follows at once.
+/// Content length at which the server may have truncated a response, so the next request follows at
+/// once.
 ///
 /// It is half of barewire's limit per response: the first event left out may have been a large one.
 const NEARLY_FULL: usize = 128 * 1024;
@@ -36,8 +37,8 @@ impl Poll {
     }
 
     pub fn write_request(&mut self, resource: &Resource, since: &Since, out: &mut Vec<u8>) {
-        // A long poll without an id would miss events if it broke off: the client could not resume from a
-        // known position. So the first request returns at once with the current position.
+        // A long poll without an id would miss events if it broke off: the client could not resume
+        // from a known position. So the first request returns at once with the current position.
         let wait = (self.is_long && *since != Since::Now).then_some(resource.wait);
         resource.write_get("application/json", since, wait, out);
         self.state = State::Head(HeadReader::default());

@@ -33,12 +33,14 @@ pub enum PublishStep {
         /// Whether the connection can carry another request.
         reuse: bool,
     },
-    /// [`Next::Read`], or [`Next::Reconnect`] if the server refused temporarily or the result is unknown.
+    /// [`Next::Read`], or [`Next::Reconnect`] if the server refused temporarily or the result is
+    /// unknown.
     Next(Next),
 }
 
 impl PublishRequest {
-    /// Appends a request that publishes `body` as one event, or as one event per line if `is_lines`.
+    /// Appends a request that publishes `body` as one event, or as one event per line if
+    /// `is_lines`.
     ///
     /// `event` is the name of the events.
     pub fn write(

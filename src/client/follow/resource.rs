@@ -63,7 +63,8 @@ impl Default for ResponseLimits {
 }
 
 impl Resource {
-    /// Creates a resource from its URL, an optional bearer token (RFC 6750 §2.1) and additional header fields.
+    /// Creates a resource from its URL, an optional bearer token (RFC 6750 §2.1) and additional
+    /// header fields.
     ///
     /// # Errors
     /// [`Error::Url`], or [`Error::Request`] for a field that may not be sent.
@@ -135,7 +136,8 @@ impl Resource {
         self.write_with(parameters.into_iter().filter_map(|(name, value)| Some((name, value?))), out);
     }
 
-    /// Appends the request target with more query parameters. Their values are percent-encoded (RFC 3986 §2.1).
+    /// Appends the request target with more query parameters. Their values are percent-encoded (RFC
+    /// 3986 §2.1).
     fn write_with<'a>(&self, parameters: impl Iterator<Item = (&'a str, &'a str)>, out: &mut Vec<u8>) {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";
         out.extend_from_slice(self.url.target.as_bytes());

@@ -23,7 +23,8 @@ pub(crate) struct Head {
     pub framing: Framing,
     /// Whether the connection persists after this response (RFC 9112 §9.3).
     pub persists: bool,
-    /// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is ignored, because there is no clock here.
+    /// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is ignored, because there is no clock
+    /// here.
     pub retry_after: Option<Duration>,
 }
 
@@ -51,10 +52,11 @@ impl Head {
         Ok(Self { status: response.status, media, framing, persists, retry_after })
     }
 
-    /// Returns the consequence of a response other than the requested one, once its content is complete.
+    /// Returns the consequence of a response other than the requested one, once its content is
+    /// complete.
     pub fn failure(&self, content: &[u8]) -> Result<Next, Error> {
-        // These are temporary: request timeout, too early, too many requests, and server or proxy errors
-        // (RFC 9110 §15.5.9, §15.6; RFC 8470 §5.2; RFC 6585 §4).
+        // These are temporary: request timeout, too early, too many requests, and server or proxy
+        // errors (RFC 9110 §15.5.9, §15.6; RFC 8470 §5.2; RFC 6585 §4).
         if matches!(self.status, 408 | 425 | 429 | 500 | 502 | 503 | 504) {
             let at_least = self.retry_after.unwrap_or_default();
             return Ok(Next::Reconnect { at_least, reason: RetryReason::Status(self.status) });
@@ -81,7 +83,8 @@ pub(super) fn capped_delay(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds).min(MAX_RETRY)
 }
 
-/// Returns the `detail` or else the `title` of a problem document (RFC 9457 §3.1), if it can be parsed.
+/// Returns the `detail` or else the `title` of a problem document (RFC 9457 §3.1), if it can be
+/// parsed.
 fn problem_text(content: &[u8]) -> Option<Box<str>> {
     let (mut title, mut detail) = (String::new(), String::new());
     let mut reader = Reader::new(content).ok()?;
@@ -107,7 +110,8 @@ pub(crate) struct HeadReader {
 }
 
 impl HeadReader {
-    /// Consumes bytes of `input`. Returns their number and, once the head is complete, the result of `judge`.
+    /// Consumes bytes of `input`. Returns their number and, once the head is complete, the result
+    /// of `judge`.
     pub fn read<T>(
         &mut self,
         input: &[u8],

@@ -19,7 +19,8 @@ pub struct Shared {
     pub(super) buffers: JsonBuffers,
 }
 
-/// Counters of requests, events and bytes. Bytes are counted as the socket transfers them, above TCP.
+/// Counters of requests, events and bytes. Bytes are counted as the socket transfers them, above
+/// TCP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Requests sent, including handshakes.
@@ -38,11 +39,11 @@ pub struct Traffic {
     pub payload_up: u64,
     /// All bytes received.
     pub bytes_down: u64,
-    /// The part of [`bytes_down`](Self::bytes_down) that is response content or message payload. The rest is
-    /// heads, chunk sizes and frame headers.
+    /// The part of [`bytes_down`](Self::bytes_down) that is response content or message payload.
+    /// The rest is heads, chunk sizes and frame headers.
     pub payload_down: u64,
-    /// The part of [`payload_down`](Self::payload_down) that is event data. The rest is ids, names and the
-    /// JSON or fields around them.
+    /// The part of [`payload_down`](Self::payload_down) that is event data. The rest is ids, names
+    /// and the JSON or fields around them.
     pub data_down: u64,
 }
 

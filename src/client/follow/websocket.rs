@@ -143,7 +143,8 @@ impl WebSocket {
 
 const ENDED: Next = Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended };
 
-/// Returns the handshake. Without a subprotocol the server sends events in JSON. Compression is not offered.
+/// Returns the handshake. Without a subprotocol the server sends events in JSON. Compression is not
+/// offered.
 fn handshake<'a>(
     resource: &'a Resource,
     target: &'a str,

@@ -11,7 +11,8 @@ use self::args::Args;
 use super::exit_status::{NO_RESPONSE, REFUSED, USAGE_ERROR};
 use crate::client::{Follow, FollowError, Update};
 
-/// Follows until an error occurs, the requested number of events has arrived, or standard output is closed.
+/// Follows until an error occurs, the requested number of events has arrived, or standard output is
+/// closed.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match args::parse(arguments) {
         Ok(Some(args)) => ExitCode::from(follow(args)),

@@ -107,8 +107,8 @@ fn publish_complete_lines(publisher: &mut Publisher, text: &str) -> Result<(), F
     match &lines[..] {
         [] => {}
         [line] => print_ids(&[publisher.publish(line)?]),
-        // A CR within a line is a line end in the data of an event, but it does not separate two events.
-        // The format for several events cannot express this, so each line is a request.
+        // A CR within a line is a line end in the data of an event, but it does not separate two
+        // events. The format for several events cannot express this, so each line is a request.
         lines if lines.iter().any(|line| line.contains('\r')) => {
             for line in lines {
                 print_ids(&[publisher.publish(line)?]);
@@ -119,7 +119,8 @@ fn publish_complete_lines(publisher: &mut Publisher, text: &str) -> Result<(), F
     Ok(())
 }
 
-/// Writes ids to standard output. An error is ignored: the events are published even if it is closed.
+/// Writes ids to standard output. An error is ignored: the events are published even if it is
+/// closed.
 fn print_ids(ids: &[String]) {
     let mut text = ids.join("\n");
     text.push('\n');

@@ -6,14 +6,14 @@ use std::fmt::Write;
 use super::options::{Kind, ROWS};
 use crate::server::{LogForm, Options};
 
-/// File descriptors that are not connections: the standard streams, the listener, the poll, the stop
-/// stream and connections that only receive a refusal, with some to spare.
+/// File descriptors that are not connections: the standard streams, the listener, the poll, the
+/// stop stream and connections that only receive a refusal, with some to spare.
 const RESERVE: u64 = 100;
 
 /// Returns the defaults of the command.
 ///
-/// The number of connections is the limit of open files minus a reserve. The soft limit is raised to the
-/// hard limit if possible.
+/// The number of connections is the limit of open files minus a reserve. The soft limit is raised
+/// to the hard limit if possible.
 pub fn defaults() -> Options {
     let library = Options::default();
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(library.max_connections as u64 + RESERVE);

@@ -57,7 +57,8 @@ pub(super) fn until(options: Options, stop: UnixStream) -> ExitCode {
 }
 
 fn serve(options: Options, stop: UnixStream) -> io::Result<()> {
-    // The server's own write timeout must elapse first if the client's machine still acknowledges data.
+    // The server's own write timeout must elapse first if the client's machine still acknowledges
+    // data.
     let listener = listen(options.listen, options.write_timeout.saturating_mul(2))?;
     let server = Server::with_listener(listener, options, Some(stop))?;
     let mut out = io::stdout();

@@ -1,4 +1,4 @@
-//! Answers as a server gives them, made without the library's encoders.
+//! Responses of a server, built without the library's encoders.
 
 use serde_json::{Value, json};
 
@@ -17,8 +17,8 @@ pub enum Body {
     UntilEnd,
 }
 
-/// An answer with this body, behind a number of interim ones.
-pub fn answer(interim: usize, status: &str, fields: &str, body: &[u8], framing: Body) -> Vec<u8> {
+/// Builds a response with this body after `interim` interim responses.
+pub fn response(interim: usize, status: &str, fields: &str, body: &[u8], framing: Body) -> Vec<u8> {
     let mut out = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(interim).into_bytes();
     out.extend_from_slice(format!("HTTP/1.1 {status}\r\nDate: now\r\n{fields}").as_bytes());
     match framing {
@@ -56,7 +56,7 @@ pub fn poll_body(items: &[Item], next: &str, gap: bool) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-/// An event stream that begins as barewire's does.
+/// Builds an event stream that starts like one from barewire.
 pub fn stream(items: &[Item], next: &str, gap: Option<&str>) -> Vec<u8> {
     let mut out = format!("retry: 2500\nid: {next}\n");
     if let Some(gap) = gap {
@@ -73,7 +73,7 @@ pub fn stream(items: &[Item], next: &str, gap: Option<&str>) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// A frame of a server's.
+/// Builds a frame from a server.
 pub fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut out = vec![0x80 | opcode];
     match payload.len() {
@@ -91,11 +91,12 @@ pub fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The answer of RFC 6455 §1.3.
+/// The response of RFC 6455 §1.3.
 pub const OPENED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-/// A WebSocket that begins as barewire's does, with a ping behind each event, and a close at its end.
+/// Builds the bytes of a WebSocket that starts like one from barewire, with a ping after each event
+/// and a close frame at the end.
 pub fn messages(items: &[Item], next: &str, gap: Option<&str>) -> Vec<u8> {
     let mut hello = json!({"next": next});
     if let Some(gap) = gap {
