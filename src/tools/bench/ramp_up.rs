@@ -54,7 +54,8 @@ pub fn open_all<H: RampsUp>(
             until = Instant::now() + config.timeout;
         } else if Instant::now() >= until {
             let seconds = config.timeout.as_secs_f64();
-            let message = format!("only {ready} of {wanted} connections: no response within {seconds} s");
+            let message =
+                format!("only {ready} of {wanted} connections became ready: no response within {seconds} s");
             return Err(if ready == 0 {
                 BenchError::Unreachable(message)
             } else {

@@ -171,7 +171,10 @@ impl BenchError {
             EndReason::NotConnected(error) if ready == 0 => {
                 Self::Unreachable(format!("no connection: {error}"))
             }
-            reason => Self::Refused(format!("only {ready} of {wanted} connections: {}", describe(&reason))),
+            reason => Self::Refused(format!(
+                "only {ready} of {wanted} connections became ready: {}",
+                describe(&reason)
+            )),
         }
     }
 }

@@ -296,7 +296,9 @@ impl<S> ClientPool<S> {
     fn read(&mut self, id: usize, is_read_closed: bool, handler: &mut impl Handler<S>) {
         let mut is_read_closed = is_read_closed;
         loop {
-            let Some(connection) = &mut self.slots[id].connection else { return };
+            let slot = &mut self.slots[id];
+            // The id of an unread connection may since have been opened again.
+            let Some(connection) = slot.connection.as_mut().filter(|one| one.is_connected) else { return };
             let Connection { stream, session, output, write_error, .. } = connection;
             let length = match stream.read(&mut self.buffer) {
                 Ok(0) => {
