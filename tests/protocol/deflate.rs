@@ -1,5 +1,6 @@
-//! permessage-deflate: the vectors of `tests/vectors/websocket-deflate.txt`, properties, and a second opinion of two
-//! kinds: zlib as `flate2` gives it, and RFC 1951 written out (`plain_inflate.rs`).
+//! Tests of permessage-deflate with the vectors of `tests/vectors/websocket-deflate.txt`, properties, and
+//! two independent decompressors: zlib through `flate2`, and a plain version of RFC 1951
+//! (`plain_inflate.rs`).
 
 use std::cell::RefCell;
 
@@ -13,17 +14,17 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::plain_inflate::{self, Inflated};
-use crate::websocket::{RSV1, cut, frame_to, in_full, received, run, sent};
+use crate::websocket::{RSV1, frame_to, in_full, received, run, sent, split};
 
-/// What is not sent of a message (RFC 7692 §7.2.1).
+/// The end of a message that is not sent (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 #[test]
-fn receives_every_vector_however_it_is_cut() {
+fn receives_every_vector_however_it_is_split() {
     run(include_str!("../vectors/websocket-deflate.txt"), |vector, role, limits| {
-        let answer = vector.get("agreement").unwrap_or(b"permessage-deflate");
-        let agreement = check_response(&Offer::default(), [answer].into_iter());
-        Receiver::with_deflate(role, limits, &agreement.expect("a right answer").expect("an answer"))
+        let response = vector.get("agreement").unwrap_or(b"permessage-deflate");
+        let agreement = check_response(&Offer::default(), [response].into_iter());
+        Receiver::with_deflate(role, limits, &agreement.expect("a valid response").expect("an agreement"))
     });
 }
 
@@ -37,38 +38,38 @@ fn compressed(deflater: &mut Deflater, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-fn alone(window_bits: u8, payload: &[u8]) -> Vec<u8> {
+fn without_context(window_bits: u8, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     compress_without_context(window_bits, payload, &mut out);
     out
 }
 
-/// What the payload of a compressed message inflates to, by the plain version.
+/// Inflates the payload of a compressed message with the plain version.
 fn plain(window: &[u8], payload: &[u8]) -> Option<Inflated> {
     plain_inflate::inflate(window, &[payload, &TAIL].concat())
 }
 
 #[test]
-fn writes_the_rfcs_examples() {
+fn writes_the_examples_of_the_rfc() {
     // RFC 7692 §7.2.3.1, §7.2.3.2 and §7.2.3.6.
     const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
-    let mut takes_over = Deflater::new(direction(true, 15), deflate::LEVEL);
-    assert_eq!(compressed(&mut takes_over, b"Hello"), HELLO);
-    assert_eq!(compressed(&mut takes_over, b""), [0x00]);
-    assert_eq!(compressed(&mut takes_over, b"Hello"), [0xf2, 0x00, 0x11, 0x00, 0x00]);
-    let mut does_not = Deflater::new(direction(false, 15), deflate::LEVEL);
+    let mut with_takeover = Deflater::new(direction(true, 15), deflate::LEVEL);
+    assert_eq!(compressed(&mut with_takeover, b"Hello"), HELLO);
+    assert_eq!(compressed(&mut with_takeover, b""), [0x00]);
+    assert_eq!(compressed(&mut with_takeover, b"Hello"), [0xf2, 0x00, 0x11, 0x00, 0x00]);
+    let mut without_takeover = Deflater::new(direction(false, 15), deflate::LEVEL);
     for _ in 0..2 {
-        assert_eq!(compressed(&mut does_not, b"Hello"), HELLO);
-        assert_eq!(compressed(&mut does_not, b""), [0x00]);
-        assert_eq!(alone(9, b"Hello"), HELLO);
-        assert_eq!(alone(15, b""), [0x00]);
+        assert_eq!(compressed(&mut without_takeover, b"Hello"), HELLO);
+        assert_eq!(compressed(&mut without_takeover, b""), [0x00]);
+        assert_eq!(without_context(9, b"Hello"), HELLO);
+        assert_eq!(without_context(15, b""), [0x00]);
     }
     let mut frame = Vec::new();
     write_compressed_frame(Opcode::Text, &HELLO, &mut frame);
     assert_eq!(frame, [&[0xc1, 0x07][..], &HELLO].concat());
 }
 
-/// Text with much that stands again, near and far.
+/// Returns text with many repetitions at short and long distances.
 fn prose(length: usize) -> Vec<u8> {
     let mut number = 1_u32;
     let lines = std::iter::from_fn(|| {
@@ -78,12 +79,12 @@ fn prose(length: usize) -> Vec<u8> {
     lines.flat_map(String::into_bytes).take(length).collect()
 }
 
-/// A window of 8 bits is kept to as well, by zlib's of 9: that is what the server's answer promises.
+/// zlib's window of 9 bits also satisfies an agreed window of 8 bits.
 #[test]
-fn refers_back_no_further_than_was_agreed() {
+fn references_stay_within_the_agreed_window() {
     let mut messages = vec![prose(40_000), vec![0; 70_000], prose(1), prose(40_000), prose(300)];
     messages.push((0..=255).cycle().take(1_000).collect());
-    // What stands again at each distance around the smallest window, and nowhere nearer.
+    // Data that repeat at exactly one distance, for each distance around the smallest windows.
     for distance in (240..270).chain(500..520) {
         let once: Vec<u8> = (0..distance).map(|at| (at * at / 7 + at * 31) as u8).collect();
         messages.push([&once[..], &once].concat());
@@ -108,43 +109,44 @@ fn refers_back_no_further_than_was_agreed() {
 }
 
 #[test]
-fn the_same_payload_gives_the_same_bytes() {
+fn the_same_payload_always_gives_the_same_bytes() {
     let payloads: Vec<Vec<u8>> = (0..12).map(|power| prose(3 << power)).collect();
     for bits in [9, 15] {
-        let first: Vec<Vec<u8>> = payloads.iter().map(|payload| alone(bits, payload)).collect();
+        let first: Vec<Vec<u8>> = payloads.iter().map(|payload| without_context(bits, payload)).collect();
         for (payload, first) in payloads.iter().zip(&first).rev() {
-            assert!(alone(bits, payload) == *first);
-            // Whatever the room behind what is there already.
-            for room in [0, 1, first.len(), first.len() + 4, first.len() + 5, 1 << 20] {
-                let mut out = Vec::with_capacity(6 + room);
+            assert!(without_context(bits, payload) == *first);
+            // The spare capacity of the output does not matter.
+            for capacity in [0, 1, first.len(), first.len() + 4, first.len() + 5, 1 << 20] {
+                let mut out = Vec::with_capacity(6 + capacity);
                 out.extend_from_slice(b"before");
                 compress_without_context(bits, payload, &mut out);
-                assert!(out[6..] == *first, "{room}");
+                assert!(out[6..] == *first, "{capacity}");
             }
-            // On a thread whose compressor is new.
-            let anew = std::thread::scope(|scope| scope.spawn(|| alone(bits, payload)).join());
-            assert!(anew.expect("it returns") == *first);
+            // Another thread has a new compressor.
+            let on_thread = std::thread::scope(|scope| scope.spawn(|| without_context(bits, payload)).join());
+            assert!(on_thread.expect("the thread returns") == *first);
         }
     }
 }
 
-/// All that an inflater gives for messages in pieces, and whether it holds a context then.
+/// Inflates a message whose payload arrives in parts.
 fn inflated(inflater: &mut Inflater, payload: &[u8]) -> Result<Vec<u8>, ProtocolError> {
     let out = RefCell::new(Vec::new());
     let sink = |bytes: &[u8]| {
         out.borrow_mut().extend_from_slice(bytes);
         Ok(())
     };
-    for piece in payload.chunks(7) {
-        inflater.inflate(piece, sink)?;
+    for part in payload.chunks(7) {
+        inflater.inflate(part, sink)?;
     }
     inflater.finish(sink)?;
     Ok(out.into_inner())
 }
 
-/// A block of the fixed code (RFC 1951 §3.2.6) with one reference, three bytes long, to the bytes 512 or 513 back.
+/// Returns a block of the fixed code (RFC 1951 §3.2.6) with one reference of three bytes, 512 or 513 bytes
+/// back.
 fn three_from(distance: usize) -> Vec<u8> {
-    // §3.2.5: codes 17 (385 to 512) and 18 (from 513 on), written from their highest bit on, and the extra bits of each.
+    // §3.2.5: codes 17 (385 to 512) and 18 (from 513), from the highest bit on, and their extra bits.
     let (code, extra, extra_bits) = match distance {
         512 => (0b10001, 0b111_1111, 7),
         513 => (0b01001, 0, 8),
@@ -152,29 +154,29 @@ fn three_from(distance: usize) -> Vec<u8> {
     };
     let (header, length_3) = (0b010_u64, 0b100_0000);
     let bits = header | length_3 << 3 | code << 10 | extra << 15;
-    // Seven zeros end the block, and three are the header of the empty one.
+    // Seven zeros end the block, and three more are the header of the empty block.
     let count = 15 + extra_bits + 7 + 3_usize;
     bits.to_le_bytes()[..count.div_ceil(8)].to_vec()
 }
 
 #[test]
-fn the_window_reaches_as_far_as_was_agreed_and_no_further() {
+fn the_window_has_exactly_the_agreed_size() {
     let mut inflater = Inflater::new(direction(true, 9));
     let stored = [&[0x00, 0x01, 0x02, 0xfe, 0xfd, b'!'][..], &[b'a'; 509], b"bcd", &[0x00]].concat();
     assert_eq!(inflated(&mut inflater, &stored).map(|bytes| bytes.len()), Ok(513));
-    // The window is 509 times a, then bcd.
+    // The window now contains 509 times "a", then "bcd".
     assert_eq!(inflated(&mut inflater, &three_from(512)), Ok(b"aaa".to_vec()));
     assert_eq!(inflated(&mut inflater, &three_from(513)), Err(ProtocolError::InvalidDeflate));
 }
 
 #[test]
-fn a_context_is_held_only_where_it_was_agreed() {
+fn a_context_is_kept_only_if_agreed() {
     for takeover in [false, true] {
         let mut inflater = Inflater::new(direction(takeover, 15));
         assert!(!inflater.has_context());
-        let payload = alone(15, b"Hello");
+        let payload = without_context(15, b"Hello");
         inflater.inflate(&payload, |_| Ok(())).unwrap();
-        assert!(inflater.has_context(), "within a message");
+        assert!(inflater.has_context(), "inside a message");
         inflater.finish(|_| Ok(())).unwrap();
         assert_eq!(inflater.has_context(), takeover);
         let agreement = Agreement { client_no_context_takeover: !takeover, ..Agreement::default() };
@@ -188,14 +190,14 @@ fn a_context_is_held_only_where_it_was_agreed() {
     }
 }
 
-/// A GiB of zeros, 1,024 to each byte of payload: it is given up as soon as it is too big.
+/// The bomb inflates to 1 GiB of zeros, 1,024 for each byte of payload.
 #[test]
-fn a_bomb_ends_when_the_limit_is_reached() {
+fn inflating_a_bomb_stops_at_the_limit() {
     const MIB: usize = 1 << 20;
     let mut deflater = Deflater::new(direction(true, 15), 9);
     let first = compressed(&mut deflater, &vec![0; MIB]);
     let other = compressed(&mut deflater, &vec![0; MIB]);
-    // Each block but the last with the tail that a message's end would have taken from it.
+    // Every part but the last needs the tail that the compressor omits.
     let mut bomb = first;
     for _ in 1..1024 {
         bomb.extend_from_slice(&TAIL);
@@ -205,28 +207,28 @@ fn a_bomb_ends_when_the_limit_is_reached() {
 
     let limit = 3 * MIB;
     let mut inflater = Inflater::new(direction(true, 15));
-    let mut given = 0;
+    let mut inflated = 0;
     let result = inflater.inflate(&bomb, |bytes| {
-        given += bytes.len();
-        if given > limit { Err(ProtocolError::MessageTooBig) } else { Ok(()) }
+        inflated += bytes.len();
+        if inflated > limit { Err(ProtocolError::MessageTooBig) } else { Ok(()) }
     });
     assert_eq!(result, Err(ProtocolError::MessageTooBig));
-    assert!(given <= limit + 4096, "{given}");
+    assert!(inflated <= limit + 4096, "{inflated}");
 
     let limits = MessageLimits { message_bytes: limit, frames: 1 };
     let mut receiver = Receiver::with_deflate(Role::Client, limits, &Agreement::default());
     let mut frame = Vec::new();
     write_compressed_frame(Opcode::Text, &bomb, &mut frame);
-    let pieces = frame.chunks_mut(1000).position(|piece| receiver.receive(piece).is_err());
-    assert!(pieces.is_some_and(|pieces| pieces < 5), "{pieces:?}: 4 KB are more than 3 MiB");
+    let parts = frame.chunks_mut(1000).position(|part| receiver.receive(part).is_err());
+    assert!(parts.is_some_and(|parts| parts < 5), "{parts:?}: 4 KB inflate to more than 3 MiB");
 }
 
 #[test]
-fn invalid_text_is_found_at_its_byte() {
-    // As literals of the fixed code, so that bytes are cut between bits.
+fn rejects_invalid_text_at_its_byte() {
+    // The text is encoded as literals of the fixed code, which do not end at byte boundaries.
     let mut text = b"only text, until here: ".to_vec();
     text.extend_from_slice(b"\xf0\x80 and then some more");
-    let payload = alone(15, &text);
+    let payload = without_context(15, &text);
     let mut receiver = Receiver::with_deflate(
         Role::Client,
         MessageLimits { message_bytes: 100, frames: 1 },
@@ -235,14 +237,14 @@ fn invalid_text_is_found_at_its_byte() {
     let mut frame = Vec::new();
     write_compressed_frame(Opcode::Text, &payload, &mut frame);
     let at = frame.iter_mut().position(|byte| receiver.receive(std::slice::from_mut(byte)).is_err());
-    // The first byte of payload after which zlib, too, knows of the 25th byte of text.
-    let knows = (1..payload.len()).find(|end| {
+    // The first byte of the payload after which zlib also returns the 25th byte of the text.
+    let shown = (1..payload.len()).find(|end| {
         let mut out = [0; 100];
         let mut zlib = flate2::Decompress::new(false);
         zlib.decompress(&payload[..*end], &mut out, flate2::FlushDecompress::None).expect("DEFLATE");
         zlib.total_out() >= 25
     });
-    assert_eq!(at, knows.map(|end| 2 + end - 1));
+    assert_eq!(at, shown.map(|end| 2 + end - 1));
 }
 
 fn any_agreement() -> impl Strategy<Value = Agreement> {
@@ -255,7 +257,7 @@ fn any_agreement() -> impl Strategy<Value = Agreement> {
     })
 }
 
-/// Blocks that end with a byte: two that are the last, and one with a reference.
+/// Blocks that end at a byte boundary. Two are marked as the last, and one has a reference.
 const BLOCKS: &[&[u8]] = &[
     b"\x03\x00",
     b"\0\0\0\xff\xff",
@@ -264,12 +266,12 @@ const BLOCKS: &[&[u8]] = &[
     b"\xf3\x48\xcd\xc9\xc9\x07\0",
 ];
 
-/// Frames that are mostly right, whose payload is mostly DEFLATE.
+/// Returns frames that are mostly valid, with payloads that are mostly DEFLATE.
 fn noise() -> impl Strategy<Value = Vec<u8>> {
     let deflated = ("[a-d]{0,40}|\\PC{0,9}|(abc|Hello){0,200}", any::<[u8; 3]>(), any::<Index>(), 0..4_u8);
     let payload = prop_oneof![
         6 => deflated.prop_map(|(text, bytes, at, edit)| {
-            let mut payload = alone(15, text.as_bytes());
+            let mut payload = without_context(15, text.as_bytes());
             let at = at.index(payload.len());
             match edit {
                 0 => payload[at] ^= bytes[0],
@@ -280,7 +282,7 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
             payload
         }),
         1 => prop::collection::vec(any::<u8>(), 0..30),
-        // Many blocks, some the last.
+        // Many blocks, some of them marked as the last.
         2 => prop::collection::vec(
             prop::sample::select(BLOCKS),
             0..12,
@@ -298,14 +300,14 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// The same few messages again and again, so that a context is of use: by the connection's deflater or each alone, but
-    /// never both, and some as they are.
+    /// A few messages repeat, so that a context is useful. All compressed messages come either from the
+    /// deflater of the connection or from `compress_without_context`; others are not compressed.
     #[test]
-    fn messages_come_out_as_they_went_in(
-        server: bool, key: [u8; 4], agreement in any_agreement(), level in 1..=9_u8, each_alone: bool,
+    fn receives_every_sent_message(
+        server: bool, key: [u8; 4], agreement in any_agreement(), level in 1..=9_u8, is_shared: bool,
         pool in prop::collection::vec(sent(), 1..4),
         order in prop::collection::vec((any::<Index>(), prop::bool::weighted(0.8)), 0..8),
-        cuts in prop::collection::vec(any::<Index>(), 0..20),
+        places in prop::collection::vec(any::<Index>(), 0..20),
     ) {
         let (role, direction) = if server {
             (Role::Server, agreement.client_to_server())
@@ -315,47 +317,47 @@ proptest! {
         let mut deflater = Deflater::new(direction, level);
         let (mut wire, mut expected) = (Vec::new(), Vec::new());
         for (index, is_compressed) in order {
-            let compress = |payload: &[u8]| match (is_compressed, each_alone) {
+            let compress = |payload: &[u8]| match (is_compressed, is_shared) {
                 (false, _) => None,
                 (true, false) => Some(compressed(&mut deflater, payload)),
-                (true, true) => Some(alone(shared_window_bits(direction.max_window_bits), payload)),
+                (true, true) => Some(without_context(shared_window_bits(direction.max_window_bits), payload)),
             };
             index.get(&pool).write(role, key, compress, &mut wire, &mut expected);
         }
         let limits = MessageLimits { message_bytes: 65_540, frames: 5 };
         let new = || Receiver::with_deflate(role, limits, &agreement);
-        let whole: &[&[u8]] = &[&wire];
+        let complete: &[&[u8]] = &[&wire];
         let small = wire.chunks(1 + wire.len() / 4096).collect::<Vec<_>>();
-        for pieces in [whole, &cut(&wire, &cuts), &small] {
-            prop_assert_eq!(&received(new, pieces, in_full).0, &expected);
+        for parts in [complete, &split(&wire, &places), &small] {
+            prop_assert_eq!(&received(new, parts, in_full).0, &expected);
         }
     }
 
     #[test]
-    fn any_bytes_give_the_same_however_they_are_cut(
-        frames in prop::collection::vec(noise(), 0..8), cuts in prop::collection::vec(any::<Index>(), 0..20),
+    fn any_bytes_have_the_same_result_however_they_are_split(
+        frames in prop::collection::vec(noise(), 0..8), places in prop::collection::vec(any::<Index>(), 0..20),
         agreement in any_agreement(), message_bytes in 0..1200_usize, frame_limit in 1..6_usize,
     ) {
         let wire = frames.concat();
         let limits = MessageLimits { message_bytes, frames: frame_limit };
         let new = || Receiver::with_deflate(Role::Server, limits, &agreement);
-        let whole = received(new, &[&wire], in_full);
-        prop_assert_eq!(&whole, &received(new, &cut(&wire, &cuts), in_full));
-        prop_assert_eq!(&whole, &received(new, &wire.chunks(1).collect::<Vec<_>>(), in_full));
+        let complete = received(new, &[&wire], in_full);
+        prop_assert_eq!(&complete, &received(new, &split(&wire, &places), in_full));
+        prop_assert_eq!(&complete, &received(new, &wire.chunks(1).collect::<Vec<_>>(), in_full));
     }
 
-    /// The plain version judges the same payloads the same, one message after the other.
+    /// Both versions have the same result for every message of a sequence.
     #[test]
-    fn inflates_what_the_plain_version_does(frames in prop::collection::vec(noise(), 1..6)) {
+    fn inflates_as_the_plain_version_does(frames in prop::collection::vec(noise(), 1..6)) {
         let mut inflater = Inflater::new(direction(true, 15));
         let mut before = Vec::new();
         for frame in frames {
             let mut payload = frame[frame.len().min(6)..].to_vec();
             barewire::protocol::websocket::mask::apply_plain([frame[2], frame[3], frame[4], frame[5]], 0, &mut payload);
             let expected = plain(&before, &payload).map(|inflated| inflated.bytes).ok_or(ProtocolError::InvalidDeflate);
-            let given = inflated(&mut inflater, &payload);
-            prop_assert_eq!(&given, &expected, "{:x?}", payload);
-            match given {
+            let result = inflated(&mut inflater, &payload);
+            prop_assert_eq!(&result, &expected, "{:x?}", payload);
+            match result {
                 Ok(bytes) => before.extend(bytes),
                 Err(_) => break,
             }

@@ -1,4 +1,4 @@
-//! Event streams against vectors and properties.
+//! Tests of event streams with vectors and properties.
 
 use std::fmt::Write as _;
 
@@ -7,20 +7,20 @@ use proptest::prelude::*;
 
 use crate::vectors::{self, cut_at, cuts};
 
-/// The events in `pieces`, up to the first error.
+/// Decodes `parts` up to the first error.
 fn decode<'a>(
-    pieces: impl IntoIterator<Item = &'a [u8]>,
+    parts: impl IntoIterator<Item = &'a [u8]>,
     limits: DecodeLimits,
 ) -> (Decoder, Vec<Event>, Option<DecodeError>) {
     let mut decoder = Decoder::new("", limits);
     let mut events = Vec::new();
-    for piece in pieces {
-        let mut rest = piece;
+    for part in parts {
+        let mut rest = part;
         while !rest.is_empty() {
             match decoder.read(rest) {
-                Ok((taken, event)) => {
-                    assert!(taken > 0 && (event.is_some() || taken == rest.len()));
-                    rest = &rest[taken..];
+                Ok((consumed, event)) => {
+                    assert!(consumed > 0 && (event.is_some() || consumed == rest.len()));
+                    rest = &rest[consumed..];
                     events.extend(event);
                 }
                 Err(error) => return (decoder, events, Some(error)),
@@ -31,14 +31,14 @@ fn decode<'a>(
 }
 
 #[test]
-fn streams_decode_as_their_vectors_say() {
+fn decodes_every_stream_of_the_vectors() {
     for vector in vectors::parse(include_str!("../vectors/event_stream.txt")) {
         let name = vector.text("name");
-        // What an event stream has behind it is the end of the body: there is no fourth run.
-        for pieces in cuts(vector.get("in").expect("a stream")) {
-            let (decoder, events, error) = decode(pieces, DecodeLimits::default());
+        // The stream ends with the body, so no data can follow it.
+        for parts in cuts(vector.get("in").expect("a stream")) {
+            let (decoder, events, error) = decode(parts, DecodeLimits::default());
             let events = events.iter().fold(String::new(), |mut lines, Event { id, event, data }| {
-                writeln!(lines, "[{id}] {event} {data:?}").expect("a String takes all");
+                writeln!(lines, "[{id}] {event} {data:?}").expect("a String accepts all text");
                 lines
             });
             assert_eq!(events, vector.text("events"), "{name}, line {}", vector.line);
@@ -56,20 +56,20 @@ fn places() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(0..4096usize, 0..12)
 }
 
-/// Data as the hub keeps it: any text without a carriage return.
+/// Returns data as the hub stores them: any text without a carriage return.
 fn data() -> impl Strategy<Value = String> {
     let any_text = any::<String>().prop_map(|text| text.replace('\r', "\n"));
     prop_oneof![any_text, "[ a:\n\u{feff}]{0,20}"]
 }
 
-/// A name as the hub lets it in: no controls, not empty.
+/// Returns an event name that the hub accepts: not empty, without control characters.
 fn event_name() -> impl Strategy<Value = String> {
     prop_oneof![Just("message".to_owned()), "[^\\p{Cc}]{1,20}"]
 }
 
 proptest! {
     #[test]
-    fn an_event_that_is_written_is_read_back(
+    fn decodes_encoded_events(
         events in prop::collection::vec(("[A-Za-z0-9]{1,8}-[A-Za-z0-9]{1,8}", event_name(), data()), 0..6),
         places in places(),
     ) {
@@ -89,26 +89,26 @@ proptest! {
     }
 
     #[test]
-    fn any_stream_has_one_outcome_however_it_is_cut(
-        shreds in prop::collection::vec(
+    fn any_stream_has_the_same_result_however_it_is_split(
+        fragments in prop::collection::vec(
             prop_oneof![
                 6 => prop::sample::select(&[
                     "data", "data: a", "id: 1", "event: b", "retry: 5", ":", "\n", "\n\n", "\r", "\r\n", " ", "\u{feff}",
-                ][..]).prop_map(|shred| shred.as_bytes().to_vec()),
+                ][..]).prop_map(|fragment| fragment.as_bytes().to_vec()),
                 1 => prop::collection::vec(any::<u8>(), 0..3),
             ],
             0..40,
         ),
         places in places(),
     ) {
-        let bytes = shreds.concat();
+        let bytes = fragments.concat();
         let limits = DecodeLimits { line: 20, data: 12 };
-        let (whole, events, error) = decode([&bytes[..]], limits);
-        for pieces in [cut_at(&bytes, &places), bytes.chunks(1).collect()] {
-            let (decoder, same, same_error) = decode(pieces, limits);
-            prop_assert_eq!((&same, same_error), (&events, error));
-            prop_assert_eq!(decoder.last_event_id(), whole.last_event_id());
-            prop_assert_eq!(decoder.retry(), whole.retry());
+        let (complete, events, error) = decode([&bytes[..]], limits);
+        for parts in [cut_at(&bytes, &places), bytes.chunks(1).collect()] {
+            let (decoder, split_events, split_error) = decode(parts, limits);
+            prop_assert_eq!((&split_events, split_error), (&events, error));
+            prop_assert_eq!(decoder.last_event_id(), complete.last_event_id());
+            prop_assert_eq!(decoder.retry(), complete.retry());
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The negotiation of permessage-deflate: the vectors of `tests/vectors/websocket-extension-*.txt`, and properties.
+//! Tests of the negotiation of permessage-deflate with the vectors of
+//! `tests/vectors/websocket-extension-*.txt` and properties.
 
 use barewire::protocol::websocket::extension::{
     self, Agreement, ClientWindow, Offer, ServerPreferences, check_response, negotiate,
@@ -7,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::vectors::{self, Vector};
 
-/// The lines of a field that has `\n` behind each.
+/// Returns the lines of a field, each of which ends in `\n`.
 fn lines<'a>(vector: &'a Vector, key: &str) -> impl Iterator<Item = &'a [u8]> {
     let value = vector.get(key).unwrap_or_default();
     value.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line))
@@ -19,7 +20,7 @@ fn written(agreement: Option<Agreement>) -> String {
     String::from_utf8(out).expect("ASCII")
 }
 
-/// The parameters of `text`, as an answer has them, each with its value.
+/// Returns the parameters in `text`, which has the form of a response, each with its value.
 fn parameters(text: &str) -> impl Iterator<Item = (&str, Option<u8>)> {
     text.split("; ").filter(|parameter| !parameter.is_empty()).map(|parameter| {
         parameter
@@ -28,18 +29,18 @@ fn parameters(text: &str) -> impl Iterator<Item = (&str, Option<u8>)> {
     })
 }
 
-fn wishes(text: &str) -> ServerPreferences {
-    let mut wishes = ServerPreferences::default();
+fn preferences(text: &str) -> ServerPreferences {
+    let mut preferences = ServerPreferences::default();
     for parameter in parameters(text) {
         match parameter {
-            ("server_no_context_takeover", None) => wishes.server_no_context_takeover = true,
-            ("client_no_context_takeover", None) => wishes.client_no_context_takeover = true,
-            ("server_max_window_bits", Some(bits)) => wishes.server_max_window_bits = bits,
-            ("client_max_window_bits", Some(bits)) => wishes.client_max_window_bits = bits,
-            other => panic!("{other:?} is no wish"),
+            ("server_no_context_takeover", None) => preferences.server_no_context_takeover = true,
+            ("client_no_context_takeover", None) => preferences.client_no_context_takeover = true,
+            ("server_max_window_bits", Some(bits)) => preferences.server_max_window_bits = bits,
+            ("client_max_window_bits", Some(bits)) => preferences.client_max_window_bits = bits,
+            other => panic!("{other:?} is not a preference"),
         }
     }
-    wishes
+    preferences
 }
 
 fn offer(text: &str) -> Offer {
@@ -54,37 +55,37 @@ fn offer(text: &str) -> Offer {
             ("client_max_window_bits", Some(bits)) => {
                 offer.client_max_window_bits = ClientWindow::AtMost(bits);
             }
-            other => panic!("{other:?} is no part of an offer"),
+            other => panic!("{other:?} is not part of an offer"),
         }
     }
     offer
 }
 
 #[test]
-fn a_server_judges_every_offer() {
+fn a_server_responds_to_every_offer_of_the_vectors() {
     for vector in vectors::parse(include_str!("../vectors/websocket-extension-offers.txt")) {
-        let wishes = wishes(vector.get("wishes").map_or("", |_| vector.text("wishes")));
-        let given = match negotiate(lines(&vector, "offer"), &wishes) {
+        let preferences = preferences(vector.get("preferences").map_or("", |_| vector.text("preferences")));
+        let result = match negotiate(lines(&vector, "offer"), &preferences) {
             Ok(agreement) => written(agreement),
             Err(error) => format!("{} {error}", error.status().code()),
         };
-        assert_eq!(given, vector.text("gives"), "line {}, {}", vector.line, vector.text("name"));
+        assert_eq!(result, vector.text("expected"), "line {}, {}", vector.line, vector.text("name"));
     }
 }
 
 #[test]
-fn a_client_judges_every_answer() {
-    for vector in vectors::parse(include_str!("../vectors/websocket-extension-answers.txt")) {
+fn a_client_checks_every_response_of_the_vectors() {
+    for vector in vectors::parse(include_str!("../vectors/websocket-extension-responses.txt")) {
         let at = format!("line {}, {}", vector.line, vector.text("name"));
         let offer = offer(vector.text("offer"));
         let mut out = Vec::new();
         offer.write_offer(&mut out);
-        assert_eq!(out, vector.text("offer").as_bytes(), "{at}, as it is written");
-        let given = match check_response(&offer, lines(&vector, "answer")) {
+        assert_eq!(out, vector.text("offer").as_bytes(), "{at}: the written offer");
+        let result = match check_response(&offer, lines(&vector, "response")) {
             Ok(agreement) => written(agreement),
             Err(error) => error.to_string(),
         };
-        assert_eq!(given, vector.text("gives"), "{at}");
+        assert_eq!(result, vector.text("expected"), "{at}");
     }
 }
 
@@ -103,7 +104,7 @@ fn any_offer() -> impl Strategy<Value = Offer> {
     })
 }
 
-fn any_wishes() -> impl Strategy<Value = ServerPreferences> {
+fn any_preferences() -> impl Strategy<Value = ServerPreferences> {
     (any::<bool>(), any::<bool>(), 8..=15_u8, 8..=15_u8).prop_map(|(server, client, own, theirs)| {
         ServerPreferences {
             server_no_context_takeover: server,
@@ -115,48 +116,49 @@ fn any_wishes() -> impl Strategy<Value = ServerPreferences> {
 }
 
 proptest! {
-    /// Every offer is understood, every answer to it accepted, and then the two sides agree; nobody gets more than it wants.
+    /// The server accepts every offer, the client accepts every response, both agree on the parameters, and
+    /// no side gets more than it allows.
     #[test]
-    fn both_sides_agree(offer in any_offer(), wishes in any_wishes()) {
-        let (mut line, mut answer) = (Vec::new(), Vec::new());
+    fn both_sides_agree(offer in any_offer(), preferences in any_preferences()) {
+        let (mut line, mut response) = (Vec::new(), Vec::new());
         offer.write_offer(&mut line);
-        let at_server = negotiate([&line[..]].into_iter(), &wishes).unwrap().expect("a right offer");
-        at_server.write_response(&mut answer);
-        let at_client = check_response(&offer, [&answer[..]].into_iter()).unwrap().expect("a right answer");
+        let at_server = negotiate([&line[..]].into_iter(), &preferences).unwrap().expect("a valid offer");
+        at_server.write_response(&mut response);
+        let at_client = check_response(&offer, [&response[..]].into_iter()).unwrap().expect("a valid response");
         prop_assert_eq!(at_client, at_server);
 
         let (down, up) = (at_server.server_to_client(), at_server.client_to_server());
-        let most = offer.server_max_window_bits.unwrap_or(extension::MAX_WINDOW_BITS);
-        prop_assert_eq!(down.max_window_bits, most.min(wishes.server_max_window_bits));
+        let limit = offer.server_max_window_bits.unwrap_or(extension::MAX_WINDOW_BITS);
+        prop_assert_eq!(down.max_window_bits, limit.min(preferences.server_max_window_bits));
         prop_assert_eq!(
             down.context_takeover,
-            !(offer.server_no_context_takeover || wishes.server_no_context_takeover)
+            !(offer.server_no_context_takeover || preferences.server_no_context_takeover)
         );
         prop_assert_eq!(
             up.context_takeover,
-            !(offer.client_no_context_takeover || wishes.client_no_context_takeover)
+            !(offer.client_no_context_takeover || preferences.client_no_context_takeover)
         );
         match offer.client_max_window_bits {
             ClientWindow::Unnamed => prop_assert_eq!(up.max_window_bits, extension::MAX_WINDOW_BITS),
-            ClientWindow::Any => prop_assert_eq!(up.max_window_bits, wishes.client_max_window_bits),
-            ClientWindow::AtMost(most) => {
-                prop_assert_eq!(up.max_window_bits, most.min(wishes.client_max_window_bits));
+            ClientWindow::Any => prop_assert_eq!(up.max_window_bits, preferences.client_max_window_bits),
+            ClientWindow::AtMost(limit) => {
+                prop_assert_eq!(up.max_window_bits, limit.min(preferences.client_max_window_bits));
             }
         }
     }
 
-    /// Any bytes are judged, and a list in two lines as in one.
+    /// Any bytes have a result, and a list in two lines has the same result as in one.
     #[test]
-    fn any_bytes_are_judged(
+    fn any_bytes_have_a_result(
         one in "(permessage-deflate|server_max_window_bits|foo|[;,=\"\\\\ 159\t]|\\PC){0,12}",
         two in "(permessage-deflate|client_max_window_bits|bar|[;,=\"\\\\ 08\t]|\\PC){0,12}",
     ) {
-        let judge = |lines: &[&str]| negotiate(lines.iter().map(|line| line.as_bytes()), &ServerPreferences::default());
-        if let (Ok(first), Ok(second)) = (judge(&[&one]), judge(&[&two])) {
-            prop_assert_eq!(judge(&[&one, &two]), Ok(first.or(second)));
-            prop_assert_eq!(judge(&[&format!("{one},{two}")]), Ok(first.or(second)));
+        let negotiate = |lines: &[&str]| extension::negotiate(lines.iter().map(|line| line.as_bytes()), &ServerPreferences::default());
+        if let (Ok(first), Ok(second)) = (negotiate(&[&one]), negotiate(&[&two])) {
+            prop_assert_eq!(negotiate(&[&one, &two]), Ok(first.or(second)));
+            prop_assert_eq!(negotiate(&[&format!("{one},{two}")]), Ok(first.or(second)));
         } else {
-            prop_assert!(judge(&[&one, &two]).is_err());
+            prop_assert!(negotiate(&[&one, &two]).is_err());
         }
         let _ = check_response(&Offer::default(), [one.as_bytes(), two.as_bytes()].into_iter());
     }

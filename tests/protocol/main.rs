@@ -1,4 +1,4 @@
-//! The protocol code against vectors (`tests/vectors/`) and properties: bytes only, no sockets.
+//! Tests of the protocol code with vectors (`tests/vectors/`) and properties: bytes only, no sockets.
 
 #[cfg(feature = "deflate")]
 mod deflate;

@@ -1,16 +1,17 @@
-//! DEFLATE as RFC 1951 writes it, bit by bit: slow and plain, what the library's inflater is tested against. It also tells how
-//! far back the data refer.
+//! A plain inflater that follows RFC 1951 bit by bit. It is slow and obviously correct; tests compare the
+//! inflater of the library with it. It also reports how far back the data refer.
 
-/// What data inflate to.
+/// The result of inflating.
 pub struct Inflated {
     pub bytes: Vec<u8>,
-    /// The greatest distance to which they refer.
+    /// The greatest distance of a reference in the data.
     pub farthest: usize,
 }
 
-/// Inflates `data`, blocks that end where it ends, with `window` before it; `None` if they are wrong.
+/// Inflates `data`, a sequence of complete blocks, after the bytes in `window`. Returns `None` if `data` is
+/// invalid.
 ///
-/// Behind a last block (BFINAL) another may follow at the next byte (RFC 7692 §7.2.1).
+/// Another block may follow a last block (BFINAL) at the next byte (RFC 7692 §7.2.1).
 pub fn inflate(window: &[u8], data: &[u8]) -> Option<Inflated> {
     let mut bits = Bits { data, at: 0 };
     let mut out = Out { bytes: window.to_vec(), farthest: 0 };
@@ -33,7 +34,7 @@ pub fn inflate(window: &[u8], data: &[u8]) -> Option<Inflated> {
     Some(Inflated { bytes, farthest: out.farthest })
 }
 
-/// Bits from the least significant of each byte on (§3.1.1).
+/// A bit reader that starts at the least significant bit of each byte (§3.1.1).
 struct Bits<'a> {
     data: &'a [u8],
     at: usize,
@@ -60,7 +61,7 @@ struct Out {
     farthest: usize,
 }
 
-/// §3.2.4.
+/// Inflates an uncompressed block (§3.2.4).
 fn stored(bits: &mut Bits, out: &mut Out) -> Option<()> {
     bits.align();
     let (length, complement) = (bits.take(16)?, bits.take(16)?);
@@ -73,16 +74,17 @@ fn stored(bits: &mut Bits, out: &mut Out) -> Option<()> {
     Some(())
 }
 
-/// §3.2.5: of each length or distance, the extra bits; the least of each follows from those before it.
+/// The number of extra bits of each length and distance code (§3.2.5). The smallest value of a code follows
+/// from the codes before it.
 const LENGTH_BITS: [u8; 29] =
     [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
 const DISTANCE_BITS: [u8; 30] =
     [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13];
 
-fn with_extra(bits: &mut Bits, extra: &[u8], first: usize, symbol: usize) -> Option<usize> {
-    let own = *extra.get(symbol)?;
+fn value_with_extra_bits(bits: &mut Bits, extra: &[u8], first: usize, symbol: usize) -> Option<usize> {
+    let count = *extra.get(symbol)?;
     let least = first + extra[..symbol].iter().map(|extra| 1 << extra).sum::<usize>();
-    Some(least + bits.take(own)?)
+    Some(least + bits.take(count)?)
 }
 
 fn compressed(bits: &mut Bits, out: &mut Out, lengths: &Code, distances: &Code) -> Option<()> {
@@ -96,11 +98,11 @@ fn compressed(bits: &mut Bits, out: &mut Out, lengths: &Code, distances: &Code) 
             return Some(());
         }
         let length = match symbol {
-            285 => 258, // the exception to the row
-            _ => with_extra(bits, &LENGTH_BITS, 3, symbol - 257)?,
+            285 => 258, // the exception in the table
+            _ => value_with_extra_bits(bits, &LENGTH_BITS, 3, symbol - 257)?,
         };
         let symbol = distances.decode(bits)?;
-        let distance = with_extra(bits, &DISTANCE_BITS, 1, symbol)?;
+        let distance = value_with_extra_bits(bits, &DISTANCE_BITS, 1, symbol)?;
         out.farthest = out.farthest.max(distance);
         for _ in 0..length {
             let from = out.bytes.len().checked_sub(distance)?;
@@ -109,7 +111,7 @@ fn compressed(bits: &mut Bits, out: &mut Out, lengths: &Code, distances: &Code) 
     }
 }
 
-/// §3.2.7.
+/// Reads the codes of a block with dynamic Huffman codes (§3.2.7).
 fn dynamic(bits: &mut Bits) -> Option<(Code, Code)> {
     const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
     let (lengths, distances, codes) = (bits.take(5)? + 257, bits.take(5)? + 1, bits.take(4)? + 4);
@@ -135,16 +137,17 @@ fn dynamic(bits: &mut Bits) -> Option<(Code, Code)> {
         return None;
     }
     let (lengths, distances) = all.split_at(lengths);
-    // zlib takes a code with gaps only if it has one symbol, of one bit, or none.
+    // zlib accepts an incomplete code only if it has one symbol, of one bit, or none.
     let usable = |code: &Code| code.unused == 0 || code.symbols.len() == code.counts[1];
     Some((Code::new(lengths).filter(usable)?, Code::new(distances).filter(usable)?))
 }
 
-/// A Huffman code (§3.2.2): how many symbols have each length, and the symbols in the order of their codes.
+/// A Huffman code (§3.2.2): the number of symbols of each length, and the symbols in the order of their
+/// codes.
 struct Code {
     counts: [usize; 16],
     symbols: Vec<usize>,
-    /// Codes of 15 bits that no symbol has.
+    /// The number of 15-bit codes without a symbol.
     unused: usize,
 }
 
@@ -162,7 +165,7 @@ impl Code {
         Some(Self { counts, symbols, unused })
     }
 
-    /// §3.2.6.
+    /// Returns the fixed code of literals and lengths (§3.2.6).
     fn fixed_lengths() -> Self {
         let lengths = [vec![8; 144], vec![9; 112], vec![7; 24], vec![8; 8]].concat();
         Self::new(&lengths).expect("a code")

@@ -1,4 +1,5 @@
-//! WebSocket: the vectors of `tests/vectors/websocket*.txt`, properties, and an independent peer.
+//! Tests of the WebSocket protocol with the vectors of `tests/vectors/websocket*.txt`, properties, and an
+//! independent client.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -15,19 +16,20 @@ use tungstenite::{Message, WebSocket};
 
 use crate::vectors::{self, Vector};
 
-/// Feeds `pieces` to a `new` receiver as reads would: what it gives, written by `show`, and whether it is idle at the end.
+/// Passes `parts` to a `new` receiver, as reads from a socket would. Returns the events and the error,
+/// formatted by `show`, and whether the receiver is idle at the end.
 pub fn received(
     new: impl Fn() -> Receiver,
-    pieces: &[&[u8]],
+    parts: &[&[u8]],
     show: impl Fn(Result<MessageEvent, ProtocolError>) -> String,
 ) -> (Vec<String>, bool) {
     let mut receiver = new();
-    let (mut given, mut ended) = (Vec::new(), false);
-    for piece in pieces {
-        let mut piece = piece.to_vec();
-        let mut rest = &mut piece[..];
+    let (mut results, mut ended) = (Vec::new(), false);
+    for part in parts {
+        let mut part = part.to_vec();
+        let mut rest = &mut part[..];
         while !rest.is_empty() {
-            // As a server may do with an idle connection: nothing is lost.
+            // A server may drop the receiver of an idle connection without losing state.
             if receiver.is_idle() {
                 receiver = new();
             }
@@ -35,32 +37,35 @@ pub fn received(
             let consumed = match receiver.receive(rest) {
                 Ok((consumed, event)) => {
                     assert!(!ended || event.is_none(), "{event:?} after the end");
-                    assert!(event.is_some() || consumed == length, "no event, but not all is consumed");
+                    assert!(
+                        event.is_some() || consumed == length,
+                        "without an event all bytes must be consumed"
+                    );
                     ended |= matches!(event, Some(MessageEvent::Close(_)));
-                    given.extend(event.map(|event| show(Ok(event))));
+                    results.extend(event.map(|event| show(Ok(event))));
                     consumed
                 }
-                Err(failure) => {
-                    assert!(!ended, "{failure:?} after the end");
+                Err(error) => {
+                    assert!(!ended, "{error:?} after the end");
                     ended = true;
-                    given.push(show(Err(failure)));
+                    results.push(show(Err(error)));
                     length
                 }
             };
             rest = &mut rest[consumed..];
         }
     }
-    assert!(!(ended && receiver.is_idle()), "a receiver that has ended must be remembered");
-    (given, receiver.is_idle())
+    assert!(!(ended && receiver.is_idle()), "a receiver that has ended must not be idle");
+    (results, receiver.is_idle())
 }
 
-/// An event or a failure as the vector files write it.
-fn as_in_a_vector(given: Result<MessageEvent, ProtocolError>) -> String {
+/// Formats an event or an error as the vector files do.
+fn vector_format(result: Result<MessageEvent, ProtocolError>) -> String {
     let payload = |kind, bytes: &[u8]| match bytes.len() {
         ..=MAX_REASON => format!("{kind} \"{}\"", bytes.escape_ascii()),
         length => format!("{kind} of {length} bytes"),
     };
-    match given {
+    match result {
         Ok(MessageEvent::Text(text)) => format!("text \"{text}\""),
         Ok(MessageEvent::Binary(bytes)) => payload("binary", bytes),
         Ok(MessageEvent::Ping(bytes)) => payload("ping", bytes),
@@ -71,9 +76,9 @@ fn as_in_a_vector(given: Result<MessageEvent, ProtocolError>) -> String {
     }
 }
 
-/// Any event or failure, in full.
-pub fn in_full(given: Result<MessageEvent, ProtocolError>) -> String {
-    format!("{given:?}")
+/// Formats any event or error in full.
+pub fn in_full(result: Result<MessageEvent, ProtocolError>) -> String {
+    format!("{result:?}")
 }
 
 fn limits(vector: &Vector) -> MessageLimits {
@@ -86,7 +91,7 @@ fn limits(vector: &Vector) -> MessageLimits {
     MessageLimits { message_bytes: number(message_bytes), frames: number(frames) }
 }
 
-/// A frame as the peer of `role` sends it.
+/// Returns a frame from the peer of `role`.
 pub fn frame_to(role: Role, opcode: Opcode, fin: bool, key: [u8; 4], payload: &[u8]) -> Vec<u8> {
     let masking_key = (role == Role::Server).then_some(key);
     let payload_length = payload.len() as u64;
@@ -99,58 +104,59 @@ pub fn frame_to(role: Role, opcode: Opcode, fin: bool, key: [u8; 4], payload: &[
 }
 
 #[test]
-fn receives_every_vector_however_it_is_cut() {
+fn receives_every_vector_however_it_is_split() {
     run(include_str!("../vectors/websocket.txt"), |_, role, limits| Receiver::new(role, limits));
 }
 
-/// Runs the vectors of a file, each with a receiver that is `new` for it.
+/// Runs the vectors of a file, each with receivers that `new` returns for it.
 pub fn run(file: &str, new: impl Fn(&Vector, Role, MessageLimits) -> Receiver) {
     for vector in vectors::parse(file) {
         let at = format!("line {}, {}", vector.line, vector.text("name"));
         let role = match vector.text("role") {
             "server" => Role::Server,
             "client" => Role::Client,
-            other => panic!("{at}: the role {other}"),
+            other => panic!("{at}: unknown role {other}"),
         };
         let mut input = vector.get("input").expect("every vector has an input").to_vec();
         let counting = vector.get("counting").map_or("0", |number| std::str::from_utf8(number).unwrap());
         input.extend((0..=0xFF).cycle().take(counting.parse().expect("a number")));
         let limits = limits(&vector);
-        let expected: Vec<&str> = vector.text("gives").split(" | ").filter(|item| !item.is_empty()).collect();
+        let expected: Vec<&str> =
+            vector.text("expected").split(" | ").filter(|item| !item.is_empty()).collect();
 
         let new = || new(&vector, role, limits);
-        let (given, idle) = received(new, &[&input], as_in_a_vector);
-        assert_eq!(given, expected, "{at}, whole");
-        // Of the long ones, the two ends are enough to cut in.
-        let far = |piece: &[u8]| piece.len() > 300 && input.len() - piece.len() > 300;
-        for pieces in vectors::cuts(&input).filter(|pieces| pieces.len() != 2 || !far(pieces[0])) {
-            let lengths = || pieces.iter().map(|piece| piece.len()).collect::<Vec<_>>();
-            let given = received(new, &pieces, as_in_a_vector);
-            assert_eq!(given, (given.0.clone(), idle), "{at}, in pieces of {:?} bytes", lengths());
-            assert_eq!(given.0, expected, "{at}, in pieces of {:?} bytes", lengths());
+        let (results, idle) = received(new, &[&input], vector_format);
+        assert_eq!(results, expected, "{at}, complete");
+        // A long input is split only near its ends.
+        let far = |part: &[u8]| part.len() > 300 && input.len() - part.len() > 300;
+        for parts in vectors::cuts(&input).filter(|parts| parts.len() != 2 || !far(parts[0])) {
+            let lengths = || parts.iter().map(|part| part.len()).collect::<Vec<_>>();
+            let split = received(new, &parts, vector_format);
+            assert_eq!(split, (split.0.clone(), idle), "{at}, in parts of {:?} bytes", lengths());
+            assert_eq!(split.0, expected, "{at}, in parts of {:?} bytes", lengths());
         }
 
-        // With a ping behind it: heard where a frame may begin, and nowhere after an end.
-        let ended = given.last().is_some_and(|last| last.starts_with("fail") || last.starts_with("close"));
+        // A ping after the input is received between two messages, and ignored after the end.
+        let ended = results.last().is_some_and(|last| last.starts_with("fail") || last.starts_with("close"));
         if idle || ended {
             let ping = frame_to(role, Opcode::Ping, true, [1, 2, 3, 4], b"next");
             let both = [&input[..], &ping].concat();
             let expected = [&expected[..], if idle { &["ping \"next\""] } else { &[] }].concat();
-            for pieces in [&[&both[..]][..], &[&input, &ping]] {
-                assert_eq!(received(new, pieces, as_in_a_vector).0, expected, "{at}, with a ping behind");
+            for parts in [&[&both[..]][..], &[&input, &ping]] {
+                assert_eq!(received(new, parts, vector_format).0, expected, "{at}, with a ping after it");
             }
         }
     }
 }
 
 #[test]
-fn judges_every_handshake() {
+fn checks_every_handshake_of_the_vectors() {
     for vector in vectors::parse(include_str!("../vectors/websocket-handshake.txt")) {
         let lines = |key| {
             let value = vector.get(key).unwrap_or_default();
             value.split_inclusive(|byte| *byte == b'\n').map(|line| &line[..line.len() - 1])
         };
-        let given = match server_handshake::check(lines("key"), lines("version")) {
+        let result = match server_handshake::check(lines("key"), lines("version")) {
             Ok(accept) => {
                 let accept = std::str::from_utf8(accept.as_bytes()).expect("base64 is ASCII");
                 match server_handshake::choose_subprotocol(lines("protocol"), &["superchat", "chat"]) {
@@ -160,17 +166,17 @@ fn judges_every_handshake() {
             }
             Err(error) => format!("{} {error}", error.status().code()),
         };
-        assert_eq!(given, vector.text("gives"), "line {}, {}", vector.line, vector.text("name"));
+        assert_eq!(result, vector.text("expected"), "line {}, {}", vector.line, vector.text("name"));
     }
 }
 
-/// The bit of a frame's first byte that says that the message is compressed (RFC 7692 §6).
+/// The bit of a frame's first byte that marks a compressed message (RFC 7692 §6).
 pub const RSV1: u8 = 0x40;
 
-/// One of the two things that a peer sends.
+/// A message or a control frame of the peer.
 #[derive(Clone, Debug)]
 pub enum Sent {
-    Message { text: Option<String>, binary: Vec<u8>, cuts: Vec<Index>, between: Vec<(Opcode, Vec<u8>)> },
+    Message { text: Option<String>, binary: Vec<u8>, places: Vec<Index>, between: Vec<(Opcode, Vec<u8>)> },
     Control(Opcode, Vec<u8>),
 }
 
@@ -190,7 +196,7 @@ pub fn sent() -> impl Strategy<Value = Sent> {
         prop::collection::vec(control(), 0..4),
     );
     let message =
-        message.prop_map(|(text, binary, cuts, between)| Sent::Message { text, binary, cuts, between });
+        message.prop_map(|(text, binary, places, between)| Sent::Message { text, binary, places, between });
     prop_oneof![4 => message, 1 => control().prop_map(|(opcode, payload)| Sent::Control(opcode, payload))]
 }
 
@@ -199,7 +205,8 @@ fn control_event(opcode: Opcode, payload: &[u8]) -> MessageEvent<'_> {
 }
 
 impl Sent {
-    /// The frames, and what they are to give. A message for whose payload `compress` has another is a compressed one.
+    /// Appends the frames to `wire` and the expected events to `expected`. If `compress` returns a payload,
+    /// the message is compressed.
     pub fn write(
         &self,
         role: Role,
@@ -208,22 +215,22 @@ impl Sent {
         wire: &mut Vec<u8>,
         expected: &mut Vec<String>,
     ) {
-        let (payload, first, event, cuts, between) = match self {
+        let (payload, first, event, places, between) = match self {
             Self::Control(opcode, payload) => {
                 wire.extend(frame_to(role, *opcode, true, key, payload));
                 expected.push(in_full(Ok(control_event(*opcode, payload))));
                 return;
             }
-            Self::Message { text: Some(text), cuts, between, .. } => {
-                (text.as_bytes(), Opcode::Text, MessageEvent::Text(text), cuts, between)
+            Self::Message { text: Some(text), places, between, .. } => {
+                (text.as_bytes(), Opcode::Text, MessageEvent::Text(text), places, between)
             }
-            Self::Message { text: None, binary, cuts, between } => {
-                (&binary[..], Opcode::Binary, MessageEvent::Binary(binary), cuts, between)
+            Self::Message { text: None, binary, places, between } => {
+                (&binary[..], Opcode::Binary, MessageEvent::Binary(binary), places, between)
             }
         };
         let compressed = compress(payload);
         let start = wire.len();
-        let fragments = cut(compressed.as_deref().unwrap_or(payload), cuts);
+        let fragments = split(compressed.as_deref().unwrap_or(payload), places);
         for (number, fragment) in fragments.iter().enumerate() {
             let opcode = if number == 0 { first } else { Opcode::Continuation };
             let fin = number + 1 == fragments.len();
@@ -240,16 +247,16 @@ impl Sent {
     }
 }
 
-/// `bytes` in `cuts.len() + 1` pieces, of which some may be empty.
-pub fn cut<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
-    let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+/// Splits `bytes` into `places.len() + 1` parts, some of which may be empty.
+pub fn split<'a>(bytes: &'a [u8], places: &[Index]) -> Vec<&'a [u8]> {
+    let mut places: Vec<usize> = places.iter().map(|place| place.index(bytes.len() + 1)).collect();
     places.sort_unstable();
     let starts = [0].into_iter().chain(places.iter().copied());
     let ends = places.iter().copied().chain([bytes.len()]);
     starts.zip(ends).map(|(start, end)| &bytes[start..end]).collect()
 }
 
-/// Frames that are mostly right, and the bytes of anything: what a receiver has to bear.
+/// Returns frames that are mostly valid, and arbitrary bytes.
 fn noise() -> impl Strategy<Value = Vec<u8>> {
     let payload = prop_oneof![
         any::<[u8; 3]>().prop_map(|bytes| bytes.to_vec()),
@@ -270,9 +277,9 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn messages_come_out_as_they_went_in(
+    fn receives_every_sent_message(
         server: bool, key: [u8; 4], sent in prop::collection::vec(sent(), 0..5),
-        cuts in prop::collection::vec(any::<Index>(), 0..20),
+        places in prop::collection::vec(any::<Index>(), 0..20),
     ) {
         let role = if server { Role::Server } else { Role::Client };
         let (mut wire, mut expected) = (Vec::new(), Vec::new());
@@ -280,32 +287,32 @@ proptest! {
             sent.write(role, key, |_| None, &mut wire, &mut expected);
         }
         let limits = MessageLimits { message_bytes: 65_540, frames: 5 };
-        let whole: &[&[u8]] = &[&wire];
-        // A byte at a time, unless there are long messages: those would only take long.
+        let complete: &[&[u8]] = &[&wire];
+        // One byte at a time, or larger parts for long messages, which would take too long otherwise.
         let small = wire.chunks(1 + wire.len() / 4096).collect::<Vec<_>>();
-        for pieces in [whole, &cut(&wire, &cuts), &small] {
-            let (given, idle) = received(|| Receiver::new(role, limits), pieces, in_full);
-            prop_assert_eq!(&given, &expected);
+        for parts in [complete, &split(&wire, &places), &small] {
+            let (results, idle) = received(|| Receiver::new(role, limits), parts, in_full);
+            prop_assert_eq!(&results, &expected);
             prop_assert!(idle);
         }
     }
 
     #[test]
-    fn any_bytes_give_the_same_however_they_are_cut(
-        frames in prop::collection::vec(noise(), 0..12), cuts in prop::collection::vec(any::<Index>(), 0..20),
+    fn any_bytes_have_the_same_result_however_they_are_split(
+        frames in prop::collection::vec(noise(), 0..12), places in prop::collection::vec(any::<Index>(), 0..20),
         server in prop::bool::weighted(0.9), message_bytes in 0..300_usize, frame_limit in 1..6_usize,
     ) {
         let role = if server { Role::Server } else { Role::Client };
         let wire = frames.concat();
         let limits = MessageLimits { message_bytes, frames: frame_limit };
         let new = || Receiver::new(role, limits);
-        let whole = received(new, &[&wire], in_full);
-        prop_assert_eq!(&whole, &received(new, &cut(&wire, &cuts), in_full));
-        prop_assert_eq!(&whole, &received(new, &wire.chunks(1).collect::<Vec<_>>(), in_full));
+        let complete = received(new, &[&wire], in_full);
+        prop_assert_eq!(&complete, &received(new, &split(&wire, &places), in_full));
+        prop_assert_eq!(&complete, &received(new, &wire.chunks(1).collect::<Vec<_>>(), in_full));
     }
 }
 
-/// Two directions of bytes in memory, where the other peer believes it has a socket.
+/// Two directions of bytes in memory, which the other peer uses as its socket.
 #[derive(Default)]
 struct Memory {
     to_peer: VecDeque<u8>,
@@ -333,7 +340,7 @@ impl Write for Memory {
 }
 
 #[test]
-fn an_independent_client_and_this_code_understand_each_other() {
+fn exchanges_messages_with_an_independent_client() {
     let mut client = WebSocket::from_raw_socket(Memory::default(), tungstenite::protocol::Role::Client, None);
     let lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 100_000];
     let mut expected = Vec::new();
@@ -357,13 +364,13 @@ fn an_independent_client_and_this_code_understand_each_other() {
     }
     let frame = CloseFrame { code: coding::CloseCode::Away, reason: "noon".into() };
     assert_eq!(client.read().unwrap(), Message::Close(Some(frame)));
-    // It answers a close with the same code (RFC 6455 §5.5.1), but the reason is its own to choose.
-    assert!(client.read().is_err(), "nothing comes after a close");
+    // The client responds with the same code (RFC 6455 §5.5.1) and a reason of its choice.
+    assert!(client.read().is_err(), "no message follows a close frame");
 
     let limits = MessageLimits { message_bytes: 100_000, frames: 1 };
     let new = || Receiver::new(Role::Server, limits);
-    let (mut given, _) = received(new, &[&client.get_ref().from_peer], in_full);
-    let answer = given.pop().unwrap_or_default();
-    assert!(answer.starts_with("Ok(Close(Some((CloseCode(1001)"), "{answer}");
-    assert_eq!(given, expected);
+    let (mut results, _) = received(new, &[&client.get_ref().from_peer], in_full);
+    let close = results.pop().unwrap_or_default();
+    assert!(close.starts_with("Ok(Close(Some((CloseCode(1001)"), "{close}");
+    assert_eq!(results, expected);
 }

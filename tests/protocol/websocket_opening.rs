@@ -1,4 +1,5 @@
-//! The client's opening handshake: every answer of `tests/vectors/websocket-opening.txt`, and the server's own judgement.
+//! Tests of the client's opening handshake with the responses of `tests/vectors/websocket-opening.txt`,
+//! and with the server's side.
 
 use barewire::protocol::http::{self, HeadLimits, HeadScan, ResponseScan};
 use barewire::protocol::websocket::client_handshake::{ClientHandshake, Key};
@@ -8,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::vectors;
 
-const OPENING: ClientHandshake<'_> = ClientHandshake {
+const HANDSHAKE: ClientHandshake<'_> = ClientHandshake {
     host: "a",
     target: "/",
     subprotocols: &["chat", "superchat"],
@@ -17,33 +18,33 @@ const OPENING: ClientHandshake<'_> = ClientHandshake {
 };
 
 #[test]
-fn judges_every_answer() {
+fn checks_every_response_of_the_vectors() {
     let limits = HeadLimits::default();
     for vector in vectors::parse(include_str!("../vectors/websocket-opening.txt")) {
         let bytes = vector.get("in").expect("a head");
         let at = format!("line {}, {}", vector.line, vector.text("name"));
         assert_eq!(ResponseScan::default().scan(bytes, &limits), Ok(Some(bytes.len())), "{at}");
         let mut scratch = http::scratch();
-        let answer = http::parse_response(bytes, &mut scratch, &limits).expect(&at);
+        let response = http::parse_response(bytes, &mut scratch, &limits).expect(&at);
         let offer = vector.get("offer").map(|bits| Offer {
             server_max_window_bits: Some(std::str::from_utf8(bits).expect("digits").parse().expect("bits")),
             client_max_window_bits: ClientWindow::Any,
             ..Offer::default()
         });
-        let opening = ClientHandshake { offer, ..OPENING };
-        let given = match opening.check_response(&Key::new(*b"the sample nonce"), &answer) {
-            Ok(opened) => {
-                let agreement = opened.agreement.map(|agreement| {
-                    let mut answer = Vec::new();
-                    agreement.write_response(&mut answer);
-                    String::from_utf8(answer).expect("ASCII")
+        let handshake = ClientHandshake { offer, ..HANDSHAKE };
+        let result = match handshake.check_response(&Key::new(*b"the sample nonce"), &response) {
+            Ok(negotiated) => {
+                let agreement = negotiated.agreement.map(|agreement| {
+                    let mut response = Vec::new();
+                    agreement.write_response(&mut response);
+                    String::from_utf8(response).expect("ASCII")
                 });
-                let parts = [Some("opened"), opened.subprotocol, agreement.as_deref()];
+                let parts = [Some("opened"), negotiated.subprotocol, agreement.as_deref()];
                 parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
             }
             Err(error) => error.to_string(),
         };
-        assert_eq!(given, vector.text("gives"), "{at}");
+        assert_eq!(result, vector.text("expected"), "{at}");
     }
 }
 
@@ -60,33 +61,33 @@ const LINES: &[&str] = &[
 ];
 
 proptest! {
-    /// Whatever the lines are, the answer is judged; and none passes that lacks what it must have.
+    /// Any lines have a result, and no response without the required fields is accepted.
     #[test]
-    fn any_answer_is_judged(
+    fn any_response_has_a_result(
         lines in prop::collection::vec(prop::sample::select(LINES), 0..8), noise in "[ -~]{0,20}", offers: bool,
     ) {
         let head = format!("HTTP/1.1 101 ok\r\n{}\r\nX: {noise}\r\n\r\n", [&["A: b"], &lines[..]].concat().join("\r\n"));
         let limits = HeadLimits::default();
         prop_assert_eq!(ResponseScan::default().scan(head.as_bytes(), &limits), Ok(Some(head.len())));
         let mut scratch = http::scratch();
-        let answer = http::parse_response(head.as_bytes(), &mut scratch, &limits).unwrap();
+        let response = http::parse_response(head.as_bytes(), &mut scratch, &limits).unwrap();
         let offer = offers.then_some(Offer { client_max_window_bits: ClientWindow::Any, ..Offer::default() });
-        let judged = ClientHandshake { offer, ..OPENING }.check_response(&Key::new(*b"the sample nonce"), &answer);
-        let has = |at: usize| lines.contains(&LINES[at]);
-        prop_assert_eq!(judged.is_ok() && !(has(0) && has(2) && has(3)), false);
-        if let Ok(opened) = judged {
-            prop_assert_eq!(opened.agreement.is_some(), has(5));
-            prop_assert_eq!(opened.subprotocol.is_some(), has(7));
+        let result = ClientHandshake { offer, ..HANDSHAKE }.check_response(&Key::new(*b"the sample nonce"), &response);
+        let has = |index: usize| lines.contains(&LINES[index]);
+        prop_assert_eq!(result.is_ok() && !(has(0) && has(2) && has(3)), false);
+        if let Ok(negotiated) = result {
+            prop_assert_eq!(negotiated.agreement.is_some(), has(5));
+            prop_assert_eq!(negotiated.subprotocol.is_some(), has(7));
         }
     }
 
     #[test]
-    fn the_servers_side_understands_every_request(nonce: [u8; 16], target in "/[!-\"$-~]{0,40}", value in "[ -~]{0,40}") {
+    fn a_server_accepts_every_request(nonce: [u8; 16], target in "/[!-\"$-~]{0,40}", value in "[ -~]{0,40}") {
         let limits = HeadLimits::default();
         let key = Key::new(nonce);
         let fields = [("X", &value[..])];
         let mut request = Vec::new();
-        ClientHandshake { target: &target, fields: &fields, ..OPENING }.write_request(&key, &mut request).unwrap();
+        ClientHandshake { target: &target, fields: &fields, ..HANDSHAKE }.write_request(&key, &mut request).unwrap();
         prop_assert_eq!(HeadScan::default().scan(&request, &limits), Ok(Some(request.len())));
         let mut scratch = http::scratch();
         let head = http::parse(&request, &mut scratch, &limits).unwrap();

@@ -1,14 +1,14 @@
-//! Reads an event stream as a browser does (WHATWG HTML §9.2.6), in any pieces.
+//! Decoding an event stream as a browser does (WHATWG HTML §9.2.6), from bytes in any division.
 
 use std::fmt;
 use std::mem;
 
-/// What a stream may cost. A browser has no such limits; what reads from strangers has.
+/// The limits for a stream. A browser has none, but a client of unknown servers needs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeLimits {
-    /// Bytes of a line, without its end.
+    /// The greatest length of a line in bytes, without its line end.
     pub line: usize,
-    /// Bytes of an event's data, with a line feed behind each line.
+    /// The greatest length of the data of an event in bytes, with a line feed after each line.
     pub data: usize,
 }
 
@@ -18,24 +18,24 @@ impl Default for DecodeLimits {
     }
 }
 
-/// An event that was dispatched.
+/// A dispatched event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The last event ID at its dispatch; empty if there was none yet.
+    /// The last event ID at the dispatch; empty if the stream has not set one.
     pub id: String,
-    /// Its type; `message` if it had none.
+    /// The event type; `message` by default.
     pub event: String,
-    /// Its data, lines joined with line feeds.
+    /// The data, with lines joined by line feeds.
     pub data: String,
 }
 
-/// A stream beyond its limits: the one thing that can be wrong with one. Unknown fields, odd values and bad
-/// UTF-8 are all read as something (§9.2.6).
+/// A limit that a stream exceeds. Every other stream is valid: unknown fields, unusual values and invalid
+/// UTF-8 all have a defined meaning (§9.2.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
-    /// A line is longer than its limit.
+    /// A line is longer than [`DecodeLimits::line`].
     LineTooLong,
-    /// An event has more data than its limit.
+    /// An event has more data than [`DecodeLimits::data`].
     DataTooLarge,
 }
 
@@ -43,75 +43,77 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::LineTooLong => {
-                "A line of the event stream is longer than what is read here (WHATWG HTML §9.2.5)."
+                "A line of the event stream exceeds the limit of this client (WHATWG HTML §9.2.5)."
             }
-            Self::DataTooLarge => "An event has more data than what is read here (WHATWG HTML §9.2.6).",
+            Self::DataTooLarge => {
+                "The data of an event exceed the limit of this client (WHATWG HTML §9.2.6)."
+            }
         })
     }
 }
 
 impl std::error::Error for DecodeError {}
 
-/// Turns the bytes of one stream into its events. Make a new one for each connection, and carry
-/// [`last_event_id`](Self::last_event_id) over to it.
+/// A decoder for the events of one stream. After a reconnect, the caller creates a new decoder with the
+/// [`last_event_id`](Self::last_event_id) of the old one.
 ///
-/// At the end of the stream just drop it: a block without its blank line is discarded (§9.2.6).
+/// At the end of the stream the caller drops the decoder: an incomplete block is discarded (§9.2.6).
 #[derive(Debug)]
 pub struct Decoder {
     limits: DecodeLimits,
-    /// The line so far.
+    /// The received part of the current line.
     line: Vec<u8>,
     line_end: LineEnd,
-    /// The three buffers of §9.2.6.
+    /// The data buffer, the event type buffer and the last event ID buffer of §9.2.6.
     data: String,
     event_type: String,
     id: String,
-    /// The last event ID string of the event source; the buffer above becomes it at a dispatch.
+    /// The last event ID string of the event source, which a dispatch sets to `id`.
     last_event_id: String,
     retry: Option<u64>,
-    /// The data and the type are those of the last call's event, and no longer needed.
+    /// Whether the data and the event type belong to the last returned event and must be cleared.
     is_dispatched: bool,
 }
 
-/// What the end of a block brings.
+/// The result of a block, borrowed until the next call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Block<'a> {
+    /// A dispatched event, with the fields of [`Event`].
+    Event {
+        /// The last event ID at the dispatch; empty if the stream has not set one.
+        id: &'a str,
+        /// The event type; `message` by default.
+        event: &'a str,
+        /// The data, with lines joined by line feeds.
+        data: &'a str,
+    },
+    /// A new last event ID. The block has no data, so no event is dispatched.
+    Id(&'a str),
+}
+
+/// The end of a block that has a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BlockEnd {
     Event,
     Id,
 }
 
-/// What a block brings, borrowed until the next call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Block<'a> {
-    /// An event, as [`Event`] has it.
-    Event {
-        /// The last event ID at its dispatch; empty if there was none yet.
-        id: &'a str,
-        /// Its type; `message` if it had none.
-        event: &'a str,
-        /// Its data, lines joined with line feeds.
-        data: &'a str,
-    },
-    /// No event, for it had no data; yet from here on this is the last event ID.
-    Id(&'a str),
-}
-
-/// The type of an event that has none (§9.2.6).
+/// The event type of an event without one (§9.2.6).
 const MESSAGE: &str = "message";
 
-/// What the byte before this one means for it.
+/// The meaning of the previous byte for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LineEnd {
-    /// No byte yet: the first line may begin with a byte order mark.
+    /// No byte has arrived: the first line may start with a byte order mark.
     Start,
-    /// It was a CR, which has ended its line: an LF now belongs to it.
+    /// The previous byte is a CR and ended its line: an LF now belongs to the same line end.
     Cr,
-    /// Any other.
+    /// The previous byte is any other.
     Other,
 }
 
 impl Decoder {
-    /// A decoder for a stream that was asked for with `last_event_id`, which may be empty.
+    /// Returns a decoder for a stream that was requested with `last_event_id`, which may be empty.
     pub fn new(last_event_id: &str, limits: DecodeLimits) -> Self {
         Self {
             limits,
@@ -126,55 +128,57 @@ impl Decoder {
         }
     }
 
-    /// What a reconnect says in `Last-Event-ID`; empty for none. Also a block without data sets it.
+    /// Returns the value of `Last-Event-ID` for a reconnect; empty for none. A block without data can
+    /// set it too.
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
     }
 
-    /// The reconnection time in milliseconds, once the stream has said one.
+    /// Returns the reconnection time in milliseconds, if the stream has set one.
     pub fn retry(&self) -> Option<u64> {
         self.retry
     }
 
-    /// Reads from `input` up to the end of the next event.
+    /// Decodes `input` up to the end of the next event.
     ///
-    /// Returns how many bytes it took and the event; without an event it took all, and needs more.
+    /// Returns the number of bytes consumed and the event. Without an event, all of `input` is consumed
+    /// and more bytes are needed.
     ///
     /// # Errors
-    /// [`DecodeError`], final, if the stream is beyond its limits.
+    /// [`DecodeError`] if the stream exceeds a limit. The decoder must not be used after an error.
     pub fn read(&mut self, input: &[u8]) -> Result<(usize, Option<Event>), DecodeError> {
-        let mut taken = 0;
+        let mut consumed = 0;
         loop {
-            let (length, end) = self.advance(&input[taken..])?;
-            taken += length;
-            match end {
-                Some(BlockEnd::Event) => break,
-                Some(BlockEnd::Id) => {}
-                None => return Ok((taken, None)),
+            let (length, block) = self.read_block(&input[consumed..])?;
+            consumed += length;
+            match block {
+                Some(Block::Event { id, event, data }) => {
+                    let event = Event { id: id.to_owned(), event: event.to_owned(), data: data.to_owned() };
+                    return Ok((consumed, Some(event)));
+                }
+                Some(Block::Id(_)) => {}
+                None => return Ok((consumed, None)),
             }
         }
-        let event = mem::take(&mut self.event_type);
-        let event = if event.is_empty() { MESSAGE.to_owned() } else { event };
-        let data = mem::take(&mut self.data);
-        Ok((taken, Some(Event { id: self.last_event_id.clone(), event, data })))
     }
 
-    /// The same without a copy, and with the blocks that only set the last event ID.
+    /// Decodes `input` as [`read`](Self::read) does, but copies nothing, and also returns the blocks that
+    /// only set the last event ID.
     ///
     /// # Errors
-    /// As those of [`read`](Self::read).
+    /// As [`read`](Self::read).
     pub fn read_block(&mut self, input: &[u8]) -> Result<(usize, Option<Block<'_>>), DecodeError> {
-        let (taken, end) = self.advance(input)?;
+        let (consumed, end) = self.advance(input)?;
         let id = &*self.last_event_id;
         let block = match end {
-            None => return Ok((taken, None)),
+            None => return Ok((consumed, None)),
             Some(BlockEnd::Id) => Block::Id(id),
             Some(BlockEnd::Event) if self.event_type.is_empty() => {
                 Block::Event { id, event: MESSAGE, data: &self.data }
             }
             Some(BlockEnd::Event) => Block::Event { id, event: &self.event_type, data: &self.data },
         };
-        Ok((taken, Some(block)))
+        Ok((consumed, Some(block)))
     }
 
     fn advance(&mut self, input: &[u8]) -> Result<(usize, Option<BlockEnd>), DecodeError> {
@@ -201,7 +205,7 @@ impl Decoder {
                 }
                 return Ok((input.len(), None));
             };
-            let block = self.line()?;
+            let block = self.process_line()?;
             self.line_end = if rest[end] == b'\r' { LineEnd::Cr } else { LineEnd::Other };
             rest = &rest[end + 1..];
             if block.is_some() {
@@ -211,8 +215,8 @@ impl Decoder {
         Ok((input.len(), None))
     }
 
-    /// Processes the line that is complete, and leaves it empty.
-    fn line(&mut self) -> Result<Option<BlockEnd>, DecodeError> {
+    /// Processes the complete line and clears it.
+    fn process_line(&mut self) -> Result<Option<BlockEnd>, DecodeError> {
         let mut buffer = mem::take(&mut self.line);
         let mut line = &buffer[..];
         if self.line_end == LineEnd::Start {
@@ -221,20 +225,20 @@ impl Decoder {
         let block = if line.is_empty() {
             self.dispatch()
         } else {
-            self.field(line)?;
+            self.process_field(line)?;
             None
         };
-        // Its room serves the next line.
+        // The next line reuses the allocation.
         buffer.clear();
         self.line = buffer;
         Ok(block)
     }
 
-    /// Processes a field; a comment is one without a name.
+    /// Processes a field. A comment is a field with an empty name.
     ///
-    /// The stream is to be decoded as UTF-8 as a whole. That is the same as value by value: the bytes
-    /// that part them are ASCII, and end a bad sequence too.
-    fn field(&mut self, line: &[u8]) -> Result<(), DecodeError> {
+    /// The standard decodes the whole stream as UTF-8. Decoding each value separately is equivalent: the
+    /// bytes between values are ASCII and also end an invalid sequence.
+    fn process_field(&mut self, line: &[u8]) -> Result<(), DecodeError> {
         let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
         let (name, value) = line.split_at(colon);
         let value = value.strip_prefix(b":").unwrap_or(value);
@@ -251,11 +255,11 @@ impl Decoder {
             b"event" => self.event_type = String::from_utf8_lossy(value).into_owned(),
             b"id" if !value.contains(&0) => self.id = String::from_utf8_lossy(value).into_owned(),
             b"retry" if value.iter().all(u8::is_ascii_digit) => {
-                // Digits are ASCII. None at all, or more than 64 bits, is no time: it is left as it was.
+                // An empty value and one beyond 64 bits do not parse and leave the time unchanged.
                 let digits = str::from_utf8(value).unwrap_or_default();
                 self.retry = digits.parse().ok().or(self.retry);
             }
-            // Other names are ignored, as the empty one of a comment.
+            // Other names are ignored, including the empty name of a comment.
             _ => {}
         }
         Ok(())
@@ -263,14 +267,14 @@ impl Decoder {
 
     /// Dispatches the block that a blank line ends.
     fn dispatch(&mut self) -> Option<BlockEnd> {
-        let is_other = self.last_event_id != self.id;
-        if is_other {
+        let is_new_id = self.last_event_id != self.id;
+        if is_new_id {
             self.last_event_id.clone_from(&self.id);
         }
-        // The line feed behind the last line is no part of the data. Without one there was no data field.
+        // The line feed after the last line is not data. Without it, the block has no data field.
         if self.data.pop().is_none() {
             self.event_type.clear();
-            return is_other.then_some(BlockEnd::Id);
+            return is_new_id.then_some(BlockEnd::Id);
         }
         self.is_dispatched = true;
         Some(BlockEnd::Event)
@@ -285,15 +289,15 @@ mod tests {
         let mut events = Vec::new();
         let mut rest = stream;
         while !rest.is_empty() {
-            let (taken, event) = decoder.read(rest)?;
-            rest = &rest[taken..];
+            let (consumed, event) = decoder.read(rest)?;
+            rest = &rest[consumed..];
             events.extend(event);
         }
         Ok(events)
     }
 
     #[test]
-    fn a_block_without_data_is_remembered_and_dispatches_nothing() {
+    fn a_block_without_data_sets_the_id_and_dispatches_nothing() {
         let mut decoder = Decoder::new("", DecodeLimits::default());
         assert_eq!(events(b"retry: 2000\nid: x-1\n", &mut decoder), Ok(vec![]));
         assert_eq!((decoder.last_event_id(), decoder.retry()), ("", Some(2000)));
@@ -302,22 +306,22 @@ mod tests {
     }
 
     #[test]
-    fn blocks_are_borrowed_events_and_ids() {
+    fn read_block_returns_events_and_ids() {
         let mut decoder = Decoder::new("", DecodeLimits::default());
         let mut rest = &b"id: 1\n\ndata: a\n\nevent: b\ndata\nid: 2\n\nevent: c\nid: 2\n\ndata: d\n\n"[..];
-        let mut told = Vec::new();
-        while let (taken, Some(block)) = decoder.read_block(rest).unwrap() {
-            told.push(match block {
+        let mut blocks = Vec::new();
+        while let (consumed, Some(block)) = decoder.read_block(rest).unwrap() {
+            blocks.push(match block {
                 Block::Event { id, event, data } => format!("{id} {event} {data}"),
                 Block::Id(id) => id.to_owned(),
             });
-            rest = &rest[taken..];
+            rest = &rest[consumed..];
         }
-        assert_eq!(told, ["1", "1 message a", "2 b ", "2 message d"]);
+        assert_eq!(blocks, ["1", "1 message a", "2 b ", "2 message d"]);
     }
 
     #[test]
-    fn an_id_lasts_until_the_next_one() {
+    fn an_id_applies_until_the_next_one() {
         let mut decoder = Decoder::new("x-0", DecodeLimits::default());
         let ids = |events: Vec<Event>| events.into_iter().map(|event| event.id).collect::<Vec<_>>();
         let dispatched =
@@ -326,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn only_digits_are_a_reconnection_time() {
+    fn a_reconnection_time_consists_of_digits() {
         for (value, retry) in
             [("1", 1), ("", 7), ("-1", 7), ("1.5", 7), ("99999999999999999999", 7), (" 2", 7)]
         {
@@ -338,12 +342,12 @@ mod tests {
     }
 
     #[test]
-    fn each_limit_is_the_last_length_that_passes() {
+    fn accepts_a_length_at_each_limit_and_rejects_the_next() {
         let stream = b"data:abc\ndata:d\n\n";
         let exact = DecodeLimits { line: 8, data: 6 };
-        let run = |limits| events(stream, &mut Decoder::new("", limits)).map(|events| events.len());
-        assert_eq!(run(exact), Ok(1));
-        assert_eq!(run(DecodeLimits { line: 7, ..exact }), Err(DecodeError::LineTooLong));
-        assert_eq!(run(DecodeLimits { data: 5, ..exact }), Err(DecodeError::DataTooLarge));
+        let decode = |limits| events(stream, &mut Decoder::new("", limits)).map(|events| events.len());
+        assert_eq!(decode(exact), Ok(1));
+        assert_eq!(decode(DecodeLimits { line: 7, ..exact }), Err(DecodeError::LineTooLong));
+        assert_eq!(decode(DecodeLimits { data: 5, ..exact }), Err(DecodeError::DataTooLarge));
     }
 }

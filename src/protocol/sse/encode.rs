@@ -1,19 +1,20 @@
-//! Writes an event stream (WHATWG HTML §9.2.5).
+//! Encoding an event stream (WHATWG HTML §9.2.5).
 
 use crate::protocol::http::fields::write_decimal;
 
-/// A comment and a blank line, which no client dispatches: it shows that the connection lives.
+/// A comment and a blank line, which dispatch nothing and show that the connection is alive.
 pub const HEARTBEAT: &[u8] = b":\n\n";
 
-/// Appends one event.
+/// Appends one event to `out`.
 ///
-/// `event:` is left out for `message`, the type that an event has without it. `data` becomes one
-/// `data:` field a line; empty data is one empty field, for a block without any dispatches nothing. The
-/// space behind each colon is not data: a decoder takes one away, so data that begins with a space keeps it.
+/// `event:` is omitted for `message`, which is the default type. Each line of `data` becomes a `data:`
+/// field. Empty data become one empty field, because a block without a `data:` field dispatches nothing.
+/// The decoder removes the space after each colon, so data that start with a space keep it.
 ///
-/// A carriage return would end a line in every decoder. The hub lets none into data, ids or names.
+/// `data` must not contain a carriage return, which would end a line. The hub ensures that for data, ids
+/// and names.
 pub fn write_event(id: &str, event: &str, data: &str, out: &mut Vec<u8>) {
-    debug_assert!(!data.contains('\r'), "a carriage return in data");
+    debug_assert!(!data.contains('\r'), "a carriage return in the data would end the line");
     write_field("id", id, out);
     if event != "message" {
         write_field("event", event, out);
@@ -24,10 +25,11 @@ pub fn write_event(id: &str, event: &str, data: &str, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Appends the block that a stream begins with: how long to wait before a reconnect, in
-/// milliseconds, and the id to resume from, for a client that may see no event before.
+/// Appends the first block of a stream to `out`: the reconnection time in milliseconds, and the id from
+/// which a client resumes that disconnects before the first event.
 ///
-/// Without data it dispatches nothing. With a `gap`, one line of JSON, the same block is an event `gap`.
+/// Without data the block dispatches nothing. With a `gap`, one line of JSON, the block is an event of
+/// type `gap`.
 pub fn write_first_block(retry_ms: u32, id: &str, gap: Option<&str>, out: &mut Vec<u8>) {
     write_retry_field(retry_ms, out);
     write_field("id", id, out);
@@ -38,7 +40,7 @@ pub fn write_first_block(retry_ms: u32, id: &str, gap: Option<&str>, out: &mut V
     out.push(b'\n');
 }
 
-/// Appends a block that says only how long to wait before a reconnect, in milliseconds.
+/// Appends a block that only sets the reconnection time, in milliseconds, to `out`.
 pub fn write_retry(retry_ms: u32, out: &mut Vec<u8>) {
     write_retry_field(retry_ms, out);
     out.push(b'\n');
@@ -51,7 +53,7 @@ fn write_retry_field(retry_ms: u32, out: &mut Vec<u8>) {
 }
 
 fn write_field(name: &str, value: &str, out: &mut Vec<u8>) {
-    debug_assert!(!value.contains(['\r', '\n']), "a line end in the field {name}");
+    debug_assert!(!value.contains(['\r', '\n']), "a line end in the field {name} would split it");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value.as_bytes());
@@ -62,29 +64,29 @@ fn write_field(name: &str, value: &str, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
         write(&mut out);
-        String::from_utf8(out).expect("text in, text out")
+        String::from_utf8(out).expect("the encoder writes UTF-8")
     }
 
     #[test]
-    fn an_event_is_fields_and_a_blank_line() {
-        assert_eq!(text(|out| write_event("x-1", "message", "a", out)), "id: x-1\ndata: a\n\n");
+    fn writes_an_event_as_fields_and_a_blank_line() {
+        assert_eq!(written(|out| write_event("x-1", "message", "a", out)), "id: x-1\ndata: a\n\n");
         assert_eq!(
-            text(|out| write_event("x-1", "price", " a\n\nb\n", out)),
+            written(|out| write_event("x-1", "price", " a\n\nb\n", out)),
             "id: x-1\nevent: price\ndata:  a\ndata: \ndata: b\ndata: \n\n"
         );
-        assert_eq!(text(|out| write_event("x-1", "message", "", out)), "id: x-1\ndata: \n\n");
+        assert_eq!(written(|out| write_event("x-1", "message", "", out)), "id: x-1\ndata: \n\n");
     }
 
     #[test]
-    fn the_first_block_is_one_block() {
-        assert_eq!(text(|out| write_first_block(2000, "x-1", None, out)), "retry: 2000\nid: x-1\n\n");
+    fn writes_the_first_block_and_the_reconnection_time() {
+        assert_eq!(written(|out| write_first_block(2000, "x-1", None, out)), "retry: 2000\nid: x-1\n\n");
         assert_eq!(
-            text(|out| write_first_block(0, "x-1", Some("{}"), out)),
+            written(|out| write_first_block(0, "x-1", Some("{}"), out)),
             "retry: 0\nid: x-1\nevent: gap\ndata: {}\n\n"
         );
-        assert_eq!(text(|out| write_retry(u32::MAX, out)), "retry: 4294967295\n\n");
+        assert_eq!(written(|out| write_retry(u32::MAX, out)), "retry: 4294967295\n\n");
     }
 }

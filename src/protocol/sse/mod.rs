@@ -1,21 +1,21 @@
-//! Event streams, both ends: `text/event-stream` (WHATWG HTML §9.2).
+//! Event streams, `text/event-stream`: encoding and decoding (WHATWG HTML §9.2).
 //!
-//! A stream is lines; a line is a field, `name: value`; a blank line ends a block of them and
-//! dispatches an event, if the block has data:
+//! A stream consists of lines, and each line is a field, `name: value`. A blank line ends a block of
+//! fields and dispatches an event if the block has data:
 //!
 //! ```text
-//! retry: 2000        how long to wait before a reconnect, in milliseconds
-//! id: x-41           what the reconnect will say in Last-Event-ID
-//!                    no data: nothing is dispatched, but the two are remembered
+//! retry: 2000        the reconnection time in milliseconds
+//! id: x-41           the value of Last-Event-ID after a reconnect
+//!                    no data: nothing is dispatched, but both values are stored
 //! id: x-42
-//! event: price       left out for "message"
+//! event: price       omitted for "message"
 //! data: first line
-//! data: second line  the two are joined with a line feed
+//! data: second line  joined to the first line with a line feed
 //!                    the event is dispatched
-//! :                  a comment: keeps the connection warm, and no more
+//! :                  a comment, which only keeps the connection alive
 //! ```
 //!
-//! The encoder writes for every client, the [`Decoder`] reads as every browser does.
+//! The encoder serves all clients, and the [`Decoder`] works as a browser does.
 
 mod decode;
 mod encode;

@@ -19,7 +19,7 @@ use crate::protocol::rule::rules;
 pub struct Key([u8; 24]);
 
 impl Key {
-    /// Returns the key for 16 random bytes, which the caller must choose anew for each connection.
+    /// Returns the key for 16 random bytes, which the caller must generate for each connection.
     pub fn new(nonce: [u8; 16]) -> Self {
         let mut key = [0; 24];
         let written = STANDARD.encode_slice(nonce, &mut key);
