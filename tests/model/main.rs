@@ -1,14 +1,15 @@
-//! The server against a model, over sockets: whatever is published, followed, left unread, cut and resumed, every
-//! follower gets every event once, in order, as it was published, or is told of a gap.
+//! Tests the server against a model, over sockets. In any sequence of publishing, following, slow
+//! reading, cuts and resumptions, every follower receives every event once, in order and unchanged,
+//! or a report of a gap.
 //!
-//! `PROPTEST_CASES=5000 cargo test --release --test model` plays more of it.
+//! `PROPTEST_CASES=5000 cargo test --release --test model` runs more scenarios.
 
+mod edge_cases;
 mod expected;
 mod feed;
 mod follower;
-mod narrow;
 mod parse;
-mod play;
+mod run;
 #[path = "../running/mod.rs"]
 mod running;
 mod scenario;
@@ -16,23 +17,23 @@ mod wire;
 
 use proptest::test_runner::{Config, TestError, TestRunner};
 
-/// How many scenarios are played where nobody asks for another number.
+/// The number of scenarios to run by default.
 const CASES: u32 = 24;
 
 #[test]
-fn every_follower_gets_every_event_once_or_is_told_of_a_gap() {
+fn every_follower_receives_every_event_once_or_a_gap() {
     let config = match std::env::var_os("PROPTEST_CASES") {
         Some(_) => Config::default(),
         None => Config::with_cases(CASES),
     };
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..config });
     let outcome = runner.run(&scenario::scenario(), |scenario| {
-        play::play(&scenario);
+        run::run(&scenario);
         Ok(())
     });
     if let Err(TestError::Fail(reason, scenario)) = &outcome {
-        // Compact: an indented one fills pages.
+        // The compact form; an indented scenario would fill pages.
         panic!("{reason}\n{scenario:?}");
     }
-    outcome.expect("nothing else goes wrong");
+    outcome.expect("the runner itself does not fail");
 }

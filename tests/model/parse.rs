@@ -1,34 +1,34 @@
-//! What comes over a stream that was opened: event streams and WebSocket frames, read strictly.
+//! Parses the data of an open stream, strictly: event streams and WebSocket frames.
 
 use serde_json::Value;
 
 use crate::wire::{Connection, find};
 
-/// One event as a follower got it. In bare data there is neither an id nor a name.
+/// An event as a follower received it. Bare data has neither an id nor a name.
 #[derive(Debug)]
-pub struct Got {
+pub struct ReceivedEvent {
     pub id: Option<String>,
     pub event: Option<String>,
     pub data: String,
 }
 
-/// What a stream says.
+/// An item of a stream.
 #[derive(Debug)]
-pub enum Said {
-    /// From where it goes on, and whether something is missing before.
+pub enum Item {
+    /// The cursor at which the stream starts, and the gap before it.
     Start {
         next: String,
         gap: Option<(String, Option<String>)>,
     },
-    Event(Got),
-    /// When to come again: a server that ends, or has no room.
+    Event(ReceivedEvent),
+    /// A reconnect delay, from a server that stops or is overloaded.
     Retry,
     Pong,
     /// The stream's orderly end: the last chunk, or a close frame with its code.
     End(Option<u16>),
 }
 
-/// In which form a stream comes.
+/// The encoding of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
     /// An event stream in chunks.
@@ -41,10 +41,10 @@ pub enum Form {
     Text,
 }
 
-/// Reads one stream.
+/// The parser of one stream.
 pub struct Parser {
     form: Form,
-    /// What the chunks held.
+    /// The content of the chunks.
     text: Vec<u8>,
     ended: bool,
 }
@@ -54,29 +54,29 @@ impl Parser {
         Parser { form, text: Vec::new(), ended: false }
     }
 
-    /// The next thing said, if all of it has come.
-    pub fn next(&mut self, connection: &mut Connection) -> Option<Said> {
+    /// Returns the next item, if all of it has arrived.
+    pub fn next(&mut self, connection: &mut Connection) -> Option<Item> {
         if self.ended {
-            assert!(connection.buffer.is_empty(), "something comes behind the end");
+            assert!(connection.buffer.is_empty(), "data after the end");
             return None;
         }
-        let said = match self.form {
+        let item = match self.form {
             Form::Chunks => self.chunks(connection),
             Form::Plain => {
                 self.text.append(&mut connection.buffer);
-                let said = self.block();
-                said.or(connection.ended.then_some(Said::End(None)))
+                let item = self.block();
+                item.or(connection.ended.then_some(Item::End(None)))
             }
             Form::Json | Form::Text => self.frame(&mut connection.buffer),
         };
-        self.ended |= matches!(said, Some(Said::End(_)));
-        said
+        self.ended |= matches!(item, Some(Item::End(_)));
+        item
     }
 
-    fn chunks(&mut self, connection: &mut Connection) -> Option<Said> {
+    fn chunks(&mut self, connection: &mut Connection) -> Option<Item> {
         loop {
-            if let Some(said) = self.block() {
-                return Some(said);
+            if let Some(item) = self.block() {
+                return Some(item);
             }
             let buffer = &mut connection.buffer;
             let line = find(&buffer[..buffer.len().min(32)], b"\r\n")?;
@@ -88,14 +88,14 @@ impl Parser {
             self.text.extend_from_slice(&buffer[line + 2..end]);
             buffer.drain(..end + 2);
             if length == 0 {
-                assert!(self.text.is_empty(), "the stream ends in the middle of an event");
-                return Some(Said::End(None));
+                assert!(self.text.is_empty(), "the stream ends within an event");
+                return Some(Item::End(None));
             }
         }
     }
 
-    /// A block of fields up to its blank line; comments alone are passed over.
-    fn block(&mut self) -> Option<Said> {
+    /// Returns a block of fields up to its blank line. Skips blocks of only comments.
+    fn block(&mut self) -> Option<Item> {
         loop {
             let end = find(&self.text, b"\n\n")?;
             let block: Vec<u8> = self.text.drain(..end + 2).collect();
@@ -108,28 +108,28 @@ impl Parser {
                     Some(("event", value)) => event = Some(value.to_owned()),
                     Some(("data", value)) => data.push(value),
                     Some(("retry", value)) => retry = value.parse::<u32>().is_ok(),
-                    _ => assert!(line.is_empty() || line == ":", "an odd line {line:?}"),
+                    _ => assert!(line.is_empty() || line == ":", "unexpected line {line:?}"),
                 }
             }
             match (retry, id) {
-                (true, None) => return Some(Said::Retry),
+                (true, None) => return Some(Item::Retry),
                 (true, Some(next)) => {
                     let gap = data.first().map(|data| {
                         assert_eq!(event.as_deref(), Some("gap"));
                         gap(&serde_json::from_str(data).expect("a gap is JSON"))
                     });
-                    return Some(Said::Start { next, gap });
+                    return Some(Item::Start { next, gap });
                 }
                 (false, Some(id)) => {
                     let event = Some(event.unwrap_or_else(|| "message".to_owned()));
-                    return Some(Said::Event(Got { id: Some(id), event, data: data.join("\n") }));
+                    return Some(Item::Event(ReceivedEvent { id: Some(id), event, data: data.join("\n") }));
                 }
-                (false, None) => assert_eq!(block.trim_end(), ":", "a block without an id"),
+                (false, None) => assert_eq!(block.trim_end(), ":", "a block without an id has only comments"),
             }
         }
     }
 
-    fn frame(&mut self, buffer: &mut Vec<u8>) -> Option<Said> {
+    fn frame(&mut self, buffer: &mut Vec<u8>) -> Option<Item> {
         let [first, second, ..] = buffer[..] else { return None };
         let (header, length) = match second {
             0..=125 => (2, usize::from(second)),
@@ -137,21 +137,21 @@ impl Parser {
             127 => (10, u64::from_be_bytes(buffer.get(2..10)?.try_into().ok()?) as usize),
             _ => panic!("a server's frame is not masked (RFC 6455 §5.1)"),
         };
-        assert!(length < 1 << 20, "a frame of {length} bytes: this is the middle of something else");
+        assert!(length < 1 << 20, "a frame of {length} bytes: the parser is out of step");
         let payload = buffer.get(header..header + length)?.to_vec();
         buffer.drain(..header + length);
         let text = || String::from_utf8(payload.clone()).expect("a text message is UTF-8");
         Some(match (first, self.form) {
-            (0x81, Form::Text) => Said::Event(Got { id: None, event: None, data: text() }),
+            (0x81, Form::Text) => Item::Event(ReceivedEvent { id: None, event: None, data: text() }),
             (0x81, _) => {
                 let value: Value = serde_json::from_slice(&payload).expect("a message is JSON");
                 match value.get("next") {
-                    Some(next) => Said::Start { next: string(next), gap: value.get("gap").map(gap) },
-                    None => Said::Event(event(&value)),
+                    Some(next) => Item::Start { next: string(next), gap: value.get("gap").map(gap) },
+                    None => Item::Event(event(&value)),
                 }
             }
-            (0x8a, _) => Said::Pong,
-            (0x88, _) => Said::End(payload.first_chunk().map(|code| u16::from_be_bytes(*code))),
+            (0x8a, _) => Item::Pong,
+            (0x88, _) => Item::End(payload.first_chunk().map(|code| u16::from_be_bytes(*code))),
             _ => panic!("a frame that begins with {first:#04x}"),
         })
     }
@@ -161,17 +161,21 @@ fn string(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
 }
 
-/// An event out of its JSON, which has three members and no more.
-pub fn event(value: &Value) -> Got {
+/// Parses an event from its JSON, which has exactly three members.
+pub fn event(value: &Value) -> ReceivedEvent {
     assert_eq!(value.as_object().map(|members| members.len()), Some(3), "{value}");
-    Got { id: Some(string(&value["id"])), event: Some(string(&value["event"])), data: string(&value["data"]) }
+    ReceivedEvent {
+        id: Some(string(&value["id"])),
+        event: Some(string(&value["event"])),
+        data: string(&value["data"]),
+    }
 }
 
 fn gap(value: &Value) -> (String, Option<String>) {
     (string(&value["since"]), value["oldest"].as_str().map(str::to_owned))
 }
 
-/// A client's frame, masked (RFC 6455 §5.3).
+/// Encodes a client's masked frame (RFC 6455 §5.3).
 pub fn masked_frame(first: u8, payload: &[u8], out: &mut Vec<u8>) {
     const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
     out.push(first);

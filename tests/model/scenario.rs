@@ -1,4 +1,4 @@
-//! What may happen, and how likely it is.
+//! The scenarios: the possible steps and their probabilities.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use proptest::sample::select;
 
 use crate::parse::Form;
 
-/// How many topics there are to choose from.
+/// The number of topics.
 pub const TOPICS: usize = 4;
 
-/// A way of following.
+/// A way to follow a topic.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Transport {
     ShortPoll,
@@ -19,22 +19,22 @@ pub enum Transport {
     Stream(Form),
 }
 
-/// From where.
+/// The start of a follower.
 #[derive(Clone, Debug)]
 pub enum Since {
     Start,
     Now,
-    /// After what some follower, perhaps of another topic, has got last.
+    /// After the last event that some follower, perhaps of another topic, has received.
     Follower(usize),
     /// After some event of the topic.
     Event(usize),
-    /// After an id of another life of the server, or of none at all.
+    /// After an id with another epoch, or an invalid id.
     Foreign(&'static str),
-    /// After an event that has not been yet.
+    /// After an event that does not exist yet.
     Future,
 }
 
-/// Text that shrinks well: a piece, as often as it takes.
+/// Text that shrinks well: a short text, repeated up to a length.
 #[derive(Clone)]
 pub struct Data {
     piece: String,
@@ -69,39 +69,39 @@ pub struct Publication {
     pub data: Data,
 }
 
-/// One thing that happens. `who` is a follower's number, modulo how many there are.
+/// One step of a scenario. `index` selects a follower by number, modulo the number of followers.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Requests that go out in one piece, one behind the other.
+    /// Pipelined publish requests, sent in one write.
     Publish(Vec<Publication>),
-    /// Many events in one request.
+    /// One request that publishes many events.
     Batch { topic: usize, lines: Vec<Data> },
-    /// So much for a follower that only one who reads keeps up.
-    Burst { who: usize, lines: usize },
-    /// A follower by WebSocket publishes, some messages in one piece.
-    Say { who: usize, texts: Vec<Data> },
+    /// Publishes so much on a follower's topic that only a follower that reads keeps up.
+    Burst { index: usize, lines: usize },
+    /// A follower by WebSocket publishes several messages in one write.
+    Send { index: usize, texts: Vec<Data> },
     /// A new follower.
     Open { topic: usize, transport: Transport, since: Since, header: bool },
-    /// A follower reads as many bytes, if it is owed as many; a poll has one answer.
-    Read { who: usize, bytes: usize },
-    /// A follower's connection goes, by a reset or not.
-    Cut { who: usize, reset: bool },
-    /// A follower goes on from its last id.
-    Resume { who: usize, transport: Transport, header: bool },
-    /// A follower ends its side, but still listens.
-    HalfClose { who: usize },
-    /// A follower by WebSocket sends what ends it: a close frame, or a binary message.
-    End { who: usize, binary: bool },
-    /// The server's clock goes on: what was encoded in the same tick is not dropped.
+    /// A follower reads that many bytes, if that many are pending. A poll reads one response.
+    Read { index: usize, bytes: usize },
+    /// A follower's connection ends, with or without a reset.
+    Cut { index: usize, reset: bool },
+    /// A follower resumes after its last id.
+    Resume { index: usize, transport: Transport, header: bool },
+    /// A follower closes its side, but still reads.
+    HalfClose { index: usize },
+    /// A follower by WebSocket sends a frame that ends it: a close frame, or a binary message.
+    End { index: usize, binary: bool },
+    /// The server's clock advances. Encodings made within the same tick are not dropped.
     Tick,
 }
 
-/// What is played, and in which narrow places.
+/// A scenario, with the limits of its server.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     pub limits: HubLimits,
     pub steps: Vec<Step>,
-    /// The server is told to stop at the end, while all are where they are.
+    /// Whether the server is stopped at the end, while followers are connected.
     pub drain: bool,
 }
 
@@ -144,26 +144,26 @@ fn publication() -> impl Strategy<Value = Publication> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let who = any::<usize>;
+    let index = any::<usize>;
     let bytes = prop_oneof![3 => 1..200_usize, 2 => 200..20_000_usize, 2 => 20_000..400_000_usize];
-    let resumes = (who(), transport(), any::<bool>());
+    let resumes = (index(), transport(), any::<bool>());
     let opens = (0..TOPICS, transport(), since(), any::<bool>());
     prop_oneof![
         6 => prop::collection::vec(publication(), 1..5).prop_map(Step::Publish),
         3 => (0..TOPICS, prop::collection::vec(data(), 1..40)).prop_map(|(topic, lines)| Step::Batch { topic, lines }),
-        4 => (who(), 4..16_usize).prop_map(|(who, lines)| Step::Burst { who, lines }),
-        4 => (who(), prop::collection::vec(data(), 1..12)).prop_map(|(who, texts)| Step::Say { who, texts }),
+        4 => (index(), 4..16_usize).prop_map(|(index, lines)| Step::Burst { index, lines }),
+        4 => (index(), prop::collection::vec(data(), 1..12)).prop_map(|(index, texts)| Step::Send { index, texts }),
         6 => opens.prop_map(|(topic, transport, since, header)| Step::Open { topic, transport, since, header }),
-        8 => (who(), bytes).prop_map(|(who, bytes)| Step::Read { who, bytes }),
-        2 => (who(), any::<bool>()).prop_map(|(who, reset)| Step::Cut { who, reset }),
-        5 => resumes.prop_map(|(who, transport, header)| Step::Resume { who, transport, header }),
-        1 => who().prop_map(|who| Step::HalfClose { who }),
-        2 => (who(), any::<bool>()).prop_map(|(who, binary)| Step::End { who, binary }),
+        8 => (index(), bytes).prop_map(|(index, bytes)| Step::Read { index, bytes }),
+        2 => (index(), any::<bool>()).prop_map(|(index, reset)| Step::Cut { index, reset }),
+        5 => resumes.prop_map(|(index, transport, header)| Step::Resume { index, transport, header }),
+        1 => index().prop_map(|index| Step::HalfClose { index }),
+        2 => (index(), any::<bool>()).prop_map(|(index, binary)| Step::End { index, binary }),
         1 => Just(Step::Tick),
     ]
 }
 
-/// Windows from the default to ones that hold hardly anything.
+/// Limits from the defaults down to windows that hold hardly anything.
 fn limits() -> impl Strategy<Value = HubLimits> {
     let default = HubLimits::default();
     let topics = prop_oneof![3 => Just(default.topics), 1 => 1..=TOPICS];

@@ -1,5 +1,5 @@
-//! The client's side of a connection: bytes, and answers of HTTP. Written for this test alone, so that a mistake in the
-//! server's protocol code is not made twice.
+//! The client's side of a connection: bytes and HTTP responses. It is written for this test alone,
+//! so that it does not repeat the mistakes of the server's protocol code.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -7,28 +7,28 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-/// What never comes is given up after this long.
+/// The limit on waiting for data.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// A small segment size makes the server's kernel set aside little for what is not read, so that whoever does not read
-/// is soon behind; and a small window makes the client's own kernel do the same.
+/// A small segment size makes the server's kernel buffer little unread data, so that a follower
+/// that does not read soon lags. A small window does the same for the client's kernel.
 const SEGMENT: u32 = 536;
 const WINDOW: usize = 16 * 1024;
 
-/// A connection, and what was read from it and not yet understood.
+/// A connection, and the bytes that were read from it but not parsed.
 pub struct Connection {
     stream: TcpStream,
     pub buffer: Vec<u8>,
     pub ended: bool,
 }
 
-/// The head of an answer.
+/// The head of a response.
 pub struct Head {
     pub status: u16,
     fields: String,
 }
 
 impl Head {
-    /// The value of the field with this name, in lower case.
+    /// Returns the value of the field with this name.
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut fields = self.fields.lines().filter_map(|line| line.split_once(": "));
         fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -36,7 +36,7 @@ impl Head {
 }
 
 impl Connection {
-    /// Connects, with little room for what is not read.
+    /// Connects, with small buffers for unread data.
     pub fn open(address: SocketAddr) -> Connection {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket.set_tcp_mss(SEGMENT).expect("a segment size");
@@ -49,7 +49,7 @@ impl Connection {
         Connection { stream, buffer: Vec::new(), ended: false }
     }
 
-    /// Writes all. A server that has ended the connection meanwhile is seen when it is read from.
+    /// Writes all bytes. If the server has closed the connection, the next read shows it.
     pub fn send(&mut self, bytes: &[u8]) {
         match self.stream.write_all(bytes) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
@@ -59,44 +59,44 @@ impl Connection {
         }
     }
 
-    /// Waits for up to `most` more bytes, and returns how many came: none at the end.
+    /// Waits for up to `most` more bytes, and returns how many arrived; zero means the end.
     pub fn receive(&mut self, most: usize) -> usize {
         let before = self.buffer.len();
         self.buffer.resize(before + most.min(64 * 1024), 0);
-        let came = match self.stream.read(&mut self.buffer[before..]) {
-            Ok(came) => came,
+        let received = match self.stream.read(&mut self.buffer[before..]) {
+            Ok(received) => received,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                panic!("what is owed does not come")
+                panic!("the pending data does not arrive")
             }
-            // A server that closes over bytes which it has not read resets the connection.
+            // A server that closes with unread bytes in its buffer resets the connection.
             Err(_) => 0,
         };
-        self.buffer.truncate(before + came);
-        self.ended |= came == 0;
-        came
+        self.buffer.truncate(before + received);
+        self.ended |= received == 0;
+        received
     }
 
-    /// Takes what has come already, without waiting.
-    pub fn receive_what_is_there(&mut self) {
+    /// Reads the bytes that have already arrived, without waiting.
+    pub fn receive_available(&mut self) {
         self.stream.set_nonblocking(true).expect("a mode");
-        let mut piece = [0; 4096];
-        match self.stream.read(&mut piece) {
-            Ok(came) => {
-                self.buffer.extend_from_slice(&piece[..came]);
-                self.ended |= came == 0;
+        let mut part = [0; 4096];
+        match self.stream.read(&mut part) {
+            Ok(received) => {
+                self.buffer.extend_from_slice(&part[..received]);
+                self.ended |= received == 0;
             }
             Err(error) => self.ended |= error.kind() != ErrorKind::WouldBlock,
         }
         self.stream.set_nonblocking(false).expect("a mode");
     }
 
-    /// Waits for the head of an answer.
+    /// Waits for the head of a response.
     pub fn head(&mut self) -> Head {
         let end = loop {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
                 break end;
             }
-            assert!(self.receive(4096) > 0, "the connection ends instead of an answer");
+            assert!(self.receive(4096) > 0, "the connection ends before a response");
         };
         let text: Vec<u8> = self.buffer.drain(..end + 4).collect();
         let text = String::from_utf8(text).expect("a head is ASCII");
@@ -105,8 +105,8 @@ impl Connection {
         Head { status: status.parse().expect("a status"), fields: fields.to_owned() }
     }
 
-    /// Waits for an answer whose length is said.
-    pub fn answer(&mut self) -> (Head, Vec<u8>) {
+    /// Waits for a response with a length.
+    pub fn response(&mut self) -> (Head, Vec<u8>) {
         let head = self.head();
         let length = head.get("content-length").map_or(0, |length| length.parse().expect("a length"));
         while self.buffer.len() < length {
@@ -117,29 +117,29 @@ impl Connection {
         (head, body)
     }
 
-    /// Ends the client's side, and still listens.
-    pub fn end_own_side(&self) {
+    /// Closes the client's side, which can still read.
+    pub fn half_close(&self) {
         // The server may have ended the connection already.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Ends as a machine does that has lost its memory of the connection: with a reset.
+    /// Ends the connection with a reset, like a machine that has lost its state.
     pub fn reset(self) {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("an option");
     }
 }
 
-/// Where `needle` begins.
+/// Returns the position of `needle`.
 pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }
 
-/// A request without a body, `fields` with their line ends.
+/// Returns a request without a body. `fields` includes the line ends.
 pub fn get(target: &str, version: &str, fields: &str) -> Vec<u8> {
     format!("GET {target} HTTP/{version}\r\nHost: localhost\r\n{fields}\r\n").into_bytes()
 }
 
-/// A request with a body.
+/// Returns a request with a body.
 pub fn post(target: &str, kind: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     let head = format!("POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n");

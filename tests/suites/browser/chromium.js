@@ -1,8 +1,8 @@
-// The browser: Debian's Chromium, without what it would do on its own.
+// Debian's Chromium, without its background activity.
 
 import { chromium } from 'playwright-core';
 
-/** Starts it. */
+/** Starts the browser. */
 export const launch = () => chromium.launch({
   executablePath: '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',

@@ -1,4 +1,4 @@
-// The page, in a browser: what it says that it does is checked, one line a check.
+// Checks the page's behavior in a browser. Prints one line per check.
 
 import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync } from 'node:fs';
@@ -9,15 +9,15 @@ import { checkWire } from './wire.js';
 
 const LANES = ['short-poll', 'long-poll', 'sse', 'websocket'];
 const OUT = new URL('out/', import.meta.url).pathname;
-/** How long anything may take. Nothing is expected to need it. */
+/** The time-out in milliseconds for every wait. No wait is expected to need it. */
 const PATIENCE = 60_000;
 
 const [binary, ...flags] = process.argv.slice(2);
-/** Only the checks whose names have this in them. */
+/** Selects the checks whose names contain this text. */
 const only = flags.includes('--only') ? flags[flags.indexOf('--only') + 1] : '';
 mkdirSync(OUT, { recursive: true });
 
-/** Starts a server; gives its address and a way to end it. */
+/** Starts a server. Returns its address and a function that ends it. */
 async function serve(listen = '127.0.0.1:0', ...options) {
   const server = spawn(binary, ['--listen', listen, '--quiet', ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => { server.once('exit', resolve); });
@@ -30,24 +30,24 @@ async function serve(listen = '127.0.0.1:0', ...options) {
 }
 
 /**
- * A door to the server that writes down what passes: for each connection what went up, how much came down, and in which order.
+ * Starts a proxy in front of the server that records, for each connection, the bytes sent, the number of bytes received, and their order.
  * @param {string} base the server's address
  */
-async function witness(base) {
+async function recordingProxy(base) {
   const { hostname, port } = new URL(base);
   const connections = [];
-  const door = createServer((client) => {
-    const seen = { up: '', down: 0, order: [] };
-    connections.push(seen);
+  const proxy = createServer((client) => {
+    const record = { up: '', down: 0, order: [] };
+    connections.push(record);
     const server = connect(port, hostname);
     client.on('data', (data) => {
-      seen.up += data.toString('latin1');
-      seen.order.push(data.toString('latin1'));
+      record.up += data.toString('latin1');
+      record.order.push(data.toString('latin1'));
       server.write(data);
     });
     server.on('data', (data) => {
-      seen.down += data.length;
-      seen.order.push(data.length);
+      record.down += data.length;
+      record.order.push(data.length);
       client.write(data);
     });
     for (const [one, other] of [[client, server], [server, client]]) {
@@ -55,8 +55,8 @@ async function witness(base) {
       one.on('close', () => other.destroy());
     }
   });
-  await new Promise((resolve) => { door.listen(0, '127.0.0.1', resolve); });
-  return { base: `http://127.0.0.1:${door.address().port}`, connections, end: () => door.close() };
+  await new Promise((resolve) => { proxy.listen(0, '127.0.0.1', resolve); });
+  return { base: `http://127.0.0.1:${proxy.address().port}`, connections, end: () => proxy.close() };
 }
 
 const server = await serve();
@@ -84,12 +84,17 @@ function equal(one, other, what) {
   if (a !== b) throw new Error(`${what}: ${a} is not ${b}`);
 }
 
-/** Heads are worked out, not seen, and sums are rounded. */
-function near(told, real, what) {
-  if (!(Math.abs(told - real) <= 0.03 * real + 50)) throw new Error(`${what}: the page tells ${told}, it was ${real}`);
+/**
+ * Compares a displayed sum with the actual one. The page computes the size of heads, and rounds
+ * sums.
+ */
+function near(displayed, actual, what) {
+  if (!(Math.abs(displayed - actual) <= 0.03 * actual + 50)) throw new Error(`${what}: the page displays ${displayed}, expected ${actual}`);
 }
 
-/** A page of its own topic, ready to be used; what it logs as an error is collected. */
+/**
+ * Opens a page on a separate topic and waits until it is ready. Collects the errors that it logs.
+ */
 async function open(topic, options = {}, from = base) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
@@ -102,7 +107,7 @@ async function open(topic, options = {}, from = base) {
   return page;
 }
 
-/** The data and ids that a lane shows, oldest first. */
+/** Returns the data and ids that a lane shows, oldest first. */
 const shown = (page, lane) => page.locator(`#${lane} [data-events] li[data-kind=event]`).evaluateAll((items) =>
   items.map((item) => ({ id: item.dataset.id, data: item.querySelector('.data').textContent })).reverse());
 
@@ -129,7 +134,7 @@ const until = (page, condition, argument) => page.waitForFunction(condition, arg
 try {
   const page = await open('checks');
 
-  await check('one publish is shown by all four lanes, with the same id', async () => {
+  await check('all four lanes show a publish, with the same id', async () => {
     await publish(page, 'hello, four ways');
     const ids = new Set();
     for (const lane of LANES) {
@@ -139,7 +144,7 @@ try {
     equal(ids.size, 1, 'different ids');
   });
 
-  await check('a publish from elsewhere arrives in all lanes', async () => {
+  await check('a publish by another client arrives in all lanes', async () => {
     const id = await publishFromElsewhere('checks', 'from elsewhere');
     for (const lane of LANES) {
       await shows(page, lane, 'from elsewhere');
@@ -147,17 +152,17 @@ try {
     }
   });
 
-  await check('the interval of short polling is changed while it runs, and the requests follow', async () => {
+  await check('a new interval changes the rate of short polling at once', async () => {
     await page.locator('#interval').fill('5000');
     const before = await count(page, 'short-poll', 'requests');
     await page.locator('#interval').fill('100');
     await until(page, ([before]) =>
       Number(document.querySelector('#short-poll [data-count=requests]').textContent.replace(/\D/g, '')) > before + 10,
     [before]);
-    if (await count(page, 'short-poll', 'empty') === 0) throw new Error('no answer was empty');
+    if (await count(page, 'short-poll', 'empty') === 0) throw new Error('no response was empty');
   });
 
-  await check('what is sent over the socket reaches all lanes, and its cost stands beside a POST’s', async () => {
+  await check('a message over the socket reaches all lanes, and its cost is shown next to that of a POST', async () => {
     await page.fill('#send-data', 'over the socket');
     const cost = await page.locator('#send-cost').textContent();
     if (!/frame.*POST/.test(cost)) throw new Error(`the cost says ${cost}`);
@@ -165,21 +170,22 @@ try {
     for (const lane of LANES) await shows(page, lane, 'over the socket');
   });
 
-  await check('the delay of an own event is shown, and that of another’s is not', async () => {
+  await check('shows the delay of the page’s own events, but not of others’', async () => {
     const delays = await page.locator('#sse [data-events] li[data-kind=event] .delay').allTextContents();
-    // Newest first: over the socket, from elsewhere, the first.
+    // Newest first: the message over the socket, the publish by another client, the page's first
+    // publish.
     if (!/\d/.test(delays[0]) || delays[1] !== '–' || !/\d/.test(delays[2])) throw new Error(delays.join(', '));
   });
 
   for (const lane of LANES) {
-    await check(`${lane}: cut and brought back, it shows what it missed`, async () => {
+    await check(`${lane}: after a cut and a reconnect it shows the events that it missed`, async () => {
       await cut(page, lane).click();
       await page.locator(`#${lane}[data-is=cut]`).waitFor();
       await publishFromElsewhere('checks', `missed by ${lane}, 1`);
       await publish(page, `missed by ${lane}, 2`);
       for (const other of LANES.filter((other) => other !== lane)) await shows(page, other, `missed by ${lane}, 2`);
       const before = await shown(page, lane);
-      if (before.some(({ data }) => data.startsWith(`missed by ${lane}`))) throw new Error('it was not cut');
+      if (before.some(({ data }) => data.startsWith(`missed by ${lane}`))) throw new Error('the lane was not cut');
       await cut(page, lane).click();
       await shows(page, lane, `missed by ${lane}, 2`);
       const caughtUp = page.locator(`#${lane} li[data-late]`, { hasText: `missed by ${lane}` });
@@ -188,10 +194,10 @@ try {
     });
   }
 
-  await check('random cuts of all lanes, and a stream of publishes: nothing is lost, doubled or out of order', async () => {
+  await check('random cuts during many publishes: no event is lost, duplicated or out of order', async () => {
     const sent = [];
     for (let number = 0; number < 40; number += 1) {
-      // A small generator with a fixed seed: the same cuts each time.
+      // A fixed sequence, so that every run makes the same cuts.
       const lane = LANES[(number * 7 + 3) % 4];
       if (number % 3 === 0) await cut(page, lane).click();
       sent.push(await publishFromElsewhere('checks', `number ${number}`));
@@ -213,17 +219,17 @@ try {
       equal(await page.locator(`#${lane} [data-events] li[data-kind=gap]`).count(), lane === 'sse' ? 1 : 0, lane);
     }
     const filler = await page.locator('#websocket [data-events] li[data-kind=filler]').first().getAttribute('data-count');
-    if (Number(filler) < 65_536) throw new Error(`only ${filler} filler events came over the socket`);
+    if (Number(filler) < 65_536) throw new Error(`only ${filler} filler events arrived over the socket`);
   });
 
   for (const lane of ['short-poll', 'long-poll', 'websocket']) {
-    await check(`${lane}: the gap is shown there too`, async () => {
+    await check(`${lane}: shows the gap as well`, async () => {
       await page.locator(`#${lane} [data-lose]`).click();
       await page.locator(`#${lane} [data-events] li[data-kind=gap]`).waitFor();
     });
   }
 
-  await check('every control can be reached with Tab, and has a name of its own', async () => {
+  await check('every control can be reached with Tab, and has a unique name', async () => {
     const fresh = await open('keyboard');
     const names = [
       ['textbox', 'Publish to /topics/keyboard'], ['textbox', 'Event name, optional'], ['button', 'Publish'],
@@ -235,19 +241,20 @@ try {
       ['radio', 'Server-Sent Events'], ['button', 'Pause the bytes'], ['button', 'Clear the bytes and the counts'],
     ];
     await fresh.locator('#wire [role=option]').first().waitFor();
-    // Of radio buttons Tab reaches the one that is chosen, of the bytes the field that was the last to be looked at.
-    // By role and computed name, as a screen reader finds them; each gets a mark to be known by when it has the focus.
+    // Tab reaches the selected one of several radio buttons, and of the bytes the field that was
+    // viewed last. The controls are found by role and computed name, as a screen reader does; each
+    // gets a mark that identifies it when it has the focus.
     for (const [index, [role, name]] of names.entries()) {
       await fresh.getByRole(role, { name, exact: true }).evaluate((control, mark) => { control.dataset.check = mark; }, index);
     }
     equal(await fresh.locator('input:not([type=radio]:not(:checked)), button').count(),
       names.filter(([role]) => role !== 'region').length, 'controls');
-    // The bytes move on: whichever field has the focus, and the panel's own switch.
+    // The bytes keep changing, so any field may have the focus; and the panel has its own switch.
     const others = ['#wire summary', '#wire [role=option]'];
     names.push(...others.map((control) => [control]));
     const reached = new Set();
     const missing = () => names.filter(([role], index) => !reached.has(String(index)) && !reached.has(role));
-    // The field that Tab would reach may be gone in that moment, for the bytes move on: so there is a second round.
+    // The field that Tab would reach may disappear at that moment, so there is a second round.
     for (let step = 0; step < 2 * names.length && missing().length > 0; step += 1) {
       await fresh.keyboard.press('Tab');
       const outline = await fresh.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
@@ -259,7 +266,7 @@ try {
     await fresh.context().close();
   });
 
-  await check('the keyboard is enough: publish, cut, bring back, change the interval', async () => {
+  await check('the keyboard alone can publish, cut, reconnect and change the interval', async () => {
     const fresh = await open('keys');
     await fresh.focus('#interval');
     await fresh.keyboard.press('Home');
@@ -277,7 +284,7 @@ try {
     await fresh.context().close();
   });
 
-  await check('an event with a name of its own reaches all lanes, which show the name', async () => {
+  await check('an event with a name reaches all lanes, which show the name', async () => {
     const fresh = await open('names');
     await fresh.fill('#event', 'price');
     await publish(fresh, '41.20');
@@ -286,16 +293,16 @@ try {
       equal(await fresh.locator(`#${lane} li .name`).textContent(), 'price', lane);
     }
     await fresh.fill('#event', 'gap');
-    await publish(fresh, 'a name that is not to be had');
+    await publish(fresh, 'an event with a reserved name');
     await fresh.locator('#status', { hasText: 'Not published: 400' }).waitFor();
-    equal(await fresh.inputValue('#data'), 'a name that is not to be had', 'the field');
+    equal(await fresh.inputValue('#data'), 'an event with a reserved name', 'the field');
     equal(fresh.errors.filter((error) => !error.includes('400')), [], 'errors');
     await fresh.context().close();
   });
 
-  await check('the bytes that the page tells are those that passed', async () => {
-    const seen = await witness(base);
-    const fresh = await open('bytes', {}, seen.base);
+  await check('the page displays the actual number of bytes', async () => {
+    const proxy = await recordingProxy(base);
+    const fresh = await open('bytes', {}, proxy.base);
     for (const number of [1, 2, 3]) {
       await publish(fresh, `event ${number}`);
       for (const lane of LANES) await shows(fresh, lane, `event ${number}`);
@@ -303,12 +310,12 @@ try {
     await fresh.fill('#send-data', 'over the socket');
     await fresh.press('#send-data', 'Enter');
     for (const lane of LANES) await shows(fresh, lane, 'over the socket');
-    // Now all are cut, so that the sums stand still.
+    // Cut all lanes, so that the sums stop changing.
     for (const lane of LANES) await cut(fresh, lane).click();
     for (const lane of LANES) await fresh.locator(`#${lane}[data-is=cut]`).waitFor();
 
-    const heads = seen.connections.flatMap(({ up }) => up.match(/[A-Z]+ \S+ HTTP\/1\.1\r\n(?:.+\r\n)*\r\n/g) ?? []);
-    const socket = seen.connections.find(({ up }) => up.includes('Upgrade: websocket'));
+    const heads = proxy.connections.flatMap(({ up }) => up.match(/[A-Z]+ \S+ HTTP\/1\.1\r\n(?:.+\r\n)*\r\n/g) ?? []);
+    const socket = proxy.connections.find(({ up }) => up.includes('Upgrade: websocket'));
     const sum = (wanted) => heads.filter(wanted).reduce((bytes, head) => bytes + head.length, 0);
     const passed = {
       'short-poll': sum((head) => /^GET \S*since=(?!now)\S* /.test(head) && !/wait=|Upgrade/.test(head)),
@@ -317,30 +324,30 @@ try {
       websocket: sum((head) => head.includes('Upgrade: websocket')) + 6 + 'over the socket'.length,
     };
     for (const lane of LANES) {
-      const [, told, unit] = /↑ ([\d.]+) (k?B)/.exec(await fresh.locator(`#${lane} [data-count=ways]`).textContent());
-      near(told * (unit === 'kB' ? 1000 : 1), passed[lane], `sent by ${lane}`);
+      const [, displayed, unit] = /↑ ([\d.]+) (k?B)/.exec(await fresh.locator(`#${lane} [data-count=ways]`).textContent());
+      near(displayed * (unit === 'kB' ? 1000 : 1), passed[lane], `sent by ${lane}`);
     }
     const [, down] = /↓ ([\d.]+) B/.exec(await fresh.locator('#websocket [data-count=ways]').textContent());
     near(Number(down), socket.down, 'received by websocket');
     await fresh.context().close();
-    seen.end();
+    proxy.end();
   });
 
-  await check('where a token is needed the lanes say so, and with it they follow and publish', async () => {
+  await check('the lanes report a missing token, and with the token they follow and publish', async () => {
     const guarded = await serve('127.0.0.1:0', '--follow-token', 'may-read', '--publish-token', 'may-write');
     const refused = await browser.newPage();
     await refused.goto(guarded.base);
     for (const lane of LANES) await refused.locator(`#${lane}[data-is=ended] .state`, { hasText: '401' }).waitFor();
     await refused.close();
-    const letIn = await open('demo&access_token=may-write', {}, guarded.base);
-    await publish(letIn, 'let in');
-    for (const lane of LANES) await shows(letIn, lane, 'let in');
-    equal(letIn.errors, [], 'errors');
-    await letIn.context().close();
+    const authorized = await open('demo&access_token=may-write', {}, guarded.base);
+    await publish(authorized, 'authorized');
+    for (const lane of LANES) await shows(authorized, lane, 'authorized');
+    equal(authorized.errors, [], 'errors');
+    await authorized.context().close();
     await guarded.end();
   });
 
-  await check('a server that dies and comes back: each lane connects again, and shows the gap', async () => {
+  await check('after a restart of the server each lane reconnects and shows the gap', async () => {
     const first = await serve();
     const fresh = await open('again', {}, first.base);
     await publish(fresh, 'before');
@@ -357,14 +364,14 @@ try {
     await second.end();
   });
 
-  await check('at 390 pixels nothing has to be scrolled sideways', async () => {
+  await check('at 390 pixels the page does not scroll sideways', async () => {
     await page.setViewportSize({ width: 390, height: 844 });
-    const [inner, whole] = await page.evaluate(() => [window.innerWidth, document.documentElement.scrollWidth]);
-    if (whole > inner) throw new Error(`${whole} in ${inner}`);
+    const [inner, content] = await page.evaluate(() => [window.innerWidth, document.documentElement.scrollWidth]);
+    if (content > inner) throw new Error(`the content is ${content} px wide in ${inner} px`);
   });
 
   await check('the browser’s WebSocket and /echo: text, binary, 16 MiB, compression, a close code', async () => {
-    const told = await page.evaluate(async () => {
+    const result = await page.evaluate(async () => {
       const socket = new WebSocket(`${location.origin.replace('http', 'ws')}/echo`);
       socket.binaryType = 'arraybuffer';
       const next = (name) => new Promise((resolve, reject) => {
@@ -377,27 +384,28 @@ try {
       for (const message of ['héllo '.repeat(2000), '', new Uint8Array([0, 255]), big]) {
         socket.send(message);
         const { data } = await next('message');
-        const heard = typeof data === 'string' ? data : new Uint8Array(data);
-        same.push(heard.length === message.length && (typeof data === 'string' ? heard === message
-          : message.every((byte, at) => byte === heard[at])));
+        const received = typeof data === 'string' ? data : new Uint8Array(data);
+        same.push(received.length === message.length && (typeof data === 'string' ? received === message
+          : message.every((byte, at) => byte === received[at])));
       }
       socket.close(4321, 'enough');
       const { code, wasClean } = await next('close');
       return { same, code, wasClean, extensions: socket.extensions };
     });
-    equal(told.same, [true, true, true, true], 'what came back');
-    equal([told.code, told.wasClean], [4321, true], 'the close');
-    if (!told.extensions.startsWith('permessage-deflate')) throw new Error(`agreed: ${told.extensions}`);
+    equal(result.same, [true, true, true, true], 'the echoes');
+    equal([result.code, result.wasClean], [4321, true], 'the close');
+    if (!result.extensions.startsWith('permessage-deflate')) throw new Error(`agreed: ${result.extensions}`);
   });
 
-  await checkWire({ check, equal, until, open, serve, witness, publish, shows, browser, LANES, OUT });
+  await checkWire({ check, equal, until, open, serve, recordingProxy, publish, shows, browser, LANES, OUT });
 
-  await check('nothing was logged as an error', async () => equal(page.errors, [], 'errors'));
+  await check('no errors are logged', async () => equal(page.errors, [], 'errors'));
   await page.context().close();
 
   await check('screenshots', async () => {
     const picture = await open('demo', { deviceScaleFactor: 2 });
-    // Half a minute with something of everything, because that is what the time lines show. It goes by the page's clock.
+    // Half a minute of varied activity, because the time lines show that much. The page's clock
+    // determines the times.
     const began = await picture.evaluate(() => performance.now());
     const at = (seconds) => until(picture, (time) => performance.now() >= time, began + 1000 * seconds);
     const name = (event) => picture.fill('#event', event);
@@ -416,7 +424,7 @@ try {
     await at(15.2);
     await cut(picture, 'sse').click();
     await at(19.7);
-    await picture.fill('#send-data', 'said over the socket');
+    await picture.fill('#send-data', 'sent over the socket');
     await picture.press('#send-data', 'Enter');
     await at(24.4);
     await name('temperature');

@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
-/// The number of events that a follower may lag behind, and that the log keeps for polls.
+/// The number of events by which a follower may lag, and that the log keeps for polls.
 const KEPT: usize = 1024;
 
 #[derive(Clone)]
@@ -54,7 +54,7 @@ impl Topic {
             log.0.pop_front();
         }
         log.0.push_back(event.clone());
-        // An error means that the topic has no followers.
+        // An error means that no follower is connected.
         let _ = self.events.send(event);
     }
 

@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, broadcast};
 
-/// The number of events that a follower may lag behind; one that lags further is disconnected.
+/// The number of events by which a follower may lag; one that lags further is disconnected.
 const KEPT: usize = 1024;
 
 type Events = broadcast::Sender<Bytes>;
@@ -56,7 +56,7 @@ async fn respond(
     if request.method() == Method::POST {
         return match request.into_body().collect().await {
             Ok(body) => {
-                // An error means that there are no followers.
+                // An error means that no follower is connected.
                 let _ = events.send(body.to_bytes());
                 status(StatusCode::CREATED)
             }

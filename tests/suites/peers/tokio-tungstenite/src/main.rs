@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
-/// The number of events that a follower may lag behind; one that lags further is disconnected.
+/// The number of events by which a follower may lag; one that lags further is disconnected.
 const KEPT: usize = 1024;
 
 type Socket = WebSocketStream<TcpStream>;
@@ -86,7 +86,7 @@ impl Peer {
     async fn publish(self, mut socket: Socket) -> Result<(), Error> {
         while let Some(message) = socket.next().await {
             if let Message::Text(text) = message? {
-                // An error means that there are no followers.
+                // An error means that no follower is connected.
                 let _ = self.events.send(text);
             }
         }

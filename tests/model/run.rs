@@ -1,66 +1,67 @@
-//! Plays a scenario. All of it is done by one thread, and what changes the server's topics is waited for; so between
-//! two steps nothing is published and nothing is dropped, and what must come is known.
+//! Runs a scenario. One thread does everything, and waits after each step that changes the server's
+//! topics. So nothing is published or dropped between two steps, and the next data is known.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::expected::{Expected, Kept};
-use crate::follower::{Asked, Follower, Link};
+use crate::follower::{FollowRequest, Follower, Link};
 use crate::parse::{Form, masked_frame};
 use crate::running::Running;
 use crate::scenario::{Data, Publication, Scenario, Since, Step, TOPICS, Transport};
 use crate::wire::{Connection, get, post};
 
 const NAMES: [&str; TOPICS] = ["a", "b~.", "C_", "d-4"];
-/// A batch's body is at most this long.
+/// The maximum length of a batch's body.
 const BATCH: usize = 1 << 20;
-/// A tick of the server, and a little more.
+/// A tick of the server's clock, plus a little.
 const TICK: Duration = Duration::from_millis(110);
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// The server, the model of it, and all who follow.
-pub struct Play {
+/// A running scenario: the server, its model, and the followers.
+pub struct Run {
     pub server: Running,
     pub requests: Connection,
     pub expected: Expected,
     pub followers: Vec<Follower>,
-    /// There may be fewer topics than are asked for, so some requests are refused.
-    pub narrow: bool,
+    /// Whether the server may have fewer topics than the scenario uses, so that it refuses some
+    /// requests.
+    pub few_topics: bool,
 }
 
-pub fn play(scenario: &Scenario) {
+pub fn run(scenario: &Scenario) {
     let server = Running::start(|options| options.hub = scenario.limits.clone());
     let mut requests = Connection::open(server.address);
     requests.send(&get("/topics/none", "1.1", ""));
-    let (_, body) = requests.answer();
+    let (_, body) = requests.response();
     let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
     let (epoch, zero) = body["next"].as_str().and_then(|id| id.split_once('-')).expect("an id");
     assert_eq!(zero, "0");
     let expected = Expected::new(epoch, TOPICS);
-    let narrow = scenario.limits.topics < TOPICS;
-    let mut play = Play { server, requests, expected, followers: Vec::new(), narrow };
+    let few_topics = scenario.limits.topics < TOPICS;
+    let mut run = Run { server, requests, expected, followers: Vec::new(), few_topics };
     for step in &scenario.steps {
-        play.step(step);
+        run.step(step);
     }
-    if scenario.drain { play.drain() } else { play.catch_up() }
+    if scenario.drain { run.drain() } else { run.catch_up() }
 }
 
-impl Play {
+impl Run {
     fn step(&mut self, step: &Step) {
         let streams = |form: Option<Form>| matches!(form, Some(Form::Chunks | Form::Plain));
         let sockets = |form: Option<Form>| matches!(form, Some(Form::Json | Form::Text));
         match step {
             Step::Publish(publications) => self.publish(publications),
             Step::Batch { topic, lines } => self.batch(*topic, lines),
-            Step::Burst { who, lines } => {
-                if let Some(who) = self.pick(*who, |form| form.is_some()) {
+            Step::Burst { index, lines } => {
+                if let Some(index) = self.pick(*index, |form| form.is_some()) {
                     let lines = vec![Data::new("much ", 64 << 10); *lines];
-                    self.batch(self.followers[who].topic, &lines);
+                    self.batch(self.followers[index].topic, &lines);
                 }
             }
-            Step::Say { who, texts } => {
-                if let Some(who) = self.pick(*who, sockets) {
-                    self.say(who, texts);
+            Step::Send { index, texts } => {
+                if let Some(index) = self.pick(*index, sockets) {
+                    self.send_messages(index, texts);
                 }
             }
             Step::Open { topic, transport, since, header } => {
@@ -72,54 +73,54 @@ impl Play {
                 });
                 self.follow(self.followers.len() - 1, *transport, since, *header);
             }
-            Step::Read { who, bytes } => {
-                if let Some(who) = self.pick(*who, |_| true) {
-                    self.read(who, *bytes);
+            Step::Read { index, bytes } => {
+                if let Some(index) = self.pick(*index, |_| true) {
+                    self.read(index, *bytes);
                 }
             }
-            Step::Cut { who, reset } => {
-                if let Some(who) = self.pick(*who, |form| form.is_some())
-                    && let Link::Stream(_, connection, _) = self.cut(who)
+            Step::Cut { index, reset } => {
+                if let Some(index) = self.pick(*index, |form| form.is_some())
+                    && let Link::Stream(_, connection, _) = self.cut(index)
                     && *reset
                 {
                     connection.reset();
                 }
             }
-            Step::Resume { who, transport, header } => {
-                if let Some(who) = self.pick(*who, |_| true) {
-                    self.cut(who);
-                    self.follow(who, *transport, &Since::Follower(who), *header);
+            Step::Resume { index, transport, header } => {
+                if let Some(index) = self.pick(*index, |_| true) {
+                    self.cut(index);
+                    self.follow(index, *transport, &Since::Follower(index), *header);
                 }
             }
-            Step::HalfClose { who } => {
-                if let Some(who) = self.pick(*who, streams)
-                    && let Link::Stream(_, connection, _) = &self.followers[who].link
+            Step::HalfClose { index } => {
+                if let Some(index) = self.pick(*index, streams)
+                    && let Link::Stream(_, connection, _) = &self.followers[index].link
                 {
-                    connection.end_own_side();
+                    connection.half_close();
                 }
             }
-            Step::End { who, binary } => {
-                if let Some(who) = self.pick(*who, sockets) {
-                    self.end(who, *binary);
+            Step::End { index, binary } => {
+                if let Some(index) = self.pick(*index, sockets) {
+                    self.end(index, *binary);
                 }
             }
             Step::Tick => thread::sleep(TICK),
         }
     }
 
-    /// One of the followers, by a number, whose stream's form is such.
-    fn pick(&self, number: usize, such: impl Fn(Option<Form>) -> bool) -> Option<usize> {
+    /// Selects, by number, one of the followers whose form satisfies the predicate.
+    fn pick(&self, number: usize, predicate: impl Fn(Option<Form>) -> bool) -> Option<usize> {
         let form = |follower: &Follower| match follower.link {
             Link::Stream(form, ..) => Some(form),
             _ => None,
         };
         let picked: Vec<usize> =
-            (0..self.followers.len()).filter(|who| such(form(&self.followers[*who]))).collect();
+            (0..self.followers.len()).filter(|index| predicate(form(&self.followers[*index]))).collect();
         Some(picked[number.checked_rem(picked.len())?])
     }
 
-    fn cut(&mut self, who: usize) -> Link {
-        std::mem::replace(&mut self.followers[who].link, Link::None)
+    fn cut(&mut self, index: usize) -> Link {
+        std::mem::replace(&mut self.followers[index].link, Link::None)
     }
 
     fn publish(&mut self, publications: &[Publication]) {
@@ -131,7 +132,7 @@ impl Play {
         }
         self.requests.send(&bytes);
         for Publication { topic, name, data } in publications {
-            let (head, body) = self.requests.answer();
+            let (head, body) = self.requests.response();
             if self.refused(head.status) {
                 continue;
             }
@@ -152,11 +153,11 @@ impl Play {
         }
         let target = format!("/topics/{}", NAMES[topic]);
         self.requests.send(&post(&target, "application/x-ndjson", &body));
-        let (head, answer) = self.requests.answer();
+        let (head, response) = self.requests.response();
         let lines = body.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
         let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
         if lines.is_empty() {
-            return assert_eq!(head.status, 400, "a batch of nothing");
+            return assert_eq!(head.status, 400, "a batch without lines");
         }
         if self.refused(head.status) {
             return;
@@ -167,14 +168,15 @@ impl Play {
             self.expected.accepted(topic, "message", line);
             ids.push(format!("\"{}\"", self.expected.id(self.expected.newest)));
         }
-        assert_eq!(answer, format!("{{\"ids\":[{}]}}", ids.join(",")).as_bytes());
+        assert_eq!(response, format!("{{\"ids\":[{}]}}", ids.join(",")).as_bytes());
     }
 
-    /// Nobody answers a publish over a WebSocket: it is seen in the metrics, or the connection has ended before.
-    fn say(&mut self, who: usize, texts: &[Data]) {
+    /// Publishes over a WebSocket. A publish there gets no response: the metrics show it, unless
+    /// the connection has ended before.
+    fn send_messages(&mut self, index: usize, texts: &[Data]) {
         let mut bytes = Vec::new();
         texts.iter().for_each(|text| masked_frame(0x81, text.text().as_bytes(), &mut bytes));
-        let Link::Stream(_, connection, _) = &mut self.followers[who].link else { return };
+        let Link::Stream(_, connection, _) = &mut self.followers[index].link else { return };
         connection.send(&bytes);
         let (before, begun) = (self.expected.newest, Instant::now());
         let mut over = false;
@@ -182,15 +184,15 @@ impl Play {
             let accepted = (self.published() - before) as usize;
             let known = (self.expected.newest - before) as usize;
             for text in &texts[known..accepted] {
-                self.expected.accepted(self.followers[who].topic, "message", &text.text());
+                self.expected.accepted(self.followers[index].topic, "message", &text.text());
             }
             if accepted == texts.len() || over {
                 return;
             }
-            let Link::Stream(_, connection, _) = &mut self.followers[who].link else { return };
-            // It may have been ended as too slow, which shows only to one who reads.
+            let Link::Stream(_, connection, _) = &mut self.followers[index].link else { return };
+            // The server may have closed the follower as too slow, which only a read shows.
             if begun.elapsed() > TICK {
-                connection.receive_what_is_there();
+                connection.receive_available();
                 over = connection.ended || connection.buffer.ends_with(b"that were not read");
             }
             assert!(begun.elapsed() < DEADLINE, "{accepted} of {} messages were published", texts.len());
@@ -203,26 +205,27 @@ impl Play {
 
     pub fn metric(&mut self, name: &str) -> u64 {
         self.requests.send(&get("/metrics", "1.1", ""));
-        let (_, body) = self.requests.answer();
+        let (_, body) = self.requests.response();
         let text = String::from_utf8(body).expect("metrics are text");
         let mut lines = text.lines();
         let line = lines.find_map(|line| line.strip_prefix(name));
         line.and_then(|count| count.parse().ok()).expect("a count")
     }
 
-    /// Whether a request was refused for want of topics.
+    /// Whether a request was refused for lack of topics.
     pub fn refused(&self, status: u16) -> bool {
-        assert!(status != 503 || self.narrow, "there is room, and a request is refused");
+        assert!(status != 503 || self.few_topics, "a request is refused despite free topics");
         status == 503
     }
 
-    /// What is kept of a topic: asked by a poll, which makes no topic and uses none.
+    /// Asks the server which events of a topic are kept, with a poll, which neither creates nor
+    /// uses a topic.
     pub fn kept(&mut self, topic: usize) -> Kept {
         self.requests.send(&get(&format!("/topics/{}?since=start", NAMES[topic]), "1.1", ""));
-        let (head, body) = self.requests.answer();
+        let (head, body) = self.requests.response();
         assert_eq!(head.status, 200);
         let id = |before: &str, body: &[u8]| {
-            // The ids alone: the whole is checked where it is followed.
+            // Only the ids. The followers check the complete responses.
             let text = String::from_utf8_lossy(&body[..body.len().min(64)]);
             text.strip_prefix(before).and_then(|rest| rest.split('"').next()).map(str::to_owned)
         };
@@ -235,13 +238,13 @@ impl Play {
         Kept {
             oldest: Some(oldest),
             lost_least: lost,
-            lost_most: if self.narrow { oldest - 1 } else { lost },
+            lost_most: if self.few_topics { oldest - 1 } else { lost },
         }
     }
 
-    /// A follower begins, or goes on.
-    fn follow(&mut self, who: usize, transport: Transport, since: &Since, header: bool) {
-        let topic = self.followers[who].topic;
+    /// Starts or resumes a follower.
+    fn follow(&mut self, index: usize, transport: Transport, since: &Since, header: bool) {
+        let topic = self.followers[index].topic;
         let sequence = match since {
             Since::Start | Since::Now | Since::Foreign(_) => None,
             Since::Follower(number) => Some(self.followers[number % self.followers.len()].last),
@@ -254,20 +257,21 @@ impl Play {
         };
         let kept = self.kept(topic);
         let now = matches!(since, Since::Now);
-        let may_evict = self.narrow && kept.oldest.is_none() && transport != Transport::ShortPoll;
-        let asked = Asked { cursor, sequence, now, kept, may_evict };
+        let may_evict = self.few_topics && kept.oldest.is_none() && transport != Transport::ShortPoll;
+        let request = FollowRequest { cursor, sequence, now, kept, may_evict };
         match transport {
-            Transport::ShortPoll => self.poll(who, &asked, header, None),
-            Transport::LongPoll => self.long_poll(who, &asked, header),
-            Transport::Stream(form) => self.open(who, form, &asked, header),
+            Transport::ShortPoll => self.poll(index, &request, header, None),
+            Transport::LongPoll => self.long_poll(index, &request, header),
+            Transport::Stream(form) => self.open(index, form, &request, header),
         }
     }
 
-    /// Tells a request where to begin: in the target's query, or in a field.
-    pub fn begins(&self, who: usize, asked: &Asked, header: bool) -> (String, String) {
-        let target = format!("/topics/{}?", NAMES[self.followers[who].topic]);
-        match (&asked.cursor, asked.now) {
-            // A field goes before the query.
+    /// Returns a request's target and field with the follower's cursor, in the query or in the
+    /// field.
+    pub fn start_at(&self, index: usize, request: &FollowRequest, header: bool) -> (String, String) {
+        let target = format!("/topics/{}?", NAMES[self.followers[index].topic]);
+        match (&request.cursor, request.now) {
+            // The field takes precedence over the query.
             (Some(cursor), _) if header => {
                 (format!("{target}since=start"), format!("Last-Event-ID: {cursor}\r\n"))
             }
