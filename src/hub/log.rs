@@ -1,28 +1,211 @@
-//! A topic's log: the queue of segments that all its followers read from, each at a cursor of its own.
+//! A topic's log: the queue of segments that all its followers read from, each at its own cursor.
+//!
+//! A segment is a short stretch of events together with their encodings. Each encoding is made
+//! once, for all followers that need it, when the first of them needs it.
 
 use std::collections::VecDeque;
 
-use super::{Encoder, Epoch, Segment, Sequence, Tick};
+use super::{Epoch, Id, Sequence, Tick};
 
-/// A segment takes no further event beyond this many bytes of names and data.
+/// A segment accepts no further event beyond this many bytes of names and data.
 const SEGMENT_BYTES: usize = 64 * 1024;
-/// A segment takes no further event beyond this many.
+/// A segment accepts no further event beyond this many.
 const SEGMENT_EVENTS: usize = 256;
 
-/// A follower's place in a log: a segment's number, and an offset in that segment's run in the
-/// follower's encoding. Behind it stands what the follower has been given, before it what it is owed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cursor {
-    /// The segment's number; they count up over the life of the log.
-    pub segment: u32,
-    /// The offset in the run, in bytes.
-    pub offset: u32,
+/// The number of encodings that a segment has room for. The hub does not know what they are.
+pub const ENCODINGS: usize = 9;
+
+/// Appends an event's bytes in one encoding; the second argument is [`Encoders::parameter`].
+///
+/// The function never appends nothing, and always appends the same bytes for the same event: an
+/// encoded buffer may be dropped and made again while a follower is in the middle of it.
+pub type Encode = fn(&Event<'_>, usize, &mut Vec<u8>);
+
+/// How events become bytes, provided by the layer above: one function per encoding.
+#[derive(Clone, Copy)]
+pub struct Encoders {
+    /// The functions, indexed by encoding.
+    pub functions: [Encode; ENCODINGS],
+    /// Passed to each function.
+    pub parameter: usize,
 }
 
-/// The kept window of a topic's events.
+/// One event as kept in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// The id.
+    pub id: Id,
+    /// The name; `message` if the publisher gave none.
+    pub name: &'a str,
+    /// The data, free of carriage returns.
+    pub data: &'a str,
+}
+
+/// The events of one segment in one encoding, end to end.
+#[derive(Default)]
+pub struct EncodedBuffer {
+    bytes: Vec<u8>,
+    /// The offset in `bytes` at which each event ends.
+    ends: Vec<u32>,
+    last_used: Tick,
+}
+
+impl EncodedBuffer {
+    /// The encoded events.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Returns the offset at which the first `events` events end.
+    pub fn end_of(&self, events: usize) -> usize {
+        events.checked_sub(1).map_or(0, |last| self.ends[last] as usize)
+    }
+
+    /// Returns where the event around `offset` ends; `offset` itself if that is between two events.
+    pub fn event_end(&self, offset: usize) -> usize {
+        let ended = self.ends.partition_point(|end| (*end as usize) < offset);
+        if offset == 0 { 0 } else { self.ends.get(ended).map_or(offset, |end| *end as usize) }
+    }
+
+    /// Returns how many events from the event `first` on fit in `budget` bytes, at least one.
+    pub fn fitting(&self, first: usize, budget: usize) -> usize {
+        let start = self.end_of(first);
+        let fits = self.ends[first..].partition_point(|end| *end as usize - start <= budget);
+        fits.max(1)
+    }
+
+    fn memory(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<u32>()
+    }
+}
+
+struct Entry {
+    sequence: Sequence,
+    name_end: u32,
+    data_end: u32,
+}
+
+/// Up to 256 events or 64 KiB of names and data, and their encodings. An event is never split.
+#[derive(Default)]
+pub struct Segment {
+    entries: Vec<Entry>,
+    /// Name and data of every event, end to end.
+    text: String,
+    newest_at: Tick,
+    encoded: [Option<Box<EncodedBuffer>>; ENCODINGS],
+}
+
+impl Segment {
+    fn push(&mut self, sequence: Sequence, name: &str, data: &str, now: Tick) {
+        self.text.push_str(name);
+        let name_end = self.text.len() as u32;
+        self.text.push_str(data);
+        self.entries.push(Entry { sequence, name_end, data_end: self.text.len() as u32 });
+        self.newest_at = now;
+    }
+
+    /// Releases the memory reserved for growth: no event will be added.
+    fn close(&mut self) {
+        self.entries.shrink_to_fit();
+        self.text.shrink_to_fit();
+        for buffer in self.encoded.iter_mut().flatten() {
+            buffer.bytes.shrink_to_fit();
+            buffer.ends.shrink_to_fit();
+        }
+    }
+
+    /// The number of events.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn newest_at(&self) -> Tick {
+        self.newest_at
+    }
+
+    fn first_sequence(&self) -> Sequence {
+        self.entries.first().map_or(0, |entry| entry.sequence)
+    }
+
+    pub(super) fn last_sequence(&self) -> Sequence {
+        self.entries.last().map_or(0, |entry| entry.sequence)
+    }
+
+    /// Returns the sequence of the event at `index`.
+    pub fn sequence(&self, index: usize) -> Sequence {
+        self.entries[index].sequence
+    }
+
+    /// Returns the index of the first event after `sequence`.
+    fn first_after(&self, sequence: Sequence) -> usize {
+        self.entries.partition_point(|entry| entry.sequence <= sequence)
+    }
+
+    fn event(&self, index: usize, epoch: Epoch) -> Event<'_> {
+        let start = index.checked_sub(1).map_or(0, |before| self.entries[before].data_end as usize);
+        let entry = &self.entries[index];
+        let (name_end, data_end) = (entry.name_end as usize, entry.data_end as usize);
+        Event {
+            id: Id { epoch, sequence: entry.sequence },
+            name: &self.text[start..name_end],
+            data: &self.text[name_end..data_end],
+        }
+    }
+
+    /// Encodes the events that the buffer of `encoding` does not hold yet. Returns by how many
+    /// bytes the segment's buffers have grown.
+    pub(super) fn encode(&mut self, encoding: usize, with: &Encoders, epoch: Epoch, now: Tick) -> usize {
+        let mut buffer = self.encoded[encoding].take().unwrap_or_default();
+        let before = buffer.memory();
+        for index in buffer.ends.len()..self.entries.len() {
+            with.functions[encoding](&self.event(index, epoch), with.parameter, &mut buffer.bytes);
+            buffer.ends.push(buffer.bytes.len() as u32);
+        }
+        buffer.last_used = now;
+        let grown = buffer.memory() - before;
+        self.encoded[encoding] = Some(buffer);
+        grown
+    }
+
+    /// Returns the buffer of an encoding, if it has been made.
+    pub fn encoded(&self, encoding: usize) -> Option<&EncodedBuffer> {
+        self.encoded[encoding].as_deref()
+    }
+
+    /// Whether the buffer of an encoding holds every event of the segment.
+    pub(crate) fn is_encoded(&self, encoding: usize) -> bool {
+        self.encoded(encoding).is_some_and(|buffer| buffer.ends.len() == self.entries.len())
+    }
+
+    /// The memory of all encoded buffers, in bytes.
+    pub(super) fn encoded_memory(&self) -> usize {
+        self.encoded.iter().flatten().map(|buffer| buffer.memory()).sum()
+    }
+
+    /// The memory of the events, in bytes, without their encodings.
+    pub(super) fn event_memory(&self) -> usize {
+        self.text.len() + self.entries.len() * size_of::<Entry>()
+    }
+
+    /// Drops the encoded buffers that were last used before `limit`.
+    pub(super) fn drop_encoded_before(&mut self, limit: Tick) {
+        for buffer in &mut self.encoded {
+            if buffer.as_ref().is_some_and(|buffer| buffer.last_used < limit) {
+                *buffer = None;
+            }
+        }
+    }
+
+    /// Returns when each encoded buffer was last used.
+    pub(super) fn encoded_last_used(&self) -> impl Iterator<Item = Tick> {
+        self.encoded.iter().flatten().map(|buffer| buffer.last_used)
+    }
+}
+
+/// The retained window of a topic's events.
 pub struct Log {
     segments: VecDeque<Segment>,
-    /// The number of `segments[0]`.
+    /// The number of `segments[0]`; numbers count up over the life of the log.
     first: u32,
     events: usize,
     segment_events: usize,
@@ -30,48 +213,52 @@ pub struct Log {
     newest: Sequence,
 }
 
+/// By how many bytes an append has changed the memory of a log.
+#[derive(Clone, Copy)]
+pub(super) struct Growth {
+    /// Added to the events.
+    pub events: usize,
+    /// Released from the encoded buffers of the segment that the append has closed.
+    pub released: usize,
+}
+
 impl Log {
-    /// An empty log that has lost everything through `lost_through`, for a window of `window_events`.
-    pub fn new(lost_through: Sequence, window_events: usize) -> Log {
+    /// An empty log that has lost everything through `lost_through`, for `window_events` events.
+    pub(super) fn new(lost_through: Sequence, window_events: usize) -> Log {
         Log {
             segments: VecDeque::new(),
             first: 0,
             events: 0,
-            // Whole segments are dropped, so a small window wants small ones, to be kept to closely.
+            // Whole segments are dropped, so a small window needs small segments to be accurate.
             segment_events: (window_events / 4).clamp(1, SEGMENT_EVENTS),
             lost_through,
             newest: lost_through,
         }
     }
 
-    /// The last sequence that is no longer kept.
+    /// The last sequence that the log no longer keeps.
     pub fn lost_through(&self) -> Sequence {
         self.lost_through
     }
 
-    /// The newest event's sequence; [`Log::lost_through`] where there is none.
+    /// The newest event's sequence; [`Log::lost_through`] if the log is empty.
     pub fn newest(&self) -> Sequence {
         self.newest
     }
 
-    /// What its events weigh, in bytes, without their encodings.
-    pub fn weight(&self) -> usize {
-        self.segments.iter().map(Segment::log_weight).sum()
+    /// The memory of the events, in bytes, without their encodings.
+    pub(super) fn event_memory(&self) -> usize {
+        self.segments.iter().map(Segment::event_memory).sum()
     }
 
     /// The oldest kept event's sequence.
-    pub fn oldest(&self) -> Option<Sequence> {
+    pub(super) fn oldest(&self) -> Option<Sequence> {
         self.segments.front().map(Segment::first_sequence)
     }
 
-    /// How many events are kept.
-    pub fn len(&self) -> usize {
+    /// The number of events kept.
+    pub(crate) fn len(&self) -> usize {
         self.events
-    }
-
-    /// Whether none is kept.
-    pub fn is_empty(&self) -> bool {
-        self.events == 0
     }
 
     /// The number of the oldest segment kept.
@@ -79,48 +266,67 @@ impl Log {
         self.first
     }
 
-    /// The number of the segment that the next event goes to, as far as can be said before it comes.
+    /// The number of the newest segment, which the next event joins if it has room.
     pub fn open_segment(&self) -> u32 {
         self.first + (self.segments.len() as u32).saturating_sub(1)
     }
 
-    /// The segments from the number `from` on, with their numbers.
+    /// Returns the segment with a number, if it is kept.
+    pub fn segment(&self, number: u32) -> Option<&Segment> {
+        self.segments.get(number.checked_sub(self.first)? as usize)
+    }
+
+    pub(super) fn segment_mut(&mut self, number: u32) -> Option<&mut Segment> {
+        self.segments.get_mut(number.checked_sub(self.first)? as usize)
+    }
+
+    /// Returns the segments from the number `from` on, with their numbers.
     pub fn segments_from(&self, from: u32) -> impl Iterator<Item = (u32, &Segment)> {
         let skip = from.saturating_sub(self.first);
         (self.first + skip..).zip(self.segments.iter().skip(skip as usize))
-    }
-
-    pub(super) fn segments_mut(&mut self) -> impl Iterator<Item = &mut Segment> {
-        self.segments.iter_mut()
     }
 
     pub(super) fn segments(&self) -> impl Iterator<Item = &Segment> {
         self.segments.iter()
     }
 
-    /// Appends an event and returns by how many bytes the log has grown, and by how many its runs have shrunk.
-    pub(super) fn append(&mut self, sequence: Sequence, name: &str, data: &str, now: Tick) -> (usize, usize) {
-        let mut given_back = 0;
-        let room = self.segments.back().is_some_and(|open| {
-            open.len() < self.segment_events && open.text_bytes() + name.len() + data.len() <= SEGMENT_BYTES
-        });
-        if !room {
-            if let Some(full) = self.segments.back_mut() {
-                let before = full.run_weight();
-                full.close();
-                given_back = before - full.run_weight();
-            }
-            self.segments.push_back(Segment::new());
+    pub(super) fn segments_mut(&mut self) -> impl Iterator<Item = &mut Segment> {
+        self.segments.iter_mut()
+    }
+
+    /// Returns the place of the first event after `sequence`: the segment's number, and the event's
+    /// index in it. If there is none, that is the end of the open segment.
+    pub fn first_after(&self, sequence: Sequence) -> (u32, usize) {
+        let earlier = self.segments.partition_point(|segment| segment.last_sequence() <= sequence);
+        match self.segments.get(earlier) {
+            Some(segment) => (self.first + earlier as u32, segment.first_after(sequence)),
+            None => (self.open_segment(), self.segments.back().map_or(0, Segment::len)),
         }
-        let open = self.segments.back_mut().expect("there is one: it was just pushed if it was missing");
-        let before = open.log_weight();
+    }
+
+    /// Appends an event to the open segment, or to a new one if that has no room.
+    pub(super) fn append(&mut self, sequence: Sequence, name: &str, data: &str, now: Tick) -> Growth {
+        let mut released = 0;
+        let has_room = self.segments.back().is_some_and(|open| {
+            open.len() < self.segment_events && open.text.len() + name.len() + data.len() <= SEGMENT_BYTES
+        });
+        if !has_room {
+            if let Some(full) = self.segments.back_mut() {
+                let before = full.encoded_memory();
+                full.close();
+                released = before - full.encoded_memory();
+            }
+            self.segments.push_back(Segment::default());
+        }
+        let open = self.segments.back_mut().expect("a missing segment was pushed just now");
+        let before = open.event_memory();
         open.push(sequence, name, data, now);
         self.events += 1;
         self.newest = sequence;
-        (open.log_weight() - before, given_back)
+        Growth { events: open.event_memory() - before, released }
     }
 
-    /// Drops the oldest segment, if the number of it is below `floor`.
+    /// Removes the oldest segment, if its number is below `floor`.
     pub(super) fn drop_oldest(&mut self, floor: u32) -> Option<(u32, Segment)> {
         if self.first >= floor {
             return None;
@@ -135,119 +341,6 @@ impl Log {
 
     pub(super) fn oldest_segment(&self) -> Option<&Segment> {
         self.segments.front()
-    }
-
-    fn get(&self, number: u32) -> Option<&Segment> {
-        self.segments.get(number.checked_sub(self.first)? as usize)
-    }
-
-    fn get_mut(&mut self, number: u32) -> Option<&mut Segment> {
-        self.segments.get_mut(number.checked_sub(self.first)? as usize)
-    }
-
-    /// Where the first event after `sequence` stands: the segment's number, and the event's in it. Where
-    /// there is none: the end of the open segment.
-    pub fn first_after(&self, sequence: Sequence) -> (u32, usize) {
-        let behind = self.segments.partition_point(|segment| segment.last_sequence() <= sequence);
-        match self.segments.get(behind) {
-            Some(segment) => (self.first + behind as u32, segment.first_after(sequence)),
-            None => (self.open_segment(), self.segments.back().map_or(0, Segment::len)),
-        }
-    }
-
-    /// The cursor behind which stands everything through `sequence`. Also: by how many bytes the runs have
-    /// grown, since a place in an encoding is known only once that is made.
-    pub(super) fn cursor_after(
-        &mut self,
-        sequence: Sequence,
-        encoder: Encoder,
-        epoch: Epoch,
-        now: Tick,
-    ) -> (Cursor, usize) {
-        let (segment, event) = self.first_after(sequence);
-        let grown = self.encode(segment, encoder, epoch, now);
-        let run = self.get(segment).and_then(|segment| segment.run(encoder.slot));
-        let offset = run.map_or(0, |run| run.end_of(event)) as u32;
-        (Cursor { segment, offset }, grown)
-    }
-
-    /// Brings the run of one segment up to date; see [`Segment::encode`].
-    fn encode(&mut self, segment: u32, encoder: Encoder, epoch: Epoch, now: Tick) -> usize {
-        self.get_mut(segment).map_or(0, |segment| segment.encode(encoder, epoch, now))
-    }
-
-    /// Makes the runs from the cursor on, until they hold `budget` bytes owed to it or all there is. Returns
-    /// by how many bytes the runs have grown.
-    pub(super) fn prepare(
-        &mut self,
-        cursor: Cursor,
-        encoder: Encoder,
-        budget: usize,
-        epoch: Epoch,
-        now: Tick,
-    ) -> usize {
-        let mut grown = 0;
-        let mut owed = 0;
-        for number in cursor.segment..=self.open_segment() {
-            grown += self.encode(number, encoder, epoch, now);
-            let run = self.get(number).and_then(|segment| segment.run(encoder.slot));
-            owed += run.map_or(0, |run| run.bytes().len());
-            if number == cursor.segment {
-                owed -= cursor.offset as usize;
-            }
-            if owed >= budget {
-                break;
-            }
-        }
-        grown
-    }
-
-    /// What is owed to a cursor, as far as the runs are made: a slice for each segment from it on.
-    pub fn owed(&self, cursor: Cursor, slot: usize) -> impl Iterator<Item = &[u8]> {
-        let mut cut = false;
-        self.segments_from(cursor.segment).map_while(move |(number, segment)| {
-            // What stands behind a run that is not whole would leave events out.
-            let run = segment.run(slot).filter(|_| !cut)?;
-            cut = !segment.is_encoded(slot);
-            let from = if number == cursor.segment { cursor.offset as usize } else { 0 };
-            run.bytes().get(from..)
-        })
-    }
-
-    /// The cursor moved over `written` bytes of what is owed to it. At a closed segment's end it stands at
-    /// the next one's start.
-    pub fn advance(&self, cursor: Cursor, slot: usize, mut written: usize) -> Cursor {
-        let mut moved = cursor;
-        for (number, segment) in self.segments_from(cursor.segment) {
-            let Some(run) = segment.run(slot) else { break };
-            let left = run.bytes().len() - moved.offset as usize;
-            moved.offset += written.min(left) as u32;
-            if written < left || !segment.is_encoded(slot) || number == self.open_segment() {
-                break;
-            }
-            // Also where the next one's run is not made yet: what is behind the cursor may go, and it stays.
-            moved = Cursor { segment: number + 1, offset: 0 };
-            written -= left;
-        }
-        moved
-    }
-
-    /// How many bytes are left of the event in the middle of which the cursor stands; none between two.
-    pub fn left_of_event(&self, cursor: Cursor, slot: usize) -> usize {
-        let run = self.get(cursor.segment).and_then(|segment| segment.run(slot));
-        run.map_or(0, |run| run.event_end(cursor.offset as usize) - cursor.offset as usize)
-    }
-
-    /// Where a cursor stands that has been given everything up to a segment that is no longer kept.
-    pub fn settle(&self, cursor: Cursor) -> Cursor {
-        if cursor.segment < self.first { Cursor { segment: self.first, offset: 0 } } else { cursor }
-    }
-
-    /// Whether a cursor has nothing owed to it.
-    pub fn is_at_head(&self, cursor: Cursor, slot: usize) -> bool {
-        let Some(open) = self.segments.back() else { return true };
-        let made = open.run(slot).map(|run| run.bytes().len());
-        cursor.segment == self.open_segment() && open.is_encoded(slot) && made == Some(cursor.offset as usize)
     }
 }
 

@@ -1,36 +1,16 @@
-//! The hub: topics, ids, logs, cursors. It knows no socket, no byte of any protocol, and no clock:
-//! time is handed in.
+//! The hub: topics, ids, logs, followers. It knows no socket, no byte of any protocol, and no
+//! clock: the caller passes the time in.
 //!
-//! The one idea of the whole: **the log is the queue**. A topic is an append-only [`Log`] with a window
-//! that is kept; a follower is a [`Cursor`] in it, and has no queue of its own.
+//! The one idea of barewire: **the log is the queue**. A topic is an append-only [`Log`] with a
+//! retained window. A follower is a cursor into that log and has no queue of its own.
 
-mod followers;
 mod id;
 mod log;
-mod segment;
+mod tick;
 mod topics;
+mod window;
 
-pub use followers::{Follower, Followers};
 pub use id::{Epoch, Id, Sequence};
-pub use log::{Cursor, Log};
-pub use segment::{ENCODINGS, Encoder, Event, Run, Segment};
-pub use topics::{Dropped, Gap, Hub, HubLimits, NoRoom, Placement, Since, Topic, TopicKey};
-
-/// A point in time, in tenths of a second since the server's start.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
-pub struct Tick(pub u32);
-
-impl Tick {
-    /// How many ticks a second has.
-    pub const PER_SECOND: u32 = 10;
-
-    /// This many ticks later.
-    pub fn after(self, ticks: u32) -> Tick {
-        Tick(self.0.saturating_add(ticks))
-    }
-
-    /// This many ticks earlier, or the start.
-    pub fn before(self, ticks: u32) -> Tick {
-        Tick(self.0.saturating_sub(ticks))
-    }
-}
+pub use log::{ENCODINGS, Encode, EncodedBuffer, Encoders, Event, Log, Segment};
+pub use tick::Tick;
+pub use topics::{Dropped, Follower, Gap, Hub, HubLimits, NoRoom, Placement, Since, Topic, TopicKey};

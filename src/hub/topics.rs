@@ -1,48 +1,219 @@
-//! The topics, and who follows them. What goes when they hold too much is in `bounds`.
+//! Topics and their followers, and the fan-out of new events.
+//!
+//! Followers that have been sent every event are in one list, those that lag in another, which is
+//! all that trimming has to look at. A fan-out walks over the first list with one index:
+//!
+//! ```text
+//! caught up   [ served … | next | not yet served …      ]   new followers join at the end
+//! ```
+//!
+//! A removal at or after the index fills its hole from the end of the list. A removal before the
+//! index fills its hole with the follower just before the index, fills that hole from the end, and
+//! lowers the index. So a fan-out skips no follower and serves none twice, although followers join,
+//! leave and fall behind in the middle of it; and it may pause anywhere for other work. Events that
+//! are published meanwhile reach the followers not yet served; a second pass serves the others.
 
-mod bounds;
+use std::collections::{HashMap, VecDeque};
 
-use std::collections::HashMap;
+use super::{Encoders, Epoch, Id, Log, Segment, Sequence, Tick};
 
-use super::followers::Places;
-use super::{Cursor, Encoder, Epoch, Follower, Followers, Id, Log, Sequence, Tick};
+/// A follower's key: any number by which the layer above knows the follower, below 2³¹.
+pub type Follower = u32;
 
-pub use bounds::{Dropped, HubLimits};
+/// In a follower's position: the position is in the list of lagging followers.
+const LAGGING: u32 = 1 << 31;
+const NOWHERE: u32 = u32::MAX;
 
-/// A topic, as long as it exists.
+/// Each follower's position in its topic's list, indexed by the follower's key.
+#[derive(Default)]
+pub(super) struct Positions(Vec<u32>);
+
+impl Positions {
+    fn set(&mut self, follower: Follower, position: u32) {
+        let at = follower as usize;
+        if at >= self.0.len() {
+            self.0.resize(at + 1, NOWHERE);
+        }
+        self.0[at] = position;
+    }
+
+    fn get(&self, follower: Follower) -> Option<u32> {
+        self.0.get(follower as usize).copied().filter(|position| *position != NOWHERE)
+    }
+}
+
+/// A pass over the followers of one topic that have been sent everything before it.
+#[derive(Clone, Copy)]
+struct FanOut {
+    next: u32,
+    /// The lowest segment in which the cursor of a follower not yet served may be.
+    floor: u32,
+    /// The open segment when the pass began; the cursors of served followers are there or later.
+    began_in: u32,
+    /// An event was published since the pass began.
+    again: bool,
+}
+
+/// The followers of one topic.
+#[derive(Default)]
+pub(super) struct Followers {
+    caught_up: Vec<Follower>,
+    lagging: Vec<Follower>,
+    fan_out: Option<FanOut>,
+}
+
+impl Followers {
+    fn is_empty(&self) -> bool {
+        self.caught_up.is_empty() && self.lagging.is_empty()
+    }
+
+    fn join(&mut self, follower: Follower, positions: &mut Positions) {
+        positions.set(follower, self.caught_up.len() as u32);
+        self.caught_up.push(follower);
+    }
+
+    fn leave(&mut self, follower: Follower, positions: &mut Positions) {
+        let Some(position) = positions.get(follower) else { return };
+        positions.set(follower, NOWHERE);
+        if position & LAGGING != 0 {
+            let at = position & !LAGGING;
+            self.lagging.swap_remove(at as usize);
+            if let Some(moved) = self.lagging.get(at as usize) {
+                positions.set(*moved, position);
+            }
+            return;
+        }
+        let mut hole = position;
+        if let Some(fan_out) = &mut self.fan_out
+            && hole < fan_out.next
+        {
+            fan_out.next -= 1;
+            let last_served = self.caught_up[fan_out.next as usize];
+            self.caught_up[hole as usize] = last_served;
+            if last_served != follower {
+                positions.set(last_served, hole);
+            }
+            hole = fan_out.next;
+        }
+        self.caught_up.swap_remove(hole as usize);
+        if let Some(moved) = self.caught_up.get(hole as usize) {
+            positions.set(*moved, hole);
+        }
+    }
+
+    fn set_lagging(&mut self, follower: Follower, lagging: bool, positions: &mut Positions) {
+        if self.is_lagging(follower, positions) == lagging {
+            return;
+        }
+        self.leave(follower, positions);
+        if lagging {
+            positions.set(follower, self.lagging.len() as u32 | LAGGING);
+            self.lagging.push(follower);
+        } else {
+            self.join(follower, positions);
+        }
+    }
+
+    fn is_lagging(&self, follower: Follower, positions: &Positions) -> bool {
+        positions.get(follower).is_some_and(|position| position & LAGGING != 0)
+    }
+
+    /// Notes a new event while `open` is the open segment. Returns whether a fan-out begins.
+    fn announce(&mut self, open: u32) -> bool {
+        match &mut self.fan_out {
+            Some(fan_out) => {
+                fan_out.again = true;
+                false
+            }
+            None if self.caught_up.is_empty() => false,
+            None => {
+                self.fan_out = Some(FanOut { next: 0, floor: open, began_in: open, again: false });
+                true
+            }
+        }
+    }
+
+    /// Returns the follower that the fan-out serves next; `None` once every event has reached every
+    /// follower. `open` is the open segment now.
+    fn next(&mut self, open: u32) -> Option<Follower> {
+        loop {
+            let fan_out = self.fan_out.as_mut()?;
+            if let Some(follower) = self.caught_up.get(fan_out.next as usize) {
+                return Some(*follower);
+            }
+            if fan_out.again && !self.caught_up.is_empty() {
+                *fan_out = FanOut { next: 0, floor: fan_out.began_in, began_in: open, again: false };
+            } else {
+                self.fan_out = None;
+            }
+        }
+    }
+
+    /// Moves on from the follower that [`Followers::next`] returned. If that one has left or fallen
+    /// behind meanwhile, another is in its position already and is served next.
+    fn served(&mut self, follower: Follower) {
+        if let Some(fan_out) = &mut self.fan_out
+            && self.caught_up.get(fan_out.next as usize) == Some(&follower)
+        {
+            fan_out.next += 1;
+        }
+    }
+
+    /// The first segment that the fan-out still needs: neither it nor a later one may be dropped.
+    pub(super) fn floor(&self) -> u32 {
+        self.fan_out.map_or(u32::MAX, |fan_out| fan_out.floor)
+    }
+
+    pub(super) fn any_lagging(&self) -> bool {
+        !self.lagging.is_empty()
+    }
+}
+
+/// The key of a topic, valid while the topic exists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TopicKey(u32);
 
 /// One topic.
 pub struct Topic {
-    name: Box<str>,
-    /// Its events.
+    pub(super) name: Box<str>,
+    /// The events.
     pub log: Log,
-    /// Those who follow it with the connection held open.
-    pub followers: Followers,
-    used: Tick,
+    pub(super) followers: Followers,
+    pub(super) last_used: Tick,
+    /// The bytes of events that the topic may keep, below the limit for all topics.
+    pub(super) max_bytes: usize,
 }
 
 impl Topic {
-    /// Its name.
+    /// The name.
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// Whether a connection that is held open follows the topic.
+    pub fn has_followers(&self) -> bool {
+        !self.followers.is_empty()
+    }
+
+    /// The followers that could not take everything at once.
+    pub fn lagging(&self) -> &[Follower] {
+        &self.followers.lagging
+    }
 }
 
-/// From where a client wants to follow.
+/// Where a client wants to start following.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Since {
-    /// From the oldest event kept.
+    /// At the oldest event kept.
     Start,
-    /// Only what comes after now.
+    /// After the newest event.
     Now,
-    /// After the event with this id, as the client gave it.
+    /// After the event with this id, as the client sent it.
     After(String),
 }
 
 impl Since {
-    /// What it keeps of what the client gave, in bytes of memory.
+    /// The heap memory of the client's id, in bytes.
     pub fn memory(&self) -> usize {
         match self {
             Since::Start | Since::Now => 0,
@@ -51,89 +222,140 @@ impl Since {
     }
 }
 
-/// The client can't be given all that it has not seen: what it asked for, and from where it will be served.
+/// Events after the client's cursor are lost, or the cursor is not one of this log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Gap {
-    /// The cursor that the client gave.
+    /// The cursor that the client sent.
     pub since: String,
     /// The oldest event kept, if there is one.
     pub oldest: Option<Id>,
 }
 
-/// Where a client begins to follow.
+/// Where a client starts following.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Placement {
-    /// It gets what comes after this.
+    /// The client receives the events after this sequence.
     pub after: Sequence,
-    /// What it has to be told first.
+    /// The gap to report to the client first.
     pub gap: Option<Gap>,
 }
 
-/// All topics are in use and there may be no more: a passing limit.
+/// All topics are in use and the limit is reached. This may change at any time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoRoom;
 
-/// All topics of one life of the server.
+/// The bounds on what the hub keeps. All but the age are on by default.
+#[derive(Clone, Debug)]
+pub struct HubLimits {
+    /// Topics; beyond it the least recently used topic without followers is evicted.
+    pub topics: usize,
+    /// Events that a topic keeps at least, as far as `window_bytes` allows.
+    pub window_events: usize,
+    /// Bytes of events in all topics together, with the log's own bookkeeping.
+    pub window_bytes: usize,
+    /// Age of an event in ticks after which it may be dropped; `None` for no limit.
+    pub window_age: Option<u32>,
+    /// Bytes of encoded events in all topics together. Beyond it the least recently used encoded
+    /// buffers are dropped; they are made again when a follower needs them.
+    pub encoded_bytes: usize,
+}
+
+impl Default for HubLimits {
+    fn default() -> HubLimits {
+        HubLimits {
+            topics: 1024,
+            window_events: 65_536,
+            window_bytes: 64 << 20,
+            window_age: None,
+            encoded_bytes: 64 << 20,
+        }
+    }
+}
+
+/// A segment that has left a topic's window while followers of the topic lag.
+pub struct Dropped {
+    /// The topic.
+    pub topic: TopicKey,
+    /// The segment's number.
+    pub number: u32,
+    pub(super) segment: Segment,
+}
+
+/// All topics in one life of the log.
 pub struct Hub {
-    epoch: Epoch,
+    pub(super) epoch: Epoch,
+    pub(super) limits: HubLimits,
+    pub(super) encoders: Encoders,
     newest: Sequence,
-    evicted_through: Sequence,
-    topics: Vec<Option<Topic>>,
-    by_name: HashMap<Box<str>, TopicKey>,
-    places: Places,
-    limits: HubLimits,
-    log_weight: usize,
-    run_weight: usize,
-    aged_at: Tick,
+    pub(super) evicted_through: Sequence,
+    pub(super) topics: Vec<Option<Topic>>,
+    pub(super) by_name: HashMap<Box<str>, TopicKey>,
+    positions: Positions,
+    /// Topics with a fan-out in progress.
+    fan_outs: VecDeque<TopicKey>,
+    /// Topics that have grown since the windows were last enforced.
+    pub(super) grown: Vec<TopicKey>,
+    /// Segments with lagging followers, to be returned by [`Hub::next_dropped`].
+    pub(super) dropped: VecDeque<Dropped>,
+    pub(super) event_bytes: usize,
+    pub(super) encoded_bytes: usize,
+    pub(super) encodings_checked_at: Tick,
 }
 
 impl Hub {
-    /// No topics yet.
-    pub fn new(epoch: Epoch, limits: HubLimits) -> Hub {
+    /// A hub without topics.
+    pub fn new(epoch: Epoch, limits: HubLimits, encoders: Encoders) -> Hub {
         Hub {
             epoch,
+            limits,
+            encoders,
             newest: 0,
             evicted_through: 0,
             topics: Vec::new(),
             by_name: HashMap::new(),
-            places: Places::default(),
-            limits,
-            log_weight: 0,
-            run_weight: 0,
-            aged_at: Tick::default(),
+            positions: Positions::default(),
+            fan_outs: VecDeque::new(),
+            grown: Vec::new(),
+            dropped: VecDeque::new(),
+            event_bytes: 0,
+            encoded_bytes: 0,
+            encodings_checked_at: Tick::default(),
         }
     }
 
-    /// The id of an event of this life, or of the place after it.
+    /// Returns the id of a sequence in this epoch.
     pub fn id(&self, sequence: Sequence) -> Id {
         Id { epoch: self.epoch, sequence }
     }
 
-    /// How many topics there are.
+    /// The number of topics.
     pub fn topic_count(&self) -> usize {
         self.by_name.len()
     }
 
-    /// How many events were published, in all topics and in all.
-    pub fn published(&self) -> Sequence {
-        self.newest
+    /// The bytes of events in all topics.
+    pub fn event_bytes(&self) -> usize {
+        self.event_bytes
     }
 
-    /// The bytes that all logs hold, and the bytes that all encodings hold.
-    pub fn weights(&self) -> (usize, usize) {
-        (self.log_weight, self.run_weight)
+    /// The bytes of encoded events in all topics.
+    pub fn encoded_bytes(&self) -> usize {
+        self.encoded_bytes
     }
 
-    /// The topic of that name, if it exists.
+    /// Returns the topic with a name, if it exists.
     pub fn find(&self, name: &str) -> Option<TopicKey> {
         self.by_name.get(name).copied()
     }
 
-    /// The topic of that name, which begins to exist with this. The longest unused one without followers goes
-    /// for it where there are too many.
+    /// Returns the topic with a name, and creates it if it does not exist. At the limit of topics,
+    /// the least recently used topic without followers is evicted.
+    ///
+    /// # Errors
+    /// [`NoRoom`] if every topic has followers.
     pub fn open(&mut self, name: &str, now: Tick) -> Result<TopicKey, NoRoom> {
         if let Some(key) = self.find(name) {
-            self.topic_mut(key).used = now;
+            self.topic_mut(key).last_used = now;
             return Ok(key);
         }
         if self.by_name.len() >= self.limits.topics {
@@ -143,7 +365,8 @@ impl Hub {
             name: name.into(),
             log: Log::new(self.evicted_through, self.limits.window_events),
             followers: Followers::default(),
-            used: now,
+            last_used: now,
+            max_bytes: usize::MAX,
         };
         let free = self.topics.iter().position(Option::is_none);
         let key = TopicKey(free.unwrap_or(self.topics.len()) as u32);
@@ -155,20 +378,34 @@ impl Hub {
         Ok(key)
     }
 
-    /// The topic with this key.
+    /// Lowers the bytes of events that one topic may keep.
+    pub fn limit_bytes(&mut self, key: TopicKey, bytes: usize) {
+        self.topic_mut(key).max_bytes = bytes;
+    }
+
+    fn get_mut(&mut self, key: TopicKey) -> Option<&mut Topic> {
+        self.topics[key.0 as usize].as_mut()
+    }
+
+    /// Returns a topic that exists, as every topic with followers does.
     pub fn topic(&self, key: TopicKey) -> &Topic {
-        self.topics[key.0 as usize]
-            .as_ref()
-            .expect("a key is given out for a topic that has a user, and those stay")
+        self.topics[key.0 as usize].as_ref().expect("the caller follows the topic, so it is not evicted")
     }
 
-    fn topic_mut(&mut self, key: TopicKey) -> &mut Topic {
-        self.topics[key.0 as usize]
-            .as_mut()
-            .expect("a key is given out for a topic that has a user, and those stay")
+    pub(super) fn topic_mut(&mut self, key: TopicKey) -> &mut Topic {
+        self.get_mut(key).expect("the caller follows the topic, so it is not evicted")
     }
 
-    /// Where a client begins that wants to follow from `since`; of a topic that need not exist.
+    pub(super) fn keys(&self) -> impl Iterator<Item = TopicKey> {
+        self.topics.iter().enumerate().filter(|(_, topic)| topic.is_some()).map(|(at, _)| TopicKey(at as u32))
+    }
+
+    pub(super) fn exists(&self, key: TopicKey) -> bool {
+        self.topics[key.0 as usize].is_some()
+    }
+
+    /// Returns where a client starts that wants to follow from `since`. `key` is `None` for a topic
+    /// that does not exist.
     pub fn place(&self, key: Option<TopicKey>, since: &Since) -> Placement {
         let log = key.map(|key| &self.topic(key).log);
         let lost_through = log.map_or(self.evicted_through, Log::lost_through);
@@ -189,83 +426,97 @@ impl Hub {
         Placement { after, gap: None }
     }
 
-    /// Appends an event. Returns its sequence, and whether a sweep has to begin with it. The window is kept to
-    /// by [`Hub::trim`], which the caller owes after one event or many.
-    pub fn publish(&mut self, key: TopicKey, name: &str, data: &str, now: Tick) -> (Sequence, bool) {
+    /// Appends an event to a topic and returns its id. The fan-out to the followers is queued, and
+    /// the window is enforced by the next call of [`Hub::next_dropped`].
+    pub fn publish(&mut self, key: TopicKey, name: &str, data: &str, now: Tick) -> Id {
         self.newest += 1;
         let sequence = self.newest;
         let topic = self.topic_mut(key);
-        topic.used = now;
+        topic.last_used = now;
         let begins = topic.followers.announce(topic.log.open_segment());
-        let (grown, given_back) = topic.log.append(sequence, name, data, now);
-        self.log_weight += grown;
-        self.run_weight -= given_back;
-        (sequence, begins)
-    }
-
-    fn keys(&self) -> impl Iterator<Item = TopicKey> {
-        self.topics.iter().enumerate().filter(|(_, topic)| topic.is_some()).map(|(at, _)| TopicKey(at as u32))
-    }
-
-    /// A cursor behind which stands everything through `after`.
-    pub fn cursor(&mut self, key: TopicKey, after: Sequence, encoder: Encoder, now: Tick) -> Cursor {
-        let epoch = self.epoch;
-        let (cursor, grown) = self.topic_mut(key).log.cursor_after(after, encoder, epoch, now);
-        self.grow_runs(grown, now);
-        cursor
-    }
-
-    /// Makes what is owed to a cursor, up to about `budget` bytes, for [`Log::owed`] to hand out.
-    pub fn prepare(&mut self, key: TopicKey, cursor: Cursor, encoder: Encoder, budget: usize, now: Tick) {
-        let epoch = self.epoch;
-        let grown = self.topic_mut(key).log.prepare(cursor, encoder, budget, epoch, now);
-        self.grow_runs(grown, now);
-    }
-
-    /// A follower joins at the head.
-    pub fn join(&mut self, key: TopicKey, follower: Follower, now: Tick) {
-        let Hub { topics, places, .. } = self;
-        if let Some(topic) = topics[key.0 as usize].as_mut() {
-            topic.used = now;
-            topic.followers.join(follower, places);
+        let growth = topic.log.append(sequence, name, data, now);
+        self.event_bytes += growth.events;
+        self.encoded_bytes -= growth.released;
+        if begins {
+            self.fan_outs.push_back(key);
         }
-    }
-
-    /// A follower goes.
-    pub fn leave(&mut self, key: TopicKey, follower: Follower, now: Tick) {
-        let Hub { topics, places, .. } = self;
-        if let Some(topic) = topics[key.0 as usize].as_mut() {
-            topic.used = now;
-            topic.followers.leave(follower, places);
+        if self.grown.last() != Some(&key) {
+            self.grown.push(key);
         }
+        self.id(sequence)
     }
 
-    /// A follower stands behind, or at the head again.
-    pub fn set_behind(&mut self, key: TopicKey, follower: Follower, behind: bool) {
-        let Hub { topics, places, .. } = self;
-        if let Some(topic) = topics[key.0 as usize].as_mut() {
-            match behind {
-                true => topic.followers.fall_behind(follower, places),
-                false => topic.followers.catch_up(follower, places),
+    /// Whether an event has not yet reached every follower of its topic that is not lagging.
+    pub fn has_deliveries(&self) -> bool {
+        !self.fan_outs.is_empty()
+    }
+
+    /// Returns the next follower with undelivered events, and its topic.
+    pub fn next_delivery(&mut self) -> Option<(TopicKey, Follower)> {
+        while let Some(key) = self.fan_outs.front().copied() {
+            // A topic without followers may be evicted in the middle of its fan-out.
+            let next = self.get_mut(key).and_then(|topic| topic.followers.next(topic.log.open_segment()));
+            if let Some(follower) = next {
+                return Some((key, follower));
             }
+            self.fan_outs.pop_front();
+        }
+        None
+    }
+
+    /// Moves on from the delivery that [`Hub::next_delivery`] returned.
+    pub fn delivered(&mut self, (key, follower): (TopicKey, Follower)) {
+        if let Some(topic) = self.get_mut(key) {
+            topic.followers.served(follower);
         }
     }
 
-    /// Whether a follower stands with those behind.
-    pub fn is_behind(&self, key: TopicKey, follower: Follower) -> bool {
-        self.topic(key).followers.is_behind(follower, &self.places)
+    /// Moves the fan-out in progress to the end of the queue, so that topics share the loop.
+    pub fn rotate_fan_outs(&mut self) {
+        if let Some(key) = self.fan_outs.pop_front() {
+            self.fan_outs.push_back(key);
+        }
     }
 
-    /// Whom the topic's sweep comes to next; see [`Followers::next`]. A topic that has gone since has none.
-    pub fn sweep_next(&mut self, key: TopicKey) -> Option<Follower> {
-        let topic = self.topics[key.0 as usize].as_mut()?;
-        topic.followers.next(topic.log.open_segment())
+    /// Encodes the new events of one segment. Afterwards, [`Segment::encoded`] is complete.
+    pub fn encode(&mut self, key: TopicKey, segment: u32, encoding: usize, now: Tick) {
+        let (encoders, epoch) = (self.encoders, self.epoch);
+        let segment = self.topic_mut(key).log.segment_mut(segment);
+        let grown = segment.map_or(0, |segment| segment.encode(encoding, &encoders, epoch, now));
+        self.account_encoded(grown, now);
     }
 
-    /// The sweep has come to that follower; see [`Followers::served`].
-    pub fn served(&mut self, key: TopicKey, follower: Follower) {
+    /// Adds a follower that has been sent everything.
+    pub fn join(&mut self, key: TopicKey, follower: Follower, now: Tick) {
+        self.with_followers(key, |topic, positions| {
+            topic.last_used = now;
+            topic.followers.join(follower, positions);
+        });
+    }
+
+    /// Removes a follower.
+    pub fn leave(&mut self, key: TopicKey, follower: Follower, now: Tick) {
+        self.with_followers(key, |topic, positions| {
+            topic.last_used = now;
+            topic.followers.leave(follower, positions);
+        });
+    }
+
+    /// Notes whether a follower lags.
+    pub fn set_lagging(&mut self, key: TopicKey, follower: Follower, lagging: bool) {
+        self.with_followers(key, |topic, positions| {
+            topic.followers.set_lagging(follower, lagging, positions);
+        });
+    }
+
+    /// Whether a follower lags.
+    pub fn is_lagging(&self, key: TopicKey, follower: Follower) -> bool {
+        self.topic(key).followers.is_lagging(follower, &self.positions)
+    }
+
+    fn with_followers(&mut self, key: TopicKey, change: impl FnOnce(&mut Topic, &mut Positions)) {
         if let Some(topic) = self.topics[key.0 as usize].as_mut() {
-            topic.followers.served(follower);
+            change(topic, &mut self.positions);
         }
     }
 }

@@ -4,4 +4,7 @@ pub mod http;
 pub mod json;
 pub mod rule;
 pub mod sse;
+mod transport;
 pub mod websocket;
+
+pub use transport::Transport;

@@ -1,4 +1,4 @@
-//! A log line a request. It never holds a query, so a token in one can't be in it.
+//! The access log: one line per request. A line has no query, so it cannot contain a token.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -6,64 +6,65 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::protocol::http::Status;
 use crate::protocol::json;
+use crate::transport::Purpose;
 
-/// How the lines look.
+/// The form of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum LogForm {
     /// No lines.
     #[default]
     Off,
-    /// Words with spaces between: time, peer, method, path, status, transport, milliseconds.
+    /// Words with spaces between them: time, peer, method, path, status, transport, milliseconds.
     Text,
-    /// An object a line, of the same: `time`, `peer`, `method`, `path`, `status`, `transport`, `milliseconds`.
+    /// One JSON object per line: `time`, `peer`, `method`, `path`, `status`,
+    /// `transport`, `milliseconds`.
     Json,
 }
 
-/// The lines of one turn of the loop, which go out together.
+/// The access log. The lines of one loop iteration are written together.
 pub struct AccessLog {
     form: LogForm,
     lines: Vec<u8>,
     to: Box<dyn Write>,
 }
 
-/// What a line tells.
+/// The content of a line.
 pub struct Line<'a> {
-    /// Who asked.
+    /// The client's address.
     pub peer: Option<SocketAddr>,
-    /// The method; `-` of a request that can't be read.
+    /// The method; `-` for a request that cannot be parsed.
     pub method: &'a str,
-    /// The target's path; `-` of a request that can't be read.
+    /// The target's path; `-` for a request that cannot be parsed.
     pub path: &'a str,
     /// The status.
     pub status: Status,
-    /// Which transport.
-    pub transport: &'static str,
-    /// How long the request waited for its answer, in tenths of a second.
+    /// What the request is for.
+    pub purpose: Purpose,
+    /// How long the request waited for its response, in tenths of a second.
     pub ticks: u32,
 }
 
 impl AccessLog {
-    /// A log in this form.
+    /// A log in a form, written to `to`.
     pub fn new(form: LogForm, to: Box<dyn Write>) -> AccessLog {
         AccessLog { form, lines: Vec::new(), to }
     }
 
-    /// Whether lines are wanted.
     pub fn is_on(&self) -> bool {
         self.form != LogForm::Off
     }
 
-    /// Adds a line.
+    /// Adds a line to this iteration.
     pub fn add(&mut self, line: &Line<'_>) {
         let time = timestamp(SystemTime::now());
         let peer = line.peer.map_or_else(|| "-".to_owned(), |peer| peer.to_string());
         let (status, milliseconds) = (line.status.code(), line.ticks * 100);
-        let Line { method, path, transport, .. } = line;
+        let (Line { method, path, .. }, transport) = (line, line.purpose.name());
         let lines = &mut self.lines;
         match self.form {
             LogForm::Off => {}
             LogForm::Text => {
-                // Writing to a Vec can't fail.
+                // Writing to a Vec cannot fail.
                 let _ =
                     writeln!(lines, "{time} {peer} {method} {path} {status} {transport} {milliseconds}ms");
             }
@@ -80,7 +81,7 @@ impl AccessLog {
         }
     }
 
-    /// Hands the turn's lines on. A log that can't be written is no reason to stop serving.
+    /// Writes the lines of this iteration. A failure does not stop the server.
     pub fn flush(&mut self) {
         if !self.lines.is_empty() {
             let _ = self.to.write_all(&self.lines);
@@ -89,7 +90,7 @@ impl AccessLog {
     }
 }
 
-/// RFC 3339 in UTC, to the millisecond.
+/// Returns a time as in RFC 3339, in UTC, with milliseconds.
 fn timestamp(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
@@ -106,7 +107,7 @@ mod tests {
     use super::timestamp;
 
     #[test]
-    fn times_are_rfc_3339() {
+    fn times_have_the_form_of_rfc_3339() {
         assert_eq!(timestamp(UNIX_EPOCH), "1970-01-01T00:00:00.000Z");
         assert_eq!(
             timestamp(UNIX_EPOCH + Duration::from_millis(784_111_777_042)),

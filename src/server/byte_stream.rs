@@ -1,20 +1,20 @@
-//! What a connection asks of its socket. A rehearsal plays it with bytes in memory.
+//! What a connection needs of its socket. A simulation provides it with bytes in memory.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
 use mio::net::TcpStream;
 
-/// Bytes to and from one client. Neither reading nor writing ever waits: [`io::ErrorKind::WouldBlock`] says that there is
-/// nothing now.
+/// Bytes from and to one client. Neither reading nor writing blocks: they return
+/// [`io::ErrorKind::WouldBlock`] instead.
 pub trait ByteStream: Read + Write {
-    /// Ends the server's side; the client's goes on.
+    /// Ends the server's side; the client's side stays open.
     ///
     /// # Errors
     /// The connection is broken.
     fn end(&mut self) -> io::Result<()>;
 
-    /// Who is at the other end, as long as it is known.
+    /// Returns the client's address, as long as it is known.
     fn peer(&self) -> Option<SocketAddr>;
 }
 

@@ -1,4 +1,4 @@
-//! The only clock of the server: ticks for deadlines, and the date for answers.
+//! The only clock of the server: ticks for deadlines, and the date for responses.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use crate::protocol::http::write_date;
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// The clock, read once a turn of the loop.
+/// The clock, read once per loop iteration.
 pub struct Clock {
     start: Instant,
     tick: Tick,
@@ -16,26 +16,26 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The clock, started now.
+    /// A clock that starts now.
     pub fn start() -> Clock {
         let mut clock = Clock { start: Instant::now(), tick: Tick(1), second: 0, date: Vec::new() };
         clock.read();
         clock
     }
 
-    /// A clock that stands, at the first tick and at the beginning of 1970, for a rehearsal.
+    /// A clock that does not move by itself, at the first tick and the start of 1970.
     pub fn still() -> Clock {
         let mut clock = Clock { start: Instant::now(), tick: Tick(1), second: 0, date: Vec::new() };
         write_date(0, &mut clock.date);
         clock
     }
 
-    /// Puts a clock that stands to a tick.
-    pub fn put(&mut self, tick: Tick) {
+    /// Sets a still clock to a tick.
+    pub fn set(&mut self, tick: Tick) {
         self.tick = tick;
     }
 
-    /// Looks at the time. The ticks are monotonic: whoever sets the machine's clock moves no deadline.
+    /// Reads the time. Ticks are monotonic: setting the system clock moves no deadline.
     pub fn read(&mut self) {
         let ticks = self.start.elapsed().as_millis() / TICK.as_millis();
         self.tick = Tick(u32::try_from(ticks).unwrap_or(u32::MAX - 1).saturating_add(1));
@@ -47,17 +47,17 @@ impl Clock {
         }
     }
 
-    /// The tick of the last look.
+    /// The tick at the last reading.
     pub fn tick(&self) -> Tick {
         self.tick
     }
 
-    /// The `Date` of the last look.
+    /// The value of the `Date` field at the last reading.
     pub fn date(&self) -> &[u8] {
         &self.date
     }
 
-    /// How long until a tick comes.
+    /// Returns how long it takes until a tick.
     pub fn until(&self, tick: Tick) -> Duration {
         let due = TICK * tick.0.saturating_sub(1);
         due.saturating_sub(self.start.elapsed())

@@ -1,25 +1,25 @@
-//! What all connections share: the service, the clock, the wheel, and lists of what the turn still owes.
+//! The state that all connections share during a loop iteration.
 
 use std::rc::Rc;
 
 use super::access_log::{AccessLog, Line};
 use super::clock::Clock;
 use super::memory::{Memory, SharedBytes};
+use super::observer::{Observing, Sender};
 use super::options::Options;
 use super::slab::Key;
-use super::wheel::Wheel;
+use super::timer_wheel::TimerWheel;
 use crate::hub::{Sequence, Tick, TopicKey};
 use crate::protocol::http::Status;
-use crate::transport::Service;
-use crate::transport::answer::{Moment, jittered};
 use crate::transport::metrics::Gauges;
-use crate::transport::poll::{Held, Poll};
+use crate::transport::poll::{HeldPoll, Poll};
+use crate::transport::response::{Now, jittered};
+use crate::transport::{Purpose, Service};
 
-/// Jitter: nothing secret, so a small generator will do (xorshift64*, Marsaglia 2003, Vigna 2016).
+/// A generator of jitter, which is not secret (xorshift64*, Marsaglia 2003, Vigna 2016).
 pub struct Jitter(u64);
 
 impl Jitter {
-    /// A generator from random bits.
     pub fn new(seed: u64) -> Jitter {
         Jitter(seed | 1)
     }
@@ -32,8 +32,8 @@ impl Jitter {
     }
 }
 
-/// An answer that many held polls share, and what it depends on.
-struct SharedAnswer {
+/// A response that several held polls share, and everything that it depends on.
+struct SharedResponse {
     topic: TopicKey,
     newest: Sequence,
     poll: Poll,
@@ -41,99 +41,103 @@ struct SharedAnswer {
     bytes: Rc<SharedBytes>,
 }
 
-/// What all connections share.
-pub struct Context {
-    /// The topics and their answers.
+/// The state that all connections share.
+pub struct LoopContext {
+    /// The topics and the responses.
     pub service: Service,
     /// The options in force.
     pub options: Options,
-    /// The time of this turn.
+    /// The time of this loop iteration.
     pub clock: Clock,
     /// The deadlines.
-    pub wheel: Wheel,
-    /// The log of requests.
+    pub timer_wheel: TimerWheel,
+    /// The access log.
     pub log: AccessLog,
-    /// Bytes for the connection that is being served, on their way to its socket.
+    /// The output of the connection that is being served. It is empty between two connections.
     pub out: Vec<u8>,
-    /// Connections that have ended and are to be freed at the turn's end.
+    /// The slots of connections that have closed and will be freed at the end of the iteration.
     pub closed: Vec<u32>,
-    /// Connections to be served again without an event: a budget has stopped them, and an edge-triggered poll will
-    /// not tell of them again.
-    pub ready: Vec<Key>,
-    /// How much of one connection is read in this turn, in bytes.
-    pub share: usize,
-    /// Connections to `/echo` that keep a window from one message to the next.
+    /// Connections to serve in the next iteration without a report: a budget has stopped them, and
+    /// an edge-triggered poll will not report them again.
+    pub scheduled: Vec<Key>,
+    /// How many bytes are read from one connection in this iteration.
+    pub read_budget: usize,
+    /// The number of connections to `/echo` that keep a compression context.
     pub echo_contexts: usize,
-    /// What connections hold.
+    /// The memory that connections hold.
     pub memory: Memory,
-    /// What is now, for answers.
+    /// The gauges of the metrics.
     pub gauges: Gauges,
+    /// The observer of all bytes.
+    pub observer: Observing,
     jitter: Jitter,
-    shared: Vec<SharedAnswer>,
+    shared: Vec<SharedResponse>,
 }
 
-/// How much is read in a turn, in bytes, unless that makes too little for each.
-const READ_A_TURN: usize = 256 * 1024;
-/// As much is read of each connection in any case, in bytes: less would be more calls than work.
-const LEAST_READ: usize = 4 * 1024;
-/// How many answers are remembered in a turn, for held polls that differ in their terms.
-const SHARED: usize = 16;
+/// How many bytes are read per loop iteration, unless that is too little for each connection.
+const READ_BYTES: usize = 256 * 1024;
+/// How many bytes are read from each connection at least: less would be more calls than work.
+const MIN_READ_BYTES: usize = 4 * 1024;
+/// How many responses are kept during an iteration, for held polls with different contexts.
+const SHARED_RESPONSES: usize = 16;
 
-impl Context {
-    /// A context at the start of the server.
-    pub fn new(service: Service, options: Options, clock: Clock, log: AccessLog, seed: u64) -> Context {
-        Context {
-            wheel: Wheel::new(clock.tick()),
+impl LoopContext {
+    /// The state at the start of a server. `seed` is random.
+    pub fn new(service: Service, options: Options, clock: Clock, log: AccessLog, seed: u64) -> LoopContext {
+        LoopContext {
+            timer_wheel: TimerWheel::new(clock.tick()),
             service,
             options,
             clock,
             log,
             out: Vec::new(),
             closed: Vec::new(),
-            ready: Vec::new(),
-            share: READ_A_TURN,
+            scheduled: Vec::new(),
+            read_budget: READ_BYTES,
             echo_contexts: 0,
             memory: Memory::default(),
             gauges: Gauges::default(),
+            observer: Observing::default(),
             jitter: Jitter::new(seed),
             shared: Vec::new(),
         }
     }
 
-    /// A turn begins in which so many connections may have something to read: they share what one turn reads. A flood on
-    /// some of them makes turns that are full, not turns that are long, and nobody waits for the whole of it.
-    pub fn share_turn(&mut self, connections: usize) {
-        self.share = (READ_A_TURN / connections.max(1)).max(LEAST_READ);
+    /// Divides the bytes of an iteration among the connections that may have input. A flood on some
+    /// of them makes an iteration full, but not long for the others.
+    pub fn divide_read_budget(&mut self, connections: usize) {
+        self.read_budget = (READ_BYTES / connections.max(1)).max(MIN_READ_BYTES);
     }
 
-    /// The connection is served again next turn. One turn of its own asks for it once, however many budgets stop it.
-    pub fn owe_turn(&mut self, key: Key) {
-        if self.ready.last() != Some(&key) {
-            self.ready.push(key);
+    /// Schedules a connection for the next iteration, once however many budgets have stopped it.
+    pub fn schedule(&mut self, key: Key) {
+        if self.scheduled.last() != Some(&key) {
+            self.scheduled.push(key);
         }
     }
 
-    /// Now.
+    /// The time of this iteration.
     pub fn now(&self) -> Tick {
         self.clock.tick()
     }
 
-    /// A time to come back after, in milliseconds, spread at random.
+    /// Returns a reconnection time with jitter, in milliseconds.
     pub fn retry(&mut self) -> u32 {
         let random = self.jitter.next();
         jittered(self.service.policy.retry, random)
     }
 
-    /// Splits off what the service needs for an answer.
-    pub fn answering(&mut self) -> (&mut Service, Moment<'_>, &Gauges, &mut Vec<u8>) {
-        let moment = Moment { tick: self.clock.tick(), date: self.clock.date(), random: self.jitter.next() };
-        (&mut self.service, moment, &self.gauges, &mut self.out)
+    /// Splits off what the service needs for a response.
+    pub fn responding(&mut self) -> (&mut Service, Now<'_>, &Gauges, &mut Vec<u8>) {
+        let now = Now { tick: self.clock.tick(), date: self.clock.date(), random: self.jitter.next() };
+        (&mut self.service, now, &self.gauges, &mut self.out)
     }
 
-    /// The answer to a held poll as things stand. Those that wait at the same cursor, on the same terms, share it.
-    pub fn shared_answer(&mut self, held: &Held) -> (Status, Rc<SharedBytes>) {
+    /// Returns the response to a held poll for the present state of the log. Polls that wait at the
+    /// same cursor in the same context share it.
+    pub fn shared_response(&mut self, held: &HeldPoll) -> (Status, Rc<SharedBytes>) {
         let newest = self.service.hub.topic(held.topic).log.newest();
-        let same = |shared: &&SharedAnswer| {
+        let same = |shared: &&SharedResponse| {
             shared.topic == held.topic && shared.newest == newest && shared.poll == held.poll
         };
         if let Some(shared) = self.shared.iter().find(same) {
@@ -141,23 +145,29 @@ impl Context {
             return (shared.status, Rc::clone(&shared.bytes));
         }
         let mut bytes = Vec::new();
-        let (service, moment, _, _) = self.answering();
-        let status = service.answer_poll(&held.poll, Some(held.topic), None, &moment, &mut bytes);
+        let (service, now, _, _) = self.responding();
+        let status = service.respond_to_poll(&held.poll, Some(held.topic), None, &now, &mut bytes);
         let bytes = self.memory.shared(bytes);
         let poll = held.poll.clone();
-        if self.shared.len() == SHARED {
+        if self.shared.len() == SHARED_RESPONSES {
             self.shared.remove(0);
         }
-        self.shared.push(SharedAnswer { topic: held.topic, newest, poll, status, bytes: Rc::clone(&bytes) });
+        self.shared.push(SharedResponse {
+            topic: held.topic,
+            newest,
+            poll,
+            status,
+            bytes: Rc::clone(&bytes),
+        });
         (status, bytes)
     }
 
-    /// The turn's end: what was shared in it is let go.
-    pub fn forget_shared(&mut self) {
+    /// Drops the shared responses of this iteration.
+    pub fn drop_shared_responses(&mut self) {
         self.shared.clear();
     }
 
-    /// The path of a topic, for the log; empty where there is none.
+    /// Returns the path of a topic for the access log; empty if that is off.
     pub fn path_of(&self, topic: TopicKey) -> String {
         match self.log.is_on() {
             true => format!("/topics/{}", self.service.hub.topic(topic).name()),
@@ -165,11 +175,25 @@ impl Context {
         }
     }
 
-    /// Counts an answer and logs it. `peer` is asked only if it is wanted.
+    /// Counts a response and logs it. `peer` is called only if the log is on.
     pub fn record(&mut self, line: Line<'_>, peer: impl FnOnce() -> Option<std::net::SocketAddr>) {
         self.service.counters.requests += 1;
         if self.log.is_on() {
             self.log.add(&Line { peer: peer(), ..line });
+        }
+    }
+
+    /// Shows bytes that have passed to the observer.
+    pub fn observe<'b>(&mut self, key: Key, sender: Sender, bytes: &mut dyn Iterator<Item = &'b [u8]>) {
+        if let Some(observer) = self.observer.active() {
+            observer.passed(key.slot, sender, bytes);
+        }
+    }
+
+    /// Tells the observer the purpose of a request.
+    pub fn observe_purpose(&mut self, key: Key, purpose: Purpose) {
+        if let Some(observer) = self.observer.get() {
+            observer.has_purpose(key.slot, purpose);
         }
     }
 }

@@ -1,26 +1,26 @@
-//! What connections hold in memory, as one sum that may not grow beyond a bound: what has come in part, and what is not
-//! yet written. The log and its encodings are not in it; the hub counts those.
+//! The memory that connections hold, as one bounded sum: incomplete input and unwritten output. The
+//! hub counts the events and their encodings.
 
 use std::cell::Cell;
 use std::ops::Deref;
 use std::rc::Rc;
 
-/// The sum.
+/// The sum of all parts.
 #[derive(Clone, Default)]
 pub struct Memory(Rc<Cell<usize>>);
 
 impl Memory {
-    /// All parts together, in bytes.
+    /// The sum in bytes.
     pub fn bytes(&self) -> usize {
         self.0.get()
     }
 
-    /// A holder's part of it, empty yet.
+    /// Returns an empty part of the sum.
     pub fn part(&self) -> Part {
         Part { memory: self.clone(), bytes: 0 }
     }
 
-    /// Bytes that several connections have to write, counted once.
+    /// Returns bytes that several connections write, counted once.
     pub fn shared(&self, bytes: Vec<u8>) -> Rc<SharedBytes> {
         let mut part = self.part();
         part.set(bytes.capacity());
@@ -28,20 +28,20 @@ impl Memory {
     }
 }
 
-/// What one holder holds. It leaves the sum when the holder is dropped.
+/// The memory of one holder. Dropping it removes it from the sum.
 pub struct Part {
     memory: Memory,
     bytes: usize,
 }
 
 impl Part {
-    /// It holds so many bytes now.
+    /// Sets the size in bytes.
     pub fn set(&mut self, bytes: usize) {
         self.memory.0.set(self.memory.0.get() - self.bytes + bytes);
         self.bytes = bytes;
     }
 
-    /// What it holds.
+    /// The size in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -53,7 +53,7 @@ impl Drop for Part {
     }
 }
 
-/// Bytes that several connections have to write.
+/// Bytes that several connections write.
 pub struct SharedBytes {
     bytes: Vec<u8>,
     _part: Part,
@@ -72,7 +72,7 @@ mod tests {
     use super::Memory;
 
     #[test]
-    fn the_sum_is_of_all_that_is_held() {
+    fn the_sum_follows_every_part() {
         let memory = Memory::default();
         let mut one = memory.part();
         one.set(100);

@@ -1,124 +1,98 @@
-//! Every bound and every time of the server, with its default.
+//! Every bound and timeout of the server, with its default.
 
-use std::fs::File;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::rc::Rc;
 
 use super::access_log::LogForm;
-use super::watch::{Choice, Watch};
-use super::watch_output::Outputs;
 use crate::hub;
 use crate::protocol::http::HeadLimits;
 use crate::transport::Policy;
-use crate::transport::wire_view::WireAccess;
+use crate::transport::observation::ObserverAccess;
 
-/// What a server is started with. Times are in seconds.
+/// The options of a server. Times are in seconds.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where to listen; port 0 is any free one.
+    /// The address to listen on; port 0 means any free port.
     pub listen: SocketAddr,
-    /// What is granted, and to whom. `access.loopback_only` is set by the server from `listen`.
+    /// What clients may do. The server sets `access.loopback_only` from `listen`.
     pub policy: Policy,
-    /// What the hub keeps.
+    /// The bounds on what the hub keeps.
     pub hub: hub::HubLimits,
-    /// How large a request head may be.
+    /// The bounds on a request's head.
     pub head: HeadLimits,
-    /// Connections at once. Beyond it some more are accepted, to be told to come again.
+    /// The most connections. A few more are accepted, to be refused with a reason.
     pub max_connections: usize,
-    /// Connections at once from one address, if there is a bound; of IPv6, from one network of 64 bits.
+    /// The most connections from one address, or from one IPv6 network of 64 bits.
     pub connections_per_address: Option<u32>,
-    /// Requests on one connection, if there is a bound: the answer to the last says that it is.
-    pub requests: Option<u32>,
-    /// Messages and control frames on one WebSocket in each second, if there is a bound.
+    /// The most requests on one connection. The response to the last one says so.
+    pub requests_per_connection: Option<u32>,
+    /// The most messages and control frames per second on one WebSocket.
     pub messages_per_second: Option<u32>,
-    /// How much may wait to be written to one connection before it is not read from any more, in bytes. One answer or echo,
-    /// however long, may stand on top of it.
+    /// The bytes of output that may wait on one connection before it is no longer read from. One
+    /// response or echo, however long, may exceed it.
     pub outbox_bytes: usize,
-    /// How much all connections together may hold, in bytes: what has come in part, and what is not yet written. Beyond
-    /// it, the one that holds the most is ended.
+    /// The bytes that all connections together may hold: incomplete input and unwritten output. When
+    /// they exceed it, the connection that holds the most is closed.
     pub buffered_bytes: usize,
-    /// The longest message that `/echo` takes, in bytes.
+    /// The longest message that `/echo` accepts, in bytes.
     pub echo_bytes: usize,
-    /// Connections to `/echo` that keep a window of compression; further ones have each message compressed alone.
+    /// The most connections to `/echo` that keep a compression context. Messages on further ones are
+    /// compressed without context.
     pub echo_contexts: usize,
     /// The most frames in one WebSocket message.
     pub message_frames: usize,
-    /// For a request head, from its first byte, or from the connection's start, to its last.
+    /// For a request's head, from its first byte, or from the connection's start, to its last byte.
     pub head_timeout: u32,
-    /// For a body, from the head's end to its last byte.
+    /// For a request's content, from the end of the head to the last byte.
     pub body_timeout: u32,
     /// Between two requests.
     pub idle_timeout: u32,
-    /// Between two comments of an event stream without events.
+    /// Between two comments on an event stream without events.
     pub heartbeat: u32,
-    /// A WebSocket's silence, after which it is pinged.
+    /// The silence of a WebSocket after which the server pings it.
     pub ping_interval: u32,
-    /// A WebSocket's silence after a ping, after which it is dropped.
+    /// The silence of a WebSocket after a ping after which the server closes it.
     pub pong_timeout: u32,
-    /// For the client to take anything at all of what it is owed.
+    /// For the client to read any byte of the pending output.
     pub write_timeout: u32,
-    /// For the client's close frame, once the server's is sent.
+    /// For the client's close frame after the server's.
     pub close_timeout: u32,
-    /// For the client to end the connection, once the server has ended its side.
+    /// For the client's end of the connection after the server's.
     pub linger: u32,
-    /// For all connections to end, once the server is told to.
+    /// For all connections to end after the shutdown begins.
     pub drain_timeout: u32,
-    /// How requests are logged on standard error.
+    /// The form of the access log on standard error.
     pub log: LogForm,
-    /// Who sees the bytes that pass, and how.
-    pub wire: WireOptions,
+    /// Where clients can follow the observation, if the server has an observer.
+    pub observation: ObservationEndpoint,
 }
 
-/// Where the wire view can be followed as an event stream, at `/wire`.
+/// Where `/wire` exists, on a server that has an [`Observer`](super::Observer).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum WireEndpoint {
+pub enum ObservationEndpoint {
     /// Nowhere.
     Nowhere,
     /// On a server that listens on loopback only.
     #[default]
     OnLoopback,
-    /// Elsewhere too, by those who bring the follow token.
+    /// On every server; beyond loopback, for clients with the follow token.
     Everywhere,
 }
 
-/// Who sees the bytes that pass, and how. Secrets are hidden in all of it.
-#[derive(Clone, Debug, Default)]
-pub struct WireOptions {
-    /// Where the page, and whoever asks for `/wire`, sees them.
-    pub endpoint: WireEndpoint,
-    /// They are shown on standard error.
-    pub print: bool,
-    /// In colours.
-    pub color: bool,
-    /// Which of them are shown, and recorded.
-    pub choice: Choice,
-    /// The file that they are recorded in.
-    pub record: Option<PathBuf>,
-}
-
-impl WireOptions {
-    /// Who may follow `/wire` on a server that listens on loopback only, or not.
-    pub(super) fn access(&self, is_loopback: bool) -> WireAccess {
-        match (self.endpoint, is_loopback) {
-            (WireEndpoint::Nowhere, _) | (WireEndpoint::OnLoopback, false) => WireAccess::Nobody,
-            (_, true) => WireAccess::Loopback,
-            (WireEndpoint::Everywhere, false) => WireAccess::Token,
-        }
+impl ObservationEndpoint {
+    /// Whether `/wire` exists on a server that listens on loopback only, or not.
+    pub fn exists_on(self, is_loopback: bool) -> bool {
+        self.access(is_loopback) != ObserverAccess::Nobody
     }
 
-    /// The watch, if anybody may ever look.
-    pub(super) fn watch(&self, is_loopback: bool) -> io::Result<Option<Rc<Watch>>> {
-        let mut outputs = Outputs::default();
-        if self.print {
-            outputs = outputs.print_to(Box::new(io::stderr()), self.color);
+    /// Returns which clients may follow the observation.
+    pub(super) fn access(self, is_loopback: bool) -> ObserverAccess {
+        match (self, is_loopback) {
+            (ObservationEndpoint::Nowhere, _) | (ObservationEndpoint::OnLoopback, false) => {
+                ObserverAccess::Nobody
+            }
+            (_, true) => ObserverAccess::Loopback,
+            (ObservationEndpoint::Everywhere, false) => ObserverAccess::Token,
         }
-        if let Some(path) = &self.record {
-            outputs = outputs.record_to(Box::new(File::create(path)?));
-        }
-        let may_look = outputs.is_any() || self.access(is_loopback) != WireAccess::Nobody;
-        Ok(may_look.then(|| Rc::new(Watch::new(self.choice.clone(), outputs))))
     }
 }
 
@@ -131,7 +105,7 @@ impl Default for Options {
             head: HeadLimits::default(),
             max_connections: 10_000,
             connections_per_address: None,
-            requests: None,
+            requests_per_connection: None,
             messages_per_second: None,
             outbox_bytes: 256 << 10,
             buffered_bytes: 256 << 20,
@@ -149,7 +123,7 @@ impl Default for Options {
             linger: 2,
             drain_timeout: 10,
             log: LogForm::Off,
-            wire: WireOptions::default(),
+            observation: ObservationEndpoint::default(),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The whole server without sockets, and with a clock that is moved by hand: for tests and fuzzers, which want any
-//! bytes at any time, and the same outcome each time.
+//! The whole server without sockets, with a clock that the caller moves: for tests and fuzzers,
+//! which send any bytes at any time and need the same outcome each time.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
@@ -9,34 +9,34 @@ use std::rc::Rc;
 use super::access_log::AccessLog;
 use super::byte_stream::ByteStream;
 use super::clock::Clock;
-use super::connection::Told;
+use super::connection::Readiness;
 use super::connections::Connections;
-use super::context::Context;
+use super::context::LoopContext;
+use super::observer::Observer;
 use super::options::Options;
 use super::slab::Key;
-use super::watch::Watch;
-use crate::hub::{Epoch, Hub};
+use crate::hub::Epoch;
 use crate::transport::Service;
 
-/// What passes between a visitor and the server.
+/// The bytes between a peer and the server.
 #[derive(Default)]
 struct Pipe {
     to_server: Vec<u8>,
-    /// The visitor has ended its side.
+    /// The peer has ended its side.
     ended: bool,
-    /// The visitor is gone.
+    /// The peer has reset the connection.
     reset: bool,
-    to_visitor: Vec<u8>,
-    /// How many bytes the visitor's side has yet room for.
+    to_peer: Vec<u8>,
+    /// How many more bytes the peer accepts.
     room: usize,
     /// The server has ended its side.
     server_ended: bool,
-    /// The server has let go of the connection.
+    /// The server has closed the connection.
     closed: bool,
     address: Option<SocketAddr>,
 }
 
-/// The server's end of it.
+/// The server's end of a pipe.
 struct PipeEnd(Rc<RefCell<Pipe>>);
 
 impl Read for PipeEnd {
@@ -66,7 +66,7 @@ impl Write for PipeEnd {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         pipe.room -= length;
-        pipe.to_visitor.extend_from_slice(&bytes[..length]);
+        pipe.to_peer.extend_from_slice(&bytes[..length]);
         Ok(length)
     }
 
@@ -104,152 +104,145 @@ impl Drop for PipeEnd {
     }
 }
 
-/// Who has connected to a [`Simulation`].
+/// A client of a [`Simulation`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Peer(usize);
 
-/// A server that is played: whoever calls is all its visitors and its clock.
+/// A simulated server: the caller plays all its clients and moves its clock.
 ///
 /// ```
 /// use barewire::server::{Options, Simulation};
 ///
 /// let mut server = Simulation::new(Options::default(), 1);
-/// let visitor = server.connect();
-/// server.send(visitor, b"GET /topics/news?wait=5 HTTP/1.1\r\nHost: x\r\n\r\n");
-/// assert!(server.take(visitor).is_empty(), "the poll is held");
+/// let peer = server.connect();
+/// server.send(peer, b"GET /topics/news?wait=5 HTTP/1.1\r\nHost: x\r\n\r\n");
+/// assert!(server.take(peer).is_empty(), "the poll is held");
 /// server.advance(50);
-/// assert!(server.take(visitor).starts_with(b"HTTP/1.1 200 OK\r\n"), "its five seconds are over");
+/// assert!(server.take(peer).starts_with(b"HTTP/1.1 200 OK\r\n"), "its five seconds are over");
 /// ```
 pub struct Simulation {
     connections: Connections<PipeEnd>,
-    visitors: Vec<(Key, Rc<RefCell<Pipe>>)>,
+    peers: Vec<(Key, Rc<RefCell<Pipe>>)>,
 }
 
 impl Simulation {
-    /// A server at its start. With the same `seed` and the same calls all is the same, but for the memory
-    /// of the process in the metrics.
+    /// A server at its start. The same `seed` and the same calls have the same outcome, except for
+    /// the memory of the process in the metrics.
     pub fn new(options: Options, seed: u64) -> Simulation {
-        Simulation::with_watch(options, seed, None)
-    }
-
-    /// The same with the wire view, as on a server that listens on loopback. The times in the view are real ones.
-    #[cfg(test)]
-    fn watched(mut options: Options, seed: u64) -> Simulation {
-        options.policy.access.wire = options.wire.access(true);
-        let watch = options.wire.watch(true).expect("it writes to no file");
-        Simulation::with_watch(options, seed, watch)
-    }
-
-    fn with_watch(options: Options, seed: u64, watch: Option<Rc<Watch>>) -> Simulation {
-        let hub = Hub::new(Epoch::from_random(seed), options.hub.clone());
-        let service = Service::new(hub, options.policy.clone());
+        let service = Service::new(Epoch::from_random(seed), options.hub.clone(), options.policy.clone());
         let log = AccessLog::new(options.log, Box::new(io::sink()));
-        let cx = Context::new(service, options, Clock::still(), log, seed);
-        Simulation { connections: Connections::new(cx, watch), visitors: Vec::new() }
+        let cx = LoopContext::new(service, options, Clock::still(), log, seed);
+        Simulation { connections: Connections::new(cx), peers: Vec::new() }
     }
 
-    /// Somebody connects, and takes whatever is sent.
+    /// Sets an observer, as [`Server::observed_by`](super::Server::observed_by) does.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Box<dyn Observer>) -> Simulation {
+        self.connections.observe_with(observer);
+        self
+    }
+
+    /// Connects a peer that accepts any number of bytes.
     pub fn connect(&mut self) -> Peer {
         self.connect_from(None)
     }
 
-    /// Somebody connects from an address.
+    /// Connects a peer from an address.
     pub fn connect_from(&mut self, address: Option<SocketAddr>) -> Peer {
         let pipe = Rc::new(RefCell::new(Pipe { room: usize::MAX, address, ..Pipe::default() }));
         let key = self.connections.next_key();
         self.connections.add(PipeEnd(Rc::clone(&pipe)));
-        self.visitors.push((key, pipe));
-        Peer(self.visitors.len() - 1)
+        self.peers.push((key, pipe));
+        Peer(self.peers.len() - 1)
     }
 
-    /// Bytes of a visitor come to the server, which does all that follows from them.
-    pub fn send(&mut self, visitor: Peer, bytes: &[u8]) {
-        self.visitors[visitor.0].1.borrow_mut().to_server.extend_from_slice(bytes);
-        self.tell(visitor, Told { readable: true, ..Told::default() });
+    /// Sends bytes to the server, which does everything that follows from them.
+    pub fn send(&mut self, peer: Peer, bytes: &[u8]) {
+        self.peers[peer.0].1.borrow_mut().to_server.extend_from_slice(bytes);
+        self.report(peer, Readiness { readable: true, ..Readiness::default() });
     }
 
-    /// A visitor ends its side (FIN), and listens on.
-    pub fn half_close(&mut self, visitor: Peer) {
-        self.visitors[visitor.0].1.borrow_mut().ended = true;
-        self.tell(visitor, Told { readable: true, ended: true, ..Told::default() });
+    /// Ends the peer's side (FIN). The peer still receives.
+    pub fn half_close(&mut self, peer: Peer) {
+        self.peers[peer.0].1.borrow_mut().ended = true;
+        self.report(peer, Readiness { readable: true, ended: true, ..Readiness::default() });
     }
 
-    /// A visitor is gone (RST).
-    pub fn reset(&mut self, visitor: Peer) {
-        let (key, pipe) = &self.visitors[visitor.0];
+    /// Resets the peer's connection (RST).
+    pub fn reset(&mut self, peer: Peer) {
+        let (key, pipe) = &self.peers[peer.0];
         pipe.borrow_mut().reset = true;
         if !pipe.borrow().closed {
-            self.connections.broken(*key);
-            self.settle();
+            self.connections.handle_broken(*key);
+            self.run_until_idle();
         }
     }
 
-    /// From now on a visitor takes this many bytes, and then no more until it is told anew.
-    pub fn set_room(&mut self, visitor: Peer, bytes: usize) {
-        self.visitors[visitor.0].1.borrow_mut().room = bytes;
+    /// Makes the peer accept this many more bytes, and then none.
+    pub fn set_room(&mut self, peer: Peer, bytes: usize) {
+        self.peers[peer.0].1.borrow_mut().room = bytes;
         if bytes > 0 {
-            self.tell(visitor, Told { writable: true, ..Told::default() });
+            self.report(peer, Readiness { writable: true, ..Readiness::default() });
         }
     }
 
-    /// What a visitor has been sent since it was last asked.
-    pub fn take(&mut self, visitor: Peer) -> Vec<u8> {
-        std::mem::take(&mut self.visitors[visitor.0].1.borrow_mut().to_visitor)
+    /// Returns the bytes that the peer has received since the last call.
+    pub fn take(&mut self, peer: Peer) -> Vec<u8> {
+        std::mem::take(&mut self.peers[peer.0].1.borrow_mut().to_peer)
     }
 
-    /// Whether the server has ended its side of a visitor's connection, or all of it.
-    pub fn has_ended(&self, visitor: Peer) -> bool {
-        let pipe = self.visitors[visitor.0].1.borrow();
+    /// Whether the server has ended its side of the peer's connection, or closed it.
+    pub fn has_ended(&self, peer: Peer) -> bool {
+        let pipe = self.peers[peer.0].1.borrow();
         pipe.server_ended || pipe.closed
     }
 
-    /// Time passes: as many tenths of a second, with all that comes due in them.
+    /// Moves the clock by tenths of a second, and does everything that becomes due.
     pub fn advance(&mut self, ticks: u32) {
         let until = self.connections.cx.now().after(ticks);
         while let Some(due) = self.connections.next_deadline().filter(|due| *due <= until) {
             let due = due.max(self.connections.cx.now().after(1)).min(until);
-            self.connections.cx.clock.put(due);
-            self.settle();
+            self.connections.cx.clock.set(due);
+            self.run_until_idle();
             if due == until {
                 break;
             }
         }
-        self.connections.cx.clock.put(until);
-        self.settle();
+        self.connections.cx.clock.set(until);
+        self.run_until_idle();
     }
 
-    /// The server is told to end; a second time, at once.
+    /// Begins the shutdown; the second call ends it at once.
     pub fn stop(&mut self) {
         self.connections.stop();
-        self.settle();
+        self.run_until_idle();
     }
 
-    /// Whether it was told to end, and has ended.
+    /// Whether the shutdown is complete.
     pub fn is_over(&self) -> bool {
         self.connections.is_over()
     }
 
-    /// How many connections the server has.
+    /// The number of connections.
     pub fn connections(&self) -> usize {
         self.connections.len()
     }
 
-    fn tell(&mut self, visitor: Peer, told: Told) {
-        let (key, pipe) = &self.visitors[visitor.0];
-        // One that was let go of as it came has left its key to the next.
+    fn report(&mut self, peer: Peer, readiness: Readiness) {
+        let (key, pipe) = &self.peers[peer.0];
+        // The key of a connection that was dropped when it arrived belongs to the next one.
         if !pipe.borrow().closed {
-            self.connections.serve(*key, told);
-            self.settle();
+            self.connections.serve(*key, readiness);
+            self.run_until_idle();
         }
     }
 
-    /// Turns, until there is nothing more to do now.
-    fn settle(&mut self) {
+    /// Runs loop iterations until there is nothing left to do now.
+    fn run_until_idle(&mut self) {
         loop {
-            let ready = std::mem::take(&mut self.connections.cx.ready);
-            self.connections.turn(ready);
-            self.connections.free();
-            self.connections.hand_out_wire();
+            let scheduled = std::mem::take(&mut self.connections.cx.scheduled);
+            self.connections.continue_iteration(scheduled);
+            self.connections.end_iteration();
             if !self.connections.has_work() {
                 break;
             }
@@ -259,63 +252,30 @@ impl Simulation {
 
 #[cfg(test)]
 mod tests {
-    use super::{Simulation, Told};
-    use crate::protocol::http::{BodyLimits, BodyReader, Framing};
+    use super::{Readiness, Simulation};
     use crate::server::Options;
 
-    /// A viewer of the wire that has taken a part of an event, when a flood pushes that event out of what is kept: it gets the event's
-    /// rest, and the stream's end.
     #[test]
-    fn a_viewer_that_stands_in_an_event_which_is_pushed_out_gets_its_rest_and_the_end() {
-        for room in [1, 100, 300] {
-            let mut server = Simulation::watched(Options::default(), 1);
-            let viewer = server.connect();
-            server.send(viewer, b"GET /wire HTTP/1.1\r\nHost: localhost\r\n\r\n");
-            let other = server.connect();
-            server.send(
-                other,
-                b"GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            );
-            let mut seen = server.take(viewer);
-            server.set_room(viewer, room);
-            // Pings without payload: six bytes, and a hundred times as many in the view, of which 4 MiB are kept.
-            let flood = b"\x89\x80\0\0\0\0".repeat(8000);
-            server.send(other, &flood[..6]);
-            server.send(other, &flood);
-            server.set_room(viewer, usize::MAX);
-            seen.extend(server.take(viewer));
-            let head = seen.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
-            let mut body =
-                BodyReader::new(Framing::Chunked, BodyLimits { content: u64::MAX, ..BodyLimits::default() })
-                    .expect("no length that is too long");
-            let read = body.read(&seen[head..], &mut Vec::new());
-            assert_eq!(read.ok(), Some((seen.len() - head, true)), "with room for {room} bytes");
-            assert!(server.has_ended(viewer));
-        }
-    }
-
-    #[test]
-    fn one_of_many_that_have_something_to_read_is_read_from_as_far_as_its_share() {
+    fn a_connection_is_read_from_as_far_as_its_share_of_the_iteration() {
         let mut server = Simulation::new(Options::default(), 1);
-        let visitor = server.connect();
-        let (key, pipe) = &server.visitors[visitor.0];
+        let peer = server.connect();
+        let (key, pipe) = &server.peers[peer.0];
         let sent = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2000);
         for (connections, read) in [(64, 4096), (4, 65_536), (1_000_000, 4096)] {
             pipe.borrow_mut().to_server.clone_from(&sent);
-            server.connections.cx.share_turn(connections);
-            server.connections.serve(*key, Told { readable: true, ..Told::default() });
+            server.connections.cx.divide_read_budget(connections);
+            server.connections.serve(*key, Readiness { readable: true, ..Readiness::default() });
             assert_eq!(sent.len() - pipe.borrow().to_server.len(), read);
             assert_eq!(
-                std::mem::take(&mut server.connections.cx.ready),
+                std::mem::take(&mut server.connections.cx.scheduled),
                 [*key],
-                "the rest is for the next turn"
+                "the rest is for the next iteration"
             );
-            // What it has read of a request that goes on is whole again.
+            // Complete the request that was read in part.
             let rest = std::mem::take(&mut pipe.borrow_mut().to_server);
             pipe.borrow_mut().to_server = rest[..rest.len() % (sent.len() / 2000)].to_vec();
-            server.connections.serve(*key, Told { readable: true, ..Told::default() });
-            server.connections.cx.ready.clear();
+            server.connections.serve(*key, Readiness { readable: true, ..Readiness::default() });
+            server.connections.cx.scheduled.clear();
         }
     }
 }

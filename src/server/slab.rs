@@ -1,4 +1,4 @@
-//! Connections by number: a slot is used again, a token never (its generation tells whose it was).
+//! Connections by number. A slot is reused, a key is not: its generation tells the uses apart.
 
 use mio::Token;
 
@@ -13,39 +13,37 @@ pub struct Slab<T> {
     free: Vec<u32>,
 }
 
-/// A slot's number, and the generation of what stands in it.
+/// The number of a slot, and the generation of its value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Key {
     /// The slot.
     pub slot: u32,
-    /// How often the slot was given out before.
+    /// How many values the slot has had before.
     pub generation: u32,
 }
 
 impl Key {
-    /// The key as a token for the poll.
+    /// Returns the key as a token for the poll.
     pub fn token(self) -> Token {
         Token((self.generation as usize) << 32 | self.slot as usize)
     }
 
-    /// The key in a token of [`Key::token`].
+    /// Returns the key in a token from [`Key::token`].
     pub fn of(token: Token) -> Key {
         Key { slot: token.0 as u32, generation: (token.0 >> 32) as u32 }
     }
 }
 
 impl<T> Slab<T> {
-    /// Nothing yet.
     pub fn new() -> Slab<T> {
         Slab { slots: Vec::new(), free: Vec::new() }
     }
 
-    /// How many values there are.
     pub fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
-    /// The key that the next value will get.
+    /// Returns the key of the next value to be inserted.
     pub fn next_key(&self) -> Key {
         match self.free.last() {
             Some(slot) => Key { slot: *slot, generation: self.slots[*slot as usize].generation },
@@ -53,7 +51,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Puts a value in the slot of [`Slab::next_key`].
+    /// Inserts a value in the slot of [`Slab::next_key`].
     pub fn insert(&mut self, value: T) {
         match self.free.pop() {
             Some(slot) => self.slots[slot as usize].value = Some(value),
@@ -61,7 +59,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Takes the value out of a slot.
+    /// Removes the value in a slot.
     pub fn remove(&mut self, slot: u32) -> Option<T> {
         let entry = self.slots.get_mut(slot as usize)?;
         let value = entry.value.take()?;
@@ -70,24 +68,23 @@ impl<T> Slab<T> {
         Some(value)
     }
 
-    /// The value in a slot.
-    pub fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
+    /// Returns the value in a slot.
+    pub fn get_slot(&mut self, slot: u32) -> Option<&mut T> {
         self.slots.get_mut(slot as usize)?.value.as_mut()
     }
 
-    /// All values.
+    /// Returns all values.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
     }
 
-    /// Whether the key's value is still there.
-    pub fn holds(&self, key: Key) -> bool {
-        self.slots
-            .get(key.slot as usize)
-            .is_some_and(|slot| slot.generation == key.generation && slot.value.is_some())
+    /// Returns the value with a key, if it has not been removed.
+    pub fn get(&mut self, key: Key) -> Option<&mut T> {
+        let slot = self.slots.get_mut(key.slot as usize)?;
+        slot.value.as_mut().filter(|_| slot.generation == key.generation)
     }
 
-    /// The slots that hold a value.
+    /// Returns the slots that have a value.
     pub fn occupied(&self) -> impl Iterator<Item = u32> {
         self.slots.iter().enumerate().filter(|(_, slot)| slot.value.is_some()).map(|(slot, _)| slot as u32)
     }
@@ -98,17 +95,17 @@ mod tests {
     use super::{Key, Slab};
 
     #[test]
-    fn a_slot_is_used_again_and_a_key_is_not() {
+    fn a_slot_is_reused_and_a_key_is_not() {
         let mut slab = Slab::new();
         let first = slab.next_key();
         slab.insert("a");
-        assert!(slab.holds(first));
+        assert!(slab.get(first).is_some());
         assert_eq!(Key::of(first.token()), first);
         assert_eq!(slab.remove(first.slot), Some("a"));
         let second = slab.next_key();
         slab.insert("b");
         assert_eq!(
-            (second.slot, slab.holds(first), slab.holds(second), slab.len()),
+            (second.slot, slab.get(first).is_some(), slab.get(second).is_some(), slab.len()),
             (first.slot, false, true, 1)
         );
         assert_eq!(Key::of(second.token()), second);

@@ -17,7 +17,7 @@ mod listen;
 mod load;
 mod open_files;
 mod publish;
-mod serve;
+pub mod serve;
 mod tap;
 
 use std::ffi::OsString;

@@ -1,49 +1,52 @@
-//! Who may: origins (RFC 6454, RFC 6455 §10.2, the Fetch standard's CORS protocol) and tokens (RFC 6750).
+//! Access control: hosts and origins (RFC 6454, RFC 6455 §10.2, the CORS protocol of the Fetch
+//! standard), and tokens (RFC 6750).
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::wire_view::WireAccess;
+use super::observation::ObserverAccess;
 use crate::protocol::http::{Query, RequestHead, fields, host_and_port};
 
-/// Who may publish and follow, and from which pages.
+/// Which clients may publish and follow, and from which pages.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// Without it nobody may publish, where it is set. It allows following too.
+    /// The token that publishing requires, if set. It allows following too.
     pub publish_token: Option<String>,
-    /// Without it, or the publish token, nobody may follow, where it is set.
+    /// The token that following requires, if set.
     pub follow_token: Option<String>,
-    /// Foreign origins that may, as a browser writes them (`https://example.org`); `*` is every one.
+    /// Foreign origins that are allowed, as a browser writes them (`https://example.org`); `*` allows
+    /// every origin.
     pub allowed_origins: Vec<String>,
-    /// The server listens on loopback only, so a name that is not loopback's can only mean DNS rebinding.
+    /// The server listens on loopback only. A name that does not mean loopback is then a sign of DNS
+    /// rebinding.
     pub loopback_only: bool,
-    /// Who may follow the wire view.
-    pub wire: WireAccess,
+    /// Which clients may observe all connections.
+    pub observers: ObserverAccess,
 }
 
-/// From where a request says that it comes.
+/// The origin of a request, judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Origin<'a> {
-    /// It does not say: netcat, curl, a server, or a browser's plain GET of its own page.
+    /// No `Origin` field: netcat, curl, a server, or a plain same-origin GET of a browser.
     None,
-    /// The server's own page.
+    /// A page of this server.
     Own,
-    /// A foreign page that is allowed.
+    /// A foreign page that is allowed; the field's value.
     Allowed(&'a str),
-    /// A foreign page.
+    /// A foreign page that is not allowed.
     Foreign,
 }
 
-/// What the tokens that a request brings let it do.
+/// What a request may do with the token that it carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rights {
-    /// It may publish.
+    /// The request may publish.
     pub publish: bool,
-    /// It may follow.
+    /// The request may follow.
     pub follow: bool,
 }
 
 impl Access {
-    /// Judges the `Origin` field of a request.
+    /// Judges the `Origin` field of a request. A repeated or unreadable field is foreign.
     pub fn origin<'b>(&self, head: &RequestHead<'_, 'b>) -> Origin<'b> {
         let mut lines = head.fields.get_all("origin");
         let Some(line) = lines.next() else { return Origin::None };
@@ -63,14 +66,14 @@ impl Access {
         let (Some(origin), Some((name, port))) = (Parts::of(origin), host.and_then(host_and_port)) else {
             return false;
         };
-        // A Host without a port means the default port of the Origin's scheme: a proxy that speaks TLS to the
-        // page's browser passes on a Host without one.
+        // A Host without a port means the default port of the Origin's scheme: a proxy that speaks TLS
+        // to the browser forwards a Host without a port.
         let port = port.or(default_port(origin.scheme));
         let own = name.eq_ignore_ascii_case(origin.host) && port.is_some() && port == origin.port;
         own && (!self.loopback_only || is_loopback(origin.host))
     }
 
-    /// What the request may do, by `Authorization: Bearer …` or else `?access_token=…`.
+    /// Returns what a request may do, from `Authorization: Bearer …` or else `?access_token=…`.
     pub fn rights(&self, head: &RequestHead<'_, '_>, query: &Query<'_>) -> Rights {
         if self.publish_token.is_none() && self.follow_token.is_none() {
             return Rights { publish: true, follow: true };
@@ -88,13 +91,13 @@ impl Access {
     }
 }
 
-/// Compares in a time that does not depend on where the two differ.
+/// Compares two secrets in a time that does not depend on where they differ.
 fn same_secret(wanted: &[u8], given: &[u8]) -> bool {
     let differing = wanted.iter().zip(given).fold(0, |differing, (one, other)| differing | (one ^ other));
     wanted.len() == given.len() && differing == 0
 }
 
-/// The parts of a serialized origin (RFC 6454 §6.2): `null` has none.
+/// The parts of a serialized origin (RFC 6454 §6.2). `null` has none.
 struct Parts<'a> {
     scheme: &'a str,
     host: &'a str,
@@ -109,7 +112,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Whether this is an origin as a browser writes it, with nothing behind the authority.
+/// Whether `text` is an origin as a browser writes it, with nothing after the authority.
 pub fn is_origin(text: &str) -> bool {
     Parts::of(text).is_some_and(|parts| !parts.scheme.is_empty() && !parts.host.is_empty())
 }
@@ -133,7 +136,7 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Whether a host's name or address is loopback's (RFC 6761 §6.3 for `localhost` and all below it).
+/// Whether a host name or address means loopback (RFC 6761 §6.3 for `localhost` and its subdomains).
 pub fn is_loopback(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     if host == "localhost" || host.ends_with(".localhost") {
@@ -151,7 +154,7 @@ mod tests {
     use super::{Access, is_loopback, same_origin, same_secret};
 
     #[test]
-    fn own_is_host_and_port() {
+    fn an_origin_is_own_if_host_and_port_match() {
         let access = Access::default();
         for (origin, host) in [
             ("http://a.example", "a.example"),
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_loopback_is() {
+    fn recognizes_loopback_names_and_addresses() {
         for host in ["localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.9.9.9", "[::1]"] {
             assert!(is_loopback(host), "{host}");
         }
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets() {
+    fn secrets_match_only_when_equal() {
         assert!(same_secret(b"abc", b"abc"));
         assert!(!same_secret(b"abc", b"abd"));
         assert!(!same_secret(b"abc", b"ab"));

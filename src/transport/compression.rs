@@ -1,7 +1,8 @@
-//! permessage-deflate (RFC 7692), where it is built in (the feature `deflate`): what is agreed on, and for how much memory.
+//! permessage-deflate (RFC 7692), if the feature `deflate` is on: what the server negotiates.
 //!
-//! A follower of a topic costs no compressor and no window: the server compresses each event once for all, and each alone, and
-//! asks the client for the same. `/echo` keeps a context where that was agreed on, but not for everybody who comes.
+//! A follower of a topic costs no compressor and no window. The server compresses each event once
+//! for all followers, without context from earlier events, and requires the same of the client.
+//! `/echo` keeps a context if that is negotiated, but only for a limited number of connections.
 
 use crate::protocol::http::RequestHead;
 #[cfg(feature = "deflate")]
@@ -12,39 +13,43 @@ use crate::protocol::websocket::extension::{
 use crate::protocol::websocket::frame::{self, Opcode};
 use crate::protocol::websocket::message::{MessageLimits, Receiver, Role};
 
-/// Whether a connection may keep a window from one message to the next, 32 KiB to inflate and some 370 KiB to deflate.
+/// Whether a connection may keep its windows from one message to the next: 32 KiB to inflate and
+/// about 370 KiB to deflate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Context {
-    /// It may.
-    Kept,
-    /// It may not: each message stands alone, in both directions.
-    None,
+pub enum ContextTakeover {
+    /// The connection may keep them.
+    Allowed,
+    /// Each message is compressed without context, in both directions.
+    Refused,
 }
 
-/// What a client offers and the server takes, if it takes any of it.
+/// Negotiates what the client offers. Returns `None` if the server accepts none of the offers.
 ///
 /// # Errors
-/// If `Sec-WebSocket-Extensions` is no list of extensions at all.
-pub fn agree(head: &RequestHead<'_, '_>, context: Context) -> Result<Option<Agreement>, ExtensionError> {
+/// `Sec-WebSocket-Extensions` is not a list of extensions.
+pub fn agree(
+    head: &RequestHead<'_, '_>,
+    context: ContextTakeover,
+) -> Result<Option<Agreement>, ExtensionError> {
     if !cfg!(feature = "deflate") {
         return Ok(None);
     }
-    let alone = context == Context::None;
-    let wishes = ServerPreferences {
-        server_no_context_takeover: alone,
-        client_no_context_takeover: alone,
+    let without_context = context == ContextTakeover::Refused;
+    let preferences = ServerPreferences {
+        server_no_context_takeover: without_context,
+        client_no_context_takeover: without_context,
         ..ServerPreferences::default()
     };
-    extension::negotiate(head.fields.get_all("sec-websocket-extensions"), &wishes)
+    extension::negotiate(head.fields.get_all("sec-websocket-extensions"), &preferences)
 }
 
-/// A receiver for a WebSocket on which messages may come compressed, each alone.
-pub fn receiver_alone(limits: MessageLimits) -> Receiver {
-    // However small a window the client keeps to, the greatest one reads it.
-    receiver(limits, &alone())
+/// Returns a receiver of messages that may be compressed, each without context.
+pub fn receiver_without_context(limits: MessageLimits) -> Receiver {
+    // The largest window inflates whatever a smaller one has deflated.
+    receiver(limits, &without_context())
 }
 
-fn alone() -> Agreement {
+fn without_context() -> Agreement {
     Agreement {
         server_no_context_takeover: true,
         client_no_context_takeover: true,
@@ -60,24 +65,25 @@ fn receiver(limits: MessageLimits, agreement: &Agreement) -> Receiver {
 
 #[cfg(not(feature = "deflate"))]
 fn receiver(limits: MessageLimits, _: &Agreement) -> Receiver {
-    // Nothing was agreed on.
+    // Without the feature, no compression is ever negotiated.
     Receiver::new(Role::Server, limits)
 }
 
-/// In which window all are served who have agreed on `agreement`: one of two (RFC 7692 §7.1.2).
+/// Returns the window in which events are compressed for an agreement, 9 or 15 bits
+/// (RFC 7692 §7.1.2).
 #[cfg(feature = "deflate")]
 pub fn shared_window_bits(agreement: &Agreement) -> u8 {
     deflate::shared_window_bits(agreement.server_to_client().max_window_bits)
 }
 
-/// Nothing is compressed, so nobody asks.
+/// Returns the largest window; without the feature, no compression is ever negotiated.
 #[cfg(not(feature = "deflate"))]
 pub fn shared_window_bits(_: &Agreement) -> u8 {
     MAX_WINDOW_BITS
 }
 
-/// Writes a text message for all who have agreed on a window of `window_bits` or more: compressed, if it has at least `from`
-/// bytes and gains by it.
+/// Writes a text message for all followers with a window of at least `window_bits`. It is compressed
+/// if it has at least `from` bytes and gets shorter.
 #[cfg(feature = "deflate")]
 pub fn write_shared(window_bits: u8, from: usize, payload: &[u8], out: &mut Vec<u8>) {
     if payload.len() >= from {
@@ -90,13 +96,13 @@ pub fn write_shared(window_bits: u8, from: usize, payload: &[u8], out: &mut Vec<
     frame::write_frame(Opcode::Text, payload, out);
 }
 
-/// Writes a text message as it is.
+/// Writes a text message without compression.
 #[cfg(not(feature = "deflate"))]
 pub fn write_shared(_: u8, _: usize, payload: &[u8], out: &mut Vec<u8>) {
     frame::write_frame(Opcode::Text, payload, out);
 }
 
-/// The compression of one connection to `/echo`.
+/// The compression of a connection to `/echo`.
 #[derive(Debug)]
 pub struct EchoCompression {
     agreement: Agreement,
@@ -105,7 +111,7 @@ pub struct EchoCompression {
 }
 
 impl EchoCompression {
-    /// At the start of the connection.
+    /// The compression at the start of a connection.
     pub fn new(agreement: Agreement) -> EchoCompression {
         EchoCompression {
             agreement,
@@ -114,17 +120,18 @@ impl EchoCompression {
         }
     }
 
-    /// Whether it keeps a window in either direction.
+    /// Whether a window is kept from one message to the next in either direction.
     pub fn keeps_context(&self) -> bool {
         !self.agreement.server_no_context_takeover || !self.agreement.client_no_context_takeover
     }
 
-    /// A receiver for the connection.
+    /// Returns a receiver for the connection.
     pub fn receiver(&self, limits: MessageLimits) -> Receiver {
         receiver(limits, &self.agreement)
     }
 
-    /// Writes a message, compressed however short it is: whoever tests compression with an echo wants to see it.
+    /// Writes a message, compressed however short it is: a client that tests compression with an echo
+    /// expects that.
     #[cfg(feature = "deflate")]
     pub fn write(&mut self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
         let mut compressed = Vec::new();
@@ -132,7 +139,7 @@ impl EchoCompression {
         frame::write_compressed_frame(opcode, &compressed, out);
     }
 
-    /// Writes a message as it is.
+    /// Writes a message without compression.
     #[cfg(not(feature = "deflate"))]
     pub fn write(&mut self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
         frame::write_frame(opcode, payload, out);

@@ -1,21 +1,183 @@
-//! What event streams and WebSockets have in common: the connection holds the cursor.
+//! A follower whose connection holds the cursor: an event stream or a WebSocket.
+//!
+//! [`Following`] is the one idea as an object: a position in a topic's log, and the encoding in
+//! which the follower receives the events. It has no queue. Delivery is four operations:
+//! [`Following::prepare`], [`Following::pending`], [`Following::advance`] and
+//! [`Following::is_caught_up`].
 
-use super::encoding::Encoding;
-use crate::hub::{Cursor, Gap, TopicKey};
-use crate::protocol::json;
+use super::compression;
+use crate::hub::{Encode, Encoders, Event, Gap, Hub, Id, Sequence, Tick, TopicKey};
+use crate::protocol::http::{self, fields};
+use crate::protocol::websocket::frame::{self, Opcode};
+use crate::protocol::{json, sse};
 
-/// A follower whose connection holds its cursor.
+/// The bytes in which a follower receives its events. Each is made once per event, for all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Encoding {
+    /// Items of a JSON array, each with a comma after it: a slice less its last byte is a list.
+    JsonItems,
+    /// The event stream, each event one chunk (HTTP/1.1).
+    EventStreamChunks,
+    /// The event stream without chunks, delimited by the connection's end (HTTP/1.0).
+    EventStream,
+    /// A WebSocket text message per event, with the same JSON as in the polls.
+    JsonMessages,
+    /// A WebSocket text message per event, with the bare data.
+    TextMessages,
+    /// [`Encoding::JsonMessages`], compressed in a window of 15 bits where that is shorter.
+    JsonMessagesIn15Bits,
+    /// [`Encoding::JsonMessages`], compressed in a window of 9 bits where that is shorter.
+    JsonMessagesIn9Bits,
+    /// [`Encoding::TextMessages`], compressed in a window of 15 bits where that is shorter.
+    TextMessagesIn15Bits,
+    /// [`Encoding::TextMessages`], compressed in a window of 9 bits where that is shorter.
+    TextMessagesIn9Bits,
+}
+
+/// The functions of all encodings, in the order of [`Encoding`].
+const FUNCTIONS: [Encode; 9] = [
+    json_item,
+    event_stream_chunk,
+    event_stream,
+    json_message,
+    text_message,
+    json_message_in::<15>,
+    json_message_in::<9>,
+    text_message_in::<15>,
+    text_message_in::<9>,
+];
+
+impl Encoding {
+    /// Returns all encodings for the hub. Messages of fewer than `compress_from` bytes are never
+    /// compressed.
+    pub fn encoders(compress_from: usize) -> Encoders {
+        Encoders { functions: FUNCTIONS, parameter: compress_from }
+    }
+
+    /// Appends one event in this encoding. A message of fewer than `compress_from` bytes is not
+    /// compressed.
+    pub fn write(self, event: &Event<'_>, compress_from: usize, out: &mut Vec<u8>) {
+        FUNCTIONS[self.slot()](event, compress_from, out);
+    }
+
+    /// The encoding's index in a segment.
+    pub fn slot(self) -> usize {
+        self as usize
+    }
+}
+
+/// A follower's position in a topic's log: the follower has been sent everything before it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Following {
     /// The topic.
     pub topic: TopicKey,
-    /// What has been given to it.
-    pub cursor: Cursor,
-    /// In which bytes it gets its events.
+    /// The encoding of the events.
     pub encoding: Encoding,
+    /// The number of a segment of the log.
+    segment: u32,
+    /// The offset in that segment's encoded buffer, in bytes.
+    offset: u32,
 }
 
-/// A gap, as event streams and WebSockets tell of it.
+impl Following {
+    /// Returns the position right after the event `after`. This encodes the segment around it:
+    /// a position in an encoding is known only once the encoding is made.
+    pub fn after(hub: &mut Hub, topic: TopicKey, after: Sequence, encoding: Encoding, now: Tick) -> Self {
+        let (segment, event) = hub.topic(topic).log.first_after(after);
+        hub.encode(topic, segment, encoding.slot(), now);
+        let segment_after = hub.topic(topic).log.segment(segment);
+        let buffer = segment_after.and_then(|segment| segment.encoded(encoding.slot()));
+        let offset = buffer.map_or(0, |buffer| buffer.end_of(event)) as u32;
+        Following { topic, encoding, segment, offset }
+    }
+
+    /// The number of the segment in which the position is.
+    pub fn segment(&self) -> u32 {
+        self.segment
+    }
+
+    /// The offset in the segment's encoded buffer, in bytes.
+    pub fn offset(&self) -> usize {
+        self.offset as usize
+    }
+
+    /// Encodes events from the position on, until at least `budget` bytes are pending or no event
+    /// is left.
+    pub fn prepare(&mut self, hub: &mut Hub, budget: usize, now: Tick) {
+        self.clamp_to_window(hub);
+        let mut prepared = 0;
+        for number in self.segment..=hub.topic(self.topic).log.open_segment() {
+            hub.encode(self.topic, number, self.encoding.slot(), now);
+            let segment = hub.topic(self.topic).log.segment(number);
+            let buffer = segment.and_then(|segment| segment.encoded(self.encoding.slot()));
+            prepared += buffer.map_or(0, |buffer| buffer.bytes().len());
+            if prepared >= self.offset as usize + budget {
+                break;
+            }
+        }
+    }
+
+    /// Moves to the start of the window if the position's segment is no longer kept. Such a position
+    /// was at the segment's end: a follower that lags is evicted when its segment is dropped.
+    fn clamp_to_window(&mut self, hub: &Hub) {
+        let first = hub.topic(self.topic).log.first_segment();
+        if self.segment < first {
+            (self.segment, self.offset) = (first, 0);
+        }
+    }
+
+    /// Returns the pending bytes as far as they are encoded: a slice per segment, oldest first.
+    pub fn pending<'h>(&self, hub: &'h Hub) -> impl Iterator<Item = &'h [u8]> {
+        let Following { topic, encoding, segment: first, offset } = *self;
+        let mut ends_here = false;
+        hub.topic(topic).log.segments_from(first).map_while(move |(number, segment)| {
+            // After a buffer that is not complete, a later segment would leave events out.
+            let buffer = segment.encoded(encoding.slot()).filter(|_| !ends_here)?;
+            ends_here = !segment.is_encoded(encoding.slot());
+            let from = if number == first { offset as usize } else { 0 };
+            buffer.bytes().get(from..)
+        })
+    }
+
+    /// Returns how many pending bytes complete the event in whose middle the position is; 0 if the
+    /// position is between two events.
+    pub fn rest_of_event(&self, hub: &Hub) -> usize {
+        let segment = hub.topic(self.topic).log.segment(self.segment);
+        let buffer = segment.and_then(|segment| segment.encoded(self.encoding.slot()));
+        buffer.map_or(0, |buffer| buffer.event_end(self.offset()) - self.offset())
+    }
+
+    /// Moves the position over `written` pending bytes.
+    ///
+    /// From the end of a closed segment the position moves on to the start of the next, even if
+    /// that is not encoded yet. So a follower that has been sent all of a segment is not in it when
+    /// it is dropped.
+    pub fn advance(&mut self, hub: &Hub, mut written: usize) {
+        let log = &hub.topic(self.topic).log;
+        for (number, segment) in log.segments_from(self.segment) {
+            let Some(buffer) = segment.encoded(self.encoding.slot()) else { break };
+            let left = buffer.bytes().len() - self.offset();
+            self.offset += written.min(left) as u32;
+            if written < left || !segment.is_encoded(self.encoding.slot()) || number == log.open_segment() {
+                break;
+            }
+            (self.segment, self.offset) = (number + 1, 0);
+            written -= left;
+        }
+    }
+
+    /// Whether the follower has been sent every event.
+    pub fn is_caught_up(&self, hub: &Hub) -> bool {
+        let log = &hub.topic(self.topic).log;
+        let Some(open) = log.segment(log.open_segment()) else { return true };
+        let encoded = open.encoded(self.encoding.slot()).map(|buffer| buffer.bytes().len());
+        self.segment == log.open_segment()
+            && open.is_encoded(self.encoding.slot())
+            && encoded == Some(self.offset())
+    }
+}
+
+/// Returns a gap as the JSON object that event streams and WebSockets send.
 pub fn gap_json(gap: &Gap) -> String {
     let mut out = b"{\"since\":".to_vec();
     json::write_string(&gap.since, &mut out);
@@ -27,3 +189,59 @@ pub fn gap_json(gap: &Gap) -> String {
     out.push(b'}');
     String::from_utf8_lossy(&out).into_owned()
 }
+
+/// Appends an id: ASCII that needs no escaping in a URL, an entity tag, JSON or an event stream.
+pub fn write_id(id: Id, out: &mut Vec<u8>) {
+    out.extend_from_slice(id.epoch.as_bytes());
+    out.push(b'-');
+    fields::write_decimal(id.sequence, out);
+}
+
+fn write_json(event: &Event<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"id\":\"");
+    write_id(event.id, out);
+    out.extend_from_slice(b"\",\"event\":");
+    json::write_string(event.name, out);
+    out.extend_from_slice(b",\"data\":");
+    json::write_string(event.data, out);
+    out.push(b'}');
+}
+
+fn json_item(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {
+    write_json(event, out);
+    out.push(b',');
+}
+
+fn event_stream(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {
+    sse::write_event(&event.id.to_string(), event.name, event.data, out);
+}
+
+fn event_stream_chunk(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {
+    http::chunk(out, |out| event_stream(event, 0, out));
+}
+
+fn json_message(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {
+    frame::write_frame(Opcode::Text, &json_of(event), out);
+}
+
+fn json_message_in<const WINDOW_BITS: u8>(event: &Event<'_>, from: usize, out: &mut Vec<u8>) {
+    compression::write_shared(WINDOW_BITS, from, &json_of(event), out);
+}
+
+/// Returns the JSON as a buffer: a frame's header depends on the length of its payload.
+fn json_of(event: &Event<'_>) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(event.data.len() + 64);
+    write_json(event, &mut payload);
+    payload
+}
+
+fn text_message(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {
+    frame::write_frame(Opcode::Text, event.data.as_bytes(), out);
+}
+
+fn text_message_in<const WINDOW_BITS: u8>(event: &Event<'_>, from: usize, out: &mut Vec<u8>) {
+    compression::write_shared(WINDOW_BITS, from, event.data.as_bytes(), out);
+}
+
+#[cfg(test)]
+mod tests;

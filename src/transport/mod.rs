@@ -1,29 +1,31 @@
-//! The four ways of following, as moves of a cursor, and publishing.
+//! The four ways to follow, as moves of a cursor, and publishing.
 //!
-//! | transport | the cursor lives in | it moves when |
+//! | transport | the cursor is held by | it moves when |
 //! | --- | --- | --- |
 //! | short poll | the client (`since`) | the client asks |
-//! | long poll | the client | the client asks, and the answer waits |
-//! | SSE | the connection, and the client's last event ID | an event comes |
-//! | WebSocket | the connection | an event comes; the client writes back |
+//! | long poll | the client | the client asks, and the response waits |
+//! | SSE | the connection, and the client's last event ID | an event arrives |
+//! | WebSocket | the connection | an event arrives; the client may also write |
 //!
-//! This layer joins the protocols and the hub. It does no I/O: a request's head and body come in, an answer's
-//! bytes go out, and with them what becomes of the connection ([`Reply`]).
+//! This layer joins the protocols and the hub. It does no I/O: the head and body of a request go
+//! in, the bytes of a response come out, and with them what the connection does next ([`Next`]).
 
 pub mod access;
-pub mod answer;
+pub mod action;
 pub mod compression;
-pub mod encoding;
-mod following;
+pub mod event_stream;
+pub mod following;
 pub mod metrics;
-pub mod plan;
+pub mod observation;
 pub mod poll;
-mod publish;
+pub mod purpose;
+pub mod response;
 pub mod route;
 mod service;
-pub mod socket;
-pub mod stream;
-pub mod wire_view;
+pub mod websocket;
 
 pub use following::Following;
-pub use service::{Answered, Policy, Reply, Service};
+pub use purpose::Purpose;
+pub use service::{Next, Policy, Responded, Service};
+
+pub use crate::protocol::Transport;

@@ -1,34 +1,34 @@
-//! The service: every request's answer, from its plan and its body.
+//! The service: the response to every request, from its action and its content.
 
-use std::collections::VecDeque;
+use std::borrow::Cow;
 
 use super::access::Access;
-use super::answer::{Moment, Overload, Refusal, Terms};
-use super::following::Following;
+use super::action::{Action, PollRequest, Publication};
+use super::following::{Encoding, Following, write_id};
 use super::metrics::{self, Counters, Gauges};
-use super::plan::Plan;
-use super::poll::{Held, Poll};
-use super::publish::publish;
-use super::{socket, stream, wire_view};
-use crate::hub::{Dropped, Gap, Hub, Placement, Since, TopicKey};
+use super::poll::{HeldPoll, Poll};
+use super::response::{Now, Overload, Refusal, ResponseContext, jittered};
+use super::websocket::{self, ServerHandshake};
+use super::{event_stream, observation};
+use crate::hub::{Epoch, Gap, Hub, HubLimits, Id, Placement, Since, Tick, TopicKey};
+use crate::page;
 use crate::protocol::http::Status;
 use crate::protocol::websocket::extension::Agreement;
 
-/// What the server grants.
+/// What the server grants to clients.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Who may.
+    /// Access control.
     pub access: Access,
     /// The longest wait of a long poll, in seconds.
     pub max_wait: u8,
-    /// After how long a client that has lost its stream is to come again, in milliseconds; up to as much again is
-    /// added at random, so that not all come at once.
+    /// The reconnection time in milliseconds, plus up to 100 % random jitter.
     pub retry: u32,
     /// The longest data of one event, in bytes.
     pub event_bytes: usize,
-    /// The longest body of many events, in bytes.
+    /// The longest content with many events, in bytes.
     pub batch_bytes: usize,
-    /// Whether messages are compressed for WebSockets that offer it.
+    /// Messages are compressed for WebSockets that offer it.
     pub compress: bool,
     /// Messages of fewer bytes are never compressed.
     pub compress_from: usize,
@@ -48,261 +48,331 @@ impl Default for Policy {
     }
 }
 
-/// What becomes of the connection, when the answer's bytes are written.
+/// What a connection does next, once the bytes of the response are written.
 #[derive(Debug)]
-pub enum Reply {
-    /// The answer is whole.
+pub enum Next {
+    /// The response is complete.
     Done,
-    /// Nothing is written yet: the answer waits for an event.
-    Hold(Held),
-    /// It is an event stream now.
+    /// No byte is written: the response waits for an event.
+    Hold(HeldPoll),
+    /// The response is an event stream.
     Stream(Following),
-    /// It is a WebSocket now that follows a topic; `may_publish`: its messages are published.
+    /// The connection is a WebSocket that follows a topic.
     Socket {
-        /// Its place in the topic.
+        /// The position in the topic.
         following: Following,
-        /// Its messages are published.
+        /// The client's messages are published.
         may_publish: bool,
-        /// Messages may come compressed, each alone.
+        /// The client's messages may be compressed, each without context.
         compressed: bool,
     },
-    /// It is a WebSocket now that can't be given what it asked for, and is to be closed with 4000 `gap`.
+    /// The connection is a WebSocket that must be closed with [`websocket::CLOSE_GAP`].
     Gap,
-    /// It is a WebSocket now that echoes.
+    /// The connection is a WebSocket that echoes.
     Echo {
-        /// What was agreed on about compression, if anything was.
+        /// The negotiated compression.
         agreement: Option<Agreement>,
     },
 }
 
-/// An answer, and what becomes of the connection.
+/// A response.
 #[derive(Debug)]
-pub struct Answered {
-    /// Its status. For a held poll: as if it were answered now.
+pub struct Responded {
+    /// The status. For a held poll, the status that an immediate response would have.
     pub status: Status,
-    /// What becomes of the connection.
-    pub reply: Reply,
-    /// The connection goes on with the next request.
+    /// What the connection does next.
+    pub next: Next,
+    /// The connection persists for another request.
     pub persists: bool,
 }
 
-/// All topics, and what the server grants of them.
+/// All topics, and the policy for them.
 pub struct Service {
     /// The topics.
     pub hub: Hub,
-    /// What is granted.
+    /// The policy.
     pub policy: Policy,
-    /// What has happened.
+    /// The counters.
     pub counters: Counters,
-    /// Topics whose sweep has begun and not ended.
-    pub sweeps: VecDeque<TopicKey>,
-    /// Segments that followers may stand in, and that are no longer kept.
-    pub dropped: Vec<Dropped>,
-    /// A topic that a WebSocket has published to, whose window is to be kept to when that connection's turn is over.
-    pub trim_owed: Option<TopicKey>,
-    /// Whether anybody has ever followed the wire view.
-    pub wire_was_followed: bool,
+    /// A client has followed the observation at some time.
+    observed: bool,
 }
 
 impl Service {
-    /// A service over a hub.
-    pub fn new(hub: Hub, policy: Policy) -> Service {
-        Service {
-            hub,
-            policy,
-            counters: Counters::default(),
-            sweeps: VecDeque::new(),
-            dropped: Vec::new(),
-            trim_owed: None,
-            wire_was_followed: false,
-        }
+    /// A service without topics.
+    pub fn new(epoch: Epoch, limits: HubLimits, policy: Policy) -> Service {
+        let hub = Hub::new(epoch, limits, Encoding::encoders(policy.compress_from));
+        Service { hub, policy, counters: Counters::default(), observed: false }
     }
 
-    /// Answers a request: appends the answer's bytes to `out`, except for a poll that is to be held. `draining`: the
-    /// server ends, so nobody is held.
-    pub fn answer(
+    /// Responds to a request: appends the response to `out`, unless it has to wait for an event.
+    pub fn respond(
         &mut self,
-        plan: Result<Plan<'_>, Refusal>,
-        body: &[u8],
-        mut terms: Terms,
+        action: Result<Action<'_>, Refusal>,
+        content: &[u8],
+        mut context: ResponseContext,
         gauges: &Gauges,
-        moment: &Moment<'_>,
+        now: &Now<'_>,
         out: &mut Vec<u8>,
-    ) -> Answered {
-        let outcome = plan.and_then(|plan| self.carry_out(plan, body, &terms, gauges, moment, out));
-        let (status, reply) = outcome.unwrap_or_else(|refusal| {
-            // A stream that ends at once is followed by no further answer, as with any other stream.
-            terms.persists &= !refusal.closes && !refusal.event_stream;
-            let status = refusal.write(out, &terms, self.policy.retry, moment);
-            self.counters.refuse(status, refusal.overload);
-            (status, Reply::Done)
-        });
-        Answered { status, reply, persists: terms.persists }
-    }
-
-    fn carry_out(
-        &mut self,
-        plan: Plan<'_>,
-        body: &[u8],
-        terms: &Terms,
-        gauges: &Gauges,
-        moment: &Moment<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(Status, Reply), Refusal> {
-        let status = match plan {
-            Plan::Page(file) => {
-                let head = terms.head(out, Status::OK, moment);
-                let head = head.field("Content-Type", file.kind).field("Cache-Control", "no-cache");
-                let head = head
-                    .field("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
-                    .field("X-Content-Type-Options", "nosniff")
-                    .field("Referrer-Policy", "no-referrer");
-                head.length(file.content.len()).end();
-                if !terms.head_only {
-                    out.extend_from_slice(file.content.as_bytes());
-                }
-                Status::OK
-            }
-            Plan::Health => {
-                let (status, body) = match gauges.draining {
-                    false => (Status::OK, &b"{\"status\":\"ok\"}"[..]),
-                    true => (Status::SERVICE_UNAVAILABLE, &b"{\"status\":\"draining\"}"[..]),
-                };
-                terms.whole(out, status, "application/json", body, moment);
-                status
-            }
-            Plan::Metrics => {
+    ) -> Responded {
+        let outcome = action.and_then(|action| match action {
+            Action::Page(file) => Ok((write_page(file, &context, now, out), Next::Done)),
+            Action::Health => Ok((write_health(gauges, &context, now, out), Next::Done)),
+            Action::Metrics => {
                 let text = metrics::write(&self.counters, gauges, &self.hub);
-                terms.whole(
-                    out,
-                    Status::OK,
-                    "text/plain; version=0.0.4; charset=utf-8",
-                    text.as_bytes(),
-                    moment,
-                );
-                Status::OK
+                let kind = "text/plain; version=0.0.4; charset=utf-8";
+                context.complete(out, Status::OK, kind, text.as_bytes(), now);
+                Ok((Status::OK, Next::Done))
             }
-            Plan::Options { allow, preflight } => {
-                let mut head = terms.head(out, Status::NO_CONTENT, moment).field("Allow", allow);
-                if preflight {
-                    head = head
-                        .field("Access-Control-Allow-Methods", "GET, HEAD, POST")
-                        .field(
-                            "Access-Control-Allow-Headers",
-                            "Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer",
-                        )
-                        .field("Access-Control-Max-Age", "600");
-                }
-                head.end();
-                Status::NO_CONTENT
+            Action::Options { allow, preflight } => {
+                Ok((write_options(allow, preflight, &context, now, out), Next::Done))
             }
-            Plan::Publish(publication) => {
-                let json = publish(self, &publication, body, moment.tick)?;
-                terms.whole(out, Status::CREATED, "application/json", &json, moment);
-                Status::CREATED
+            Action::Publish(publication) => {
+                let json = self.publish(&publication, content, now.tick)?;
+                context.complete(out, Status::CREATED, "application/json", &json, now);
+                Ok((Status::CREATED, Next::Done))
             }
-            Plan::Poll { topic, since, wait, preferred, if_none_match } => {
-                let applied = wait.filter(|_| preferred);
-                return self.poll(&topic, &since, wait, terms, applied, if_none_match, moment, out);
+            Action::Poll(request) => self.poll(request, &context, now, out),
+            Action::Stream { topic, since } => self.stream(&topic, &since, &context, now, out),
+            Action::Socket { topic, since, handshake, may_publish } => {
+                self.socket(&topic, &since, &handshake, may_publish, &context, now, out)
             }
-            Plan::Stream { topic, since } => {
-                let (key, placement) = self.place(&topic, &since, true, moment)?;
-                self.wire_was_followed |= topic == wire_view::TOPIC;
-                let following = stream::open(
-                    &mut self.hub,
-                    key,
-                    &placement,
-                    terms,
-                    moment.jittered(self.policy.retry),
-                    moment,
-                    out,
-                );
-                return Ok((Status::OK, Reply::Stream(following)));
+            Action::Echo { handshake } => {
+                handshake.write_head(&context, now, out);
+                Ok((Status::SWITCHING_PROTOCOLS, Next::Echo { agreement: handshake.agreement }))
             }
-            Plan::Socket { topic, since, opening, may_publish } => {
-                let (key, placement) = self.place(&topic, &since, false, moment)?;
-                opening.write_head(terms, moment, out);
-                let from = self.policy.compress_from;
-                let following = socket::open(&mut self.hub, key, &placement, &opening, from, moment, out);
-                let compressed = opening.agreement.is_some();
-                let reply = following.map_or(Reply::Gap, |following| Reply::Socket {
-                    following,
-                    may_publish,
-                    compressed,
-                });
-                return Ok((Status::SWITCHING_PROTOCOLS, reply));
-            }
-            Plan::Echo { opening } => {
-                opening.write_head(terms, moment, out);
-                return Ok((Status::SWITCHING_PROTOCOLS, Reply::Echo { agreement: opening.agreement }));
-            }
-        };
-        Ok((status, Reply::Done))
+        });
+        let (status, next) = outcome.unwrap_or_else(|refusal| {
+            // No response follows a stream that ends at once, as with any other stream.
+            context.persists &= !refusal.closes && !refusal.event_stream;
+            let status = refusal.write(out, &context, self.policy.retry, now);
+            self.counters.refuse(status, refusal.overload);
+            (status, Next::Done)
+        });
+        Responded { status, next, persists: context.persists }
     }
 
-    /// Opens a topic for a follower that will be held, and finds its place.
+    /// Publishes the events in a request's content, all or none, and returns their ids as JSON.
+    fn publish(&mut self, publication: &Publication, content: &[u8], now: Tick) -> Result<Vec<u8>, Refusal> {
+        let text = std::str::from_utf8(content).map_err(|_| {
+            Refusal::bad_request("The data is not valid UTF-8; an event stream can carry nothing else.")
+        })?;
+        let no_room = |_| Refusal::overloaded(Overload::Topics, false);
+        let Publication { topic, event, lines } = publication;
+        let mut json = Vec::with_capacity(64);
+        if !lines {
+            let key = self.hub.open(topic, now).map_err(no_room)?;
+            json.extend_from_slice(b"{\"id\":\"");
+            write_id(self.append(key, event, text, now), &mut json);
+            json.extend_from_slice(b"\"}");
+            return Ok(json);
+        }
+        let events = || {
+            let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+            lines.filter(|line| !line.is_empty())
+        };
+        if events().next().is_none() {
+            return Err(Refusal::bad_request("The content has no line that is not empty."));
+        }
+        if events().any(|line| line.len() > self.policy.event_bytes) {
+            let detail = format!("A line exceeds the {} bytes of one event's data.", self.policy.event_bytes);
+            return Err(Refusal::new(Status::CONTENT_TOO_LARGE, detail));
+        }
+        let key = self.hub.open(topic, now).map_err(no_room)?;
+        json.extend_from_slice(b"{\"ids\":[");
+        for line in events() {
+            json.push(b'"');
+            write_id(self.append(key, event, line, now), &mut json);
+            json.extend_from_slice(b"\",");
+        }
+        json.pop();
+        json.extend_from_slice(b"]}");
+        Ok(json)
+    }
+
+    /// Appends one event to a topic and counts it.
+    pub fn append(&mut self, key: TopicKey, event: &str, data: &str, now: Tick) -> Id {
+        let data = with_line_feeds(data);
+        self.counters.events += 1;
+        self.counters.event_bytes += data.len() as u64;
+        self.hub.publish(key, event, &data, now)
+    }
+
+    /// Opens a topic for a follower whose connection is held open, and places it.
     fn place(
         &mut self,
         topic: &str,
         since: &Since,
         event_stream: bool,
-        moment: &Moment<'_>,
+        now: &Now<'_>,
     ) -> Result<(TopicKey, Placement), Refusal> {
-        let opened = self.hub.open(topic, moment.tick);
+        let opened = self.hub.open(topic, now.tick);
         let key = opened.map_err(|_| Refusal::overloaded(Overload::Topics, event_stream))?;
         let placement = self.hub.place(Some(key), since);
         self.counters.gaps += u64::from(placement.gap.is_some());
         Ok((key, placement))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all of them are parts of one request")]
     fn poll(
         &mut self,
-        topic: &str,
-        since: &Since,
-        wait: Option<u8>,
-        terms: &Terms,
-        applied: Option<u8>,
-        if_none_match: Option<Box<[u8]>>,
-        moment: &Moment<'_>,
+        request: PollRequest<'_>,
+        context: &ResponseContext,
+        now: &Now<'_>,
         out: &mut Vec<u8>,
-    ) -> Result<(Status, Reply), Refusal> {
+    ) -> Result<(Status, Next), Refusal> {
+        let PollRequest { topic, since, wait, preferred, if_none_match } = request;
         let (key, placement) = match wait {
             Some(_) => {
-                self.place(topic, since, false, moment).map(|(key, placement)| (Some(key), placement))?
+                let (key, placement) = self.place(&topic, &since, false, now)?;
+                (Some(key), placement)
             }
             None => {
-                let key = self.hub.find(topic);
-                (key, self.hub.place(key, since))
+                let key = self.hub.find(&topic);
+                (key, self.hub.place(key, &since))
             }
         };
-        let poll = Poll { after: placement.after, terms: terms.clone(), applied, if_none_match };
+        let applied = wait.filter(|_| preferred);
+        let poll = Poll { after: placement.after, context: context.clone(), applied, if_none_match };
         if let (Some(topic), Some(wait), None) = (key, wait.filter(|wait| *wait > 0), &placement.gap)
             && self.hub.topic(topic).log.newest() <= placement.after
         {
-            return Ok((Status::OK, Reply::Hold(Held { topic, poll, wait })));
+            return Ok((Status::OK, Next::Hold(HeldPoll { topic, poll, wait })));
         }
-        let status = self.answer_poll(&poll, key, placement.gap.as_ref(), moment, out);
-        Ok((status, Reply::Done))
+        let status = self.respond_to_poll(&poll, key, placement.gap.as_ref(), now, out);
+        Ok((status, Next::Done))
     }
 
-    /// Answers a poll as things stand, and counts it.
-    pub fn answer_poll(
+    /// Writes the response to a poll for the present state of the log, and counts it.
+    pub fn respond_to_poll(
         &mut self,
         poll: &Poll,
         key: Option<TopicKey>,
         gap: Option<&Gap>,
-        moment: &Moment<'_>,
+        now: &Now<'_>,
         out: &mut Vec<u8>,
     ) -> Status {
         self.count_poll(poll, key);
-        poll.answer(&mut self.hub, key, gap, moment, out)
+        poll.respond(&mut self.hub, key, gap, now, out)
     }
 
-    /// Counts a poll that is answered as things stand.
+    /// Counts a poll that is answered now.
     pub fn count_poll(&mut self, poll: &Poll, key: Option<TopicKey>) {
         let empty = key.is_none_or(|key| self.hub.topic(key).log.newest() <= poll.after);
         self.counters.polls += 1;
         self.counters.empty_polls += u64::from(empty);
+    }
+
+    fn stream(
+        &mut self,
+        topic: &str,
+        since: &Since,
+        context: &ResponseContext,
+        now: &Now<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(Status, Next), Refusal> {
+        let (key, placement) = self.place(topic, since, true, now)?;
+        self.observed |= topic == observation::TOPIC;
+        let retry = jittered(self.policy.retry, now.random);
+        let following = event_stream::open(&mut self.hub, key, &placement, context, retry, now, out);
+        Ok((Status::OK, Next::Stream(following)))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the action's members, and what every action needs")]
+    fn socket(
+        &mut self,
+        topic: &str,
+        since: &Since,
+        handshake: &ServerHandshake,
+        may_publish: bool,
+        context: &ResponseContext,
+        now: &Now<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(Status, Next), Refusal> {
+        let (key, placement) = self.place(topic, since, false, now)?;
+        handshake.write_head(context, now, out);
+        let compressed = handshake.agreement.is_some();
+        let next = match websocket::open(&mut self.hub, key, &placement, handshake, now, out) {
+            Some(following) => Next::Socket { following, may_publish, compressed },
+            None => Next::Gap,
+        };
+        Ok((Status::SWITCHING_PROTOCOLS, next))
+    }
+
+    /// Whether a client follows the observation now.
+    pub fn is_observed(&self) -> bool {
+        self.observed
+            && self.hub.find(observation::TOPIC).is_some_and(|key| self.hub.topic(key).has_followers())
+    }
+
+    /// Appends an event to the observation. No client has published it, so it is not counted.
+    pub fn publish_observation(&mut self, json: &str, now: Tick) {
+        if let Ok(key) = self.hub.open(observation::TOPIC, now) {
+            self.hub.limit_bytes(key, observation::WINDOW_BYTES);
+            self.hub.publish(key, "passed", json, now);
+        }
+    }
+}
+
+/// Returns data as the log keeps it. An event stream cannot carry a carriage return inside data
+/// (WHATWG HTML §9.2.6), so CRLF and CR become LF for all transports alike.
+fn with_line_feeds(data: &str) -> Cow<'_, str> {
+    if data.contains('\r') {
+        Cow::Owned(data.replace("\r\n", "\n").replace('\r', "\n"))
+    } else {
+        Cow::Borrowed(data)
+    }
+}
+
+fn write_page(file: &page::File, context: &ResponseContext, now: &Now<'_>, out: &mut Vec<u8>) -> Status {
+    let head = context.head(out, Status::OK, now);
+    let head = head.field("Content-Type", file.kind).field("Cache-Control", "no-cache");
+    let head = head
+        .field("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
+        .field("X-Content-Type-Options", "nosniff")
+        .field("Referrer-Policy", "no-referrer");
+    head.length(file.content.len()).end();
+    if !context.head_only {
+        out.extend_from_slice(file.content.as_bytes());
+    }
+    Status::OK
+}
+
+fn write_health(gauges: &Gauges, context: &ResponseContext, now: &Now<'_>, out: &mut Vec<u8>) -> Status {
+    let (status, content) = match gauges.draining {
+        false => (Status::OK, &b"{\"status\":\"ok\"}"[..]),
+        true => (Status::SERVICE_UNAVAILABLE, &b"{\"status\":\"draining\"}"[..]),
+    };
+    context.complete(out, status, "application/json", content, now);
+    status
+}
+
+fn write_options(
+    allow: &'static str,
+    preflight: bool,
+    context: &ResponseContext,
+    now: &Now<'_>,
+    out: &mut Vec<u8>,
+) -> Status {
+    let mut head = context.head(out, Status::NO_CONTENT, now).field("Allow", allow);
+    if preflight {
+        head = head
+            .field("Access-Control-Allow-Methods", "GET, HEAD, POST")
+            .field(
+                "Access-Control-Allow-Headers",
+                "Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer",
+            )
+            .field("Access-Control-Max-Age", "600");
+    }
+    head.end();
+    Status::NO_CONTENT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_line_feeds;
+
+    #[test]
+    fn every_line_end_becomes_a_line_feed() {
+        assert_eq!(with_line_feeds("a\r\nb\rc\n\r\n\rd"), "a\nb\nc\n\n\nd");
     }
 }

@@ -26,7 +26,7 @@ impl Running {
         // A server must stay on the thread that created it, so the thread reports the address.
         let (sender, receiver) = mpsc::channel();
         let thread = thread::spawn(move || {
-            let server = Server::bind(options, Some(stopped))?;
+            let server = with_wire_view(options, stopped)?;
             // The receiver is gone only if the test is already over.
             let _ = sender.send(server.local_addr());
             server.run()
@@ -57,4 +57,17 @@ impl Drop for Running {
         self.signal_stop();
         self.wait();
     }
+}
+
+/// Binds a server, with the wire view if the options open it and this build has it.
+fn with_wire_view(options: Options, stopped: UnixStream) -> io::Result<Server> {
+    let is_open = options.observation.exists_on(options.listen.ip().is_loopback());
+    let server = Server::bind(options, Some(stopped))?;
+    #[cfg(feature = "cli")]
+    if is_open {
+        use barewire::tools::serve::{WireOptions, WireView};
+        return Ok(server.observed_by(Box::new(WireView::new(&WireOptions::default())?)));
+    }
+    let _ = is_open;
+    Ok(server)
 }

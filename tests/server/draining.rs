@@ -49,7 +49,7 @@ fn a_lagging_follower_receives_everything_before_its_end() {
         if fields == STREAM {
             assert!(received.contains("\nretry: ") && received.ends_with("\r\n0\r\n\r\n"), "{received}");
         } else {
-            assert!(received.ends_with("the server is about to end"), "{received}");
+            assert!(received.ends_with("the server is shutting down"), "{received}");
             server.send(follower, &masked_frame(true, crate::harness::Opcode::Close, &[]));
         }
         assert!(server.has_ended(follower));

@@ -32,4 +32,5 @@ mod sockets;
 mod streams;
 mod tokens;
 mod topics;
+#[cfg(feature = "cli")]
 mod wire;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use barewire::server::WireEndpoint;
+use barewire::server::ObservationEndpoint;
 use serde_json::Value;
 
 use crate::harness::{EventStream, Opcode, Request, Server, masked_frame};
@@ -206,7 +206,7 @@ fn on_loopback_only_its_own_names_may_view() {
     for host in ["localhost", "localhost:8080", "127.0.0.1", "[::1]:8080", "a.localhost"] {
         Viewer::with(&server, &Request::get("/wire").host(host));
     }
-    let server = Server::with(|options| options.wire.endpoint = WireEndpoint::Nowhere);
+    let server = Server::with(|options| options.observation = ObservationEndpoint::Nowhere);
     server.request(&Request::get("/wire").host("localhost")).assert_problem(404);
     let server = Server::with(|options| options.policy.access.follow_token = Some("t".into()));
     server.request(&Request::get("/wire").host("localhost")).assert_problem(401);
@@ -218,15 +218,15 @@ fn on_a_public_address_it_must_be_enabled_and_needs_the_follow_token() {
     let anywhere = |endpoint, token: Option<&str>| {
         Server::with(|options| {
             options.listen = ([0, 0, 0, 0], 0).into();
-            options.wire.endpoint = endpoint;
+            options.observation = endpoint;
             options.policy.access.follow_token = token.map(Into::into);
         })
     };
-    let server = anywhere(WireEndpoint::OnLoopback, Some("t"));
+    let server = anywhere(ObservationEndpoint::OnLoopback, Some("t"));
     server.request(&Request::get("/wire?access_token=t")).assert_problem(404);
-    let server = anywhere(WireEndpoint::Everywhere, None);
+    let server = anywhere(ObservationEndpoint::Everywhere, None);
     server.request(&Request::get("/wire")).assert_problem(403);
-    let server = anywhere(WireEndpoint::Everywhere, Some("t"));
+    let server = anywhere(ObservationEndpoint::Everywhere, Some("t"));
     server.request(&Request::get("/wire")).assert_problem(401);
     server.request(&Request::get("/wire?access_token=no")).assert_problem(401);
     Viewer::with(&server, &Request::get("/wire?access_token=t").host("public.example"));

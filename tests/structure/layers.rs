@@ -13,7 +13,7 @@ const MAY_NAME: [(&str, &[&str]); 8] = [
     ("wire", &["protocol"]),
     ("client", &["protocol"]),
     ("transport", &["protocol", "hub", "page"]),
-    ("server", &["transport", "protocol", "hub", "page", "wire"]),
+    ("server", &["transport", "protocol", "hub", "page"]),
     ("tools", &["server", "transport", "protocol", "hub", "page", "wire", "client"]),
 ];
 

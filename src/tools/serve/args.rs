@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::fmt::Write;
 
-use super::options::{Kind, ROWS};
+use super::options::{Kind, ROWS, ServeOptions};
+use super::wire::WireOptions;
 use crate::server::{LogForm, Options};
 
 /// File descriptors that are not connections: the standard streams, the listener, the poll, the
@@ -14,26 +15,28 @@ const RESERVE: u64 = 100;
 ///
 /// The number of connections is the limit of open files minus a reserve. The soft limit is raised
 /// to the hard limit if possible.
-pub fn defaults() -> Options {
+pub fn defaults() -> ServeOptions {
     let library = Options::default();
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(library.max_connections as u64 + RESERVE);
     let connections = files.saturating_sub(RESERVE).max(1);
-    Options { max_connections: usize::try_from(connections).unwrap_or(usize::MAX), ..library }
+    let max_connections = usize::try_from(connections).unwrap_or(usize::MAX);
+    ServeOptions { server: Options { max_connections, ..library }, wire: WireOptions::default() }
 }
 
 /// The parsed arguments.
 pub enum Args {
     /// Serve with these options.
-    Serve(Box<Options>),
+    Serve(Box<ServeOptions>),
     /// Show the help.
     Help,
 }
 
 /// Applies the arguments to the defaults.
-pub fn parse(arguments: impl Iterator<Item = OsString>, defaults: Options) -> Result<Args, String> {
+pub fn parse(arguments: impl Iterator<Item = OsString>, defaults: ServeOptions) -> Result<Args, String> {
     use lexopt::prelude::*;
 
-    let mut options = Options { log: LogForm::Text, ..defaults };
+    let mut options = defaults;
+    options.server.log = LogForm::Text;
     let mut quiet = false;
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
@@ -56,7 +59,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>, defaults: Options) -> Re
         }
     }
     if quiet {
-        options.log = LogForm::Off;
+        options.server.log = LogForm::Off;
     }
     Ok(Args::Serve(Box::new(options)))
 }
@@ -81,11 +84,11 @@ pub fn help() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::ServeOptions;
     use super::{Args, Kind, ROWS, parse};
-    use crate::server::Options;
 
-    fn options(arguments: &[&str]) -> Result<Options, String> {
-        match parse(arguments.iter().map(Into::into), Options::default())? {
+    fn options(arguments: &[&str]) -> Result<ServeOptions, String> {
+        match parse(arguments.iter().map(Into::into), ServeOptions::default())? {
             Args::Serve(options) => Ok(*options),
             Args::Help => Err("help".into()),
         }
@@ -95,9 +98,9 @@ mod tests {
     fn parses_options_and_names_each_mistake() {
         let parsed = options(&["--listen", "[::1]:0", "--max-wait=7", "--allow-origin", "https://a.example"])
             .expect("valid");
-        assert_eq!(parsed.listen.to_string(), "[::1]:0");
-        assert_eq!(parsed.policy.max_wait, 7);
-        assert_eq!(parsed.policy.access.allowed_origins, ["https://a.example"]);
+        assert_eq!(parsed.server.listen.to_string(), "[::1]:0");
+        assert_eq!(parsed.server.policy.max_wait, 7);
+        assert_eq!(parsed.server.policy.access.allowed_origins, ["https://a.example"]);
         for (arguments, part) in [
             (&["--listen", "nowhere"][..], "--listen: \"nowhere\" is not valid: use an address"),
             (&["--max-wait", "256"], "--max-wait: \"256\" is not valid: use a whole number from 0 to 255"),
@@ -117,12 +120,12 @@ mod tests {
 
     #[test]
     fn every_option_accepts_its_default() {
-        let defaults = Options::default();
+        let defaults = ServeOptions::default();
         for row in ROWS {
             if let Kind::Value(_, set, show) = &row.kind {
                 let default = show(&defaults);
                 if default != "none" && default != "any" {
-                    set(&mut Options::default(), &default)
+                    set(&mut ServeOptions::default(), &default)
                         .unwrap_or_else(|error| panic!("--{}: {error}", row.name));
                 }
             }

@@ -2,6 +2,8 @@
 
 pub mod args;
 mod options;
+mod wire;
+mod wire_output;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -13,8 +15,10 @@ use signal_hook::low_level::pipe;
 
 use self::args::Args;
 pub use self::args::help;
+use self::options::ServeOptions;
+pub use self::wire::{Filter, WireOptions, WireView};
 use super::listen::listen;
-use crate::server::{Options, Server};
+use crate::server::Server;
 
 /// Serves until SIGTERM or SIGINT.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -45,8 +49,8 @@ fn stop_signals() -> io::Result<UnixStream> {
 }
 
 /// Serves until a byte or the end of the stream arrives on `stop`.
-pub(super) fn until(options: Options, stop: UnixStream) -> ExitCode {
-    let listen = options.listen;
+pub(super) fn until(options: ServeOptions, stop: UnixStream) -> ExitCode {
+    let listen = options.server.listen;
     match serve(options, stop) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -56,11 +60,17 @@ pub(super) fn until(options: Options, stop: UnixStream) -> ExitCode {
     }
 }
 
-fn serve(options: Options, stop: UnixStream) -> io::Result<()> {
+fn serve(options: ServeOptions, stop: UnixStream) -> io::Result<()> {
+    let ServeOptions { server: options, wire } = options;
     // The server's own write timeout must elapse first if the client's machine still acknowledges
     // data.
     let listener = listen(options.listen, options.write_timeout.saturating_mul(2))?;
-    let server = Server::with_listener(listener, options, Some(stop))?;
+    let is_loopback = listener.local_addr()?.ip().is_loopback();
+    let is_observed = wire.print || wire.record.is_some() || options.observation.exists_on(is_loopback);
+    let mut server = Server::with_listener(listener, options, Some(stop))?;
+    if is_observed {
+        server = server.observed_by(Box::new(WireView::new(&wire)?));
+    }
     let mut out = io::stdout();
     writeln!(out, "listening on http://{}", server.local_addr())?;
     out.flush()?;

@@ -2,21 +2,39 @@
 
 use std::net::SocketAddr;
 
+use super::wire::WireOptions;
 use crate::hub::Tick;
 use crate::protocol::http::MAX_FIELD_LINES;
-use crate::server::{LogForm, Options, WireEndpoint};
+use crate::server::{LogForm, ObservationEndpoint, Options};
 use crate::tools::args::{TOKEN_SYNTAX, is_bearer_token};
 use crate::transport::access::is_origin;
+use crate::transport::{Purpose, Transport};
 
-/// The values of `--wire-only`, as the log names them; `-` stands for everything else.
-const TRANSPORTS: [&str; 6] = ["short-poll", "long-poll", "sse", "websocket", "publish", "-"];
+/// The values of `--wire-only`. The last one, `-`, stands for everything else.
+const SHOWN: [Purpose; 6] = [
+    Purpose::Follow(Transport::ShortPoll),
+    Purpose::Follow(Transport::LongPoll),
+    Purpose::Follow(Transport::EventStream),
+    Purpose::Follow(Transport::WebSocket),
+    Purpose::Publish,
+    Purpose::Other,
+];
+
+/// The options of `barewire serve`.
+#[derive(Clone, Debug, Default)]
+pub struct ServeOptions {
+    /// The options of the server.
+    pub server: Options,
+    /// The options of the wire view.
+    pub wire: WireOptions,
+}
 
 /// The kind of an option and the function that applies it. An error describes the invalid value.
 pub enum Kind {
     /// An option without a value.
-    Flag(fn(&mut Options)),
+    Flag(fn(&mut ServeOptions)),
     /// An option with a value: its name in the help, the setter, and the default as text.
-    Value(&'static str, fn(&mut Options, &str) -> Result<(), String>, fn(&Options) -> String),
+    Value(&'static str, fn(&mut ServeOptions, &str) -> Result<(), String>, fn(&ServeOptions) -> String),
 }
 
 /// One option.
@@ -43,7 +61,7 @@ fn token(text: &str) -> Result<Option<String>, String> {
     }
 }
 
-fn none(_: &Options) -> String {
+fn none(_: &ServeOptions) -> String {
     "none".into()
 }
 
@@ -55,10 +73,10 @@ macro_rules! number {
             kind: Kind::Value(
                 $value,
                 |options, text| {
-                    options.$($field).+ = number(text, $low, $high)?;
+                    options.server.$($field).+ = number(text, $low, $high)?;
                     Ok(())
                 },
-                |options| options.$($field).+.to_string(),
+                |options| options.server.$($field).+.to_string(),
             ),
             help: $help,
         }
@@ -73,7 +91,7 @@ macro_rules! optional {
             kind: Kind::Value(
                 $value,
                 |options, text| {
-                    options.$($field).+ = Some(number(text, $low, $high)?);
+                    options.server.$($field).+ = Some(number(text, $low, $high)?);
                     Ok(())
                 },
                 |_| "any".into(),
@@ -96,12 +114,12 @@ pub const ROWS: &[Row] = &[
             "ADDR:PORT",
             |options, text| {
                 let address = text.parse::<SocketAddr>();
-                options.listen = address.map_err(|_| {
+                options.server.listen = address.map_err(|_| {
                     format!("{text:?} is not valid: use an address and a port, such as 127.0.0.1:8080")
                 })?;
                 Ok(())
             },
-            |options| options.listen.to_string(),
+            |options| options.server.listen.to_string(),
         ),
         help: "address to listen on; port 0 selects a free port",
     },
@@ -110,7 +128,7 @@ pub const ROWS: &[Row] = &[
         kind: Kind::Value(
             "TOKEN",
             |options, text| {
-                options.policy.access.publish_token = token(text)?;
+                options.server.policy.access.publish_token = token(text)?;
                 Ok(())
             },
             none,
@@ -122,7 +140,7 @@ pub const ROWS: &[Row] = &[
         kind: Kind::Value(
             "TOKEN",
             |options, text| {
-                options.policy.access.follow_token = token(text)?;
+                options.server.policy.access.follow_token = token(text)?;
                 Ok(())
             },
             none,
@@ -139,7 +157,7 @@ pub const ROWS: &[Row] = &[
                         "{text:?} is not an origin: use *, null or an origin such as https://example.org"
                     ));
                 }
-                options.policy.access.allowed_origins.push(text.to_owned());
+                options.server.policy.access.allowed_origins.push(text.to_owned());
                 Ok(())
             },
             none,
@@ -148,7 +166,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "quiet",
-        kind: Kind::Flag(|options| options.log = LogForm::Off),
+        kind: Kind::Flag(|options| options.server.log = LogForm::Off),
         help: "do not log requests",
     },
     Row {
@@ -156,7 +174,7 @@ pub const ROWS: &[Row] = &[
         kind: Kind::Value(
             "FORM",
             |options, text| {
-                options.log = match text {
+                options.server.log = match text {
                     "text" => LogForm::Text,
                     "json" => LogForm::Json,
                     _ => return Err(format!("{text:?} is not a log format: use text or json")),
@@ -171,7 +189,7 @@ pub const ROWS: &[Row] = &[
         name: "wire",
         kind: Kind::Flag(|options| {
             options.wire.print = true;
-            options.wire.endpoint = WireEndpoint::Everywhere;
+            options.server.observation = ObservationEndpoint::Everywhere;
         }),
         help: "explain every byte on standard error, and serve /wire to other machines too, not only on loopback",
     },
@@ -181,16 +199,14 @@ pub const ROWS: &[Row] = &[
             "WHAT",
             |options, text| {
                 if let Ok(connection) = text.parse() {
-                    options.wire.choice.connections.push(connection);
+                    options.wire.filter.connections.push(connection);
                     return Ok(());
                 }
-                if !TRANSPORTS.contains(&text) {
-                    return Err(format!(
-                        "{text:?} is not valid: use a connection number or one of {}",
-                        TRANSPORTS.join(", ")
-                    ));
-                }
-                options.wire.choice.transports.push(text.to_owned());
+                let purpose = SHOWN.into_iter().find(|purpose| purpose.name() == text).ok_or_else(|| {
+                    let names = SHOWN.map(Purpose::name).join(", ");
+                    format!("{text:?} is not valid: use a connection number or one of {names}")
+                })?;
+                options.wire.filter.purposes.push(purpose);
                 Ok(())
             },
             |_| "any".into(),
@@ -211,7 +227,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "no-wire",
-        kind: Kind::Flag(|options| options.wire.endpoint = WireEndpoint::Nowhere),
+        kind: Kind::Flag(|options| options.server.observation = ObservationEndpoint::Nowhere),
         help: "do not serve /wire, not even on loopback",
     },
     number!("max-connections", "N", "maximum number of connections", 1, ANY, max_connections),
@@ -229,7 +245,7 @@ pub const ROWS: &[Row] = &[
         "maximum number of requests on one connection",
         1,
         u32::MAX as u64,
-        requests
+        requests_per_connection
     ),
     optional!(
         "max-message-rate",
@@ -285,7 +301,7 @@ pub const ROWS: &[Row] = &[
             "SECONDS",
             |options, text| {
                 let seconds: u32 = number(text, 1, 365 * DAY)?;
-                options.hub.window_age = Some(seconds * Tick::PER_SECOND);
+                options.server.hub.window_age = Some(seconds * Tick::PER_SECOND);
                 Ok(())
             },
             |_| "any".into(),
@@ -344,7 +360,7 @@ pub const ROWS: &[Row] = &[
     ),
     Row {
         name: "no-compression",
-        kind: Kind::Flag(|options| options.policy.compress = false),
+        kind: Kind::Flag(|options| options.server.policy.compress = false),
         help: "do not negotiate permessage-deflate on WebSockets",
     },
     number!(

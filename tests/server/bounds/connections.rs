@@ -104,7 +104,7 @@ fn max_per_address() {
 
 #[test]
 fn max_requests() {
-    let set = |options: &mut barewire::server::Options| options.requests = Some(3);
+    let set = |options: &mut barewire::server::Options| options.requests_per_connection = Some(3);
     let health = Request::get("/health").bytes();
     for step in [usize::MAX, 1] {
         let mut server = SimulatedServer::with(set);

@@ -8,10 +8,10 @@ use crate::protocol::websocket::frame::{self, Opcode};
 use crate::tools::compare::config::CompareConfig;
 use crate::tools::compare::results::Bytes;
 use crate::tools::compare::tracker;
-use crate::transport::answer::{Moment, Terms};
-use crate::transport::encoding::Encoding;
+use crate::transport::event_stream::write_heartbeat;
+use crate::transport::following::Encoding;
 use crate::transport::poll::Poll;
-use crate::transport::stream::write_heartbeat;
+use crate::transport::response::{Now, ResponseContext};
 
 /// Lengths in bytes for one transport.
 pub struct Sizes {
@@ -51,9 +51,8 @@ fn event_bytes(id: Id, size: usize, via: Via) -> Bytes {
     let data = tracker::data(0, size);
     let event = Event { id, name: "message", data: &data };
     let length = |encoding: Encoding| {
-        let encoder = encoding.encoder(usize::MAX);
         let mut out = Vec::new();
-        (encoder.encode)(&event, encoder.parameter, &mut out);
+        encoding.write(&event, usize::MAX, &mut out);
         out.len()
     };
     // The encoder writes a comma after each item. A list with one item has none.
@@ -70,13 +69,18 @@ fn event_bytes(id: Id, size: usize, via: Via) -> Bytes {
 fn empty_response(sequence: Sequence) -> Bytes {
     let mut date = Vec::new();
     write_date(0, &mut date);
-    let moment = Moment { tick: Tick(0), date: &date, random: 0 };
-    let terms =
-        Terms { version: Version::Http11, persists: true, head_only: false, of_topic: true, cors: None };
-    let poll = Poll { after: sequence, terms, applied: None, if_none_match: None };
-    let mut hub = Hub::new(Epoch::from_random(0), HubLimits::default());
+    let now = Now { tick: Tick(0), date: &date, random: 0 };
+    let context = ResponseContext {
+        version: Version::Http11,
+        persists: true,
+        head_only: false,
+        of_topic: true,
+        cors: None,
+    };
+    let poll = Poll { after: sequence, context, applied: None, if_none_match: None };
+    let mut hub = Hub::new(Epoch::from_random(0), HubLimits::default(), Encoding::encoders(usize::MAX));
     let mut out = Vec::new();
-    poll.answer(&mut hub, None, None, &moment, &mut out);
+    poll.respond(&mut hub, None, None, &now, &mut out);
     let head = out.windows(4).position(|bytes| bytes == b"\r\n\r\n").map_or(out.len(), |end| end + 4);
     split(out.len(), out.len() - head)
 }

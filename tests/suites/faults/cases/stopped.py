@@ -60,7 +60,7 @@ def read_all(stopped, seconds):
             tails[number] = (tails[number] + part)[-200:]
             # A client that receives a close frame responds with one or, as here, closes the
             # connection.
-            if not part or b"too slow: events are lost" in tails[number]:
+            if not part or b"too slow: unread events" in tails[number]:
                 stopped.end(number)
     if stopped.by_fd:
         raise Fault(f"{len(stopped.by_fd)} stopped clients are still connected")

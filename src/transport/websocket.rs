@@ -1,10 +1,8 @@
-//! WebSockets: the cursor lives in the connection, and the client writes back.
+//! WebSockets: the connection holds the cursor, and the client may write too.
 
-use super::answer::{Moment, Terms};
 use super::compression;
-use super::encoding::Encoding;
-use super::following::{Following, gap_json};
-use super::route::SUBPROTOCOL_TEXT;
+use super::following::{Encoding, Following, gap_json};
+use super::response::{Now, ResponseContext};
 use crate::hub::{Hub, Placement, TopicKey};
 use crate::protocol::http::Status;
 use crate::protocol::json;
@@ -13,27 +11,33 @@ use crate::protocol::websocket::extension::Agreement;
 use crate::protocol::websocket::frame::{self, Opcode};
 use crate::protocol::websocket::server_handshake::Accept;
 
-/// In the subprotocol that carries bare data only, this is how a gap is told. Of the private codes (RFC 6455 §7.4.2).
+/// The subprotocol in which each message is an event in JSON; also used if none is negotiated.
+pub const SUBPROTOCOL_JSON: &str = "barewire.json";
+/// The subprotocol in which each message is the bare data of an event.
+pub const SUBPROTOCOL_TEXT: &str = "barewire.text";
+
+/// The close code that reports a gap in [`SUBPROTOCOL_TEXT`], which has no message for it. Codes
+/// from 4000 on are for private use (RFC 6455 §7.4.2).
 pub const CLOSE_GAP: CloseCode = CloseCode(4000);
 
-/// What a handshake has come to (RFC 6455 §4.2.2).
+/// The server's side of the opening handshake (RFC 6455 §4.2.2).
 #[derive(Clone, Copy, Debug)]
-pub struct Opening {
-    /// The answer to the key.
+pub struct ServerHandshake {
+    /// The response to the client's key.
     pub accept: Accept,
-    /// The subprotocol, if one was agreed on.
+    /// The negotiated subprotocol.
     pub subprotocol: Option<&'static str>,
-    /// What was agreed on about compression, if anything was.
+    /// The negotiated compression.
     pub agreement: Option<Agreement>,
 }
 
-impl Opening {
-    /// Writes the head of the answer.
-    pub fn write_head(&self, terms: &Terms, moment: &Moment<'_>, out: &mut Vec<u8>) {
-        // Connection says Upgrade here, whatever the request said of persistence.
-        let upgrade = Terms { persists: true, ..terms.clone() };
+impl ServerHandshake {
+    /// Writes the head of the response.
+    pub fn write_head(&self, context: &ResponseContext, now: &Now<'_>, out: &mut Vec<u8>) {
+        // The connection persists as a WebSocket, whatever the request said about persistence.
+        let upgrade = ResponseContext { persists: true, ..context.clone() };
         let mut head = upgrade
-            .head(out, Status::SWITCHING_PROTOCOLS, moment)
+            .head(out, Status::SWITCHING_PROTOCOLS, now)
             .field("Upgrade", "websocket")
             .field("Connection", "Upgrade")
             .field("Sec-WebSocket-Accept", self.accept.as_bytes());
@@ -41,9 +45,9 @@ impl Opening {
             head = head.field("Sec-WebSocket-Protocol", subprotocol);
         }
         if let Some(agreement) = &self.agreement {
-            let mut answer = Vec::new();
-            agreement.write_response(&mut answer);
-            head = head.field("Sec-WebSocket-Extensions", answer);
+            let mut response = Vec::new();
+            agreement.write_response(&mut response);
+            head = head.field("Sec-WebSocket-Extensions", response);
         }
         head.end();
     }
@@ -61,18 +65,17 @@ impl Opening {
     }
 }
 
-/// Writes the first message and puts the cursor. `None`: there is a gap, and the subprotocol has no message for it.
+/// Writes the first message and places the cursor. Returns `None` if there is a gap that the
+/// subprotocol cannot report.
 pub fn open(
     hub: &mut Hub,
     topic: TopicKey,
     placement: &Placement,
-    opening: &Opening,
-    compress_from: usize,
-    moment: &Moment<'_>,
+    handshake: &ServerHandshake,
+    now: &Now<'_>,
     out: &mut Vec<u8>,
 ) -> Option<Following> {
-    let encoding = opening.encoding();
-    if opening.subprotocol != Some(SUBPROTOCOL_TEXT) {
+    if handshake.subprotocol != Some(SUBPROTOCOL_TEXT) {
         let mut hello = Vec::with_capacity(64);
         hello.extend_from_slice(b"{\"next\":");
         json::write_string(&hub.id(placement.after).to_string(), &mut hello);
@@ -85,6 +88,5 @@ pub fn open(
     } else if placement.gap.is_some() {
         return None;
     }
-    let cursor = hub.cursor(topic, placement.after, encoding.encoder(compress_from), moment.tick);
-    Some(Following { topic, cursor, encoding })
+    Some(Following::after(hub, topic, placement.after, handshake.encoding(), now.tick))
 }

@@ -1,32 +1,33 @@
-//! Where the wire view goes: to a terminal, to a file, and to those who follow `/wire`.
+//! The outputs of the wire view: a terminal, a file, and the clients that follow `/wire`.
 
 use std::io::Write;
 
+use crate::transport::Purpose;
 use crate::wire::record::Writer;
 use crate::wire::render::shorten::{Shortener, Shown};
 use crate::wire::render::text::Text;
 use crate::wire::render::{Source, json};
 use crate::wire::{Side, Span};
 
-/// An event of the view is cut where it has this many bytes.
+/// An event of the view ends when it has this many bytes.
 const EVENT_BYTES: usize = 32 * 1024;
 
-/// How much of one turn is shown to followers, in bytes: a byte that passes can be a hundred in the view, and a flood of small frames
-/// must not become one of large events.
-const MOST_OF_A_TURN: usize = 4 << 20;
-/// Of one read, so many spans are shown before it is looked at how much that was.
+/// How many bytes of one loop iteration are shown to clients. A byte that passes can become a hundred
+/// in the view, and a flood of small frames must not become a flood of large events.
+const MAX_PER_ITERATION: usize = 4 << 20;
+/// How many spans of one read are shown before their size is checked.
 const SPANS_AT_ONCE: usize = 1024;
-/// Text is written when there is this much of it, in bytes, or at the turn's end.
+/// Text is written when it has this many bytes, or at the end of the iteration.
 const TEXT_BYTES: usize = 256 << 10;
 
-/// Which bytes have passed, and when.
+/// The connection on which bytes have passed, and the time.
 #[derive(Clone, Copy, Debug)]
 pub struct Passage {
     /// The connection's number.
     pub connection: u64,
-    /// What it carries, as the log calls it.
-    pub transport: &'static str,
-    /// In milliseconds since the server's start.
+    /// The purpose of the connection's last request.
+    pub purpose: Purpose,
+    /// The time in milliseconds since the server's start.
     pub time_ms: u64,
 }
 
@@ -36,42 +37,42 @@ impl Passage {
     }
 }
 
-/// All who look.
+/// All outputs.
 #[derive(Default)]
 pub struct Outputs {
     terminal: Option<(Text, Box<dyn Write>)>,
     text: String,
     record: Option<(Writer, Box<dyn Write>)>,
     recorded: String,
-    /// Whether somebody follows `/wire`.
-    pub followed: bool,
+    /// A client follows `/wire`.
+    pub is_followed: bool,
     events: Vec<String>,
-    /// How many bytes the events of this turn have.
-    waiting: usize,
-    /// How many bytes have passed in this turn that followers are not shown.
+    /// The bytes of this iteration's events.
+    event_bytes: usize,
+    /// How many bytes have passed in this iteration that clients are not shown.
     lost: usize,
     shortener: Shortener,
 }
 
 impl Outputs {
-    /// Shows it on a terminal too, or whatever takes text; `color`: with colours.
+    /// Adds a terminal, or any other writer of text.
     pub fn print_to(mut self, out: Box<dyn Write>, color: bool) -> Outputs {
         self.terminal = Some((Text::new(color, false), out));
         self
     }
 
-    /// Keeps it in a file too, or whatever takes text.
+    /// Adds a recording.
     pub fn record_to(mut self, out: Box<dyn Write>) -> Outputs {
         self.record = Some((Writer::new(), out));
         self
     }
 
-    /// Whether anybody looks.
+    /// Whether there is any output now.
     pub fn is_any(&self) -> bool {
-        self.followed || self.terminal.is_some() || self.record.is_some()
+        self.is_followed || self.terminal.is_some() || self.record.is_some()
     }
 
-    /// Shows spans of one connection.
+    /// Shows the spans of one read or write.
     pub fn show(&mut self, passage: Passage, spans: &[Span]) {
         if spans.is_empty() {
             return;
@@ -79,19 +80,19 @@ impl Outputs {
         if let Some((writer, _)) = &mut self.record {
             writer.spans(passage.connection, passage.time_ms, spans, &mut self.recorded);
         }
-        // In pieces: one read of small frames can be many times what a turn shows.
+        // In parts: one read of small frames can be many times what an iteration shows.
         for spans in spans.chunks(SPANS_AT_ONCE) {
             let mut shown = Vec::new();
             for span in spans {
                 self.shortener.span(passage.connection, span, &mut shown);
             }
             let passed = spans.iter().map(|span| span.bytes.len()).sum();
-            self.hand_on(passage, &shown, passed);
+            self.deliver(passage, &shown, passed);
         }
     }
 
-    /// Hands on what is shown of `passed` bytes.
-    fn hand_on(&mut self, passage: Passage, shown: &[Shown<'_>], passed: usize) {
+    /// Delivers what is shown of `passed` bytes.
+    fn deliver(&mut self, passage: Passage, shown: &[Shown<'_>], passed: usize) {
         if let Some((text, _)) = &mut self.terminal {
             for shown in shown {
                 match shown {
@@ -100,11 +101,11 @@ impl Outputs {
                 }
             }
         }
-        if self.followed && self.waiting > MOST_OF_A_TURN {
+        if self.is_followed && self.event_bytes > MAX_PER_ITERATION {
             self.lost += passed;
-        } else if self.followed {
+        } else if self.is_followed {
             let events = events(passage, shown);
-            self.waiting += events.iter().map(String::len).sum::<usize>();
+            self.event_bytes += events.iter().map(String::len).sum::<usize>();
             self.events.extend(events);
         }
         if self.text.len().max(self.recorded.len()) > TEXT_BYTES {
@@ -112,30 +113,30 @@ impl Outputs {
         }
     }
 
-    /// A connection has ended.
-    pub fn ended(&mut self, passage: Passage) {
+    /// Shows the end of a connection.
+    pub fn show_end(&mut self, passage: Passage) {
         let Passage { connection, time_ms, .. } = passage;
         let left_out: Vec<Shown<'_>> = self.shortener.end(connection).map(Shown::More).collect();
         if !left_out.is_empty() {
-            self.hand_on(passage, &left_out, 0);
+            self.deliver(passage, &left_out, 0);
         }
         if let Some((writer, _)) = &mut self.record {
             for side in [Side::Client, Side::Server] {
                 writer.end(connection, side, time_ms, &mut self.recorded);
             }
         }
-        if self.followed {
+        if self.is_followed {
             self.events.push(format!("{{\"connection\":{connection},\"time_ms\":{time_ms},\"ended\":true}}"));
         }
     }
 
-    /// Writes what is for a terminal or a file, and hands out what is for followers.
-    pub fn hand_out(&mut self, mut publish: impl FnMut(&str)) {
+    /// Writes the text of this iteration, and publishes its events.
+    pub fn write_all(&mut self, publish: &mut dyn FnMut(&str)) {
         self.write();
         for event in self.events.drain(..) {
             publish(&event);
         }
-        self.waiting = 0;
+        self.event_bytes = 0;
         let lost = std::mem::take(&mut self.lost);
         if lost > 0 {
             publish(&format!(
@@ -145,27 +146,28 @@ impl Outputs {
     }
 
     fn write(&mut self) {
-        hand(&mut self.terminal, &mut self.text, "standard error");
-        hand(&mut self.record, &mut self.recorded, "the recording");
+        write_to(&mut self.terminal, &mut self.text, "standard error");
+        write_to(&mut self.record, &mut self.recorded, "the recording");
     }
 }
 
-/// Hands on what is written. An output that takes no more is looked at no more: the server goes on.
-fn hand<W>(output: &mut Option<(W, Box<dyn Write>)>, text: &mut String, name: &str) {
+/// Writes text to an output. An output that fails is dropped; the server continues.
+fn write_to<W>(output: &mut Option<(W, Box<dyn Write>)>, text: &mut String, name: &str) {
     if let Some((_, out)) = output
         && !text.is_empty()
         && let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
     {
-        eprintln!("barewire: {name}: {error}; nothing more is written there");
+        eprintln!("barewire: cannot write to {name}: {error}; the wire view stops writing there");
         *output = None;
     }
     text.clear();
 }
 
-/// What is shown as JSON for followers: an object for each passage, cut where it gets long.
+/// Returns spans as JSON for clients: one object, or several if it gets long.
 fn events(passage: Passage, shown: &[Shown<'_>]) -> Vec<String> {
-    let Passage { connection, transport, time_ms } = passage;
-    // Names of transports and fields are this program's, and need no escapes.
+    let Passage { connection, purpose, time_ms } = passage;
+    let transport = purpose.name();
+    // The names of purposes and fields need no escapes.
     let head = format!(
         "{{\"connection\":{connection},\"transport\":\"{transport}\",\"time_ms\":{time_ms},\"spans\":["
     );
@@ -191,44 +193,47 @@ fn events(passage: Passage, shown: &[Shown<'_>]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_OF_A_TURN, Outputs, Passage};
+    use super::{MAX_PER_ITERATION, Outputs, Passage};
+    use crate::transport::{Purpose, Transport};
     use crate::wire::{Compression, Conversation, Side, Start};
 
     #[test]
-    fn a_flood_is_told_by_its_length_and_the_next_turn_is_shown_again() {
-        let mut outputs = Outputs { followed: true, ..Outputs::default() };
-        let passage = Passage { connection: 1, transport: "websocket", time_ms: 0 };
+    fn a_flood_is_reported_by_its_length_and_the_next_iteration_is_shown_again() {
+        let mut outputs = Outputs { is_followed: true, ..Outputs::default() };
+        let purpose = Purpose::Follow(Transport::WebSocket);
+        let passage = Passage { connection: 1, purpose, time_ms: 0 };
         let mut conversation = Conversation::starting(Start::WebSocket(Compression::None));
-        // Pings without payload, from a server: two bytes, and a hundred times as many in the view.
+        // Empty pings from a server: two bytes each, and a hundred times as many in the view.
         let flood = [0x89, 0x00].repeat(20_000);
         let mut spans = Vec::new();
         for _ in 0..2 {
             let mut shown = 0;
-            for piece in flood.chunks(1000) {
+            for chunk in flood.chunks(1000) {
                 spans.clear();
-                conversation.feed(Side::Server, piece, &mut spans);
+                conversation.feed(Side::Server, chunk, &mut spans);
                 outputs.show(passage, &spans);
-                shown += usize::from(outputs.lost == 0) * piece.len();
+                shown += usize::from(outputs.lost == 0) * chunk.len();
             }
             let mut events = Vec::new();
-            outputs.hand_out(|event| events.push(event.to_owned()));
+            outputs.write_all(&mut |event| events.push(event.to_owned()));
             let lost = format!("\"spans\":[],\"lost\":{}}}", flood.len() - shown);
             assert!(shown > 0 && events.pop().is_some_and(|last| last.ends_with(&lost)), "{lost}");
-            let told: usize = events.iter().map(String::len).sum();
-            assert!((MOST_OF_A_TURN..2 * MOST_OF_A_TURN).contains(&told), "{told}");
+            let published: usize = events.iter().map(String::len).sum();
+            assert!((MAX_PER_ITERATION..2 * MAX_PER_ITERATION).contains(&published), "{published}");
         }
     }
 
     #[test]
-    fn one_read_is_shown_as_far_as_a_turn_may_be() {
-        let mut outputs = Outputs { followed: true, ..Outputs::default() };
-        let passage = Passage { connection: 1, transport: "websocket", time_ms: 0 };
+    fn one_read_is_shown_up_to_the_limit_of_an_iteration() {
+        let mut outputs = Outputs { is_followed: true, ..Outputs::default() };
+        let purpose = Purpose::Follow(Transport::WebSocket);
+        let passage = Passage { connection: 1, purpose, time_ms: 0 };
         let mut conversation = Conversation::starting(Start::WebSocket(Compression::None));
         let mut spans = Vec::new();
         conversation.feed(Side::Server, &[0x89, 0x00].repeat(40_000), &mut spans);
         outputs.show(passage, &spans);
-        let mut told = 0;
-        outputs.hand_out(|event| told += event.len());
-        assert!((MOST_OF_A_TURN..MOST_OF_A_TURN * 3 / 2).contains(&told), "{told}");
+        let mut published = 0;
+        outputs.write_all(&mut |event| published += event.len());
+        assert!((MAX_PER_ITERATION..MAX_PER_ITERATION * 3 / 2).contains(&published), "{published}");
     }
 }

@@ -1,32 +1,32 @@
-//! Deadlines: a timing wheel of 100 ms slots.
+//! Deadlines: a timer wheel with slots of 100 ms.
 //!
-//! Nothing is removed early and nothing moved. A connection knows which of its entries comes first. When that one's
-//! slot comes, it says whether it is due, or when it will be, and is entered anew; of its other entries it takes no notice. So
-//! a deadline that is put off with every byte costs nothing.
+//! No entry is removed early or moved. A connection knows which of its entries is the earliest. When
+//! that entry's slot is due, the connection's deadline is due too, or the connection is entered
+//! again; its other entries mean nothing. So a deadline that moves with every byte costs nothing.
 
 use super::slab::Key;
 use crate::hub::Tick;
 
-/// How far ahead the wheel reaches; a later deadline is looked at there, and entered anew.
+/// How many ticks the wheel reaches ahead. A later deadline is entered at the end, and again there.
 const SLOTS: u32 = 1024;
 
-/// The wheel.
-pub struct Wheel {
+/// The timer wheel.
+pub struct TimerWheel {
     slots: Vec<Vec<Key>>,
     now: Tick,
-    /// No entry is before this.
+    /// No entry is before this tick.
     hint: Tick,
     entries: usize,
 }
 
-impl Wheel {
+impl TimerWheel {
     /// A wheel without entries.
-    pub fn new(now: Tick) -> Wheel {
-        Wheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), now, hint: now, entries: 0 }
+    pub fn new(now: Tick) -> TimerWheel {
+        TimerWheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), now, hint: now, entries: 0 }
     }
 
-    /// Enters a deadline, and returns when it will come: one that has passed with the next tick, one beyond the horizon at
-    /// the horizon.
+    /// Enters a deadline, and returns the tick of the entry: the next one for a deadline that has
+    /// passed, the last one for a deadline beyond the wheel.
     pub fn insert(&mut self, key: Key, due: Tick) -> Tick {
         let due = due.clamp(self.now.after(1), self.now.after(SLOTS - 1));
         self.slots[(due.0 % SLOTS) as usize].push(key);
@@ -35,7 +35,7 @@ impl Wheel {
         due
     }
 
-    /// When the next slot with an entry comes.
+    /// Returns the tick of the next slot with an entry.
     pub fn next(&mut self) -> Option<Tick> {
         if self.entries == 0 {
             return None;
@@ -47,14 +47,15 @@ impl Wheel {
         Some(self.hint)
     }
 
-    /// Goes on to `now` and takes out one slot that has come: its time, and its entries. `None` when there is no more.
+    /// Advances to `now` and removes one slot that is due: its tick and its entries. Returns `None`
+    /// when no slot is due any more.
     pub fn take_due(&mut self, now: Tick) -> Option<(Tick, Vec<Key>)> {
         let due = self.next().filter(|due| *due <= now);
         let Some(due) = due else {
             self.now = self.now.max(now);
             return None;
         };
-        // A slot's memory goes with its entries: a thousand that were due at once need not be so again.
+        // The slot's memory goes with its entries: the slot may need less the next time.
         let entries = std::mem::take(&mut self.slots[(due.0 % SLOTS) as usize]);
         self.now = due;
         self.entries -= entries.len();
@@ -66,14 +67,14 @@ impl Wheel {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Key, Wheel};
+    use super::{Key, TimerWheel};
     use crate::hub::Tick;
 
     fn key(slot: u32) -> Key {
         Key { slot, generation: 0 }
     }
 
-    fn due(wheel: &mut Wheel, now: u32) -> Vec<u32> {
+    fn due(wheel: &mut TimerWheel, now: u32) -> Vec<u32> {
         let mut due = Vec::new();
         while let Some((_, keys)) = wheel.take_due(Tick(now)) {
             due.extend(keys.iter().map(|key| key.slot));
@@ -82,8 +83,8 @@ mod tests {
     }
 
     #[test]
-    fn entries_come_in_their_slot_and_far_ones_at_the_horizon() {
-        let mut wheel = Wheel::new(Tick(5));
+    fn entries_are_due_in_their_slot_and_distant_ones_at_the_last_slot() {
+        let mut wheel = TimerWheel::new(Tick(5));
         assert_eq!(wheel.next(), None);
         wheel.insert(key(1), Tick(7));
         wheel.insert(key(2), Tick(3));
@@ -99,24 +100,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_comes_early_and_nothing_within_the_horizon_late(
+        fn no_entry_is_due_early_and_none_within_the_wheel_late(
             dues in proptest::collection::vec(1..900_u32, 1..60),
             steps in proptest::collection::vec(1..200_u32, 1..60),
         ) {
-            let mut wheel = Wheel::new(Tick(0));
+            let mut wheel = TimerWheel::new(Tick(0));
             for (slot, due) in dues.iter().enumerate() {
                 wheel.insert(key(slot as u32), Tick(*due));
             }
-            let (mut now, mut come) = (0, Vec::new());
+            let (mut now, mut seen) = (0, Vec::new());
             for step in steps {
                 let next = wheel.next();
-                let left = (0..dues.len()).filter(|slot| !come.contains(&(*slot as u32)));
+                let left = (0..dues.len()).filter(|slot| !seen.contains(&(*slot as u32)));
                 prop_assert_eq!(next.map(|tick| tick.0), left.map(|slot| dues[slot]).min());
                 let before = now;
                 now += step;
                 for slot in due(&mut wheel, now) {
                     prop_assert!(dues[slot as usize] > before && dues[slot as usize] <= now);
-                    come.push(slot);
+                    seen.push(slot);
                 }
             }
         }

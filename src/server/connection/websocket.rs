@@ -1,23 +1,25 @@
 //! WebSocket frames on a connection: messages, pings, and the closing handshake (RFC 6455 §5 to §7).
 
-use super::byte_stream::ByteStream;
-use super::connection::{Connection, Partial, Socket, State};
-use super::context::Context;
+use super::Connection;
+use super::state::{Partial, Socket, State};
+use crate::hub::Tick;
 use crate::protocol::websocket::close::{self, CloseCode};
 use crate::protocol::websocket::frame::{self, Opcode};
 use crate::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
+use crate::server::byte_stream::ByteStream;
+use crate::server::context::LoopContext;
 use crate::transport::compression;
 use crate::transport::metrics::Ended;
 
 impl<S: ByteStream> Connection<S> {
-    /// Takes frames, and returns how many bytes it has taken: all of them, unless the connection is no WebSocket any
-    /// more, or its answers have to be written first.
-    pub(super) fn receive_frames(&mut self, input: &mut [u8], cx: &mut Context) -> usize {
-        self.is_alive(cx);
-        let kept = self.busy.as_mut().map(|busy| std::mem::take(&mut busy.partial));
+    /// Consumes frames, and returns how many bytes they have: all of `input`, unless the connection
+    /// stops being a WebSocket or its output must be written first.
+    pub(super) fn receive_frames(&mut self, input: &mut [u8], cx: &mut LoopContext) -> usize {
+        self.note_life(cx);
+        let partial = self.busy.as_mut().map(|busy| std::mem::take(&mut busy.partial));
         let (mut boxed, mut fresh): (Option<Box<Receiver>>, Option<Receiver>) = (None, None);
-        let receiver: &mut Receiver = match kept {
-            Some(Partial::Frames(receiver)) => boxed.insert(receiver),
+        let receiver: &mut Receiver = match partial {
+            Some(Partial::Message(receiver)) => boxed.insert(receiver),
             _ => fresh.insert(self.receiver(cx)),
         };
         let mut consumed = 0;
@@ -25,45 +27,41 @@ impl<S: ByteStream> Connection<S> {
             && matches!(self.state, State::Socket(_))
             && cx.out.len() < cx.options.outbox_bytes
         {
-            match receiver.receive(&mut input[consumed..]) {
+            let event = match receiver.receive(&mut input[consumed..]) {
                 Ok((length, event)) => {
                     consumed += length;
-                    if let Some(event) = event {
-                        if self.is_too_fast(cx) {
-                            let reason = "more messages came in a second than may";
-                            self.start_close(CloseCode::POLICY_VIOLATION, reason, Ended::Rate, cx);
-                            self.end(Ended::Rate, cx);
-                            return input.len();
-                        }
-                        self.take_event(event, cx);
-                    }
+                    event
                 }
-                Err(failure) => {
-                    // RFC 6455 §7.1.7: the reason, and then the end, without waiting for the client's close. Behind
-                    // a close frame there is no second one (§5.5.1).
-                    if !matches!(self.state, State::Socket(Socket::Closing)) {
-                        self.start_close(failure.close_code(), &failure.close_reason(), Ended::Violation, cx);
-                    }
-                    self.end(Ended::Violation, cx);
+                Err(error) => {
+                    self.fail(error.close_code(), &error.close_reason(), Ended::Violation, cx);
                     return input.len();
                 }
+            };
+            let Some(event) = event else { continue };
+            if self.is_too_fast(cx) {
+                let reason = "more messages per second than allowed";
+                self.fail(CloseCode::POLICY_VIOLATION, reason, Ended::Rate, cx);
+                return input.len();
             }
+            self.handle_event(event, cx);
         }
         if !receiver.is_idle() && matches!(self.state, State::Socket(_)) {
-            // One that was made for this call moves to the heap only if it has to be kept.
+            // A receiver that was made for this call moves to the heap only if it must be kept.
             if let Some(receiver) = boxed.or(fresh.map(Box::new)) {
-                self.busy().partial = Partial::Frames(receiver);
+                self.busy().partial = Partial::Message(receiver);
             }
         }
         consumed
     }
 
-    /// A receiver between two messages.
-    fn receiver(&self, cx: &Context) -> Receiver {
+    /// Returns a receiver that is between two messages.
+    fn receiver(&self, cx: &LoopContext) -> Receiver {
         let frames = cx.options.message_frames;
         let limits = MessageLimits { message_bytes: cx.service.policy.event_bytes, frames };
         match self.state {
-            State::Socket(Socket::Topic { compressed: true, .. }) => compression::receiver_alone(limits),
+            State::Socket(Socket::Topic { compressed: true, .. }) => {
+                compression::receiver_without_context(limits)
+            }
             State::Socket(Socket::Echo { .. }) => {
                 let limits = MessageLimits { message_bytes: cx.options.echo_bytes, frames };
                 let compression = self.busy.as_ref().and_then(|busy| busy.compression.as_ref());
@@ -74,29 +72,41 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    fn echo(&mut self, opcode: Opcode, payload: &[u8], cx: &mut Context) {
+    /// Whether more messages have arrived in this second than allowed.
+    fn is_too_fast(&mut self, cx: &LoopContext) -> bool {
+        let Some(most) = cx.options.messages_per_second else { return false };
+        let second = cx.now().0 / Tick::PER_SECOND;
+        if self.second != second {
+            (self.second, self.count) = (second, 0);
+        }
+        self.count = self.count.saturating_add(1);
+        self.count > most
+    }
+
+    fn echo(&mut self, opcode: Opcode, payload: &[u8], cx: &mut LoopContext) {
         match self.busy.as_mut().and_then(|busy| busy.compression.as_mut()) {
             Some(compression) => compression.write(opcode, payload, &mut cx.out),
             None => frame::write_frame(opcode, payload, &mut cx.out),
         }
     }
 
-    /// Bytes have come, whatever they are, or were taken: somebody is there.
-    pub(super) fn is_alive(&mut self, cx: &mut Context) {
-        if let State::Socket(Socket::Topic { pinged, .. } | Socket::Echo { pinged }) = &mut self.state {
+    /// Notes a sign of life: bytes have arrived, or were accepted by the socket.
+    pub(super) fn note_life(&mut self, cx: &mut LoopContext) {
+        if let Some(pinged) = self.state.pinged_mut() {
             *pinged = false;
             self.due_in(cx.options.ping_interval, cx);
         }
     }
 
-    fn take_event(&mut self, event: MessageEvent<'_>, cx: &mut Context) {
+    fn handle_event(&mut self, event: MessageEvent<'_>, cx: &mut LoopContext) {
         let State::Socket(socket) = self.state else { return };
         match (event, socket) {
             (MessageEvent::Close(close), Socket::Topic { .. } | Socket::Echo { .. }) => {
-                // RFC 6455 §5.5.1: the same code comes back, and the server ends the connection first (§7.1.1).
+                // RFC 6455 §5.5.1: the response has the same code. The server then ends the TCP
+                // connection first (§7.1.1).
                 self.count_end(Ended::Client, cx);
-                self.leave(None, State::Ending, cx);
-                self.forget_pong();
+                self.leave(None, State::Flushing, cx);
+                self.drop_pong();
                 match close {
                     Some((code, _)) => close::encode(code, "", &mut cx.out),
                     None => frame::write_frame(Opcode::Close, b"", &mut cx.out),
@@ -104,21 +114,18 @@ impl<S: ByteStream> Connection<S> {
                 self.end(Ended::Client, cx);
             }
             (MessageEvent::Close(_), Socket::Closing) => self.end(Ended::Client, cx),
-            // §5.5.1: between the server's close frame and the client's, the client's other frames are of no use.
+            // §5.5.1: after the server's close frame, only the client's close frame matters.
             (_, Socket::Closing) => {}
             (MessageEvent::Ping(payload), _) => self.pong(payload, cx),
-            // Whether it answers a ping or not, it has shown life (§5.5.3).
+            // A pong is a sign of life, solicited or not (§5.5.3); that is noted already.
             (MessageEvent::Pong(_), _) => {}
             (MessageEvent::Text(text), Socket::Echo { .. }) => self.echo(Opcode::Text, text.as_bytes(), cx),
             (MessageEvent::Binary(data), Socket::Echo { .. }) => self.echo(Opcode::Binary, data, cx),
             (MessageEvent::Text(text), Socket::Topic { following, may_publish: true, .. }) => {
-                let now = cx.now();
-                cx.service.append(following.topic, "message", text, now);
-                // Its own place may be among what is dropped, so that waits until its turn is over.
-                cx.service.trim_owed = Some(following.topic);
+                cx.service.append(following.topic, "message", text, cx.clock.tick());
             }
             (MessageEvent::Text(_), Socket::Topic { may_publish: false, .. }) => {
-                let reason = "a token is needed to publish";
+                let reason = "publishing needs a token";
                 self.start_close(CloseCode::POLICY_VIOLATION, reason, Ended::Violation, cx);
             }
             (MessageEvent::Binary(_), Socket::Topic { .. }) => {
@@ -128,7 +135,7 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    fn pong(&mut self, payload: &[u8], cx: &mut Context) {
+    fn pong(&mut self, payload: &[u8], cx: &mut LoopContext) {
         match self.busy.as_mut().filter(|busy| !busy.outbox.is_empty()) {
             None => frame::write_frame(Opcode::Pong, payload, &mut cx.out),
             Some(busy) => {
@@ -139,29 +146,40 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    fn forget_pong(&mut self) {
+    fn drop_pong(&mut self) {
         if let Some(busy) = &mut self.busy {
-            busy.outbox.forget_pong();
+            busy.outbox.drop_pong();
         }
     }
 
-    /// Starts the closing handshake (RFC 6455 §7.1.2). The frame goes out with the next flush.
-    pub(super) fn start_close(&mut self, code: CloseCode, reason: &str, ended: Ended, cx: &mut Context) {
+    /// Starts the closing handshake (RFC 6455 §7.1.2). The next flush writes the frame.
+    pub(super) fn start_close(&mut self, code: CloseCode, reason: &str, ended: Ended, cx: &mut LoopContext) {
         self.count_end(ended, cx);
         self.leave(None, State::Socket(Socket::Closing), cx);
-        self.forget_pong();
+        self.drop_pong();
         close::encode(code, reason, &mut cx.out);
         self.due_in(cx.options.close_timeout, cx);
     }
 
-    /// It has been silent for too long.
-    pub(super) fn expire_socket(&mut self, socket: Socket, cx: &mut Context) {
+    /// Fails the WebSocket connection (RFC 6455 §7.1.7): sends the reason, and ends without waiting
+    /// for the client's close frame. After a close frame there is no second one (§5.5.1).
+    fn fail(&mut self, code: CloseCode, reason: &str, ended: Ended, cx: &mut LoopContext) {
+        if !matches!(self.state, State::Socket(Socket::Closing)) {
+            self.start_close(code, reason, ended, cx);
+        }
+        self.end(ended, cx);
+    }
+
+    /// Handles the silence of a WebSocket: pings the client, or closes the connection if a ping or a
+    /// close frame is unanswered.
+    pub(super) fn expire_socket(&mut self, socket: Socket, cx: &mut LoopContext) {
         match socket {
             Socket::Closing | Socket::Topic { pinged: true, .. } | Socket::Echo { pinged: true } => {
                 self.close(Ended::PongTimeout, cx)
             }
             Socket::Topic { .. } | Socket::Echo { .. } => {
-                // A ping that could not be written would start no deadline, so none is: the write deadline is on.
+                // While output is pending, the write timeout applies. A ping that is not written
+                // starts no deadline.
                 if self.outbox_len() > 0 {
                     return self.due_in(cx.options.ping_interval, cx);
                 }
@@ -170,8 +188,7 @@ impl<S: ByteStream> Connection<S> {
                 if self.outbox_len() > 0 {
                     return self.due_in(cx.options.ping_interval, cx);
                 }
-                if let State::Socket(Socket::Topic { pinged, .. } | Socket::Echo { pinged }) = &mut self.state
-                {
+                if let Some(pinged) = self.state.pinged_mut() {
                     *pinged = true;
                 }
                 self.due_in(cx.options.pong_timeout, cx);

@@ -1,0 +1,148 @@
+//! The retained window: how segments, encoded buffers and topics are dropped when a bound is
+//! exceeded.
+
+use super::topics::{Dropped, Hub, NoRoom, TopicKey};
+use super::{EncodedBuffer, Log, Tick};
+
+/// An encoded buffer is dropped when it has not been used for this many ticks.
+const ENCODING_UNUSED: u32 = 60 * Tick::PER_SECOND;
+
+impl Dropped {
+    /// Returns the segment's events in one encoding.
+    pub fn encoded(&mut self, hub: &Hub, encoding: usize) -> &EncodedBuffer {
+        self.segment.encode(encoding, &hub.encoders, hub.epoch, Tick::default());
+        self.segment.encoded(encoding).expect("the buffer was made just now")
+    }
+}
+
+impl Hub {
+    /// Enforces the windows of the topics that have grown, and returns the next segment that has
+    /// been dropped while followers of its topic lag: their cursors may be in it.
+    ///
+    /// The event loop calls this after each connection that it serves, never in the middle: the
+    /// cursor of the follower that publishes may itself be in a segment to be dropped.
+    pub fn next_dropped(&mut self) -> Option<Dropped> {
+        if !self.grown.is_empty() {
+            self.trim();
+        }
+        self.dropped.pop_front()
+    }
+
+    fn trim(&mut self) {
+        for key in std::mem::take(&mut self.grown) {
+            // A topic without followers may have been evicted since it has grown.
+            while self.exists(key) && self.exceeds_window(key) && self.drop_oldest(key) {}
+        }
+        while self.event_bytes > self.limits.window_bytes {
+            let Some(oldest) = self.topic_with_oldest_segment() else { break };
+            if !self.drop_oldest(oldest) {
+                break;
+            }
+        }
+    }
+
+    /// Whether the topic has more than one segment, and keeps enough without the oldest one.
+    fn exceeds_window(&self, key: TopicKey) -> bool {
+        let topic = self.topic(key);
+        let Some(oldest) = topic.log.oldest_segment() else { return false };
+        topic.log.len() - oldest.len() >= self.limits.window_events
+            || topic.max_bytes < usize::MAX && topic.log.event_memory() > topic.max_bytes
+    }
+
+    /// Returns the topic whose oldest segment is the oldest of all that may be dropped.
+    ///
+    /// Sequences count over all topics. A segment is dropped as a whole, so its age is that of its
+    /// newest event; by its oldest event, a quiet topic would lose an event that was published just
+    /// now to a busy topic.
+    fn topic_with_oldest_segment(&self) -> Option<TopicKey> {
+        let droppable = self.keys().filter(|key| {
+            let topic = self.topic(*key);
+            topic.log.first_segment() < topic.followers.floor()
+        });
+        let oldest =
+            droppable.filter_map(|key| Some((self.topic(key).log.oldest_segment()?.last_sequence(), key)));
+        oldest.min_by_key(|(newest, _)| *newest).map(|(_, key)| key)
+    }
+
+    /// Drops events beyond the age limit, and encoded buffers that have not been used for a minute.
+    /// One call per second is enough.
+    pub fn age(&mut self, now: Tick) {
+        if let Some(age) = self.limits.window_age {
+            let keys: Vec<TopicKey> = self.keys().collect();
+            for key in keys {
+                let aged = |log: &Log| {
+                    log.oldest_segment().is_some_and(|segment| segment.newest_at().after(age) < now)
+                };
+                while aged(&self.topic(key).log) && self.drop_oldest(key) {}
+            }
+        }
+        if now >= self.encodings_checked_at.after(ENCODING_UNUSED / 6) {
+            self.encodings_checked_at = now;
+            self.drop_encoded_before(now.before(ENCODING_UNUSED));
+        }
+    }
+
+    /// Drops a topic's oldest segment, unless its fan-out still needs it.
+    fn drop_oldest(&mut self, key: TopicKey) -> bool {
+        let topic = self.topic_mut(key);
+        let any_lagging = topic.followers.any_lagging();
+        let Some((number, segment)) = topic.log.drop_oldest(topic.followers.floor()) else { return false };
+        self.event_bytes -= segment.event_memory();
+        self.encoded_bytes -= segment.encoded_memory();
+        // Only a lagging follower's cursor can be in the segment. A topic with followers is not
+        // evicted, so the key stays valid.
+        if any_lagging {
+            self.dropped.push_back(Dropped { topic: key, number, segment });
+        }
+        true
+    }
+
+    fn drop_encoded_before(&mut self, limit: Tick) {
+        let mut kept = 0;
+        for segment in self.topics.iter_mut().flatten().flat_map(|topic| topic.log.segments_mut()) {
+            segment.drop_encoded_before(limit);
+            kept += segment.encoded_memory();
+        }
+        self.encoded_bytes = kept;
+    }
+
+    /// Adds `grown` to the bytes of encoded buffers. Beyond the bound, drops the least recently used
+    /// buffers down to three quarters of it; what was used at `now` is kept, since it may be in the
+    /// middle of a write.
+    pub(super) fn account_encoded(&mut self, grown: usize, now: Tick) {
+        self.encoded_bytes += grown;
+        if grown == 0 || self.encoded_bytes <= self.limits.encoded_bytes {
+            return;
+        }
+        let segments = self.topics.iter().flatten().flat_map(|topic| topic.log.segments());
+        let mut used: Vec<(Tick, usize)> = segments
+            .flat_map(|segment| {
+                let each = segment.encoded_memory() / segment.encoded_last_used().count().max(1);
+                segment.encoded_last_used().map(move |tick| (tick, each))
+            })
+            .collect();
+        used.sort_unstable();
+        let mut excess = self.encoded_bytes - self.limits.encoded_bytes / 4 * 3;
+        let limit = used.into_iter().find_map(|(tick, memory)| {
+            excess = excess.saturating_sub(memory);
+            (excess == 0).then_some(tick)
+        });
+        self.drop_encoded_before(limit.map_or(now, |limit| limit.after(1)).min(now));
+    }
+
+    /// Evicts the least recently used topic without followers.
+    pub(super) fn evict(&mut self) -> Result<(), NoRoom> {
+        let unused =
+            self.topics.iter_mut().filter(|topic| topic.as_ref().is_some_and(|topic| !topic.has_followers()));
+        let slot = unused.min_by_key(|topic| topic.as_ref().map(|topic| topic.last_used)).ok_or(NoRoom)?;
+        if let Some(topic) = slot.take() {
+            self.evicted_through = self.evicted_through.max(topic.log.newest());
+            self.by_name.remove(&topic.name);
+            for segment in topic.log.segments() {
+                self.event_bytes -= segment.event_memory();
+                self.encoded_bytes -= segment.encoded_memory();
+            }
+        }
+        Ok(())
+    }
+}

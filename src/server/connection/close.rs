@@ -1,0 +1,182 @@
+//! The end of a connection: after its last output, at shutdown, by eviction, or at once.
+
+use super::state::{Busy, Input, Partial, Socket, State};
+use super::{Connection, RestOfEvent};
+use crate::hub::Tick;
+use crate::protocol::websocket::close::CloseCode;
+use crate::server::byte_stream::ByteStream;
+use crate::server::context::LoopContext;
+use crate::transport::event_stream;
+use crate::transport::metrics::{Carried, Ended};
+use crate::transport::response::{Overload, Refusal};
+
+impl<S: ByteStream> Connection<S> {
+    /// Counts the end of the connection, once, when it is decided.
+    pub(super) fn count_end(&self, ended: Ended, cx: &mut LoopContext) {
+        if let Some(carried) = self.state.carried().filter(|carried| *carried != Carried::Ending) {
+            cx.service.counters.end(carried, ended);
+        }
+    }
+
+    /// Ends the connection once everything is written.
+    pub(super) fn end(&mut self, ended: Ended, cx: &mut LoopContext) {
+        self.count_end(ended, cx);
+        self.enter(State::Flushing, cx);
+        // As long as the client reads something within each write timeout, it receives everything.
+        self.due = Tick(u32::MAX);
+        self.flush(cx);
+    }
+
+    /// Ends the server's side after the last byte is written, and waits for the client's end.
+    pub(super) fn linger(&mut self, cx: &mut LoopContext) {
+        if self.input == Input::Ended {
+            return self.close(Ended::Client, cx);
+        }
+        self.drop_busy(cx);
+        self.enter(State::Lingering, cx);
+        self.due_in(cx.options.linger, cx);
+        if self.stream.end().is_err() {
+            self.close(Ended::Broken, cx);
+        }
+    }
+
+    /// Drops the memory of the connection, and makes room for another compression context.
+    fn drop_busy(&mut self, cx: &mut LoopContext) {
+        let compression = self.busy.take().and_then(|busy| busy.compression);
+        cx.echo_contexts -= usize::from(compression.is_some_and(|compression| compression.keeps_context()));
+    }
+
+    /// Closes the connection at once.
+    pub fn close(&mut self, ended: Ended, cx: &mut LoopContext) {
+        if self.state.is_closed() {
+            return;
+        }
+        self.count_end(ended, cx);
+        if let Some(topic) = self.state.topic() {
+            cx.service.hub.leave(topic, self.key.slot, cx.clock.tick());
+        }
+        self.enter(State::Closed, cx);
+        self.drop_busy(cx);
+        cx.out.clear();
+        cx.closed.push(self.key.slot);
+    }
+
+    /// Leaves the topic for another state, after completing the event that is partly written. `rest`:
+    /// the rest of that event, if its segment is no longer kept.
+    pub(super) fn leave(&mut self, rest: Option<RestOfEvent>, next: State, cx: &mut LoopContext) {
+        if let Some(mut following) = self.state.following() {
+            let hub = &mut cx.service.hub;
+            if let Some(RestOfEvent { bytes, start, end }) = rest {
+                self.busy().outbox.push_front_shared(bytes, start, end);
+            } else {
+                let is_kept = following.segment() >= hub.topic(following.topic).log.first_segment();
+                if is_kept && hub.is_lagging(following.topic, self.key.slot) {
+                    // The encoded buffer may have been dropped; it is made again, byte for byte.
+                    following.prepare(hub, 1, cx.clock.tick());
+                }
+                let rest = following.rest_of_event(hub);
+                if rest > 0 {
+                    let pending = following.pending(hub).next().unwrap_or_default();
+                    self.busy().outbox.push_front(&pending[..rest]);
+                }
+            }
+            cx.service.hub.leave(following.topic, self.key.slot, cx.clock.tick());
+        }
+        self.enter(next, cx);
+    }
+
+    /// Evicts a follower whose position in the log is no longer kept. Its reconnect reports the gap.
+    pub fn evict(&mut self, rest: Option<RestOfEvent>, cx: &mut LoopContext) {
+        match self.state {
+            State::Stream(following) => {
+                self.count_end(Ended::TooSlow, cx);
+                self.leave(rest, State::Flushing, cx);
+                event_stream::write_end(following.encoding, None, &mut cx.out);
+                self.end(Ended::TooSlow, cx);
+            }
+            State::Socket(Socket::Topic { .. }) => {
+                self.count_end(Ended::TooSlow, cx);
+                self.leave(rest, State::Socket(Socket::Closing), cx);
+                let reason = "too slow: unread events are no longer kept";
+                self.start_close(CloseCode::TRY_AGAIN_LATER, reason, Ended::TooSlow, cx);
+                // So slow a client has as long for the close frame as for any other byte.
+                self.due_in(cx.options.write_timeout, cx);
+                self.flush(cx);
+            }
+            // Only a connection that holds a cursor can lag.
+            _ => return,
+        }
+        cx.service.counters.evicted += 1;
+        self.arm(cx);
+    }
+
+    /// Ends the connection to free its memory. A client that only sends is told why; one that does
+    /// not read its pending output cannot be.
+    pub fn shed(&mut self, cx: &mut LoopContext) {
+        if self.outbox_len() > 0 {
+            cx.service.counters.overloaded(Overload::Memory);
+            return self.close(Ended::Memory, cx);
+        }
+        let partial = self.busy.as_mut().map(|busy| {
+            busy.deferred = Vec::new();
+            std::mem::take(&mut busy.partial)
+        });
+        match self.state {
+            State::Http => {
+                let refusal = Refusal::overloaded(Overload::Memory, false);
+                self.refuse_partial(partial.unwrap_or_default(), refusal, cx);
+            }
+            State::Socket(Socket::Topic { .. } | Socket::Echo { .. }) => {
+                cx.service.counters.overloaded(Overload::Memory);
+                self.start_close(CloseCode::TRY_AGAIN_LATER, Overload::Memory.detail(), Ended::Memory, cx);
+                self.end(Ended::Memory, cx);
+            }
+            State::Held { .. } => self.refuse_held(Refusal::overloaded(Overload::Memory, false), cx),
+            _ => self.close(Ended::Memory, cx),
+        }
+        self.arm_unless_closed(cx);
+    }
+
+    /// Starts the end of the connection at shutdown.
+    pub fn drain(&mut self, cx: &mut LoopContext) {
+        match self.state {
+            State::Http => {
+                let is_idle = |busy: &Busy| busy.deferred.is_empty() && matches!(busy.partial, Partial::None);
+                if self.busy.as_deref().is_none_or(is_idle) {
+                    self.end(Ended::Drain, cx);
+                }
+            }
+            State::Held { .. } => self.release(cx),
+            // The log ends with the server, so a follower first receives the events that it lacks.
+            State::Stream(_) | State::Socket(Socket::Topic { .. }) => self.flush(cx),
+            State::Socket(Socket::Echo { .. }) => self.send_going_away(cx),
+            State::Socket(Socket::Closing) | State::Flushing | State::Lingering | State::Closed => {}
+        }
+        self.arm_unless_closed(cx);
+    }
+
+    /// Tells a follower that has received everything that the server is shutting down.
+    pub(super) fn send_going_away(&mut self, cx: &mut LoopContext) {
+        match self.state {
+            State::Stream(following) => {
+                self.count_end(Ended::Drain, cx);
+                self.leave(None, State::Flushing, cx);
+                let retry = cx.retry();
+                event_stream::write_end(following.encoding, Some(retry), &mut cx.out);
+                self.end(Ended::Drain, cx);
+            }
+            State::Socket(Socket::Topic { .. } | Socket::Echo { .. }) => {
+                self.start_close(CloseCode::GOING_AWAY, "the server is shutting down", Ended::Drain, cx);
+                self.flush(cx);
+            }
+            _ => {}
+        }
+    }
+
+    /// Enters the deadline after a change that the connection's own events have not caused.
+    fn arm_unless_closed(&mut self, cx: &mut LoopContext) {
+        if !self.state.is_closed() {
+            self.arm(cx);
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! HTTP on a connection: bytes to requests, one after the other, and their responses.
+
+use std::fmt::Display;
+
+use super::Connection;
+use super::read::Parsed;
+use super::state::{Label, Partial, PartialBody, Socket, State};
+use crate::protocol::Transport;
+use crate::protocol::http::{
+    self, BodyError, BodyLimits, BodyReader, Framing, HeadScan, RequestHead, Status,
+};
+use crate::server::access_log::Line;
+use crate::server::byte_stream::ByteStream;
+use crate::server::context::LoopContext;
+use crate::transport::action::Action;
+use crate::transport::compression::{ContextTakeover, EchoCompression};
+use crate::transport::metrics::Ended;
+use crate::transport::response::{Overload, Refusal, ResponseContext};
+use crate::transport::route::Rules;
+use crate::transport::{Next, Purpose, Responded, websocket};
+
+/// A request as far as its head goes.
+struct RequestStart<'a> {
+    action: Result<Action<'a>, Refusal>,
+    context: ResponseContext,
+    label: Label<'a>,
+}
+
+/// A refusal for a rule of HTTP that the request breaks.
+fn malformed(status: Status, error: impl Display) -> Refusal {
+    Refusal::new(status, error.to_string())
+}
+
+impl<S: ByteStream> Connection<S> {
+    /// Consumes a request, or a part of one. `scan`: how far the head at the start of `input` has
+    /// been scanned before.
+    pub(super) fn receive_request(
+        &mut self,
+        input: &[u8],
+        scan: Option<HeadScan>,
+        cx: &mut LoopContext,
+    ) -> Parsed {
+        if let Some(body) = self.take_partial_body() {
+            return Parsed::Consumed(self.receive_body(body, input, cx));
+        }
+        if scan.is_none() {
+            self.due_in(cx.options.head_timeout, cx);
+        }
+        let mut scan = scan.unwrap_or_default();
+        let end = match scan.scan(input, &cx.options.head) {
+            Ok(Some(end)) => end,
+            Ok(None) => return Parsed::IncompleteHead(scan),
+            Err(error) => {
+                self.refuse(malformed(error.status(), error), cx);
+                return Parsed::Consumed(input.len());
+            }
+        };
+        let mut scratch = http::scratch();
+        let of_body = match http::parse(&input[..end], &mut scratch, &cx.options.head) {
+            Ok(head) => self.begin_request(&head, &input[end..], cx),
+            Err(error) => {
+                self.refuse(malformed(error.status(), error), cx);
+                0
+            }
+        };
+        Parsed::Consumed(end + of_body)
+    }
+
+    /// Starts a request whose head is complete: responds, or waits for the content. `rest` are the
+    /// bytes after the head. Returns how many of them are consumed.
+    fn begin_request(&mut self, head: &RequestHead<'_, '_>, rest: &[u8], cx: &mut LoopContext) -> usize {
+        let framing = Framing::of(head);
+        let has_content = !matches!(framing, Ok(Framing::None | Framing::Length(0)));
+        let (context, action) = Action::of(head, has_content, &self.rules(cx));
+        let label = Label {
+            method: head.method.as_str().into(),
+            path: head.target.path().map_or("*", |(path, _)| path).into(),
+            purpose: action.as_ref().map_or(Purpose::Other, Action::purpose),
+        };
+        cx.observe_purpose(self.key, label.purpose);
+        let start = RequestStart { action, context, label };
+        let framing = match framing {
+            Ok(framing) => framing,
+            Err(error) => {
+                self.refuse_start(start, malformed(error.status(), error), cx);
+                return 0;
+            }
+        };
+        let closes = matches!(&start.action, Err(refusal) if refusal.closes);
+        if !has_content || closes {
+            self.respond(start, &[], cx);
+            return 0;
+        }
+        match head.expects_continue() {
+            Ok(expects) => self.begin_body(start, framing, expects, rest, cx),
+            Err(error) => {
+                self.refuse_start(start, malformed(error.status(), error), cx);
+                0
+            }
+        }
+    }
+
+    fn rules<'c>(&self, cx: &'c LoopContext) -> Rules<'c> {
+        let policy = &cx.service.policy;
+        let has_room = cx.echo_contexts < cx.options.echo_contexts;
+        Rules {
+            access: &policy.access,
+            max_wait: policy.max_wait,
+            compress: policy.compress,
+            echo_context: if has_room { ContextTakeover::Allowed } else { ContextTakeover::Refused },
+            overload: if cx.gauges.draining { Some(Overload::Draining) } else { self.surplus },
+        }
+    }
+
+    /// Consumes the content of a request. Content that has arrived with the head is used where it
+    /// is; otherwise the request is kept until the rest arrives.
+    fn begin_body(
+        &mut self,
+        start: RequestStart<'_>,
+        framing: Framing,
+        expects_continue: bool,
+        rest: &[u8],
+        cx: &mut LoopContext,
+    ) -> usize {
+        let max = match &start.action {
+            Ok(Action::Publish(publication)) if publication.lines => cx.service.policy.batch_bytes,
+            // One event's data, or content that is dropped before the response.
+            _ => cx.service.policy.event_bytes,
+        } as u64;
+        let limits = BodyLimits { content: max, ..BodyLimits::default() };
+        let reader = match BodyReader::new(framing, limits) {
+            Ok(reader) => reader,
+            Err(error) => {
+                self.refuse_body(start, error, cx);
+                return 0;
+            }
+        };
+        if expects_continue {
+            if let Err(refusal) = start.action {
+                // RFC 9110 §10.1.1: the final status at once. The client may send the content all the
+                // same, so the next bytes cannot be trusted to be a request.
+                self.respond(RequestStart { action: Err(refusal.closing()), ..start }, &[], cx);
+                return 0;
+            }
+            cx.out.extend_from_slice(http::CONTINUE);
+        }
+        if let Framing::Length(length) = framing
+            && let Some(content) = rest.get(..length as usize)
+        {
+            self.respond(start, content, cx);
+            return content.len();
+        }
+        self.due_in(cx.options.body_timeout, cx);
+        let RequestStart { action, context, label } = start;
+        let label = match cx.log.is_on() {
+            true => label.into_owned(),
+            false => Label { purpose: label.purpose, ..Label::UNKNOWN },
+        };
+        let action = action.map(Action::into_owned);
+        let body = PartialBody { reader, content: Vec::new(), action, context, label };
+        self.busy().partial = Partial::Body(Box::new(body));
+        0
+    }
+
+    fn take_partial_body(&mut self) -> Option<Box<PartialBody>> {
+        let partial = &mut self.busy.as_mut()?.partial;
+        if !matches!(partial, Partial::Body(_)) {
+            return None;
+        }
+        match std::mem::take(partial) {
+            Partial::Body(body) => Some(body),
+            _ => None,
+        }
+    }
+
+    /// Consumes a part of a request's content, and responds when that is complete.
+    fn receive_body(&mut self, mut body: Box<PartialBody>, input: &[u8], cx: &mut LoopContext) -> usize {
+        let outcome = body.reader.read(input, &mut body.content);
+        if let Ok((consumed, false)) = outcome {
+            self.busy().partial = Partial::Body(body);
+            return consumed;
+        }
+        let PartialBody { content, mut action, context, label, .. } = *body;
+        if cx.gauges.draining && action.is_ok() && outcome.is_ok() {
+            // The log ends with the server: no follower would receive an event accepted now.
+            action = Err(Refusal::overloaded(Overload::Draining, false));
+        }
+        let start = RequestStart { action, context, label };
+        match outcome {
+            Ok((consumed, _)) => {
+                self.respond(start, &content, cx);
+                consumed
+            }
+            Err(error) => {
+                self.refuse_body(start, error, cx);
+                input.len()
+            }
+        }
+    }
+
+    /// Refuses a request for its content. If the request was refused already, that is the response.
+    /// The rest of the content is not read.
+    fn refuse_body(&mut self, start: RequestStart<'_>, error: BodyError, cx: &mut LoopContext) {
+        let refusal = match &start.action {
+            Ok(_) => malformed(error.status(), error),
+            Err(refusal) => refusal.clone(),
+        };
+        self.refuse_start(start, refusal, cx);
+    }
+
+    /// Refuses bytes that cannot be parsed as a request. The start of the next request is not known,
+    /// so the connection ends.
+    fn refuse(&mut self, refusal: Refusal, cx: &mut LoopContext) {
+        self.refuse_request(ResponseContext::UNREADABLE, Label::UNKNOWN, refusal, cx);
+    }
+
+    fn refuse_start(&mut self, start: RequestStart<'_>, refusal: Refusal, cx: &mut LoopContext) {
+        self.refuse_request(start.context, start.label, refusal, cx);
+    }
+
+    /// Refuses a request whose head could be parsed, and ends the connection. The response depends
+    /// on the request's context, so that a page of another origin can read it too.
+    fn refuse_request(
+        &mut self,
+        context: ResponseContext,
+        label: Label<'_>,
+        refusal: Refusal,
+        cx: &mut LoopContext,
+    ) {
+        self.respond(RequestStart { action: Err(refusal.closing()), context, label }, &[], cx);
+    }
+
+    /// Responds to a request, logs it, and enters the state that follows from it.
+    fn respond(&mut self, start: RequestStart<'_>, content: &[u8], cx: &mut LoopContext) {
+        let RequestStart { action, mut context, label } = start;
+        cx.observe_purpose(self.key, label.purpose);
+        self.count = self.count.saturating_add(1);
+        // A last response says so: at shutdown, on a surplus connection, at the limit of requests.
+        context.persists &= !cx.gauges.draining && self.surplus.is_none() && !self.is_at_request_limit(cx);
+        if let Ok(Action::Metrics) = action {
+            cx.gauges.buffered = cx.memory.bytes();
+            cx.gauges.resident = resident_memory();
+        }
+        let overload = action.as_ref().err().and_then(|refusal| refusal.overload);
+        let (service, now, gauges, out) = cx.responding();
+        let Responded { status, next, persists } =
+            service.respond(action, content, context, gauges, &now, out);
+        if !matches!(next, Next::Hold(_)) {
+            let Label { method, path, purpose } = &label;
+            cx.record(Line { peer: None, method, path, status, purpose: *purpose, ticks: 0 }, || {
+                self.stream.peer()
+            });
+        }
+        match next {
+            Next::Done if persists => self.due_in(cx.options.idle_timeout, cx),
+            Next::Done => self.end(self.reason_after(status, overload, cx), cx),
+            next => self.enter_next(next, cx),
+        }
+    }
+
+    /// Returns why the connection ends after its last response.
+    fn reason_after(&self, status: Status, overload: Option<Overload>, cx: &LoopContext) -> Ended {
+        match status {
+            _ if cx.gauges.draining => Ended::Drain,
+            _ if overload == Some(Overload::Memory) => Ended::Memory,
+            _ if self.surplus.is_some() => Ended::Overload,
+            Status::REQUEST_TIMEOUT => Ended::RequestTimeout,
+            _ if status.code() >= 400 => Ended::Refused,
+            _ if self.is_at_request_limit(cx) => Ended::Requests,
+            _ => Ended::Answered,
+        }
+    }
+
+    /// Enters the state of a response that is not complete at once.
+    fn enter_next(&mut self, next: Next, cx: &mut LoopContext) {
+        let (slot, now) = (self.key.slot, cx.now());
+        match next {
+            Next::Done => {}
+            Next::Hold(held) => {
+                cx.service.counters.held += 1;
+                cx.service.hub.join(held.topic, slot, now);
+                self.due_in(u32::from(held.wait), cx);
+                self.enter(State::Held { held, since: now }, cx);
+            }
+            Next::Stream(following) => {
+                cx.service.counters.streams += 1;
+                self.enter(State::Stream(following), cx);
+                self.due_in(cx.options.heartbeat, cx);
+                cx.service.hub.join(following.topic, slot, now);
+                // The hub takes a new follower for caught up; the flush corrects that.
+                self.flush(cx);
+            }
+            Next::Socket { following, may_publish, compressed } => {
+                cx.service.counters.sockets += 1;
+                let socket = Socket::Topic { following, may_publish, compressed, pinged: false };
+                self.enter(State::Socket(socket), cx);
+                self.due_in(cx.options.ping_interval, cx);
+                cx.service.hub.join(following.topic, slot, now);
+                self.flush(cx);
+            }
+            Next::Gap => self.start_close(websocket::CLOSE_GAP, "gap", Ended::Gap, cx),
+            Next::Echo { agreement } => {
+                if let Some(compression) = agreement.map(EchoCompression::new) {
+                    cx.echo_contexts += usize::from(compression.keeps_context());
+                    self.busy().compression = Some(Box::new(compression));
+                }
+                cx.service.counters.sockets += 1;
+                self.enter(State::Socket(Socket::Echo { pinged: false }), cx);
+                self.due_in(cx.options.ping_interval, cx);
+            }
+        }
+    }
+
+    /// Whether the connection has reached its limit of requests.
+    pub(super) fn is_at_request_limit(&self, cx: &LoopContext) -> bool {
+        cx.options.requests_per_connection.is_some_and(|most| self.count >= most)
+    }
+
+    /// Handles the timeout of a request, or of the wait for one.
+    pub(super) fn expire_request(&mut self, cx: &mut LoopContext) {
+        match self.busy.as_mut().map(|busy| std::mem::take(&mut busy.partial)) {
+            None | Some(Partial::None) => self.end(Ended::Idle, cx),
+            Some(partial) => {
+                let detail = "The request did not arrive in time; send it faster (RFC 9110 §15.5.9).";
+                self.refuse_partial(partial, Refusal::new(Status::REQUEST_TIMEOUT, detail), cx);
+            }
+        }
+    }
+
+    /// Refuses a held poll.
+    pub(super) fn refuse_held(&mut self, refusal: Refusal, cx: &mut LoopContext) {
+        if !matches!(self.state, State::Held { .. }) {
+            return;
+        }
+        self.count_end(Ended::Memory, cx);
+        let State::Held { held, .. } = self.enter(State::Flushing, cx) else { return };
+        cx.service.hub.leave(held.topic, self.key.slot, cx.now());
+        let path = cx.path_of(held.topic).into();
+        let purpose = Purpose::Follow(Transport::LongPoll);
+        let label = Label { method: "GET".into(), path, purpose };
+        self.refuse_request(held.poll.context, label, refusal, cx);
+    }
+
+    /// Refuses an incomplete request, in its own context if that is known.
+    pub(super) fn refuse_partial(&mut self, partial: Partial, refusal: Refusal, cx: &mut LoopContext) {
+        match partial {
+            Partial::Body(body) => {
+                let PartialBody { context, label, .. } = *body;
+                self.refuse_request(context, label, refusal, cx);
+            }
+            Partial::None | Partial::Head { .. } | Partial::Message(_) => self.refuse(refusal, cx),
+        }
+    }
+}
+
+/// Returns the resident memory of the process in bytes, where the system reports it (proc(5)).
+fn resident_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}

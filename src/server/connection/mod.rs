@@ -1,0 +1,163 @@
+//! One connection.
+//!
+//! An idle connection, whatever it carries, is one slab entry of at most 128 bytes and owns no heap.
+//! Incomplete input and unwritten output are in [`Busy`], which is dropped when the connection is
+//! idle again.
+//!
+//! [`state`] has the states and their transitions. Each of the other files implements one part of
+//! [`Connection`]: [`read`] takes bytes from the socket, [`http`] and [`websocket`] interpret them,
+//! [`write`] delivers output and events, [`close`] ends the connection.
+
+mod close;
+mod http;
+mod outbox;
+mod read;
+mod state;
+mod websocket;
+mod write;
+
+use std::rc::Rc;
+
+use mio::net::TcpStream;
+
+pub use state::Readiness;
+use state::{Busy, Input, State};
+
+use super::byte_stream::ByteStream;
+use super::context::LoopContext;
+use super::memory::{Part, SharedBytes};
+use super::slab::Key;
+use crate::hub::Tick;
+use crate::transport::Following;
+use crate::transport::metrics::Carried;
+use crate::transport::response::Overload;
+
+/// One connection.
+pub struct Connection<S> {
+    stream: S,
+    state: State,
+    busy: Option<Box<Busy>>,
+    key: Key,
+    /// The deadline of the state.
+    due: Tick,
+    /// The earliest entry in the timer wheel.
+    scheduled: Tick,
+    input: Input,
+    /// The limit that this connection exceeds. It is accepted only to be refused.
+    surplus: Option<Overload>,
+    /// The number of requests so far. On a WebSocket, which receives no further request, the number
+    /// of messages in `second`.
+    count: u32,
+    second: u32,
+}
+
+const _: () = assert!(
+    // In a debug build mio checks its own use, and its stream is longer than a descriptor.
+    cfg!(debug_assertions) || size_of::<Connection<TcpStream>>() <= 120,
+    "an idle connection is one slab entry of at most 128 bytes"
+);
+
+/// A held poll that keeps at most this many bytes of its request counts as idle: an entity tag and
+/// an origin as clients send them.
+const SMALL_POLL: usize = 64;
+
+/// The rest of an event in a segment that is no longer kept, for all followers that are in the
+/// middle of it.
+pub struct RestOfEvent {
+    /// The segment's encoded events.
+    pub bytes: Rc<SharedBytes>,
+    /// The offset of the first byte that is not written.
+    pub start: usize,
+    /// The offset at which the event ends.
+    pub end: usize,
+}
+
+impl<S: ByteStream> Connection<S> {
+    /// A connection that was accepted just now.
+    pub fn new(stream: S, key: Key, surplus: Option<Overload>, cx: &mut LoopContext) -> Connection<S> {
+        let mut connection = Connection {
+            stream,
+            state: State::Http,
+            busy: None,
+            key,
+            due: cx.now().after(cx.options.head_timeout * Tick::PER_SECOND),
+            scheduled: Tick(u32::MAX),
+            input: Input::Drained,
+            surplus,
+            count: 0,
+            second: 0,
+        };
+        cx.gauges.connections[Carried::Http as usize] += 1;
+        connection.arm(cx);
+        connection
+    }
+
+    /// The position in a topic, if the connection holds the cursor.
+    pub fn following(&self) -> Option<Following> {
+        self.state.following()
+    }
+
+    /// Changes the state, keeps the gauges right, and returns the previous state.
+    fn enter(&mut self, next: State, cx: &mut LoopContext) -> State {
+        let last = std::mem::replace(&mut self.state, next);
+        for (carried, change) in [(last.carried(), -1), (self.state.carried(), 1)] {
+            if let Some(carried) = carried {
+                let open = &mut cx.gauges.connections[carried as usize];
+                *open = open.wrapping_add_signed(change);
+            }
+        }
+        last
+    }
+
+    /// Updates this connection's share of the memory budget.
+    pub fn account_memory(&mut self, cx: &LoopContext) {
+        let of_poll = match &self.state {
+            State::Held { held, .. } => held.poll.memory(),
+            _ => 0,
+        };
+        if of_poll > SMALL_POLL {
+            self.busy();
+        }
+        let Some(busy) = &mut self.busy else { return };
+        if of_poll <= SMALL_POLL && busy.is_idle() && busy.stalled_since.is_none() {
+            self.busy = None;
+            return;
+        }
+        let bytes = busy.memory() + of_poll;
+        busy.share.get_or_insert_with(|| cx.memory.part()).set(bytes);
+    }
+
+    /// The memory in bytes that closing this connection would free.
+    pub fn freeable_memory(&self) -> usize {
+        self.busy
+            .as_ref()
+            .map_or(0, |busy| busy.share.as_ref().map_or(0, Part::bytes) + busy.outbox.shared_memory())
+    }
+
+    fn busy(&mut self) -> &mut Busy {
+        self.busy.get_or_insert_default()
+    }
+
+    fn outbox_len(&self) -> usize {
+        self.busy.as_ref().map_or(0, |busy| busy.outbox.len())
+    }
+
+    /// Sets the deadline of the state to this many seconds from now.
+    fn due_in(&mut self, seconds: u32, cx: &LoopContext) {
+        self.due = cx.now().after(seconds.saturating_mul(Tick::PER_SECOND));
+    }
+
+    /// Enters the next deadline in the timer wheel, unless an earlier entry is there already.
+    fn arm(&mut self, cx: &mut LoopContext) {
+        let next = self.next_deadline(cx);
+        if next < self.scheduled {
+            self.scheduled = cx.timer_wheel.insert(self.key, next);
+        }
+    }
+
+    fn next_deadline(&self, cx: &LoopContext) -> Tick {
+        let stalled = self.busy.as_ref().and_then(|busy| busy.stalled_since);
+        let write = stalled.map(|since| since.after(cx.options.write_timeout * Tick::PER_SECOND));
+        write.map_or(self.due, |write| write.min(self.due))
+    }
+}

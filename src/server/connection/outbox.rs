@@ -1,0 +1,260 @@
+//! The outbox: a connection's own output that the socket has not accepted yet.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::rc::Rc;
+
+use crate::server::memory::SharedBytes;
+
+/// The most slices in one write.
+const SLICES: usize = 16;
+
+/// The slices of one write.
+pub struct Batch<'a> {
+    slices: [IoSlice<'a>; SLICES],
+    len: usize,
+}
+
+impl<'a> Batch<'a> {
+    /// An empty batch.
+    pub fn new() -> Batch<'a> {
+        Batch { slices: [IoSlice::new(&[]); SLICES], len: 0 }
+    }
+
+    /// Adds bytes at the end. Returns whether there was room for them.
+    pub fn push(&mut self, bytes: &'a [u8]) -> bool {
+        let has_room = self.len < SLICES;
+        if has_room && !bytes.is_empty() {
+            self.slices[self.len] = IoSlice::new(bytes);
+            self.len += 1;
+        }
+        has_room
+    }
+
+    /// The slices.
+    pub fn slices(&self) -> &[IoSlice<'a>] {
+        &self.slices[..self.len]
+    }
+
+    /// The number of bytes in all slices.
+    pub fn bytes(&self) -> usize {
+        self.slices().iter().map(|slice| slice.len()).sum()
+    }
+
+    /// Returns the first `length` bytes.
+    pub fn prefix(&self, length: usize) -> impl Iterator<Item = &[u8]> {
+        let mut left = length;
+        self.slices().iter().map(move |slice| {
+            let taken = left.min(slice.len());
+            left -= taken;
+            &slice[..taken]
+        })
+    }
+}
+
+/// A buffer that waits, owned or shared with other connections.
+enum Buffer {
+    Own(Vec<u8>),
+    Shared(Rc<SharedBytes>),
+}
+
+impl Buffer {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Buffer::Own(bytes) => bytes,
+            Buffer::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// Output in the order in which it is written.
+#[derive(Default)]
+pub struct Outbox {
+    /// The buffers, each with the range that is not written yet.
+    buffers: VecDeque<(Buffer, usize, usize)>,
+    /// A pong that waits. There is at most one: the response to a newer ping replaces it
+    /// (RFC 6455 §5.5.3).
+    pong: Option<Vec<u8>>,
+}
+
+impl Outbox {
+    pub fn is_empty(&self) -> bool {
+        self.buffers.is_empty() && self.pong.is_none()
+    }
+
+    /// The number of bytes that wait.
+    pub fn len(&self) -> usize {
+        let buffers: usize = self.buffers.iter().map(|(_, start, end)| end - start).sum();
+        buffers + self.pong.as_ref().map_or(0, Vec::len)
+    }
+
+    /// The memory of the connection's own buffers, in bytes.
+    pub fn own_memory(&self) -> usize {
+        let buffers = self.buffers.iter().map(|(buffer, ..)| match buffer {
+            Buffer::Own(bytes) => bytes.capacity(),
+            Buffer::Shared(_) => 0,
+        });
+        buffers.sum::<usize>() + self.pong.as_ref().map_or(0, Vec::capacity)
+    }
+
+    /// The connection's share of the shared buffers, in bytes.
+    pub fn shared_memory(&self) -> usize {
+        let buffers = self.buffers.iter().map(|(buffer, ..)| match buffer {
+            Buffer::Own(_) => 0,
+            Buffer::Shared(bytes) => bytes.len() / Rc::strong_count(bytes),
+        });
+        buffers.sum()
+    }
+
+    /// Adds the connection's own bytes at the end.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.queue_pong();
+        if let Some((Buffer::Own(last), start, end)) = self.buffers.back_mut() {
+            // Written bytes are removed once they are half of the buffer. Otherwise an outbox that
+            // is never empty would grow forever.
+            if *start > last.len() / 2 {
+                last.drain(..*start);
+                *start = 0;
+            }
+            last.extend_from_slice(bytes);
+            *end = last.len();
+        } else if !bytes.is_empty() {
+            self.buffers.push_back((Buffer::Own(bytes.to_vec()), 0, bytes.len()));
+        }
+    }
+
+    /// Adds a range of shared bytes at the end.
+    pub fn push_shared(&mut self, bytes: Rc<SharedBytes>, start: usize, end: usize) {
+        self.queue_pong();
+        if start < end {
+            self.buffers.push_back((Buffer::Shared(bytes), start, end));
+        }
+    }
+
+    /// Adds the connection's own bytes before all others, of which none may be partly written.
+    pub fn push_front(&mut self, bytes: &[u8]) {
+        self.buffers.push_front((Buffer::Own(bytes.to_vec()), 0, bytes.len()));
+    }
+
+    /// Adds a range of shared bytes before all others, of which none may be partly written.
+    pub fn push_front_shared(&mut self, bytes: Rc<SharedBytes>, start: usize, end: usize) {
+        self.buffers.push_front((Buffer::Shared(bytes), start, end));
+    }
+
+    /// Sets the pong frame to write after everything else, in place of one that waits.
+    pub fn set_pong(&mut self, frame: Vec<u8>) {
+        self.pong = Some(frame);
+    }
+
+    /// Drops the pong that waits.
+    pub fn drop_pong(&mut self) {
+        self.pong = None;
+    }
+
+    fn queue_pong(&mut self) {
+        if let Some(pong) = self.pong.take() {
+            let length = pong.len();
+            self.buffers.push_back((Buffer::Own(pong), 0, length));
+        }
+    }
+
+    /// Adds the waiting buffers to a write, as far as there is room. Returns whether all are in it. A
+    /// pong joins only when nothing else waits: until then a newer one may replace it.
+    pub fn fill<'a>(&'a mut self, batch: &mut Batch<'a>) -> bool {
+        if self.buffers.is_empty() {
+            self.queue_pong();
+        }
+        let mut buffers = self.buffers.iter().map(|(buffer, start, end)| &buffer.bytes()[*start..*end]);
+        buffers.all(|bytes| batch.push(bytes))
+    }
+
+    /// Removes up to `written` bytes from the front, and returns how many.
+    pub fn consume(&mut self, written: usize) -> usize {
+        let mut left = written;
+        while left > 0
+            && let Some((_, start, end)) = self.buffers.front_mut()
+        {
+            let taken = left.min(*end - *start);
+            *start += taken;
+            left -= taken;
+            if start == end {
+                self.buffers.pop_front();
+            }
+        }
+        written - left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Batch, Outbox};
+    use crate::server::memory::Memory;
+
+    fn written(outbox: &mut Outbox, mut step: impl FnMut() -> usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        while !outbox.is_empty() {
+            let mut batch = Batch::new();
+            outbox.fill(&mut batch);
+            let taken = step().min(batch.bytes());
+            out.extend(batch.prefix(taken).flatten());
+            assert_eq!(outbox.consume(taken), taken);
+        }
+        out
+    }
+
+    #[test]
+    fn bytes_leave_in_order_however_the_writes_split_them() {
+        for step in 1..12 {
+            let mut outbox = Outbox::default();
+            outbox.push(b"own ");
+            outbox.push_shared(Memory::default().shared(b"not shared not".to_vec()), 4, 11);
+            outbox.push(b"and ");
+            outbox.push(b"own");
+            assert_eq!(outbox.len(), 18);
+            assert_eq!(written(&mut outbox, || step), b"own shared and own");
+            assert_eq!((outbox.len(), outbox.consume(5)), (0, 0));
+        }
+    }
+
+    #[test]
+    fn written_bytes_are_released_while_more_are_added() {
+        let mut outbox = Outbox::default();
+        outbox.push(&[0; 1000]);
+        for _ in 0..1000 {
+            outbox.push(&[0; 1000]);
+            assert_eq!(outbox.consume(1000), 1000);
+        }
+        assert_eq!(outbox.len(), 1000);
+        let kept: usize = outbox.buffers.iter().map(|(buffer, _, _)| buffer.bytes().len()).sum();
+        assert!(kept <= 4000, "{kept} bytes");
+    }
+
+    #[test]
+    fn a_waiting_pong_goes_before_new_bytes() {
+        let mut outbox = Outbox::default();
+        outbox.push(b"old");
+        outbox.set_pong(b"<pong>".to_vec());
+        outbox.push(b"new");
+        // The socket accepts the pong, and the first of the new bytes after it.
+        outbox.consume(10);
+        assert_eq!(written(&mut outbox, || 100), b"ew");
+    }
+
+    #[test]
+    fn a_newer_pong_replaces_a_waiting_one_but_not_one_that_is_queued() {
+        let mut outbox = Outbox::default();
+        outbox.push(b"data");
+        outbox.set_pong(b"<1>".to_vec());
+        outbox.set_pong(b"<2>".to_vec());
+        outbox.push(b"more");
+        outbox.set_pong(b"<3>".to_vec());
+        outbox.set_pong(b"<4>".to_vec());
+        assert_eq!(outbox.consume(11), 11);
+        let mut batch = Batch::new();
+        assert!(outbox.fill(&mut batch));
+        assert_eq!(batch.slices().len(), 1);
+        outbox.consume(1);
+        outbox.set_pong(b"<5>".to_vec());
+        assert_eq!(written(&mut outbox, || 100), b"4><5>");
+    }
+}

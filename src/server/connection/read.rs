@@ -1,0 +1,226 @@
+//! Reading: from a readiness report or a deadline to bytes, which go to [`http`](super::http) or to
+//! [`websocket`](super::websocket).
+
+use std::io;
+
+use super::Connection;
+use super::state::{Input, Partial, Readiness, State};
+use crate::hub::Tick;
+use crate::protocol::http::HeadScan;
+use crate::server::byte_stream::ByteStream;
+use crate::server::context::LoopContext;
+use crate::server::observer::Sender;
+use crate::transport::event_stream;
+use crate::transport::metrics::Ended;
+
+/// The outcome of interpreting some bytes as a request.
+pub(super) enum Parsed {
+    /// This many bytes are consumed.
+    Consumed(usize),
+    /// All bytes are an incomplete head; how far they have been scanned.
+    IncompleteHead(HeadScan),
+}
+
+impl<S: ByteStream> Connection<S> {
+    /// Does everything that the socket is ready for: writes pending output, then reads until the
+    /// socket is empty or this connection's share of the loop iteration is used up.
+    pub fn serve(&mut self, readiness: Readiness, buffer: &mut [u8], cx: &mut LoopContext) {
+        if readiness.ended && self.input != Input::Ended {
+            self.input = Input::Ending;
+        } else if readiness.readable && self.input == Input::Drained {
+            self.input = Input::Ready;
+        }
+        if readiness.writable && self.busy.is_some() {
+            self.flush(cx);
+        }
+        let mut budget = cx.read_budget;
+        while self.may_read(cx) {
+            if let Some(mut deferred) = self.take_deferred() {
+                self.receive(&mut deferred, cx);
+                self.flush(cx);
+                continue;
+            }
+            if !matches!(self.input, Input::Ready | Input::Ending) {
+                break;
+            }
+            if budget == 0 {
+                // An edge-triggered poll will not report the rest.
+                cx.schedule(self.key);
+                break;
+            }
+            let room = budget.min(buffer.len());
+            budget -= self.read(&mut buffer[..room], cx);
+        }
+        if self.input == Input::Ended && self.may_read(cx) && matches!(self.state, State::Http) {
+            // A half-close: every request before it has been answered (RFC 9112 §9.6).
+            self.end(Ended::Client, cx);
+        }
+        self.arm(cx);
+    }
+
+    fn may_read(&self, cx: &LoopContext) -> bool {
+        self.state.may_read() && self.outbox_len() < cx.options.outbox_bytes
+    }
+
+    /// Whether bytes have arrived that are not interpreted yet.
+    pub(super) fn has_input(&self) -> bool {
+        self.input != Input::Drained || self.busy.as_ref().is_some_and(|busy| !busy.deferred.is_empty())
+    }
+
+    /// Reads once, and returns the number of bytes.
+    fn read(&mut self, buffer: &mut [u8], cx: &mut LoopContext) -> usize {
+        match self.stream.read(buffer) {
+            Ok(0) => {
+                self.input = Input::Ended;
+                self.handle_fin(cx);
+            }
+            Ok(length) => {
+                cx.observe(self.key, Sender::Client, &mut std::iter::once(&buffer[..length]));
+                cx.service.counters.bytes_read += length as u64;
+                if length < buffer.len() && self.input == Input::Ready {
+                    // A short read has emptied the socket, and the poll will report the next bytes
+                    // (epoll(7), question 9). It will not report a FIN again that it has reported.
+                    self.input = Input::Drained;
+                }
+                self.receive(&mut buffer[..length], cx);
+                self.flush(cx);
+                return length;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.input = Input::Drained,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => self.close(Ended::Broken, cx),
+        }
+        0
+    }
+
+    /// Handles the end of the client's side.
+    fn handle_fin(&mut self, cx: &mut LoopContext) {
+        match self.state {
+            // Netcat ends its side and still wants the response. A write shows whether the client
+            // is still there.
+            State::Stream(following) => {
+                event_stream::write_heartbeat(following.encoding, &mut cx.out);
+                self.flush(cx);
+            }
+            // Half of a TCP connection is not a WebSocket (RFC 6455 §7.1.1).
+            State::Socket(_) | State::Lingering => self.close(Ended::Client, cx),
+            State::Http | State::Held { .. } | State::Flushing | State::Closed => {}
+        }
+    }
+
+    /// Interprets bytes. The bytes of an incomplete head are kept together in one buffer, so the
+    /// parser always sees a head from its start.
+    pub(super) fn receive(&mut self, input: &mut [u8], cx: &mut LoopContext) {
+        let Some((mut buffer, scan)) = self.take_partial_head() else {
+            if let Some((scan, length)) = self.interpret(input, None, cx) {
+                let buffer = input[input.len() - length..].to_vec();
+                self.busy().partial = Partial::Head { buffer, scan };
+            }
+            return;
+        };
+        buffer.extend_from_slice(input);
+        if let Some((scan, length)) = self.interpret(&mut buffer, Some(scan), cx) {
+            buffer.drain(..buffer.len() - length);
+            self.busy().partial = Partial::Head { buffer, scan };
+        }
+    }
+
+    /// Passes bytes to whatever the connection carries, which may change with each request. `scan`:
+    /// how far the head at the start has been scanned before. Returns the length of an incomplete
+    /// head at the end, and how far that has been scanned.
+    fn interpret(
+        &mut self,
+        input: &mut [u8],
+        mut scan: Option<HeadScan>,
+        cx: &mut LoopContext,
+    ) -> Option<(HeadScan, usize)> {
+        let mut rest = input;
+        while !rest.is_empty() {
+            if self.outbox_len() + cx.out.len() >= cx.options.outbox_bytes {
+                self.flush(cx);
+                if self.outbox_len() >= cx.options.outbox_bytes {
+                    self.defer(rest);
+                    break;
+                }
+            }
+            let consumed = match &self.state {
+                State::Http => match self.receive_request(rest, scan.take(), cx) {
+                    Parsed::Consumed(consumed) => consumed,
+                    Parsed::IncompleteHead(scan) => return Some((scan, rest.len())),
+                },
+                State::Socket(_) => self.receive_frames(rest, cx),
+                State::Held { .. } => {
+                    self.defer(rest);
+                    rest.len()
+                }
+                // A client sends nothing of use to a connection in these states.
+                State::Stream(_) | State::Flushing | State::Lingering | State::Closed => rest.len(),
+            };
+            rest = &mut rest[consumed..];
+        }
+        None
+    }
+
+    fn take_partial_head(&mut self) -> Option<(Vec<u8>, HeadScan)> {
+        let partial = &mut self.busy.as_mut()?.partial;
+        if !matches!(partial, Partial::Head { .. }) {
+            return None;
+        }
+        match std::mem::take(partial) {
+            Partial::Head { buffer, scan } => Some((buffer, scan)),
+            _ => None,
+        }
+    }
+
+    /// Keeps bytes for later. Nothing is read while bytes are deferred, so these are at most one
+    /// read and one head.
+    fn defer(&mut self, bytes: &[u8]) {
+        self.busy().deferred.extend_from_slice(bytes);
+    }
+
+    fn take_deferred(&mut self) -> Option<Vec<u8>> {
+        let deferred = &mut self.busy.as_mut()?.deferred;
+        (!deferred.is_empty()).then(|| std::mem::take(deferred))
+    }
+
+    /// Handles an entry of the timer wheel. If an earlier entry has replaced it, it means nothing; if
+    /// the deadline has moved since, a new entry is made.
+    pub fn handle_deadline(&mut self, entry: Tick, buffer: &mut [u8], cx: &mut LoopContext) {
+        if entry != self.scheduled {
+            return;
+        }
+        self.scheduled = Tick(u32::MAX);
+        let now = cx.now();
+        if self.next_deadline(cx) <= now {
+            if now < self.due {
+                // The socket has accepted no byte for too long.
+                self.close(Ended::WriteTimeout, cx);
+            } else {
+                self.expire(cx);
+                self.serve(Readiness::default(), buffer, cx);
+            }
+        }
+        if !self.state.is_closed() {
+            self.arm(cx);
+        }
+    }
+
+    /// Handles the deadline of the state.
+    fn expire(&mut self, cx: &mut LoopContext) {
+        match self.state {
+            State::Http => self.expire_request(cx),
+            State::Held { .. } => self.release(cx),
+            State::Stream(following) => {
+                // A stream with pending output needs no heartbeat; the write timeout applies.
+                if self.busy.is_none() {
+                    event_stream::write_heartbeat(following.encoding, &mut cx.out);
+                    self.flush(cx);
+                }
+                self.due_in(cx.options.heartbeat, cx);
+            }
+            State::Socket(socket) => self.expire_socket(socket, cx),
+            // The end was counted when it was decided.
+            State::Flushing | State::Lingering | State::Closed => self.close(Ended::WriteTimeout, cx),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The states of a connection, and what each of them may do.
+
+use std::borrow::Cow;
+
+use super::outbox::Outbox;
+use crate::hub::{Tick, TopicKey};
+use crate::protocol::http::{BodyReader, HeadScan};
+use crate::protocol::websocket::message::Receiver;
+use crate::server::memory::Part;
+use crate::transport::action::Action;
+use crate::transport::compression::EchoCompression;
+use crate::transport::metrics::Carried;
+use crate::transport::poll::HeldPoll;
+use crate::transport::response::{Refusal, ResponseContext};
+use crate::transport::{Following, Purpose};
+
+/// The state of a connection.
+///
+/// | state | input | next state |
+/// | --- | --- | --- |
+/// | `Http` | a request with an immediate response | `Http`, or `Flushing` if the connection does not persist |
+/// | `Http` | a long poll without an event | `Held` |
+/// | `Http` | a request for an event stream | `Stream` |
+/// | `Http` | a WebSocket handshake | `Socket(Topic)` or `Socket(Echo)` |
+/// | `Http` | a malformed request, a timeout, the client's FIN | `Flushing` |
+/// | `Held` | an event, its timeout, shutdown | `Http` or `Flushing` |
+/// | `Held` | bytes | `Held`; they are deferred |
+/// | `Stream` | eviction, shutdown | `Flushing` |
+/// | `Socket(Topic)`, `Socket(Echo)` | the client's close frame, a protocol error | `Flushing` |
+/// | `Socket(Topic)`, `Socket(Echo)` | eviction, a forbidden message, shutdown | `Socket(Closing)` |
+/// | `Socket(Closing)` | the client's close frame, a protocol error | `Flushing` |
+/// | `Flushing` | the last byte is written | `Lingering` |
+/// | `Lingering` | the client's FIN, its timeout | `Closed` |
+/// | any | a reset, a write timeout, a pong timeout | `Closed` |
+pub enum State {
+    /// HTTP: awaits a request, or the rest of one.
+    Http,
+    /// A held poll: awaits an event.
+    Held {
+        /// The poll.
+        held: HeldPoll,
+        /// The time at which the poll arrived.
+        since: Tick,
+    },
+    /// An event stream: awaits events.
+    Stream(Following),
+    /// A WebSocket: awaits frames.
+    Socket(Socket),
+    /// Awaits that the outbox is written. Then the server's side ends.
+    Flushing,
+    /// The server's side has ended. The client's bytes are read and dropped until its side ends too:
+    /// closing a connection with unread bytes resets it, and the reset can overtake the last
+    /// response (RFC 9112 §9.6).
+    Lingering,
+    /// The connection is closed, and is freed at the end of the loop iteration.
+    Closed,
+}
+
+/// The purpose of a WebSocket, and the progress of its closing handshake (RFC 6455 §7).
+#[derive(Clone, Copy)]
+pub enum Socket {
+    /// The WebSocket follows a topic.
+    Topic {
+        /// The position in the topic.
+        following: Following,
+        /// The client's messages are published.
+        may_publish: bool,
+        /// The client's messages may be compressed, each without context.
+        compressed: bool,
+        /// A ping is sent, and no byte has arrived since.
+        pinged: bool,
+    },
+    /// The WebSocket echoes the client's messages.
+    Echo {
+        /// A ping is sent, and no byte has arrived since.
+        pinged: bool,
+    },
+    /// The server's close frame is queued or sent: awaits the client's.
+    Closing,
+}
+
+impl State {
+    /// Under which name the metrics count the connection.
+    pub fn carried(&self) -> Option<Carried> {
+        match self {
+            State::Http => Some(Carried::Http),
+            State::Held { .. } => Some(Carried::LongPoll),
+            State::Stream(_) => Some(Carried::EventStream),
+            State::Socket(Socket::Topic { .. }) => Some(Carried::WebSocket),
+            State::Socket(Socket::Echo { .. }) => Some(Carried::Echo),
+            State::Socket(Socket::Closing) | State::Flushing | State::Lingering => Some(Carried::Ending),
+            State::Closed => None,
+        }
+    }
+
+    /// Whether bytes from the socket have a use. While a poll is held they stay in the socket.
+    pub fn may_read(&self) -> bool {
+        !matches!(self, State::Held { .. } | State::Closed)
+    }
+
+    pub fn is_closed(&self) -> bool {
+        matches!(self, State::Closed)
+    }
+
+    /// The position in a topic, if the connection holds the cursor.
+    pub fn following(&self) -> Option<Following> {
+        match self {
+            State::Stream(following) | State::Socket(Socket::Topic { following, .. }) => Some(*following),
+            _ => None,
+        }
+    }
+
+    pub fn following_mut(&mut self) -> Option<&mut Following> {
+        match self {
+            State::Stream(following) | State::Socket(Socket::Topic { following, .. }) => Some(following),
+            _ => None,
+        }
+    }
+
+    /// The topic that has the connection in its list of followers.
+    pub fn topic(&self) -> Option<TopicKey> {
+        match self {
+            State::Held { held, .. } => Some(held.topic),
+            _ => self.following().map(|following| following.topic),
+        }
+    }
+
+    /// The flag of an open WebSocket that a ping is unanswered.
+    pub fn pinged_mut(&mut self) -> Option<&mut bool> {
+        match self {
+            State::Socket(Socket::Topic { pinged, .. } | Socket::Echo { pinged }) => Some(pinged),
+            _ => None,
+        }
+    }
+}
+
+/// The readiness of a socket, as reported by the poll.
+#[derive(Clone, Copy, Default)]
+pub struct Readiness {
+    /// Bytes can be read.
+    pub readable: bool,
+    /// Bytes can be written.
+    pub writable: bool,
+    /// The client has ended its side.
+    pub ended: bool,
+}
+
+/// The input side of the socket. The poll is edge-triggered, so a report must be remembered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// The socket is empty; the poll will report the next bytes.
+    Drained,
+    /// The poll has reported bytes.
+    Ready,
+    /// The poll has reported the client's FIN, after bytes that may still be unread.
+    Ending,
+    /// The client's FIN has been read.
+    Ended,
+}
+
+/// The memory of a connection that is not idle. An idle connection has none of it.
+#[derive(Default)]
+pub struct Busy {
+    /// The connection's unwritten output.
+    pub outbox: Outbox,
+    /// Since when the socket has accepted no byte.
+    pub stalled_since: Option<Tick>,
+    /// The incomplete input.
+    pub partial: Partial,
+    /// Bytes that arrived after a held poll, or while too much output was pending.
+    pub deferred: Vec<u8>,
+    /// The compression negotiated for `/echo`, which lasts as long as the connection.
+    pub compression: Option<Box<EchoCompression>>,
+    /// The connection's share of the memory budget.
+    pub share: Option<Part>,
+}
+
+impl Busy {
+    /// Whether nothing is in progress.
+    pub fn is_idle(&self) -> bool {
+        let nothing = self.outbox.is_empty() && self.deferred.is_empty();
+        nothing && self.compression.is_none() && matches!(self.partial, Partial::None)
+    }
+
+    /// The memory in bytes, without buffers that are shared with other connections.
+    pub fn memory(&self) -> usize {
+        let partial = match &self.partial {
+            Partial::None => 0,
+            Partial::Head { buffer, .. } => buffer.capacity(),
+            Partial::Body(body) => size_of::<PartialBody>() + body.memory(),
+            Partial::Message(receiver) => size_of::<Receiver>() + receiver.memory(),
+        };
+        size_of::<Busy>() + self.outbox.own_memory() + partial + self.deferred.capacity()
+    }
+}
+
+/// Input that is incomplete.
+#[derive(Default)]
+pub enum Partial {
+    /// Nothing is incomplete.
+    #[default]
+    None,
+    /// A request's head.
+    Head {
+        /// The bytes so far.
+        buffer: Vec<u8>,
+        /// How far they have been scanned.
+        scan: HeadScan,
+    },
+    /// A request whose content is incomplete.
+    Body(Box<PartialBody>),
+    /// A WebSocket frame or message.
+    Message(Box<Receiver>),
+}
+
+/// A request whose content is incomplete.
+pub struct PartialBody {
+    /// The reader of the content.
+    pub reader: BodyReader,
+    /// The content so far.
+    pub content: Vec<u8>,
+    /// The action that the request asks for, or the refusal to send after the content.
+    pub action: Result<Action<'static>, Refusal>,
+    /// The context of the response.
+    pub context: ResponseContext,
+    /// The request in the access log.
+    pub label: Label<'static>,
+}
+
+impl PartialBody {
+    /// The heap memory of the content and of what is kept of the head, in bytes.
+    fn memory(&self) -> usize {
+        let action = self.action.as_ref().map_or(0, Action::memory);
+        self.content.capacity() + action + self.context.memory() + self.label.path.len()
+    }
+}
+
+/// A request in the access log.
+#[derive(Clone)]
+pub struct Label<'a> {
+    /// The method.
+    pub method: Cow<'a, str>,
+    /// The target's path.
+    pub path: Cow<'a, str>,
+    /// What the request is for.
+    pub purpose: Purpose,
+}
+
+impl Label<'_> {
+    /// The label of a request that cannot be parsed.
+    pub const UNKNOWN: Label<'static> =
+        Label { method: Cow::Borrowed("-"), path: Cow::Borrowed("-"), purpose: Purpose::Other };
+
+    /// Copies what the label borrows from the request's head.
+    pub fn into_owned(self) -> Label<'static> {
+        Label {
+            method: self.method.into_owned().into(),
+            path: self.path.into_owned().into(),
+            purpose: self.purpose,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Writing: pending output and events, from the outbox and the log to the socket.
+
+use std::io::{self, IoSlice, Write};
+use std::rc::Rc;
+
+use super::Connection;
+use super::outbox::Batch;
+use super::state::State;
+use crate::protocol::Transport;
+use crate::protocol::http::Status;
+use crate::server::access_log::Line;
+use crate::server::byte_stream::ByteStream;
+use crate::server::context::LoopContext;
+use crate::server::memory::SharedBytes;
+use crate::server::observer::Sender;
+use crate::transport::Purpose;
+use crate::transport::metrics::Ended;
+use crate::transport::poll::HeldPoll;
+
+/// How many bytes of the log are prepared for one write.
+const WRITE_BYTES: usize = 256 * 1024;
+/// How many complete writes a connection may make in a row before others are served.
+const WRITES_IN_A_ROW: usize = 4;
+
+/// The outcome of a write.
+enum Written {
+    /// Nothing was pending.
+    Nothing,
+    /// The socket accepted everything.
+    All,
+    /// The socket accepted a part or nothing; the poll will report when it has room again.
+    Part,
+    /// The connection is broken.
+    Broken,
+}
+
+impl<S: ByteStream> Connection<S> {
+    /// Writes until nothing is pending or the socket is full: first the connection's own output, then
+    /// the log from the cursor on. Afterwards `cx.out` is empty.
+    pub(super) fn flush(&mut self, cx: &mut LoopContext) {
+        let mut writes = 0;
+        while !self.state.is_closed() {
+            let was_stalled = self.is_stalled();
+            let written = self.write(cx);
+            if was_stalled && !self.is_stalled() {
+                // Write progress proves that the peer is alive; its pong is queued after this data.
+                self.note_life(cx);
+            }
+            match written {
+                Written::Broken => return self.close(Ended::Broken, cx),
+                Written::Nothing => return self.handle_drained(cx),
+                Written::Part => return self.handle_blocked(cx),
+                Written::All if self.is_drained(cx) => return self.handle_drained(cx),
+                Written::All if writes == WRITES_IN_A_ROW => {
+                    cx.schedule(self.key);
+                    return self.handle_blocked(cx);
+                }
+                Written::All => writes += 1,
+            }
+        }
+    }
+
+    /// Makes one write of everything that is pending. The connection's own output goes out between
+    /// two events: after the rest of an event that is partly written, before the next event.
+    fn write(&mut self, cx: &mut LoopContext) -> Written {
+        if let Some(following) = self.state.following_mut() {
+            following.prepare(&mut cx.service.hub, WRITE_BYTES, cx.clock.tick());
+        }
+        self.queue_own(&mut cx.out);
+        let (following, hub) = (self.state.following(), &cx.service.hub);
+        let has_own = !cx.out.is_empty() || self.outbox_len() > 0;
+        let rest = following.filter(|_| has_own).map_or(0, |following| following.rest_of_event(hub));
+        let mut pending = following.iter().flat_map(|following| following.pending(hub));
+        let first = if rest > 0 { pending.next().unwrap_or_default() } else { &[] };
+
+        let mut batch = Batch::new();
+        batch.push(&first[..rest]);
+        let outbox = self.busy.as_mut().map(|busy| &mut busy.outbox);
+        if outbox.is_none_or(|outbox| outbox.fill(&mut batch)) && batch.push(&cx.out) {
+            let mut events = std::iter::once(&first[rest..]).chain(pending);
+            while events.next().is_some_and(|bytes| batch.push(bytes)) {}
+        }
+        let total = batch.bytes();
+        if total == 0 {
+            return Written::Nothing;
+        }
+        let Some(written) = write_batch(&mut self.stream, batch.slices()) else { return Written::Broken };
+        if let Some(observer) = cx.observer.active() {
+            observer.passed(self.key.slot, Sender::Server, &mut batch.prefix(written));
+        }
+        cx.service.counters.bytes_written += written as u64;
+
+        let of_event = written.min(rest);
+        let of_own = self.consume_own(written - of_event, &mut cx.out);
+        if let Some(following) = self.state.following_mut() {
+            following.advance(&cx.service.hub, written - of_own);
+        }
+        if written > 0
+            && let Some(busy) = self.busy.as_mut()
+        {
+            busy.stalled_since = None;
+        }
+        if written < total { Written::Part } else { Written::All }
+    }
+
+    /// Moves new output after the output that waits already.
+    fn queue_own(&mut self, out: &mut Vec<u8>) {
+        if let Some(busy) = self.busy.as_mut().filter(|busy| !busy.outbox.is_empty()) {
+            busy.outbox.push(out);
+            out.clear();
+        }
+    }
+
+    /// Removes up to `written` bytes of the connection's own output, and returns how many. New output
+    /// that is not written goes to the outbox.
+    fn consume_own(&mut self, written: usize, out: &mut Vec<u8>) -> usize {
+        if out.is_empty() {
+            return self.busy.as_mut().map_or(0, |busy| busy.outbox.consume(written));
+        }
+        let of_out = written.min(out.len());
+        if of_out < out.len() {
+            self.busy().outbox.push(&out[of_out..]);
+        }
+        out.clear();
+        of_out
+    }
+
+    fn is_stalled(&self) -> bool {
+        self.busy.as_ref().is_some_and(|busy| busy.stalled_since.is_some())
+    }
+
+    /// Whether neither own output nor an event is pending.
+    fn is_drained(&self, cx: &LoopContext) -> bool {
+        self.busy.as_ref().is_none_or(|busy| busy.outbox.is_empty())
+            && self.following().is_none_or(|following| following.is_caught_up(&cx.service.hub))
+    }
+
+    /// Handles the end of all pending output.
+    fn handle_drained(&mut self, cx: &mut LoopContext) {
+        if let Some(following) = self.following() {
+            cx.service.hub.set_lagging(following.topic, self.key.slot, false);
+        }
+        if let Some(busy) = &mut self.busy {
+            busy.stalled_since = None;
+            if busy.is_idle() {
+                self.busy = None;
+            }
+        }
+        if let State::Stream(_) = self.state {
+            // An event serves as a heartbeat too.
+            self.due_in(cx.options.heartbeat, cx);
+        }
+        if let State::Flushing = self.state {
+            self.linger(cx);
+        }
+        if cx.gauges.draining && self.following().is_some() {
+            self.send_going_away(cx);
+        }
+    }
+
+    /// Handles output that stays pending: the socket is full, or other connections are served first.
+    fn handle_blocked(&mut self, cx: &mut LoopContext) {
+        let now = cx.now();
+        self.busy().stalled_since.get_or_insert(now);
+        if let Some(following) = self.following() {
+            cx.service.hub.set_lagging(following.topic, self.key.slot, true);
+        }
+        self.arm(cx);
+    }
+
+    /// Delivers new events: the fan-out has reached this follower.
+    pub fn deliver(&mut self, cx: &mut LoopContext) {
+        match self.state {
+            // The poll joined during this fan-out; there is nothing new for it yet.
+            State::Held { ref held, .. }
+                if cx.service.hub.topic(held.topic).log.newest() <= held.poll.after => {}
+            State::Held { .. } => self.release(cx),
+            _ => self.flush(cx),
+        }
+    }
+
+    /// Sends the response to the held poll. Requests that have arrived meanwhile are served in the
+    /// next loop iteration.
+    pub(super) fn release(&mut self, cx: &mut LoopContext) {
+        if !matches!(self.state, State::Held { .. }) {
+            return;
+        }
+        let State::Held { mut held, since } = self.enter(State::Http, cx) else { return };
+        cx.service.hub.leave(held.topic, self.key.slot, cx.clock.tick());
+        if cx.gauges.draining {
+            held.poll.context.persists = false;
+        }
+        let (status, bytes) = cx.shared_response(&held);
+        self.log_held(&held, status, cx.now().0 - since.0, cx);
+        self.due_in(cx.options.idle_timeout, cx);
+        self.send_shared(bytes, cx);
+        if self.state.is_closed() {
+            return;
+        }
+        if !held.poll.context.persists {
+            let ended = match cx.gauges.draining {
+                true => Ended::Drain,
+                false if self.is_at_request_limit(cx) => Ended::Requests,
+                false => Ended::Answered,
+            };
+            self.end(ended, cx);
+        } else if self.has_input() {
+            cx.schedule(self.key);
+        }
+        self.arm(cx);
+    }
+
+    fn log_held(&self, held: &HeldPoll, status: Status, ticks: u32, cx: &mut LoopContext) {
+        let path = cx.path_of(held.topic);
+        let purpose = Purpose::Follow(Transport::LongPoll);
+        let line = Line { peer: None, method: "GET", path: &path, status, purpose, ticks };
+        cx.record(line, || self.stream.peer());
+    }
+
+    /// Writes bytes that other connections write too.
+    fn send_shared(&mut self, bytes: Rc<SharedBytes>, cx: &mut LoopContext) {
+        let mut written = 0;
+        if self.busy.as_ref().is_none_or(|busy| busy.outbox.is_empty()) {
+            match write_batch(&mut self.stream, &[IoSlice::new(&bytes)]) {
+                Some(length) => written = length,
+                None => return self.close(Ended::Broken, cx),
+            }
+            cx.observe(self.key, Sender::Server, &mut std::iter::once(&bytes[..written]));
+            cx.service.counters.bytes_written += written as u64;
+        }
+        if written < bytes.len() {
+            let (now, end) = (cx.now(), bytes.len());
+            let busy = self.busy();
+            busy.outbox.push_shared(bytes, written, end);
+            busy.stalled_since = Some(now);
+            self.arm(cx);
+        }
+    }
+}
+
+/// Writes once, and returns how many bytes the socket accepted; `None` if the connection is broken.
+fn write_batch(stream: &mut impl Write, slices: &[IoSlice<'_>]) -> Option<usize> {
+    loop {
+        // One slice is the usual case, and `write` costs the kernel less than `write_vectored`.
+        let outcome = match slices {
+            [slice] => stream.write(slice),
+            _ => stream.write_vectored(slices),
+        };
+        match outcome {
+            Ok(0) => return None,
+            Ok(written) => return Some(written),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(0),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The event loop: the only code that knows the poll, the listener and the real clock. The order of
+//! an iteration is written down in [`EventLoop::run_once`].
+
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::net::{TcpListener, TcpStream, UnixStream};
+use mio::{Events, Interest, Poll, Token};
+
+use super::connection::Readiness;
+use super::connections::Connections;
+use super::context::LoopContext;
+use super::slab::Key;
+use crate::hub::Tick;
+
+/// The most readiness reports per call of the poll.
+const EVENTS: usize = 1024;
+/// How many connections are accepted per iteration.
+const ACCEPTS: usize = 256;
+/// How many connections beyond the limit are accepted, to be refused with a reason. Further ones wait
+/// in the backlog.
+const SURPLUS: usize = 64;
+
+const LISTENER: Token = reserved(0);
+const STOP: Token = reserved(1);
+
+/// Returns a token that no connection has: its generation is never reached.
+const fn reserved(number: usize) -> Token {
+    Token(usize::MAX - number)
+}
+
+/// The progress of accepting connections.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Accepting {
+    /// The backlog is empty; the poll will report the next connection.
+    Done,
+    /// The accept budget is spent; more connections may be queued.
+    Pending,
+    /// No room is left. Accepting is retried after each close, and every 100 ms.
+    Full,
+}
+
+/// The poll, the listener and all connections.
+pub struct EventLoop {
+    poll: Poll,
+    events: Events,
+    listener: Option<TcpListener>,
+    address: SocketAddr,
+    accepting: Accepting,
+    accepted_at: Tick,
+    stop: Option<UnixStream>,
+    pub connections: Connections<TcpStream>,
+}
+
+impl EventLoop {
+    /// An event loop for a listener. A byte from `stop` begins the shutdown.
+    pub fn new(
+        mut listener: TcpListener,
+        cx: LoopContext,
+        stop: Option<UnixStream>,
+    ) -> io::Result<EventLoop> {
+        let poll = Poll::new()?;
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let mut stop = stop;
+        if let Some(stop) = &mut stop {
+            poll.registry().register(stop, STOP, Interest::READABLE)?;
+        }
+        Ok(EventLoop {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            address: listener.local_addr()?,
+            listener: Some(listener),
+            accepting: Accepting::Done,
+            accepted_at: Tick::default(),
+            stop,
+            connections: Connections::new(cx),
+        })
+    }
+
+    /// The address of the listener.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs until the shutdown is complete.
+    pub fn run(mut self) -> io::Result<()> {
+        while !self.connections.is_over() {
+            self.run_once()?;
+        }
+        self.connections.cx.log.flush();
+        Ok(())
+    }
+
+    /// Runs one iteration:
+    ///
+    /// 1. Wait for readiness reports, at most until the next deadline.
+    /// 2. Serve each reported connection: read, apply, respond.
+    /// 3. Serve the connections that a budget has stopped before.
+    /// 4. Deliver new events to their followers.
+    /// 5. Handle deadlines.
+    /// 6. Accept connections.
+    /// 7. Free the connections that have closed, and write the access log.
+    ///
+    /// A response or an event is written as soon as it exists. When the socket is full, the poll
+    /// reports when it has room again.
+    fn run_once(&mut self) -> io::Result<()> {
+        let timeout = self.timeout();
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => self.connections.cx.clock.read(),
+        }
+        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        self.connections.begin_iteration(events.iter().count());
+        let scheduled = std::mem::take(&mut self.connections.cx.scheduled);
+        for event in &events {
+            match event.token() {
+                LISTENER => self.accepting = Accepting::Pending,
+                STOP => self.handle_stop(),
+                token if event.is_error() || event.is_write_closed() => {
+                    self.connections.handle_broken(Key::of(token));
+                }
+                token => {
+                    let (readable, writable) = (event.is_readable(), event.is_writable());
+                    let readiness = Readiness { readable, writable, ended: event.is_read_closed() };
+                    self.connections.serve(Key::of(token), readiness);
+                }
+            }
+        }
+        self.events = events;
+        self.connections.continue_iteration(scheduled);
+        if self.accepting == Accepting::Pending || self.should_retry_accept() {
+            self.accept();
+        }
+        if self.connections.end_iteration() && self.accepting == Accepting::Full {
+            self.accepting = Accepting::Pending;
+        }
+        self.connections.cx.log.flush();
+        Ok(())
+    }
+
+    /// Returns how long the poll may wait.
+    fn timeout(&mut self) -> Option<Duration> {
+        if self.connections.has_work() || self.accepting == Accepting::Pending {
+            return Some(Duration::ZERO);
+        }
+        let retry_accept = (self.accepting == Accepting::Full).then(|| self.connections.cx.now().after(1));
+        let next = self.connections.next_deadline().into_iter().chain(retry_accept).min();
+        next.map(|tick| self.connections.cx.clock.until(tick))
+    }
+
+    fn should_retry_accept(&self) -> bool {
+        let is_time = self.accepted_at.after(1) <= self.connections.cx.now();
+        self.accepting == Accepting::Full && (is_time || !self.connections.cx.closed.is_empty())
+    }
+
+    fn accept(&mut self) {
+        self.accepted_at = self.connections.cx.now();
+        let limit = self.connections.cx.options.max_connections;
+        for _ in 0..ACCEPTS {
+            let Some(listener) = &self.listener else {
+                self.accepting = Accepting::Done;
+                return;
+            };
+            if self.connections.len() >= limit.saturating_add(SURPLUS) {
+                self.accepting = Accepting::Full;
+                return;
+            }
+            match listener.accept() {
+                Ok((stream, _)) => self.add(stream),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => {
+                        self.accepting = Accepting::Done;
+                        return;
+                    }
+                    // The client was gone before the accept (accept(2)); the others still wait.
+                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
+                    // Out of descriptors or memory, or the network is down.
+                    _ => {
+                        self.accepting = Accepting::Full;
+                        return;
+                    }
+                },
+            }
+        }
+        self.accepting = Accepting::Pending;
+    }
+
+    fn add(&mut self, mut stream: TcpStream) {
+        // Every write is complete as it is, so waiting for more to send gains nothing (RFC 896). A
+        // socket on which this or the registration fails is broken already.
+        let _ = stream.set_nodelay(true);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let token = self.connections.next_key().token();
+        if self.poll.registry().register(&mut stream, token, interest).is_ok() {
+            self.connections.add(stream);
+        }
+    }
+
+    /// Reads the stop stream: the first byte begins the shutdown, the second ends it at once.
+    fn handle_stop(&mut self) {
+        let mut bytes = [0; 16];
+        let signals = match self.stop.as_mut().map(|stop| stop.read(&mut bytes)) {
+            Some(Ok(length)) => length.max(1),
+            _ => 0,
+        };
+        for _ in 0..signals {
+            self.listener = None;
+            self.connections.stop();
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The wire view of a running server: an observer that names every byte that passes.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::wire_output::{Outputs, Passage};
+use crate::server::{Observer, Sender};
+use crate::transport::{Purpose, Transport};
+use crate::wire::{Compression, Conversation, Side, Start};
+
+/// How many bytes of a request wait until its purpose is known.
+const MAX_WAITING: usize = 64 * 1024;
+
+/// The options of the wire view. Secrets are hidden in all of its outputs.
+#[derive(Clone, Debug, Default)]
+pub struct WireOptions {
+    /// Print to standard error.
+    pub print: bool,
+    /// Print in color.
+    pub color: bool,
+    /// Record to a file.
+    pub record: Option<PathBuf>,
+    /// What is printed, recorded and sent to the clients that follow `/wire`.
+    pub filter: Filter,
+}
+
+/// Which conversations are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The purposes that are shown; all if there is none.
+    pub purposes: Vec<Purpose>,
+    /// The connections that are shown, by number; all if there is none.
+    pub connections: Vec<u64>,
+}
+
+impl Filter {
+    fn accepts(&self, number: u64, purpose: Purpose) -> bool {
+        (self.connections.is_empty() || self.connections.contains(&number))
+            && (self.purposes.is_empty() || self.purposes.contains(&purpose))
+    }
+}
+
+/// A connection that is open.
+struct Observed {
+    /// The number of the connection, counted from 1.
+    number: u64,
+    /// How often the view had become active when the connection's bytes were first seen.
+    activation: u32,
+    /// The purpose when the view became active, if bytes had passed before. It determines how the
+    /// next bytes are parsed.
+    joined_at: Option<Purpose>,
+    /// The purpose of the last request.
+    purpose: Option<Purpose>,
+    conversation: Option<Box<Conversation>>,
+    /// The bytes of a request whose purpose is not known yet.
+    waiting: Vec<u8>,
+}
+
+/// The wire view.
+pub struct WireView {
+    filter: Filter,
+    outputs: Outputs,
+    /// The connections, indexed by the server's number for them.
+    connections: Vec<Option<Box<Observed>>>,
+    /// How many connections were accepted.
+    accepted: u64,
+    is_active: bool,
+    /// How often the view has become active.
+    activations: u32,
+    start: Instant,
+    now_ms: u64,
+}
+
+impl WireView {
+    /// A view with the outputs that the options ask for.
+    ///
+    /// # Errors
+    /// The file to record to cannot be created.
+    pub fn new(options: &WireOptions) -> io::Result<WireView> {
+        let mut outputs = Outputs::default();
+        if options.print {
+            outputs = outputs.print_to(Box::new(io::stderr()), options.color);
+        }
+        if let Some(path) = &options.record {
+            outputs = outputs.record_to(Box::new(File::create(path)?));
+        }
+        Ok(WireView {
+            filter: options.filter.clone(),
+            is_active: outputs.is_any(),
+            outputs,
+            connections: Vec::new(),
+            accepted: 0,
+            activations: 0,
+            start: Instant::now(),
+            now_ms: 0,
+        })
+    }
+
+    /// Parses bytes and shows them.
+    fn show<'b>(&mut self, connection: u32, side: Side, bytes: &mut dyn Iterator<Item = &'b [u8]>) {
+        let Some(observed) = self.connections.get_mut(connection as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let purpose = observed.purpose.unwrap_or(Purpose::Other);
+        // The view does not show its own stream: each event would cause the next.
+        if purpose == Purpose::Observe || !self.filter.accepts(observed.number, purpose) {
+            return;
+        }
+        let start = observed.joined_at.map_or(Start::Http, start_within);
+        let conversation = observed
+            .conversation
+            .get_or_insert_with(|| Box::new(Conversation::starting(start).hiding_secrets()));
+        let mut spans = Vec::new();
+        for bytes in bytes {
+            conversation.feed(side, bytes, &mut spans);
+        }
+        let passage = Passage { connection: observed.number, purpose, time_ms: self.now_ms };
+        self.outputs.show(passage, &spans);
+    }
+
+    /// Shows the bytes that have waited for their purpose.
+    fn show_waiting(&mut self, connection: u32) {
+        if let Some(observed) = self.observed(connection)
+            && !observed.waiting.is_empty()
+        {
+            let waiting = std::mem::take(&mut observed.waiting);
+            self.show(connection, Side::Client, &mut std::iter::once(&waiting[..]));
+        }
+    }
+
+    fn observed(&mut self, connection: u32) -> Option<&mut Observed> {
+        self.connections.get_mut(connection as usize)?.as_deref_mut()
+    }
+
+    /// Notes whether a client follows `/wire`, and thereby whether the view is active.
+    fn set_followed(&mut self, is_followed: bool) {
+        if self.outputs.is_followed != is_followed {
+            self.outputs.is_followed = is_followed;
+            if self.outputs.is_any() && !self.is_active {
+                self.activations = self.activations.wrapping_add(1);
+            }
+            self.is_active = self.outputs.is_any();
+        }
+    }
+}
+
+impl Observer for WireView {
+    fn is_active(&self) -> bool {
+        self.is_active
+    }
+
+    fn begin_iteration(&mut self) {
+        if self.is_active {
+            self.now_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        }
+    }
+
+    fn opened(&mut self, connection: u32) {
+        self.accepted += 1;
+        let observed = Observed {
+            number: self.accepted,
+            activation: self.activations,
+            joined_at: None,
+            purpose: None,
+            conversation: None,
+            waiting: Vec::new(),
+        };
+        let at = connection as usize;
+        if at >= self.connections.len() {
+            self.connections.resize_with(at + 1, || None);
+        }
+        self.connections[at] = Some(Box::new(observed));
+    }
+
+    fn has_purpose(&mut self, connection: u32, purpose: Purpose) {
+        if let Some(observed) = self.observed(connection) {
+            observed.purpose = Some(purpose);
+            self.show_waiting(connection);
+        }
+    }
+
+    fn passed<'b>(&mut self, connection: u32, sender: Sender, bytes: &mut dyn Iterator<Item = &'b [u8]>) {
+        let activations = self.activations;
+        let Some(observed) = self.observed(connection) else { return };
+        if observed.activation != activations {
+            observed.activation = activations;
+            observed.joined_at = Some(observed.purpose.unwrap_or(Purpose::Other));
+            (observed.conversation, observed.waiting) = (None, Vec::new());
+        }
+        // A request shows its purpose only when it is complete; it may ask for the view itself.
+        let is_open = matches!(
+            observed.purpose,
+            Some(Purpose::Follow(Transport::EventStream | Transport::WebSocket) | Purpose::Observe)
+        );
+        if sender == Sender::Client && !is_open && observed.waiting.len() < MAX_WAITING {
+            bytes.for_each(|bytes| observed.waiting.extend_from_slice(bytes));
+            return;
+        }
+        let side = match sender {
+            Sender::Client => Side::Client,
+            Sender::Server => Side::Server,
+        };
+        self.show(connection, side, bytes);
+    }
+
+    fn closed(&mut self, connection: u32) {
+        if self.is_active {
+            self.show_waiting(connection);
+        }
+        let Some(observed) = self.connections.get_mut(connection as usize).and_then(Option::take) else {
+            return;
+        };
+        if let Some(mut conversation) = observed.conversation.filter(|_| self.is_active) {
+            let mut spans = Vec::new();
+            for side in [Side::Client, Side::Server] {
+                conversation.finish(side, &mut spans);
+            }
+            let purpose = observed.purpose.unwrap_or(Purpose::Other);
+            let passage = Passage { connection: observed.number, purpose, time_ms: self.now_ms };
+            self.outputs.show(passage, &spans);
+            self.outputs.show_end(passage);
+        }
+    }
+
+    fn end_iteration(&mut self, is_followed: bool, publish: &mut dyn FnMut(&str)) {
+        self.set_followed(is_followed);
+        if self.is_active {
+            self.outputs.write_all(publish);
+        }
+    }
+}
+
+impl Drop for WireView {
+    /// Shows the end of the connections that were open when the server ended.
+    fn drop(&mut self) {
+        for connection in 0..self.connections.len() {
+            self.closed(connection as u32);
+        }
+        self.outputs.write_all(&mut |_| ());
+    }
+}
+
+/// Returns how to parse the next bytes on a connection that was open before the view was active.
+fn start_within(purpose: Purpose) -> Start {
+    match purpose {
+        Purpose::Follow(Transport::WebSocket) => Start::WebSocket(Compression::NotSeen),
+        Purpose::Follow(Transport::EventStream) => Start::EventStreamChunks,
+        _ => Start::Http,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WireOptions, WireView};
+    use crate::protocol::http::{BodyLimits, BodyReader, Framing};
+    use crate::server::{Options, Simulation};
+
+    /// A client of the view has taken a part of an event when a flood pushes that event out of the
+    /// window. The client receives the rest of the event and the end of the stream.
+    #[test]
+    fn a_slow_client_of_the_view_receives_the_rest_of_its_event_and_the_end() {
+        for room in [1, 100, 300] {
+            let mut options = Options::default();
+            options.policy.access.loopback_only = true;
+            let view = WireView::new(&WireOptions::default()).expect("no file is written");
+            let mut server = Simulation::new(options, 1).observed_by(Box::new(view));
+            let viewer = server.connect();
+            server.send(viewer, b"GET /wire HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            let other = server.connect();
+            server.send(
+                other,
+                b"GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            );
+            let mut received = server.take(viewer);
+            server.set_room(viewer, room);
+            // Empty pings: six bytes each, and a hundred times as many in the view, which keeps 4 MiB.
+            let flood = b"\x89\x80\0\0\0\0".repeat(8000);
+            server.send(other, &flood[..6]);
+            server.send(other, &flood);
+            server.set_room(viewer, usize::MAX);
+            received.extend(server.take(viewer));
+            let head = received.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
+            let limits = BodyLimits { content: u64::MAX, ..BodyLimits::default() };
+            let mut body = BodyReader::new(Framing::Chunked, limits).expect("chunks have no length");
+            let read = body.read(&received[head..], &mut Vec::new());
+            assert_eq!(read.ok(), Some((received.len() - head, true)), "with room for {room} bytes");
+            assert!(server.has_ended(viewer));
+        }
+    }
+}

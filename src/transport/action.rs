@@ -1,0 +1,135 @@
+//! The action that a request asks for, once it is known to be allowed. [`route`](super::route)
+//! finds it.
+
+use std::borrow::Cow;
+
+use super::observation;
+use super::purpose::Purpose;
+use super::websocket::ServerHandshake;
+use crate::hub::Since;
+use crate::page;
+use crate::protocol::Transport;
+
+/// The action that a request asks for.
+#[derive(Debug)]
+pub enum Action<'a> {
+    /// Serve a file of the page.
+    Page(&'static page::File),
+    /// Report the server's health.
+    Health,
+    /// Report the metrics.
+    Metrics,
+    /// Answer `OPTIONS` (RFC 9110 §9.3.7), perhaps a CORS preflight (Fetch §3.3.2).
+    Options {
+        /// The methods that the target allows.
+        allow: &'static str,
+        /// The request is a preflight from an allowed origin.
+        preflight: bool,
+    },
+    /// Answer a short poll, or a long poll if there is a wait.
+    Poll(PollRequest<'a>),
+    /// Start an event stream.
+    Stream {
+        /// The topic's name.
+        topic: Cow<'a, str>,
+        /// The cursor.
+        since: Since,
+    },
+    /// Switch to a WebSocket that follows a topic.
+    Socket {
+        /// The topic's name.
+        topic: Cow<'a, str>,
+        /// The cursor.
+        since: Since,
+        /// The server's side of the handshake.
+        handshake: ServerHandshake,
+        /// The client's messages are published.
+        may_publish: bool,
+    },
+    /// Switch to a WebSocket that echoes.
+    Echo {
+        /// The server's side of the handshake.
+        handshake: ServerHandshake,
+    },
+    /// Publish the request's content.
+    Publish(Publication),
+}
+
+/// A request for a poll.
+#[derive(Debug)]
+pub struct PollRequest<'a> {
+    /// The topic's name.
+    pub topic: Cow<'a, str>,
+    /// The cursor.
+    pub since: Since,
+    /// How long the response may wait, in seconds.
+    pub wait: Option<u8>,
+    /// The wait was requested by `Prefer` (RFC 7240).
+    pub preferred: bool,
+    /// The `If-None-Match` lines, joined to one list.
+    pub if_none_match: Option<Box<[u8]>>,
+}
+
+/// The head of a publish request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Publication {
+    /// The topic's name.
+    pub topic: Box<str>,
+    /// The events' name.
+    pub event: Box<str>,
+    /// Each line of the content is one event (`application/x-ndjson`).
+    pub lines: bool,
+}
+
+impl Action<'_> {
+    /// Returns what the request is for.
+    pub fn purpose(&self) -> Purpose {
+        match self {
+            Action::Poll(PollRequest { wait: None, .. }) => Purpose::Follow(Transport::ShortPoll),
+            Action::Poll(PollRequest { wait: Some(_), .. }) => Purpose::Follow(Transport::LongPoll),
+            Action::Stream { topic, .. } if topic == observation::TOPIC => Purpose::Observe,
+            Action::Stream { .. } => Purpose::Follow(Transport::EventStream),
+            Action::Socket { .. } | Action::Echo { .. } => Purpose::Follow(Transport::WebSocket),
+            Action::Publish(_) => Purpose::Publish,
+            Action::Page(_) | Action::Health | Action::Metrics | Action::Options { .. } => Purpose::Other,
+        }
+    }
+
+    /// The heap memory kept of the request's head once the action is owned, in bytes.
+    pub fn memory(&self) -> usize {
+        match self {
+            Action::Page(_)
+            | Action::Health
+            | Action::Metrics
+            | Action::Options { .. }
+            | Action::Echo { .. } => 0,
+            Action::Poll(PollRequest { topic, since, if_none_match, .. }) => {
+                topic.len() + since.memory() + if_none_match.as_ref().map_or(0, |line| line.len())
+            }
+            Action::Stream { topic, since } | Action::Socket { topic, since, .. } => {
+                topic.len() + since.memory()
+            }
+            Action::Publish(Publication { topic, event, .. }) => topic.len() + event.len(),
+        }
+    }
+
+    /// Copies what the action borrows from the request's head.
+    pub fn into_owned(self) -> Action<'static> {
+        let owned = |topic: Cow<'_, str>| Cow::Owned(topic.into_owned());
+        match self {
+            Action::Page(file) => Action::Page(file),
+            Action::Health => Action::Health,
+            Action::Metrics => Action::Metrics,
+            Action::Options { allow, preflight } => Action::Options { allow, preflight },
+            Action::Poll(PollRequest { topic, since, wait, preferred, if_none_match }) => {
+                Action::Poll(PollRequest { topic: owned(topic), since, wait, preferred, if_none_match })
+            }
+            Action::Stream { topic, since } => Action::Stream { topic: owned(topic), since },
+            Action::Socket { topic, since, handshake, may_publish } => {
+                Action::Socket { topic: owned(topic), since, handshake, may_publish }
+            }
+            Action::Echo { handshake } => Action::Echo { handshake },
+            Action::Publish(publication) => Action::Publish(publication),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What a request is for, as the access log and observers name it.
+
+use crate::protocol::Transport;
+
+/// What a request is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// It follows a topic over a transport. A WebSocket to `/echo` is of this kind too.
+    Follow(Transport),
+    /// It publishes.
+    Publish,
+    /// It follows the observation of all connections, at `/wire`.
+    Observe,
+    /// Everything else: the page, health, metrics, and requests that cannot be parsed.
+    Other,
+}
+
+impl Purpose {
+    /// The name; that of the transport where there is one.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Purpose::Follow(transport) => transport.name(),
+            Purpose::Publish => "publish",
+            Purpose::Observe => "wire",
+            Purpose::Other => "-",
+        }
+    }
+}
