@@ -1,40 +1,42 @@
 //! Event streams, field by field (WHATWG HTML §9.2.5, §9.2.6).
 //!
-//! Which events come out of them says the decoder, the same that everything else here reads streams with: it is given each
-//! byte that is cut.
+//! The client's decoder determines which events are dispatched: it reads every byte that is split.
 
-use super::body::DATA_SPAN_BYTES;
 use super::note::Note;
 use super::span::{Kind, Span};
-use super::splitter::{FieldSpec, Splitter};
+use super::splitter::{DATA_SPAN_BYTES, FieldSpec, Splitter};
 use crate::protocol::rule::Section;
 use crate::protocol::sse::{DecodeLimits, Decoder};
 
 const GRAMMAR: Section = Section::html("9.2.5");
 const MODEL: Section = Section::html("9.2.6");
 
-/// How long a line, and the data of an event, may be for the view to tell what is dispatched.
+/// The maximum length of a line, and of an event's data, for which the dispatched event is
+/// reported, in bytes.
 const LIMITS: DecodeLimits = DecodeLimits { line: 128 * 1024, data: 128 * 1024 };
 
-const MARK: FieldSpec =
-    FieldSpec::new("bom", Kind::Ignored, GRAMMAR, "A byte order mark at the very start is passed over.");
-const COLON: FieldSpec =
-    FieldSpec::new("colon", Kind::Separator, GRAMMAR, "The colon ends the field's name.");
+const BYTE_ORDER_MARK: FieldSpec =
+    FieldSpec::new("bom", Kind::Ignored, GRAMMAR, "A byte order mark at the start, which is ignored.");
+const COLON: FieldSpec = FieldSpec::new("colon", Kind::Separator, GRAMMAR, "The colon ends the field name.");
 const COMMENT_COLON: FieldSpec = FieldSpec::new(
     "comment",
     Kind::Ignored,
     GRAMMAR,
-    "A line that begins with a colon is a comment: it keeps the connection warm, and no more.",
+    "A line that begins with a colon is a comment; it only keeps the connection alive.",
 );
 const SPACE: FieldSpec =
-    FieldSpec::new("space", Kind::Separator, GRAMMAR, "One space behind the colon is no part of the value.");
+    FieldSpec::new("space", Kind::Separator, GRAMMAR, "One space after the colon is not part of the value.");
 const LINE_END: FieldSpec =
-    FieldSpec::new("end-of-line", Kind::Separator, GRAMMAR, "The line ends: LF, CR or both.");
-const REST_OF_END: FieldSpec =
-    FieldSpec::new("end-of-line", Kind::Separator, GRAMMAR, "This LF belongs to the CR before it.");
+    FieldSpec::new("end-of-line", Kind::Separator, GRAMMAR, "The line ends with LF, CR or CRLF.");
+const LF_AFTER_CR: FieldSpec = FieldSpec::new(
+    "end-of-line",
+    Kind::Separator,
+    GRAMMAR,
+    "This LF belongs to the line end that began with CR.",
+);
 const BLANK_LINE: FieldSpec = FieldSpec::new("end-of-line", Kind::Control, MODEL, "");
 
-/// What a field's name makes of its line.
+/// The fields of an event stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Field {
     Data,
@@ -57,67 +59,68 @@ impl Field {
         }
     }
 
-    fn name_part(self) -> FieldSpec {
+    fn name_spec(self) -> FieldSpec {
         let (kind, meaning) = match self {
             Self::Data => (Kind::Name, "data: a line of the event's data follows."),
-            Self::Event => (Kind::Name, "event: the event's type follows; without it, it is message."),
-            Self::Id => (Kind::Name, "id: what a reconnect will say in Last-Event-ID."),
-            Self::Retry => (Kind::Name, "retry: how long to wait before a reconnect, in milliseconds."),
+            Self::Event => (Kind::Name, "event: the event type follows; the default is message."),
+            Self::Id => (Kind::Name, "id: the value of Last-Event-ID after a reconnect follows."),
+            Self::Retry => (Kind::Name, "retry: the delay before a reconnect follows, in milliseconds."),
             Self::Comment | Self::Unknown => {
-                (Kind::Ignored, "No field of an event stream: the line is ignored.")
+                (Kind::Ignored, "Not a field of an event stream: the line is ignored.")
             }
         };
         FieldSpec::new("field name", kind, MODEL, meaning)
     }
 
-    fn value_part(self) -> FieldSpec {
+    fn value_spec(self) -> FieldSpec {
         let (kind, meaning) = match self {
-            Self::Data => (Kind::Payload, "A line of the event's data; several are joined with line feeds."),
-            Self::Event => (Kind::Value, "The event's type."),
+            Self::Data => (Kind::Payload, "A line of the event's data; lines are joined with LF."),
+            Self::Event => (Kind::Value, "The event type."),
             Self::Id => (Kind::Value, "The last event ID, from the next dispatch on."),
-            Self::Retry => (Kind::Value, "The reconnection time, in milliseconds."),
+            Self::Retry => (Kind::Value, "The reconnection delay, in milliseconds."),
             Self::Comment => {
                 return FieldSpec::new("comment", Kind::Ignored, GRAMMAR, "The text of the comment.");
             }
-            Self::Unknown => (Kind::Ignored, "The value of a field that is ignored."),
+            Self::Unknown => (Kind::Ignored, "The value of an ignored field."),
         };
         FieldSpec::new("field value", kind, MODEL, meaning)
     }
 
-    /// What a byte does that makes the field be ignored.
-    fn spoils(self, byte: u8) -> Option<&'static str> {
+    /// Returns why `byte` in the value makes a client ignore the field, if it does.
+    fn ignored_because_of(self, byte: u8) -> Option<&'static str> {
         match self {
-            Self::Id if byte == 0 => Some("An id with a NUL in it is ignored."),
+            Self::Id if byte == 0 => Some("An id that contains NUL is ignored."),
             Self::Retry if !byte.is_ascii_digit() => {
-                Some("A retry with anything but digits in it is ignored.")
+                Some("A retry that contains anything but digits is ignored.")
             }
             _ => None,
         }
     }
 }
 
-/// Where in the stream the next byte stands.
+/// The position of the next byte.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum State {
+    /// At the start of the stream.
     Start,
-    /// In a line's name, or at a line's start.
+    /// At the start of a line, or in a field name.
     Name,
-    /// Behind a colon.
-    Space(Field),
-    /// In a value, of which so many bytes are cut.
+    /// After a colon.
+    AfterColon(Field),
+    /// In a value, of which this many bytes are split.
     Value(Field, usize),
 }
 
-/// An event stream under way.
+/// An event stream whose end has not been reached.
 #[derive(Debug)]
 pub(super) struct EventStream {
-    place: Place,
-    /// The name so far, as much as tells it from others.
+    state: State,
+    /// The start of the field name, long enough to tell it from other names.
     name: Vec<u8>,
     name_length: usize,
-    /// The last byte was a CR, so an LF now belongs to it.
+    /// True if the last byte was a CR: an LF that follows belongs to the same line end.
     after_cr: bool,
-    /// There unless the event under way is longer than what the view tells.
+    /// `None` while the current event is longer than [`LIMITS`].
     decoder: Option<Decoder>,
     last_event_id: String,
 }
@@ -125,7 +128,7 @@ pub(super) struct EventStream {
 impl Default for EventStream {
     fn default() -> Self {
         Self {
-            place: Place::Start,
+            state: State::Start,
             name: Vec::new(),
             name_length: 0,
             after_cr: false,
@@ -136,8 +139,8 @@ impl Default for EventStream {
 }
 
 impl EventStream {
-    /// Cuts what it can of the next `available` bytes: all of them if they are the last before something else stands
-    /// between, or comes no more.
+    /// Splits the next `available` bytes as far as their fields are complete. `is_last` means that
+    /// the stream ends after them, or is interrupted by the framing of the body.
     pub fn advance(&mut self, splitter: &mut Splitter, available: usize, is_last: bool) {
         let end = splitter.offset() + available as u64;
         loop {
@@ -146,36 +149,36 @@ impl EventStream {
                 return;
             }
             if std::mem::take(&mut self.after_cr) && text[0] == b'\n' {
-                self.take(splitter, 1, REST_OF_END);
+                self.emit(splitter, 1, LF_AFTER_CR);
                 continue;
             }
-            let went_on = match self.place {
-                Place::Start => self.start(splitter, text, is_last),
-                Place::Name => self.name(splitter, text, is_last),
-                Place::Space(field) => {
+            let has_advanced = match self.state {
+                State::Start => self.start(splitter, text, is_last),
+                State::Name => self.name(splitter, text, is_last),
+                State::AfterColon(field) => {
                     if text[0] == b' ' {
                         let is_comment = field == Field::Comment;
-                        self.take(splitter, 1, if is_comment { field.value_part() } else { SPACE });
+                        self.emit(splitter, 1, if is_comment { field.value_spec() } else { SPACE });
                     }
-                    self.place = Place::Value(field, 0);
+                    self.state = State::Value(field, 0);
                     true
                 }
-                Place::Value(field, done) => self.value(splitter, text, is_last, field, done),
+                State::Value(field, done) => self.value(splitter, text, is_last, field, done),
             };
-            if !went_on {
+            if !has_advanced {
                 return;
             }
         }
     }
 
     fn start(&mut self, splitter: &mut Splitter, text: &[u8], is_last: bool) -> bool {
-        const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-        if text.starts_with(BYTE_ORDER_MARK) {
-            self.take(splitter, BYTE_ORDER_MARK.len(), MARK);
-        } else if BYTE_ORDER_MARK.starts_with(text) && !is_last {
+        const BOM: &[u8] = b"\xef\xbb\xbf";
+        if text.starts_with(BOM) {
+            self.emit(splitter, BOM.len(), BYTE_ORDER_MARK);
+        } else if BOM.starts_with(text) && !is_last {
             return false;
         }
-        self.place = Place::Name;
+        self.state = State::Name;
         true
     }
 
@@ -194,29 +197,29 @@ impl EventStream {
         }
         let field = Field::of(&self.name);
         if !part.is_empty() {
-            let span = self.take(splitter, part.len(), field.name_part());
+            let span = self.emit(splitter, part.len(), field.name_spec());
             if end.is_none() {
-                span.meaning = "A part of a field's name.".into();
+                span.meaning = "A part of a field name.".into();
             }
         }
         let Some(end) = end else { return true };
         let is_blank = self.name_length == 0;
         if text[end] == b':' {
-            self.take(splitter, 1, if is_blank { COMMENT_COLON } else { COLON });
-            self.begin(Place::Space(field));
+            self.emit(splitter, 1, if is_blank { COMMENT_COLON } else { COLON });
+            self.begin(State::AfterColon(field));
             return true;
         }
         if is_blank {
             return self.line_end(splitter, &text[end..], is_last, BLANK_LINE);
         }
-        self.begin(Place::Value(field, 0));
+        self.begin(State::Value(field, 0));
         true
     }
 
-    fn begin(&mut self, place: Place) {
+    fn begin(&mut self, state: State) {
         self.name.clear();
         self.name_length = 0;
-        self.place = place;
+        self.state = state;
     }
 
     fn value(
@@ -227,22 +230,23 @@ impl EventStream {
         field: Field,
         done: usize,
     ) -> bool {
-        let whole = DATA_SPAN_BYTES - done % DATA_SPAN_BYTES;
-        let window = &text[..text.len().min(whole)];
+        let full = DATA_SPAN_BYTES - done % DATA_SPAN_BYTES;
+        let window = &text[..text.len().min(full)];
         let end = window.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
-        if end.is_none() && window.len() < whole && !is_last {
+        if end.is_none() && window.len() < full && !is_last {
             return false;
         }
         let mut rest = &window[..end.unwrap_or(window.len())];
         if rest.is_empty() {
             return self.line_end(splitter, text, is_last, LINE_END);
         }
-        self.place = Place::Value(field, done + rest.len());
+        self.state = State::Value(field, done + rest.len());
         while let Some(first) = rest.first() {
-            let spoils = field.spoils(*first);
-            let length = rest.iter().position(|byte| field.spoils(*byte) != spoils).unwrap_or(rest.len());
-            let span = self.take(splitter, length, field.value_part());
-            if let Some(meaning) = spoils {
+            let ignored = field.ignored_because_of(*first);
+            let length =
+                rest.iter().position(|byte| field.ignored_because_of(*byte) != ignored).unwrap_or(rest.len());
+            let span = self.emit(splitter, length, field.value_spec());
+            if let Some(meaning) = ignored {
                 span.meaning = meaning.into();
                 span.kind = Kind::Ignored;
             }
@@ -251,8 +255,8 @@ impl EventStream {
         true
     }
 
-    /// Cuts the end of a line, if it is all there.
-    fn line_end(&mut self, splitter: &mut Splitter, text: &[u8], is_last: bool, part: FieldSpec) -> bool {
+    /// Splits a line end, if it is complete.
+    fn line_end(&mut self, splitter: &mut Splitter, text: &[u8], is_last: bool, spec: FieldSpec) -> bool {
         let length = match text {
             [b'\r', b'\n', ..] => 2,
             [b'\r'] if !is_last => return false,
@@ -262,26 +266,28 @@ impl EventStream {
             }
             _ => 1,
         };
-        let is_blank = part.kind == Kind::Control;
-        let knows = self.decoder.is_some();
-        let span = self.take(splitter, length, part);
+        let is_blank = spec.kind == Kind::Control;
+        let has_decoder = self.decoder.is_some();
+        let span = self.emit(splitter, length, spec);
         if is_blank {
-            span.meaning = match (knows, span.notes.is_empty()) {
+            span.meaning = match (has_decoder, span.notes.is_empty()) {
                 (true, false) => "The blank line dispatches the event.",
-                (true, true) => "A blank line without data before it: nothing is dispatched.",
-                (false, _) => "The blank line dispatches an event longer than what the view keeps.",
+                (true, true) => "A blank line without data before it dispatches no event.",
+                (false, _) => {
+                    "The blank line dispatches an event longer than the 128 KiB that the view keeps."
+                }
             }
             .into();
             self.decoder.get_or_insert_with(|| Decoder::new(&self.last_event_id, LIMITS));
         }
-        self.begin(Place::Name);
+        self.begin(State::Name);
         true
     }
 
-    /// Cuts `length` bytes, and hands them to the decoder.
-    fn take<'s>(&mut self, splitter: &'s mut Splitter, length: usize, part: FieldSpec) -> &'s mut Span {
+    /// Emits the next `length` bytes and passes them to the decoder.
+    fn emit<'s>(&mut self, splitter: &'s mut Splitter, length: usize, spec: FieldSpec) -> &'s mut Span {
         let mut bytes = &splitter.rest()[..length];
-        let span = splitter.emit(length, part);
+        let span = splitter.emit(length, spec);
         while let (Some(decoder), false) = (&mut self.decoder, bytes.is_empty()) {
             match decoder.read(bytes) {
                 Ok((taken, event)) => {

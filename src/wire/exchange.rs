@@ -1,37 +1,37 @@
-//! What one direction has to know of the other: which requests are to be answered, and what becomes of the connection.
+//! State that both directions of a connection share: pending requests, and protocol switches.
 
 use std::collections::VecDeque;
 
 use super::span::Side;
 use crate::protocol::websocket::extension::{Agreement, Offer};
 
-/// How many requests may wait for their answers. Beyond it, answers are read as if no request had been seen.
-const MOST_REQUESTS: usize = 1024;
+/// The maximum number of pending requests. Beyond it, responses are read without their requests.
+const MAX_PENDING_REQUESTS: usize = 1024;
 
-/// What is known of the compression of a WebSocket (RFC 7692).
+/// The compression of a WebSocket connection (RFC 7692).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// The handshake was not seen. A frame with RSV1 is taken for a compressed one.
+    /// The handshake was not seen. A frame with RSV1 is presumed to be compressed.
     #[default]
     NotSeen,
-    /// None was agreed on.
+    /// No compression was negotiated.
     None,
-    /// This was agreed on.
+    /// These parameters were negotiated.
     Agreed(Agreement),
 }
 
-/// A request that is still to be answered.
+/// A request that has no response yet.
 #[derive(Debug, Default)]
 pub(super) struct PendingRequest {
     pub is_head: bool,
     pub is_connect: bool,
-    /// A WebSocket's opening handshake.
     pub handshake: Option<HandshakeRequest>,
-    /// The client goes on only when it has the answer: it has asked for another protocol.
+    /// True if the client requested another protocol, so that the response determines how the
+    /// bytes after the request are read.
     pub awaits_switch: bool,
 }
 
-/// What a client asks for in an opening handshake (RFC 6455 §4.1).
+/// The relevant fields of a WebSocket handshake request (RFC 6455 §4.1).
 #[derive(Debug, Default)]
 pub(super) struct HandshakeRequest {
     pub key: Vec<u8>,
@@ -39,51 +39,54 @@ pub(super) struct HandshakeRequest {
     pub offers: Vec<Offer>,
 }
 
-/// What the client's direction is from the answer on.
+/// The protocol of a direction after a response.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Switch {
     Http,
     WebSocket(Compression),
+    /// A protocol that the view can't read, for this reason.
     Opaque(&'static str),
 }
 
-/// What a connection carries at the moment, as far as its bytes tell.
+/// The protocol that a connection carries at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// Nobody knows yet: nothing has come, or a request whose answer has not.
+    /// Not known: no bytes have arrived, or no response to a request.
     Undecided,
-    /// HTTP, of which no answer goes over to something else.
+    /// HTTP, with an ordinary response.
     Http,
-    /// An answer that is an event stream.
+    /// HTTP, with an event stream as the response.
     EventStream,
-    /// Frames.
+    /// WebSocket frames.
     WebSocket,
     /// Bytes that the view can't read.
     Unknown {
-        /// Whose they are. If they are the client's only, an answer to them may be readable: that it can't be read.
+        /// The side that sent the bytes. If only the client's can't be read, the server's response
+        /// to them may still be readable.
         side: Side,
-        /// Why not, in a sentence.
+        /// The reason, in a sentence.
         why: &'static str,
     },
 }
 
-/// What both directions share.
+/// The shared state.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     requests: VecDeque<PendingRequest>,
-    /// What the last answer was, or is.
+    /// The protocol of the latest response.
     pub last_response: Option<Protocol>,
-    /// Only one direction is seen.
+    /// True if only one direction is seen.
     pub is_one_sided: bool,
-    /// The answer that the client's direction waits for.
+    /// The switch that the client's direction waits for.
     pub switch: Option<Switch>,
-    /// It has just come: before the server's direction goes on, the client's has to say what it asks next.
+    /// True if the switch has just been determined: the client's direction must advance before the
+    /// server's, because it may contain the next request.
     pub client_runs_next: bool,
 }
 
 impl Exchange {
     pub fn push_request(&mut self, request: PendingRequest) {
-        if self.requests.len() == MOST_REQUESTS {
+        if self.requests.len() == MAX_PENDING_REQUESTS {
             self.requests.clear();
         }
         if !self.is_one_sided {
@@ -91,12 +94,12 @@ impl Exchange {
         }
     }
 
-    /// The request that the next answer is for.
+    /// Returns the request that the next response belongs to.
     pub fn next_request(&self) -> Option<&PendingRequest> {
         self.requests.front()
     }
 
-    /// It is answered.
+    /// Removes the request whose final response has arrived.
     pub fn pop_request(&mut self) {
         self.requests.pop_front();
     }

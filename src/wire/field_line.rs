@@ -1,4 +1,4 @@
-//! Field lines of heads and of trailers (RFC 9112 §5).
+//! Field lines of heads and of trailer sections (RFC 9112 §5).
 
 use super::glossary;
 use super::line;
@@ -12,13 +12,17 @@ const FIELD_LINE: Section = Section::rfc(9112, "5");
 
 const NAME: FieldSpec =
     FieldSpec::new("field-name", Kind::Name, Section::rfc(9110, "5.1"), "The name of a field.");
-const COLON: FieldSpec =
-    FieldSpec::new(":", Kind::Separator, FIELD_LINE, "The colon ends the name; nothing may stand before it.");
+const COLON: FieldSpec = FieldSpec::new(
+    ":",
+    Kind::Separator,
+    FIELD_LINE,
+    "The colon ends the field name; whitespace before it is not allowed.",
+);
 const OWS: FieldSpec = FieldSpec::new(
     "OWS",
     Kind::Separator,
     Section::rfc(9110, "5.6.3"),
-    "Optional white space, which is no part of the value.",
+    "Optional whitespace, which is not part of the value.",
 );
 const VALUE: FieldSpec =
     FieldSpec::new("field-value", Kind::Value, Section::rfc(9110, "5.5"), "The value of the field.");
@@ -26,26 +30,32 @@ const FOLD: FieldSpec = FieldSpec::new(
     "obs-fold",
     Kind::Separator,
     Section::rfc(9112, "5.2"),
-    "White space at a line's start continued the value of the line before; no sender may do this any more.",
+    "Obsolete line folding: leading whitespace continues the value of the previous line.",
 );
-const NO_FIELD: FieldSpec =
-    FieldSpec::new("field-line", Kind::Opaque, FIELD_LINE, "This should be a name, a colon and a value.");
+const NO_FIELD: FieldSpec = FieldSpec::new(
+    "field-line",
+    Kind::Opaque,
+    FIELD_LINE,
+    "This line should be a name, a colon and a value.",
+);
 
-/// What a field line says, if it could be read.
+/// The name and the value of a well-formed field line.
 pub(super) struct FieldLine<'a> {
-    /// As it was sent.
+    /// The name as it was sent.
     pub name: &'a [u8],
-    /// Without the white space around it.
+    /// The value without the whitespace around it.
     pub value: &'a [u8],
 }
 
-/// Cuts a field line of `length` bytes, without its end. `is_first` if no field line stands before it; one that is not
-/// `is_whole` may yet become right.
+/// Splits a field line of `length` bytes, without its terminator.
+///
+/// `is_first` means that no field line precedes it. A line that is not `is_complete` may still
+/// become valid.
 pub(super) fn split<'c>(
     splitter: &mut Splitter<'c>,
     length: usize,
     is_first: bool,
-    is_whole: bool,
+    is_complete: bool,
 ) -> Option<FieldLine<'c>> {
     let line = &splitter.rest()[..length];
     if let [b' ' | b'\t', ..] = line {
@@ -56,7 +66,7 @@ pub(super) fn split<'c>(
         return None;
     }
     let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-        if !is_whole && is_token(line) {
+        if !is_complete && is_token(line) {
             splitter.emit(length, NAME);
         } else {
             splitter.emit(length, NO_FIELD).violation = Some(HeadError::FieldName.rule().into());
@@ -65,15 +75,7 @@ pub(super) fn split<'c>(
     };
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     let (meaning, section) = glossary::field(trim(name));
-    let part = FieldSpec { meaning, section, ..NAME };
-    let spaces = name.len() - trim(name).len();
-    let is_spaced = spaces > 0 && is_token(trim(name)) && name.starts_with(trim(name));
-    if is_spaced {
-        splitter.emit(name.len() - spaces, part);
-        splitter.emit(spaces, OWS).violation = Some(HeadError::SpaceBeforeColon.rule().into());
-    } else {
-        splitter.emit_text(name.len(), part, |byte| !is_tchar(byte), |_| HeadError::FieldName.rule().into());
-    }
+    split_name(splitter, name, FieldSpec { meaning, section, ..NAME });
     let colon = splitter.emit(1, COLON);
     if name.is_empty() {
         colon.violation = Some(HeadError::FieldName.rule().into());
@@ -81,12 +83,24 @@ pub(super) fn split<'c>(
     let content = trim(value);
     let before = value.len() - value.iter().skip_while(|byte| matches!(byte, b' ' | b'\t')).count();
     splitter.emit_nonempty(before, OWS);
-    let value_part = FieldSpec { meaning, section, ..VALUE };
-    split_value(splitter, content, value_part);
+    split_value(splitter, content, FieldSpec { meaning, section, ..VALUE });
     splitter.emit_nonempty(value.len() - before - content.len(), OWS);
     is_token(name).then_some(FieldLine { name, value: content })
 }
 
-fn split_value(splitter: &mut Splitter, value: &[u8], part: FieldSpec) {
-    splitter.emit_text(value.len(), part, is_control, line::control);
+/// Splits everything before the colon: the name, and invalid whitespace after it.
+fn split_name(splitter: &mut Splitter, name: &[u8], spec: FieldSpec) {
+    let trimmed = trim(name);
+    let spaces = name.len() - trimmed.len();
+    if spaces > 0 && is_token(trimmed) && name.starts_with(trimmed) {
+        splitter.emit(trimmed.len(), spec);
+        splitter.emit(spaces, OWS).violation = Some(HeadError::SpaceBeforeColon.rule().into());
+    } else {
+        let error = |_| HeadError::FieldName.rule().into();
+        splitter.emit_text(name.len(), spec, |byte| !is_tchar(byte), error);
+    }
+}
+
+fn split_value(splitter: &mut Splitter, value: &[u8], spec: FieldSpec) {
+    splitter.emit_text(value.len(), spec, is_control, line::control);
 }

@@ -1,6 +1,6 @@
-//! What names and numbers of HTTP and WebSocket mean, each in a sentence, and where that is said.
+//! The meanings of HTTP and WebSocket names and numbers: a sentence and a section for each.
 
-use crate::protocol::rule::Section;
+use crate::protocol::rule::{Document, Section};
 
 /// A sentence and its section.
 pub(super) type Entry = (&'static str, Section);
@@ -9,196 +9,224 @@ const fn rfc(number: u16, paragraph: &'static str) -> Section {
     Section::rfc(number, paragraph)
 }
 
-/// What a method asks for.
+/// Returns what a method requests.
 pub(super) fn method(name: &[u8]) -> Entry {
     match name {
-        b"GET" => ("Asks for what the target is at present.", rfc(9110, "9.3.1")),
-        b"HEAD" => ("Asks for the head that a GET would get, without its body.", rfc(9110, "9.3.2")),
-        b"POST" => ("Hands the body to the target, to do with it what the target does.", rfc(9110, "9.3.3")),
-        b"PUT" => ("The body is to be what the target is from now on.", rfc(9110, "9.3.4")),
-        b"DELETE" => ("Asks that the target be no more.", rfc(9110, "9.3.5")),
-        b"CONNECT" => ("Asks for a tunnel to the target.", rfc(9110, "9.3.6")),
-        b"OPTIONS" => ("Asks what the target can do.", rfc(9110, "9.3.7")),
-        b"TRACE" => ("Asks for the request itself, as it arrives.", rfc(9110, "9.3.8")),
-        b"PATCH" => ("The body says what to change in the target.", rfc(5789, "2")),
-        _ => ("What to do with the target, in a word that the core of HTTP does not know.", rfc(9110, "9.1")),
+        b"GET" => ("Requests the current representation of the target.", rfc(9110, "9.3.1")),
+        b"HEAD" => ("Requests the head of the response to a GET, without the body.", rfc(9110, "9.3.2")),
+        b"POST" => ("Sends the body to the target for processing.", rfc(9110, "9.3.3")),
+        b"PUT" => ("Replaces the target with the body.", rfc(9110, "9.3.4")),
+        b"DELETE" => ("Deletes the target.", rfc(9110, "9.3.5")),
+        b"CONNECT" => ("Requests a tunnel to the target.", rfc(9110, "9.3.6")),
+        b"OPTIONS" => ("Requests the communication options of the target.", rfc(9110, "9.3.7")),
+        b"TRACE" => ("Requests an echo of the request as the server received it.", rfc(9110, "9.3.8")),
+        b"PATCH" => ("Changes the target as the body describes.", rfc(5789, "2")),
+        _ => ("A method that the HTTP specification does not define.", rfc(9110, "9.1")),
     }
 }
 
-/// What a status code says.
+/// Returns the meaning of a status code.
 pub(super) fn status(code: u16) -> Entry {
     match code {
-        100 => ("Continue: send the body; the final answer comes behind it.", rfc(9110, "15.2.1")),
-        101 => ("Switching Protocols: behind this head the other protocol begins.", rfc(9110, "15.2.2")),
-        200 => ("OK: the request has succeeded.", rfc(9110, "15.3.1")),
-        201 => ("Created: something new has come to be.", rfc(9110, "15.3.2")),
-        202 => ("Accepted: it will be done, but is not yet.", rfc(9110, "15.3.3")),
-        204 => ("No Content: it has succeeded, and there is no body.", rfc(9110, "15.3.5")),
-        206 => ("Partial Content: a range of it, as asked.", rfc(9110, "15.3.7")),
-        301 => ("Moved Permanently: ask at Location from now on.", rfc(9110, "15.4.2")),
-        302 => ("Found: ask at Location this time.", rfc(9110, "15.4.3")),
-        303 => ("See Other: the answer is to be had at Location, with a GET.", rfc(9110, "15.4.4")),
-        304 => ("Not Modified: the client has it already; there is no body.", rfc(9110, "15.4.5")),
-        307 => ("Temporary Redirect: send the same request to Location.", rfc(9110, "15.4.8")),
-        308 => ("Permanent Redirect: send this and later requests to Location.", rfc(9110, "15.4.9")),
-        400 => ("Bad Request: the server does not understand it.", rfc(9110, "15.5.1")),
-        401 => ("Unauthorized: it needs credentials.", rfc(9110, "15.5.2")),
-        403 => ("Forbidden: it is understood, and refused.", rfc(9110, "15.5.4")),
+        100 => ("Continue: send the body; the final response follows.", rfc(9110, "15.2.1")),
+        101 => ("Switching Protocols: the new protocol begins after this head.", rfc(9110, "15.2.2")),
+        200 => ("OK: the request succeeded.", rfc(9110, "15.3.1")),
+        201 => ("Created: the request created a resource.", rfc(9110, "15.3.2")),
+        202 => ("Accepted: the request will be processed later.", rfc(9110, "15.3.3")),
+        204 => ("No Content: the request succeeded, and there is no body.", rfc(9110, "15.3.5")),
+        206 => ("Partial Content: the body is the requested range.", rfc(9110, "15.3.7")),
+        301 => ("Moved Permanently: use the URI in Location from now on.", rfc(9110, "15.4.2")),
+        302 => ("Found: use the URI in Location this time.", rfc(9110, "15.4.3")),
+        303 => ("See Other: get the result from the URI in Location.", rfc(9110, "15.4.4")),
+        304 => ("Not Modified: the client's copy is current; there is no body.", rfc(9110, "15.4.5")),
+        307 => ("Temporary Redirect: repeat the request at the URI in Location.", rfc(9110, "15.4.8")),
+        308 => (
+            "Permanent Redirect: repeat this and later requests at the URI in Location.",
+            rfc(9110, "15.4.9"),
+        ),
+        400 => ("Bad Request: the server can't process the request.", rfc(9110, "15.5.1")),
+        401 => ("Unauthorized: the request needs valid credentials.", rfc(9110, "15.5.2")),
+        403 => ("Forbidden: the server understands the request and refuses it.", rfc(9110, "15.5.4")),
         404 => ("Not Found: there is no such target.", rfc(9110, "15.5.5")),
-        405 => ("Method Not Allowed: the target does not do this.", rfc(9110, "15.5.6")),
-        406 => ("Not Acceptable: not to be had in a form that the client takes.", rfc(9110, "15.5.7")),
-        408 => ("Request Timeout: the request did not come in time.", rfc(9110, "15.5.9")),
-        409 => ("Conflict: the target's state is against it.", rfc(9110, "15.5.10")),
-        410 => ("Gone: there was such a target.", rfc(9110, "15.5.11")),
-        411 => ("Length Required: the body has to come with its length.", rfc(9110, "15.5.12")),
-        413 => ("Content Too Large: the body is larger than the server takes.", rfc(9110, "15.5.14")),
-        414 => ("URI Too Long: the target is longer than the server reads.", rfc(9110, "15.5.15")),
+        405 => ("Method Not Allowed: the target does not support the method.", rfc(9110, "15.5.6")),
+        406 => {
+            ("Not Acceptable: no form of the target matches what the client accepts.", rfc(9110, "15.5.7"))
+        }
+        408 => ("Request Timeout: the request did not arrive in time.", rfc(9110, "15.5.9")),
+        409 => ("Conflict: the state of the target prevents the request.", rfc(9110, "15.5.10")),
+        410 => ("Gone: the target no longer exists.", rfc(9110, "15.5.11")),
+        411 => ("Length Required: the body needs a Content-Length.", rfc(9110, "15.5.12")),
+        413 => ("Content Too Large: the body is larger than the server accepts.", rfc(9110, "15.5.14")),
+        414 => ("URI Too Long: the target is longer than the server accepts.", rfc(9110, "15.5.15")),
         415 => {
-            ("Unsupported Media Type: the body is of a kind that is not taken here.", rfc(9110, "15.5.16"))
+            ("Unsupported Media Type: the server does not accept this type of body.", rfc(9110, "15.5.16"))
         }
-        417 => ("Expectation Failed: what Expect says can't be met.", rfc(9110, "15.5.18")),
-        426 => ("Upgrade Required: the same in another protocol, as Upgrade says.", rfc(9110, "15.5.22")),
-        429 => ("Too Many Requests: the client asks too often.", rfc(6585, "4")),
+        417 => ("Expectation Failed: the server can't meet the Expect field.", rfc(9110, "15.5.18")),
+        426 => ("Upgrade Required: use the protocol in Upgrade.", rfc(9110, "15.5.22")),
+        429 => ("Too Many Requests: the client sends requests too fast.", rfc(6585, "4")),
         431 => ("Request Header Fields Too Large.", rfc(6585, "5")),
-        500 => {
-            ("Internal Server Error: the server has failed in a way it did not expect.", rfc(9110, "15.6.1"))
+        500 => ("Internal Server Error: an unexpected error occurred in the server.", rfc(9110, "15.6.1")),
+        501 => ("Not Implemented: the server does not support the request.", rfc(9110, "15.6.2")),
+        502 => {
+            ("Bad Gateway: the server received an invalid response from its upstream.", rfc(9110, "15.6.3"))
         }
-        501 => ("Not Implemented: the server can't do this at all.", rfc(9110, "15.6.2")),
-        502 => ("Bad Gateway: what stands behind the server has answered badly.", rfc(9110, "15.6.3")),
-        503 => ("Service Unavailable: not now; later perhaps.", rfc(9110, "15.6.4")),
-        504 => ("Gateway Timeout: what stands behind the server has not answered.", rfc(9110, "15.6.5")),
+        503 => ("Service Unavailable: the server can't handle the request now.", rfc(9110, "15.6.4")),
+        504 => ("Gateway Timeout: the server received no response from its upstream.", rfc(9110, "15.6.5")),
         505 => ("HTTP Version Not Supported.", rfc(9110, "15.6.6")),
         _ => status_class(code),
     }
 }
 
-/// What a status code says by its first digit alone (RFC 9110 §15).
+/// Returns the meaning of the first digit of a status code (RFC 9110 §15).
 fn status_class(code: u16) -> Entry {
     match code {
-        100..=199 => ("An interim answer; the final one comes behind it.", rfc(9110, "15.2")),
-        200..=299 => ("The request has succeeded.", rfc(9110, "15.3")),
-        300..=399 => ("The client has to do more to get what it asked for.", rfc(9110, "15.4")),
-        400..=499 => ("The server finds a mistake in the request.", rfc(9110, "15.5")),
-        500..=599 => ("The server has failed at a request that may be right.", rfc(9110, "15.6")),
-        _ => ("No status code: they are 100 to 599.", rfc(9110, "15")),
+        100..=199 => ("An interim response; the final one follows.", rfc(9110, "15.2")),
+        200..=299 => ("The request succeeded.", rfc(9110, "15.3")),
+        300..=399 => ("The client must take another step to complete the request.", rfc(9110, "15.4")),
+        400..=499 => ("The request is at fault.", rfc(9110, "15.5")),
+        500..=599 => ("The server failed to fulfil a request that may be valid.", rfc(9110, "15.6")),
+        _ => ("Not a status code: they are 100 to 599.", rfc(9110, "15")),
     }
 }
 
-/// What a field is for; the name is compared in any case.
+/// Returns the purpose of a field. The name is not case-sensitive.
 pub(super) fn field(name: &[u8]) -> Entry {
-    const UNKNOWN: Entry = ("A field that this view has no sentence for.", rfc(9110, "5.1"));
-    const FETCH: Section = Section { document: crate::protocol::rule::Document::Fetch, paragraph: "3.3" };
+    const UNKNOWN: Entry = ("A field that this view does not know.", rfc(9110, "5.1"));
     let mut lower = [0; 32];
     let Some(lower) = lower.get_mut(..name.len()) else { return UNKNOWN };
     lower.copy_from_slice(name);
     lower.make_ascii_lowercase();
-    match &*lower {
-        b"accept" => ("Which kinds of content the client takes, and how gladly.", rfc(9110, "12.5.1")),
-        b"accept-encoding" => ("Which codings of content the client can undo.", rfc(9110, "12.5.3")),
-        b"accept-language" => ("Which languages the client's user reads.", rfc(9110, "12.5.4")),
-        b"access-control-allow-origin" => ("Which pages' scripts may read the answer.", FETCH),
-        b"access-control-expose-headers" => ("Which fields of the answer those scripts may read.", FETCH),
-        b"access-control-allow-methods" => ("Which methods those scripts may use.", FETCH),
-        b"access-control-allow-headers" => ("Which fields those scripts may send.", FETCH),
-        b"access-control-max-age" => ("How long the browser may remember that, in seconds.", FETCH),
-        b"access-control-request-method" => ("Which method a page's script wants to use.", FETCH),
-        b"access-control-request-headers" => ("Which fields a page's script wants to send.", FETCH),
-        b"age" => ("How old the answer is, in seconds, as a cache reckons.", rfc(9111, "5.1")),
-        b"allow" => ("Which methods the target does.", rfc(9110, "10.2.1")),
-        b"authorization" => ("The client's credentials.", rfc(9110, "11.6.2")),
-        b"cache-control" => ("Who may keep the message, and how long.", rfc(9111, "5.2")),
-        b"connection" => {
-            ("What holds for this connection only, and is not to be passed on.", rfc(9110, "7.6.1"))
-        }
-        b"content-encoding" => ("How the content is coded, as gzip.", rfc(9110, "8.4")),
-        b"content-length" => ("How many bytes the body has, in decimal digits.", rfc(9110, "8.6")),
-        b"content-type" => ("What kind of content the body is.", rfc(9110, "8.3")),
-        b"cookie" => ("What the server has had the client keep.", rfc(6265, "4.2")),
-        b"date" => ("When the message was made.", rfc(9110, "6.6.1")),
-        b"etag" => ("A name for this state of the target, to ask again with.", rfc(9110, "8.8.3")),
-        b"expect" => ("What the server has to do before the body is sent.", rfc(9110, "10.1.1")),
-        b"host" => ("Which host, and port, the client means.", rfc(9110, "7.2")),
-        b"if-none-match" => ("Answer only if the target is in none of these states.", rfc(9110, "13.1.2")),
-        b"keep-alive" => ("How long the connection is kept; no standard defines it.", rfc(9112, "9.3")),
-        b"last-event-id" => {
-            ("The last event that the client has seen: go on behind it.", Section::html("9.2.4"))
-        }
-        b"last-modified" => ("When the target was changed last.", rfc(9110, "8.8.2")),
-        b"location" => ("Where to go.", rfc(9110, "10.2.2")),
-        b"origin" => ("The page whose script asks.", rfc(6454, "7")),
-        b"prefer" => ("What the client would like, as how long to wait for an answer.", rfc(7240, "2")),
-        b"preference-applied" => ("Which of the client's wishes is met.", rfc(7240, "3")),
-        b"proxy-authorization" => ("The client's credentials for a proxy.", rfc(9110, "11.7.2")),
-        b"range" => ("Which part of the target is asked for.", rfc(9110, "14.2")),
-        b"referer" => ("Where the client has found the target.", rfc(9110, "10.1.3")),
-        b"retry-after" => ("When to come again.", rfc(9110, "10.2.3")),
-        b"sec-websocket-accept" => {
-            ("The server's proof that it speaks WebSocket: made from the client's key.", rfc(6455, "11.3.3"))
-        }
-        b"sec-websocket-extensions" => ("Which extensions are offered, or agreed on.", rfc(6455, "11.3.2")),
-        b"sec-websocket-key" => {
-            ("Sixteen random bytes in base64, which the server has to answer to.", rfc(6455, "11.3.1"))
-        }
-        b"sec-websocket-protocol" => {
-            ("Which protocols inside WebSocket are offered, or the one that is chosen.", rfc(6455, "11.3.4"))
-        }
-        b"sec-websocket-version" => ("The version of WebSocket; it is 13.", rfc(6455, "11.3.5")),
-        b"server" => ("What the server is.", rfc(9110, "10.2.4")),
-        b"set-cookie" => ("What the client is to keep and send back.", rfc(6265, "4.1")),
-        b"te" => ("Which transfer codings the client takes.", rfc(9110, "10.1.4")),
-        b"trailer" => ("Which fields come behind the body.", rfc(9110, "6.6.2")),
-        b"transfer-encoding" => {
-            ("How the body is framed on this connection; chunked, nearly always.", rfc(9112, "6.1"))
-        }
-        b"upgrade" => ("Which other protocol this connection could go over to.", rfc(9110, "7.8")),
-        b"user-agent" => ("What the client is.", rfc(9110, "10.1.5")),
-        b"vary" => ("On which fields of the request the answer depends.", rfc(9110, "12.5.5")),
-        b"via" => ("Through which proxies the message has come.", rfc(9110, "7.6.3")),
-        b"www-authenticate" => ("Which credentials the server wants.", rfc(9110, "11.6.1")),
-        b"x-accel-buffering" => (
-            "Tells nginx, if it stands between, not to hold the answer back; no standard defines it.",
-            rfc(9110, "5.1"),
-        ),
-        _ => UNKNOWN,
-    }
+    standard_field(lower).or_else(|| web_socket_field(lower)).or_else(|| cors_field(lower)).unwrap_or(UNKNOWN)
 }
 
-/// What a close code says (RFC 6455 §7.4.1, and IANA's registry).
+/// Returns the purpose of a field of HTTP, of its extensions, or of an event stream.
+fn standard_field(name: &[u8]) -> Option<Entry> {
+    Some(match name {
+        b"accept" => ("The media types that the client accepts, with preferences.", rfc(9110, "12.5.1")),
+        b"accept-encoding" => ("The content codings that the client can decode.", rfc(9110, "12.5.3")),
+        b"accept-language" => ("The languages that the user prefers.", rfc(9110, "12.5.4")),
+        b"age" => ("The age of the response in seconds, as a cache estimates it.", rfc(9111, "5.1")),
+        b"allow" => ("The methods that the target supports.", rfc(9110, "10.2.1")),
+        b"authorization" => ("The client's credentials.", rfc(9110, "11.6.2")),
+        b"cache-control" => ("Which caches may store the message, and how long.", rfc(9111, "5.2")),
+        b"connection" => {
+            ("Options for this connection only, which proxies do not forward.", rfc(9110, "7.6.1"))
+        }
+        b"content-encoding" => ("The coding of the content, such as gzip.", rfc(9110, "8.4")),
+        b"content-length" => ("The length of the body, in bytes.", rfc(9110, "8.6")),
+        b"content-type" => ("The media type of the body.", rfc(9110, "8.3")),
+        b"cookie" => ("The data that the server stored in the client.", rfc(6265, "4.2")),
+        b"date" => ("The time at which the message was created.", rfc(9110, "6.6.1")),
+        b"etag" => {
+            ("A tag for the current state of the target, for conditional requests.", rfc(9110, "8.8.3"))
+        }
+        b"expect" => ("The behaviour that the client expects before it sends the body.", rfc(9110, "10.1.1")),
+        b"host" => ("The host and port that the client requests.", rfc(9110, "7.2")),
+        b"if-none-match" => ("Process the request only if no tag in the list matches.", rfc(9110, "13.1.2")),
+        b"keep-alive" => ("How long the connection stays open; not a standard field.", rfc(9112, "9.3")),
+        b"last-event-id" => {
+            ("The last event that the client received: the stream resumes after it.", Section::html("9.2.4"))
+        }
+        b"last-modified" => ("The time of the last change to the target.", rfc(9110, "8.8.2")),
+        b"location" => {
+            ("The URI of the target of a redirect, or of a created resource.", rfc(9110, "10.2.2"))
+        }
+        b"origin" => ("The origin of the page whose script sends the request.", rfc(6454, "7")),
+        b"prefer" => ("Preferences, such as how long the server may wait to respond.", rfc(7240, "2")),
+        b"preference-applied" => ("The preferences that the server applied.", rfc(7240, "3")),
+        b"proxy-authorization" => ("The client's credentials for a proxy.", rfc(9110, "11.7.2")),
+        b"range" => ("The requested part of the target.", rfc(9110, "14.2")),
+        b"referer" => ("The page that refers to the target.", rfc(9110, "10.1.3")),
+        b"retry-after" => ("The time to wait before another request.", rfc(9110, "10.2.3")),
+        b"server" => ("The software of the server.", rfc(9110, "10.2.4")),
+        b"set-cookie" => ("Data for the client to store and to send back.", rfc(6265, "4.1")),
+        b"te" => ("The transfer codings that the client accepts.", rfc(9110, "10.1.4")),
+        b"trailer" => ("The fields in the trailer section after the body.", rfc(9110, "6.6.2")),
+        b"transfer-encoding" => {
+            ("The framing of the body on this connection, in most cases chunked.", rfc(9112, "6.1"))
+        }
+        b"upgrade" => ("The protocol that the connection can switch to.", rfc(9110, "7.8")),
+        b"user-agent" => ("The software of the client.", rfc(9110, "10.1.5")),
+        b"vary" => ("The request fields on which the response depends.", rfc(9110, "12.5.5")),
+        b"via" => ("The proxies that forwarded the message.", rfc(9110, "7.6.3")),
+        b"www-authenticate" => ("The credentials that the server accepts.", rfc(9110, "11.6.1")),
+        b"x-accel-buffering" => {
+            ("Tells an nginx proxy not to buffer the response; not a standard field.", rfc(9110, "5.1"))
+        }
+        _ => return None,
+    })
+}
+
+fn web_socket_field(name: &[u8]) -> Option<Entry> {
+    Some(match name {
+        b"sec-websocket-accept" => (
+            "The server's proof that it speaks WebSocket, derived from the client's key.",
+            rfc(6455, "11.3.3"),
+        ),
+        b"sec-websocket-extensions" => ("The extensions that are offered or accepted.", rfc(6455, "11.3.2")),
+        b"sec-websocket-key" => (
+            "Sixteen random bytes in base64, from which the server derives Sec-WebSocket-Accept.",
+            rfc(6455, "11.3.1"),
+        ),
+        b"sec-websocket-protocol" => (
+            "The subprotocols that the client offers, or the one that the server selects.",
+            rfc(6455, "11.3.4"),
+        ),
+        b"sec-websocket-version" => ("The version of WebSocket, which is 13.", rfc(6455, "11.3.5")),
+        _ => return None,
+    })
+}
+
+fn cors_field(name: &[u8]) -> Option<Entry> {
+    const FETCH: Section = Section { document: Document::Fetch, paragraph: "3.3" };
+    Some(match name {
+        b"access-control-allow-origin" => ("The origin whose scripts may read the response.", FETCH),
+        b"access-control-expose-headers" => ("The response fields that those scripts may read.", FETCH),
+        b"access-control-allow-methods" => ("The methods that those scripts may use.", FETCH),
+        b"access-control-allow-headers" => ("The fields that those scripts may send.", FETCH),
+        b"access-control-max-age" => ("How long the browser may cache the permissions, in seconds.", FETCH),
+        b"access-control-request-method" => ("The method that a script will use.", FETCH),
+        b"access-control-request-headers" => ("The fields that a script will send.", FETCH),
+        _ => return None,
+    })
+}
+
+/// Returns the meaning of a close code (RFC 6455 §7.4.1, and the IANA registry).
 pub(super) fn close_code(code: u16) -> Entry {
     let section = if (1000..=2999).contains(&code) { "7.4.1" } else { "7.4.2" };
     let meaning = match code {
-        1000 => "Normal closure: what the connection was for is done.",
-        1001 => "Going away: the server goes down, or the browser leaves the page.",
-        1002 => "Protocol error: the peer has broken the protocol.",
-        1003 => "Unsupported data: a kind of message that is not taken here.",
+        1000 => "Normal closure: the purpose of the connection is fulfilled.",
+        1001 => "Going away: the server shuts down, or the browser leaves the page.",
+        1002 => "Protocol error: the peer violated the protocol.",
+        1003 => "Unsupported data: the endpoint does not accept this type of message.",
         1004 => "Reserved.",
-        1005 => "No code came: only for telling so on one's own side.",
-        1006 => "No close frame came: only for telling so on one's own side.",
-        1007 => "Invalid payload: the data are not what they are said to be, as text that is not UTF-8.",
-        1008 => "Policy violation: the message is against a rule of this side.",
+        1005 => "No code was received: for local reports only.",
+        1006 => "No close frame was received: for local reports only.",
+        1007 => "Invalid payload: the data does not match its type, such as text that is not UTF-8.",
+        1008 => "Policy violation: the message violates a policy of the endpoint.",
         1009 => "Message too big.",
-        1010 => "An extension is missing that the client needs.",
-        1011 => "Internal error: this side can't go on.",
-        1012 => "Service restart: come again later.",
+        1010 => "A mandatory extension is missing in the server's handshake.",
+        1011 => "Internal error: an unexpected error occurred in the endpoint.",
+        1012 => "Service restart: reconnect later.",
         1013 => "Try again later: the server is overloaded.",
-        1014 => "Bad gateway: what stands behind the server has answered badly.",
-        1015 => "TLS has failed: only for telling so on one's own side.",
+        1014 => "Bad gateway: the server received an invalid response from its upstream.",
+        1015 => "The TLS handshake failed: for local reports only.",
         3000..=3999 => "A code that a library or framework has registered.",
-        4000..=4999 => "A code of the application's own.",
-        _ => "A code that is not defined.",
+        4000..=4999 => "A private code of the application.",
+        _ => "An undefined code.",
     };
     (meaning, rfc(6455, section))
 }
 
-/// What an opcode says of its frame (RFC 6455 §5.2).
+/// Returns the meaning of an opcode (RFC 6455 §5.2).
 pub(super) const fn opcode(opcode: u8) -> Entry {
     match opcode {
-        0x0 => ("Continuation: more of the message that is under way.", rfc(6455, "5.4")),
-        0x1 => ("Text: the payload is UTF-8.", rfc(6455, "5.6")),
-        0x2 => ("Binary: the payload is any bytes.", rfc(6455, "5.6")),
-        0x8 => ("Close: the sender's last frame.", rfc(6455, "5.5.1")),
-        0x9 => ("Ping: asks whether the peer is there.", rfc(6455, "5.5.2")),
-        0xA => ("Pong: the answer to a ping.", rfc(6455, "5.5.3")),
-        _ => ("Reserved: no frame has this opcode.", rfc(6455, "5.2")),
+        0x0 => ("Continuation: more of the current message.", rfc(6455, "5.4")),
+        0x1 => ("Text: the message is UTF-8.", rfc(6455, "5.6")),
+        0x2 => ("Binary: the message is arbitrary bytes.", rfc(6455, "5.6")),
+        0x8 => ("Close: the last frame that the sender sends.", rfc(6455, "5.5.1")),
+        0x9 => ("Ping: asks the peer for a pong.", rfc(6455, "5.5.2")),
+        0xA => ("Pong: the reply to a ping.", rfc(6455, "5.5.3")),
+        _ => ("Reserved: no frame has this opcode yet.", rfc(6455, "5.2")),
     }
 }

@@ -1,119 +1,84 @@
 //! Heads of requests and responses, line by line (RFC 9112 §2 to §6).
 
-use super::conversation::NO_HTTP;
-use super::exchange::{Exchange, HandshakeRequest, PendingRequest};
+use super::exchange::Exchange;
 use super::field_line;
-use super::line::{self, CRLF, NextLine};
+use super::head_fields::HeadFields;
+use super::line::{self, CRLF, LINE_TOO_LONG, Line, NextLine};
 use super::note::Note;
+use super::request;
 use super::response;
 use super::secrets;
-use super::span::{Kind, Side, Violation};
-use super::splitter::{FieldSpec, Progress, Splitter, violation};
-use super::start_line::{self, NO_LIMITS, StartLine};
-use crate::protocol::http::fields::{is_token, members};
-use crate::protocol::http::{self, Framing, HeadError, HeadScan, RequestError, RequestHead};
+use super::span::{Kind, Side};
+use super::splitter::{FieldSpec, Progress, Splitter};
+use super::start_line;
+use crate::protocol::http::fields::is_token;
+use crate::protocol::http::{HeadError, RequestError, ResponseError};
 use crate::protocol::rule::Section;
-use crate::protocol::websocket::{extension, server_handshake};
 
-/// How many bytes of a head are kept for the protocol code to judge. A longer one is cut into spans all the same.
-const MOST_OF_A_HEAD: usize = 64 * 1024;
+/// The maximum size of a head that is checked as a whole, in bytes. A longer one is split into
+/// spans all the same.
+const MAX_CHECKED_HEAD_BYTES: usize = 64 * 1024;
 
-/// How many empty lines may stand before a request line, as the protocol code has it.
-const MOST_EMPTY_LINES: u8 = 4;
+/// The maximum number of empty lines before a request line, as in the protocol code.
+const MAX_EMPTY_LINES: u8 = 4;
+
+/// Why a side whose first line is not a start line is not read.
+pub(super) const NOT_HTTP: &str = "It does not begin with a start line, so it is not HTTP.";
 
 const EMPTY_LINE: FieldSpec = FieldSpec::new(
     "CRLF",
     Kind::Separator,
     Section::rfc(9112, "2.2"),
-    "An empty line before a request line, which a server passes over.",
+    "An empty line before the request line, which a server ignores.",
 );
 const BLANK_LINE: FieldSpec =
     FieldSpec::new("CRLF", Kind::Control, Section::rfc(9112, "2.1"), "The blank line ends the head.");
-const NO_START_LINE: FieldSpec =
-    FieldSpec::new("start-line", Kind::Opaque, Section::rfc(9112, "2.1"), "This should be a start line.");
+const NO_START_LINE: FieldSpec = FieldSpec::new(
+    "start-line",
+    Kind::Opaque,
+    Section::rfc(9112, "2.1"),
+    "This line should be a start line.",
+);
 
-/// A head under way.
+/// A head whose blank line has not arrived.
 #[derive(Debug)]
 pub(super) struct Head {
     side: Side,
     empty_lines: u8,
-    pub start: Option<StartLine>,
-    /// The lines so far with their ends, for the protocol code; empty where it was too long.
-    text: Vec<u8>,
-    lines: usize,
-    /// The fields that something depends on: the name in lower case, and the value.
-    fields: Vec<(&'static str, Vec<u8>)>,
-    pub is_wrong: bool,
-    /// The last line's value is a secret, which a folded line would continue.
+    has_start_line: bool,
+    pub fields: HeadFields,
+    /// The lines so far, for the protocol code. Empty if the head is too long to be checked.
+    lines: Vec<u8>,
+    field_lines: usize,
+    has_violation: bool,
+    /// True if the value of the last line is a secret, which a folded line would continue.
     is_secret: bool,
 }
-
-/// The fields that something depends on, in the view.
-const RELEVANT_FIELDS: [&str; 15] = [
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "proxy-connection",
-    "sec-websocket-accept",
-    "sec-websocket-extensions",
-    "sec-websocket-key",
-    "sec-websocket-protocol",
-    "sec-websocket-version",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 impl Head {
     pub fn new(side: Side) -> Self {
         Self {
             side,
             empty_lines: 0,
-            start: None,
-            text: Vec::new(),
-            lines: 0,
-            fields: Vec::new(),
-            is_wrong: false,
+            has_start_line: false,
+            fields: HeadFields::default(),
+            lines: Vec::new(),
+            field_lines: 0,
+            has_violation: false,
             is_secret: false,
         }
     }
 
-    /// The values of all fields of this name, which is one of those looked at.
-    pub fn get_all(&self, name: &str) -> impl Iterator<Item = &[u8]> + Clone {
-        self.fields.iter().filter(move |(field, _)| *field == name).map(|(_, value)| &value[..])
+    pub fn has_start_line(&self) -> bool {
+        self.has_start_line
     }
 
-    pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.get_all(name).next()
-    }
-
-    /// Whether the list that all fields of this name make together holds `token`.
-    pub fn has_token(&self, name: &str, token: &str) -> bool {
-        self.get_all(name).flat_map(members).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
-    }
-
-    pub fn start(&self) -> &StartLine {
-        const NONE: &StartLine = &StartLine {
-            is_http10: false,
-            method: Vec::new(),
-            target: Vec::new(),
-            status: 0,
-            is_wrong: true,
-        };
-        self.start.as_ref().unwrap_or(NONE)
-    }
-
-    /// Cuts line after line, up to the blank one.
+    /// Splits lines up to and including the blank line.
     pub fn advance(&mut self, splitter: &mut Splitter, exchange: &Exchange) -> Progress {
         loop {
             let line = match line::next(splitter) {
                 NextLine::Incomplete | NextLine::Finished => return Progress::NeedMore,
-                NextLine::TooLong => {
-                    return Progress::Unreadable("A line is longer than what the view waits for.");
-                }
+                NextLine::TooLong => return Progress::Unreadable(LINE_TOO_LONG),
                 NextLine::Line(line) => line,
             };
             let text = &splitter.rest()[..line.text];
@@ -124,30 +89,30 @@ impl Head {
                 line::split_end(splitter, line, CRLF);
                 return Progress::NeedMore;
             }
-            if self.start.is_some() && line.text == 0 {
+            if self.has_start_line && line.text == 0 {
                 line::split_end(splitter, line, BLANK_LINE);
-                self.is_wrong |= splitter.has_violation_since(before);
+                self.has_violation |= splitter.has_violation_since(before);
                 self.end(splitter, exchange);
                 return Progress::Done;
             }
-            let is_empty = line.text == 0;
-            match self.start {
-                None if is_empty && self.side == Side::Client => self.empty_line(splitter, line),
-                None => {
-                    if !self.start_line(splitter, line) {
-                        return Progress::Unreadable(NO_HTTP);
-                    }
-                }
-                Some(_) => self.field_line(splitter, line, exchange),
+            if self.has_start_line {
+                self.field_line(splitter, line, exchange);
+            } else if line.text == 0 && self.side == Side::Client {
+                self.empty_line(splitter, line);
+            } else if self.is_start_line(text, line) {
+                self.start_line(splitter, line);
+            } else {
+                self.no_start_line(splitter, line);
+                return Progress::Unreadable(NOT_HTTP);
             }
-            self.is_wrong |= splitter.has_violation_since(before);
+            self.has_violation |= splitter.has_violation_since(before);
         }
     }
 
-    fn empty_line(&mut self, splitter: &mut Splitter, line: line::Line) {
+    fn empty_line(&mut self, splitter: &mut Splitter, line: Line) {
         let before = splitter.offset();
         line::split_end(splitter, line, EMPTY_LINE);
-        if self.empty_lines == MOST_EMPTY_LINES
+        if self.empty_lines == MAX_EMPTY_LINES
             && !splitter.has_violation_since(before)
             && let Some(last) = splitter.last()
         {
@@ -156,200 +121,100 @@ impl Head {
         self.empty_lines = self.empty_lines.saturating_add(1);
     }
 
-    /// Cuts the start line; false if it is none at all.
-    fn start_line(&mut self, splitter: &mut Splitter, line: line::Line) -> bool {
-        let text = &splitter.rest()[..line.text];
-        let is_start = match self.side {
+    /// Returns true if the line resembles a start line, even a malformed one.
+    fn is_start_line(&self, text: &[u8], line: Line) -> bool {
+        match self.side {
             Side::Client => {
                 let method = text.split(|byte| *byte == b' ').next().unwrap_or_default();
                 let has_version = text.windows(6).any(|window| window == b" HTTP/");
                 has_version || (is_token(method) && (method.len() < text.len() || !line.is_complete()))
             }
             Side::Server => text.starts_with(b"HTTP/") || (!line.is_complete() && b"HTTP/".starts_with(text)),
-        };
-        if !is_start {
-            let rule = match self.side {
-                Side::Client => RequestError::RequestLine.rule().into(),
-                Side::Server => http::ResponseError::NotHttp.rule().into(),
-            };
-            splitter.hide(std::iter::once(0..line.text));
-            match splitter.emit_nonempty(line.text, NO_START_LINE) {
-                Some(span) => {
-                    span.violation = Some(rule);
-                    line::split_end(splitter, line, CRLF);
-                }
-                None => {
-                    line::split_end(splitter, line, CRLF);
-                    if let Some(last) = splitter.last() {
-                        last.violation = Some(rule);
-                    }
-                }
-            }
-            return false;
         }
-        self.keep(text);
-        let start = match self.side {
+    }
+
+    fn start_line(&mut self, splitter: &mut Splitter, line: Line) {
+        self.keep(&splitter.rest()[..line.text]);
+        self.fields.start = match self.side {
             Side::Client => start_line::split_request(splitter, line.text, line.is_complete()),
             Side::Server => start_line::split_status(splitter, line.text, line.is_complete()),
         };
         line::split_end(splitter, line, CRLF);
-        self.start = Some(start);
-        true
+        self.has_start_line = true;
     }
 
-    fn field_line(&mut self, splitter: &mut Splitter, line: line::Line, exchange: &Exchange) {
+    /// Splits a line that is not a start line. All of it may be a secret.
+    fn no_start_line(&self, splitter: &mut Splitter, line: Line) {
+        let rule = match self.side {
+            Side::Client => RequestError::RequestLine.rule(),
+            Side::Server => ResponseError::NotHttp.rule(),
+        };
+        splitter.hide(std::iter::once(0..line.text));
+        match splitter.emit_nonempty(line.text, NO_START_LINE) {
+            Some(span) => {
+                span.violation = Some(rule.into());
+                line::split_end(splitter, line, CRLF);
+            }
+            None => {
+                line::split_end(splitter, line, CRLF);
+                if let Some(last) = splitter.last() {
+                    last.violation = Some(rule.into());
+                }
+            }
+        }
+    }
+
+    fn field_line(&mut self, splitter: &mut Splitter, line: Line, exchange: &Exchange) {
         let text = &splitter.rest()[..line.text];
         self.keep(text);
-        let field = field_line::split(splitter, line.text, self.lines == 0, line.has_complete_text());
-        self.lines += 1;
-        let name = field.as_ref().and_then(|field| {
-            RELEVANT_FIELDS.into_iter().find(|name| name.as_bytes().eq_ignore_ascii_case(field.name))
-        });
-        if let (Some(name), Some(field)) = (name, field)
-            && self.fields.len() < 256
+        let field = field_line::split(splitter, line.text, self.field_lines == 0, line.has_complete_text());
+        self.field_lines += 1;
+        if let Some(field) = field
+            && let Some(name) = self.fields.push(field.name, field.value)
+            && line.is_complete()
+            && !self.has_violation
         {
-            self.fields.push((name, field.value.to_vec()));
-            if line.is_complete() && !self.is_wrong {
-                let wrong = match self.side {
-                    Side::Client => self.check_request(Some(name)),
-                    Side::Server => response::check_field(self, name, field.value, exchange),
-                };
-                if let (Some(wrong), Some(last)) = (wrong, splitter.last()) {
-                    last.violation.get_or_insert(wrong);
-                }
+            let violation = match self.side {
+                Side::Client if self.lines.is_empty() => None,
+                Side::Client => request::check(&self.lines, &self.fields, Some(name)),
+                Side::Server => response::check_field(&self.fields, name, field.value, exchange),
+            };
+            if let (Some(violation), Some(last)) = (violation, splitter.last()) {
+                last.violation.get_or_insert(violation);
             }
         }
         line::split_end(splitter, line, CRLF);
     }
 
+    /// Keeps a line for the protocol code, as long as the head is short enough.
     fn keep(&mut self, line: &[u8]) {
-        if self.text.len() + line.len() <= MOST_OF_A_HEAD && (self.lines == 0 || !self.text.is_empty()) {
-            self.text.extend_from_slice(line);
-            self.text.extend_from_slice(b"\r\n");
+        let is_kept = self.field_lines == 0 || !self.lines.is_empty();
+        if is_kept && self.lines.len() + line.len() <= MAX_CHECKED_HEAD_BYTES {
+            self.lines.extend_from_slice(line);
+            self.lines.extend_from_slice(b"\r\n");
         } else {
-            self.text.clear();
+            self.lines.clear();
         }
     }
 
-    /// What only the whole head shows is marked at the blank line.
+    /// Marks the blank line with a violation that only the complete head shows.
     fn end(&mut self, splitter: &mut Splitter, exchange: &Exchange) {
-        let wrong = match self.side {
-            _ if self.is_wrong => None,
-            Side::Client => self.check_request(None),
-            Side::Server => response::check_end(self, exchange).or_else(|| self.check_response()),
+        let is_checked = !self.lines.is_empty();
+        let violation = match self.side {
+            _ if self.has_violation => None,
+            Side::Client if is_checked => request::check(&self.lines, &self.fields, None),
+            Side::Client => None,
+            Side::Server => response::check_end(&self.fields, exchange)
+                .or_else(|| is_checked.then(|| response::check_head(&self.lines)).flatten()),
         };
         let Some(last) = splitter.last() else { return };
-        if let Some(wrong) = wrong {
-            last.violation = Some(wrong);
-            self.is_wrong = true;
+        if let Some(violation) = violation {
+            last.violation = Some(violation);
+            self.has_violation = true;
         }
-        if self.text.is_empty() {
-            last.notes.push(Note::Remark("The head is longer than what the view judges as a whole.".into()));
-        }
-    }
-
-    /// What the protocol code says of the lines so far; of all of them, where no `field` was the last.
-    fn check_request(&self, field: Option<&str>) -> Option<Violation> {
-        if self.text.is_empty() {
-            return None;
-        }
-        let mut text = self.text.clone();
-        if field.is_some() && self.get("host").is_none() {
-            text.extend_from_slice(b"Host: a\r\n");
-        }
-        text.extend_from_slice(b"\r\n");
-        let wrong =
-            |error: RequestError| (error != HeadError::TooManyFieldLines.into()).then(|| error.rule().into());
-        if let Err(error) = HeadScan::default().scan(&text, &NO_LIMITS) {
-            return wrong(error.into());
-        }
-        let mut scratch = http::scratch();
-        let head = match http::parse(&text, &mut scratch, &NO_LIMITS) {
-            Ok(head) => head,
-            Err(error) => return wrong(error),
-        };
-        if let Err(error) = Framing::of(&head) {
-            return Some(error.rule().into());
-        }
-        self.check_opening(&head, field)
-    }
-
-    fn check_opening(&self, head: &RequestHead, field: Option<&str>) -> Option<Violation> {
-        let fields = head.fields;
-        let is_named = fields.has_token("Connection", "upgrade");
-        match field {
-            None if is_websocket(self) => {
-                let keys = fields.get_all("Sec-WebSocket-Key");
-                let versions = fields.get_all("Sec-WebSocket-Version");
-                server_handshake::check(keys, versions).err().map(|error| error.rule().into())
-            }
-            None if self.has_token("upgrade", "websocket")
-                && !is_named
-                && self.start().method == b"GET"
-                && !self.start().is_http10 =>
-            {
-                const RULE: &str = "Upgrade is there, and Connection does not name it.";
-                Some(violation(RULE, Section::rfc(9110, "7.8")))
-            }
-            Some("sec-websocket-key") => {
-                let checked =
-                    server_handshake::check(fields.get_all("Sec-WebSocket-Key"), [&b"13"[..]].into_iter());
-                checked.err().map(|error| error.rule().into())
-            }
-            Some("sec-websocket-version") => {
-                const KEY: &[u8] = b"dGhlIHNhbXBsZSBub25jZQ==";
-                let versions = fields.get_all("Sec-WebSocket-Version");
-                server_handshake::check([KEY].into_iter(), versions).err().map(|error| error.rule().into())
-            }
-            Some("sec-websocket-extensions") => {
-                let lines = fields.get_all("Sec-WebSocket-Extensions");
-                extension::negotiate(lines, &extension::ServerPreferences::default())
-                    .err()
-                    .map(|error| error.rule().into())
-            }
-            _ => None,
+        if !is_checked {
+            let remark = "The head is longer than the 64 KiB that the view checks as a whole.";
+            last.notes.push(Note::Remark(remark.into()));
         }
     }
-
-    /// What the protocol code says of a whole response head.
-    fn check_response(&self) -> Option<Violation> {
-        if self.text.is_empty() {
-            return None;
-        }
-        let text = [&self.text[..], b"\r\n"].concat();
-        let error = match http::ResponseScan::default().scan(&text, &NO_LIMITS) {
-            Err(error) => error,
-            Ok(_) => http::parse_response(&text, &mut http::scratch(), &NO_LIMITS).err()?,
-        };
-        (error != HeadError::TooManyFieldLines.into()).then(|| error.rule().into())
-    }
-
-    /// What the answer to this request has to know of it.
-    pub fn request(&self) -> PendingRequest {
-        let method = &self.start().method[..];
-        let is_connect = method == b"CONNECT";
-        let is_upgrade = self.get("upgrade").is_some() && self.has_token("connection", "upgrade");
-        PendingRequest {
-            is_head: method == b"HEAD",
-            is_connect,
-            handshake: is_websocket(self).then(|| HandshakeRequest {
-                key: self.get("sec-websocket-key").unwrap_or_default().to_vec(),
-                protocols: self
-                    .get_all("sec-websocket-protocol")
-                    .flat_map(members)
-                    .map(<[u8]>::to_vec)
-                    .collect(),
-                offers: extension::offers(self.get_all("sec-websocket-extensions")).unwrap_or_default(),
-            }),
-            awaits_switch: is_connect || (is_upgrade && !self.start().is_http10),
-        }
-    }
-}
-
-/// Whether a request is a WebSocket's opening handshake (RFC 6455 §4.1).
-pub(super) fn is_websocket(head: &Head) -> bool {
-    head.start().method == b"GET"
-        && !head.start().is_http10
-        && head.has_token("upgrade", "websocket")
-        && head.has_token("connection", "upgrade")
 }

@@ -1,92 +1,97 @@
-//! Lines of HTTP: where they end, and what may end them (RFC 9112 §2.2).
+//! Lines of HTTP and their line terminators (RFC 9112 §2.2).
 
 use super::span::{Kind, Violation};
 use super::splitter::{FieldSpec, Splitter};
 use crate::protocol::http::HeadError;
 use crate::protocol::rule::Section;
 
-/// How many bytes a line may have. Of a longer one the view does not wait for the end.
-pub(super) const MOST_OF_A_LINE: usize = 64 * 1024;
+/// The maximum length of a line, in bytes. The view does not wait for the end of a longer one.
+const MAX_LINE_BYTES: usize = 64 * 1024;
 
-/// The end of a line that is not empty.
+/// Why a side with a longer line is not read any further.
+pub(super) const LINE_TOO_LONG: &str = "The line is longer than the 64 KiB that the view reads.";
+
+/// The terminator of a line that is not empty.
 pub(super) const CRLF: FieldSpec = FieldSpec::new(
     "CRLF",
     Kind::Separator,
     Section::rfc(9112, "2.2"),
-    "Carriage return and line feed end a line.",
+    "Carriage return and line feed end the line.",
 );
 
-/// The line that comes next.
+/// A line at the start of the unread bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Line {
-    /// Bytes of text.
+    /// The length of the text before the terminator, in bytes.
     pub text: usize,
-    /// How it ends.
-    pub end: End,
+    pub end: LineEnd,
 }
 
-/// The end of a line.
+/// The terminator of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum LineEnd {
     CrLf,
-    /// Against the rule.
+    /// An LF without a CR, which breaks a rule.
     BareLf,
-    /// What was sent ends before the LF.
+    /// A CR at the end of the input.
     Cr,
-    /// What was sent ends before the line does.
+    /// The input ends before the line does.
     Missing,
 }
 
 impl Line {
-    /// Whether no text can follow.
+    /// Returns true if no more text can follow.
     pub fn has_complete_text(self) -> bool {
-        self.end != End::Missing
+        self.end != LineEnd::Missing
     }
 
-    /// Whether its end is there, right or wrong.
+    /// Returns true if the line has its terminator, valid or not.
     pub fn is_complete(self) -> bool {
-        matches!(self.end, End::CrLf | End::BareLf)
+        matches!(self.end, LineEnd::CrLf | LineEnd::BareLf)
     }
 }
 
-/// What the next line is.
+/// The result of a search for the next line.
 pub(super) enum NextLine {
-    /// More has to come.
+    /// More bytes must arrive first.
     Incomplete,
-    /// Nothing comes any more.
+    /// The input has ended, and no bytes are left.
     Finished,
-    /// A line, or what there is of one.
+    /// A line. It lacks its terminator only at the end of the input.
     Line(Line),
-    /// It is longer than what the view waits for.
+    /// The line is longer than the view reads.
     TooLong,
 }
 
-/// Looks for the end of the next line.
+/// Returns the next line, without consuming it.
 pub(super) fn next(splitter: &Splitter) -> NextLine {
     let rest = splitter.rest();
-    let window = &rest[..rest.len().min(MOST_OF_A_LINE)];
+    let window = &rest[..rest.len().min(MAX_LINE_BYTES)];
     match window.iter().position(|byte| *byte == b'\n') {
-        Some(at) if window[..at].ends_with(b"\r") => NextLine::Line(Line { text: at - 1, end: End::CrLf }),
-        Some(at) => NextLine::Line(Line { text: at, end: End::BareLf }),
-        None if window.len() == MOST_OF_A_LINE => NextLine::TooLong,
+        Some(at) if window[..at].ends_with(b"\r") => {
+            NextLine::Line(Line { text: at - 1, end: LineEnd::CrLf })
+        }
+        Some(at) => NextLine::Line(Line { text: at, end: LineEnd::BareLf }),
+        None if window.len() == MAX_LINE_BYTES => NextLine::TooLong,
         None if !splitter.ended() => NextLine::Incomplete,
         None if rest.is_empty() => NextLine::Finished,
         None => match rest {
-            [text @ .., b'\r'] => NextLine::Line(Line { text: text.len(), end: End::Cr }),
-            text => NextLine::Line(Line { text: text.len(), end: End::Missing }),
+            [text @ .., b'\r'] => NextLine::Line(Line { text: text.len(), end: LineEnd::Cr }),
+            text => NextLine::Line(Line { text: text.len(), end: LineEnd::Missing }),
         },
     }
 }
 
-/// Cuts the end of a line, behind its text, as `part`. Where it is missing, the span before it is cut off.
-pub(super) fn split_end(splitter: &mut Splitter, line: Line, part: FieldSpec) {
+/// Emits the terminator of a line whose text has been emitted. A missing terminator marks the last
+/// span as cut off.
+pub(super) fn split_end(splitter: &mut Splitter, line: Line, spec: FieldSpec) {
     match line.end {
-        End::CrLf => {
-            splitter.emit(2, part);
+        LineEnd::CrLf => {
+            splitter.emit(2, spec);
         }
-        End::BareLf => splitter.emit(1, part).violation = Some(HeadError::BareLf.rule().into()),
-        End::Cr => splitter.emit(1, part).cut_off = true,
-        End::Missing => {
+        LineEnd::BareLf => splitter.emit(1, spec).violation = Some(HeadError::BareLf.rule().into()),
+        LineEnd::Cr => splitter.emit(1, spec).cut_off = true,
+        LineEnd::Missing => {
             if let Some(last) = splitter.last() {
                 last.cut_off = true;
             }
@@ -94,7 +99,7 @@ pub(super) fn split_end(splitter: &mut Splitter, line: Line, part: FieldSpec) {
     }
 }
 
-/// What is wrong with a control in a line.
+/// Returns the rule that a control character in a line breaks.
 pub(super) fn control(byte: u8) -> Violation {
     let error = if byte == b'\r' { HeadError::BareCr } else { HeadError::Control };
     error.rule().into()

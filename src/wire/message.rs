@@ -1,46 +1,41 @@
-//! Messages, joined from frames and inflated, as far as the view keeps them (RFC 6455 §5.4, RFC 7692 §7.2.2).
+//! WebSocket messages, joined from frames and inflated (RFC 6455 §5.4, RFC 7692 §7.2.2).
 
-use super::inflation::Inflation;
+use super::inflation::{InflateError, Inflation};
 use super::note::{Content, Note};
 use super::span::Violation;
 use super::splitter::violation;
 use crate::protocol::rule::Section;
 use crate::protocol::websocket::utf8::Utf8;
 
-/// How many bytes of a message the view keeps, to show it whole. Of a longer one it tells the length.
+/// The maximum size of a message whose content is kept, in bytes. Only the length of a longer
+/// message is reported.
 pub const MAX_MESSAGE_BYTES: usize = 128 * 1024;
 
-/// What became wrong with a message at a piece of its payload.
+/// An error in a piece of a message's payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// This byte of the piece can't follow in UTF-8.
+    /// The byte at this index of the piece is not valid UTF-8 there.
     Utf8At(usize),
-    /// What the piece inflates to is not UTF-8.
+    /// The piece inflates to bytes that are not UTF-8.
     InflatedUtf8,
-    /// It is not DEFLATE.
+    /// The piece is not DEFLATE data.
     Deflate,
-    /// The message ends inside a character.
+    /// The message ends within a character.
     Unfinished,
 }
 
-/// Why it is not known what a compressed message says, and whether that is the sender's fault.
-pub(super) struct InflateError {
-    pub why: &'static str,
-    pub is_wrong: bool,
-}
-
-/// A message under way.
+/// A message whose last byte has not arrived.
 #[derive(Debug)]
 pub(super) struct Message {
-    /// Its text so far; `None` where it is binary, or wrong already.
+    /// The validator; `None` for binary messages, and after the first fault.
     utf8: Option<Utf8>,
     is_text: bool,
-    pub compressed: bool,
-    pub frames: u64,
+    compressed: bool,
+    frames: u64,
     payload: u64,
     length: u64,
     kept: Vec<u8>,
-    /// Why its content is not known.
+    /// Why the content is not kept.
     not_kept: Option<&'static str>,
 }
 
@@ -58,7 +53,12 @@ impl Message {
         }
     }
 
-    /// Takes the next piece of its payload, unmasked; `is_end` if it is the last.
+    /// Counts a continuation frame.
+    pub fn add_frame(&mut self) {
+        self.frames += 1;
+    }
+
+    /// Consumes the next piece of the unmasked payload; `is_end` marks the last one.
     pub fn push(&mut self, piece: &[u8], is_end: bool, inflation: &mut Inflation) -> Option<Fault> {
         self.payload += piece.len() as u64;
         let fault = if self.compressed {
@@ -73,18 +73,19 @@ impl Message {
         })
     }
 
-    /// Takes bytes of the message itself, and gives the first that is not UTF-8 where it should.
+    /// Appends message bytes. Returns the index of the first byte that is not valid UTF-8 in a
+    /// text message.
     fn keep(&mut self, piece: &[u8]) -> Option<usize> {
         self.length += piece.len() as u64;
         if self.length > MAX_MESSAGE_BYTES as u64 {
             self.kept = Vec::new();
-            self.not_kept.get_or_insert("it is longer than what the view keeps");
+            self.not_kept.get_or_insert("it is longer than the 128 KiB that the view keeps");
         } else {
             self.kept.extend_from_slice(piece);
         }
-        let wrong = push(self.utf8.as_mut()?, piece)?;
+        let invalid = push_utf8(self.utf8.as_mut()?, piece)?;
         self.utf8 = None;
-        Some(wrong)
+        Some(invalid)
     }
 
     fn push_compressed(&mut self, piece: &[u8], is_end: bool, inflation: &mut Inflation) -> Option<Fault> {
@@ -95,27 +96,27 @@ impl Message {
         });
         match outcome {
             Ok(()) => (!is_utf8).then_some(Fault::InflatedUtf8),
-            Err(InflateError { why, is_wrong }) => {
-                self.lose(why);
-                is_wrong.then_some(Fault::Deflate)
+            Err(InflateError { why, is_violation }) => {
+                self.discard(why);
+                is_violation.then_some(Fault::Deflate)
             }
         }
     }
 
-    fn lose(&mut self, why: &'static str) {
+    fn discard(&mut self, why: &'static str) {
         self.kept = Vec::new();
         self.utf8 = None;
         self.not_kept.get_or_insert(why);
     }
 
-    /// What is wrong if it ends here, with a frame that has no payload.
-    pub fn is_cut(&self) -> Option<Violation> {
-        let is_cut = !self.compressed && self.utf8.is_some_and(|utf8| !utf8.is_complete());
-        is_cut.then(|| violation("The text ends inside a character.", Section::rfc(6455, "8.1")))
+    /// Returns the rule that the message breaks if it ends here, with an empty frame.
+    pub fn unfinished_character(&self) -> Option<Violation> {
+        let is_unfinished = !self.compressed && self.utf8.is_some_and(|utf8| !utf8.is_complete());
+        is_unfinished.then(|| violation("The text ends within a character.", Section::rfc(6455, "8.1")))
     }
 
-    /// What it says, now that it is whole.
-    pub fn note(self) -> Note {
+    /// Returns the note about the complete message.
+    pub fn into_note(self) -> Note {
         let content = match self.not_kept {
             Some(why) => Content::NotKept(why),
             None if self.is_text => Content::Text(
@@ -134,8 +135,8 @@ impl Message {
     }
 }
 
-/// Takes the next piece of a text, and gives the first byte that no UTF-8 can have there.
-pub(super) fn push(utf8: &mut Utf8, piece: &[u8]) -> Option<usize> {
+/// Validates the next piece of a text. Returns the index of the first invalid byte.
+pub(super) fn push_utf8(utf8: &mut Utf8, piece: &[u8]) -> Option<usize> {
     let before = *utf8;
     if utf8.push(piece).is_ok() {
         return None;

@@ -1,9 +1,10 @@
-//! The wire view: what each byte of a conversation is.
+//! The wire view: a name for every byte of a conversation.
 //!
-//! [`Conversation`] follows a connection in both directions. It is handed bytes, cut anywhere, and gives [`Span`]s: a few
-//! bytes of one side, the name that the specification has for them, what they say, what that means, and where it is written.
-//! Every byte is in exactly one span. What breaks a rule is marked at its byte, with the rule; and then the view goes on, if it
-//! can, for it is no server.
+//! A [`Conversation`] receives the bytes of both directions of a connection, divided at any byte. It
+//! returns [`Span`]s: a few bytes of one side with the name that the specification gives them, the
+//! decoded value, its meaning, and the section that defines it. Every byte is in exactly one span.
+//! The first byte that breaks a rule is marked with the rule. A server would close the connection
+//! there; the view continues if it can.
 //!
 //! ```
 //! use barewire::wire::{Compression, Conversation, Side, Start};
@@ -26,27 +27,31 @@
 //! );
 //! ```
 //!
-//! The layer knows [`protocol`](crate::protocol) and nothing else. It asks the protocol code wherever that does not hide
-//! at which byte something stands; where it has to find its own way, tests compare the two.
+//! The module depends on [`protocol`](crate::protocol) only. It calls the protocol code wherever
+//! that does not hide the position of a byte. Elsewhere it has its own parser, and tests compare the
+//! two.
 //!
-//! What is not in the bytes of one span, but follows from several, is a [`Note`] at the last of them: a message joined from its
-//! frames and inflated, an event that is dispatched, how the handshake's answer comes from its key.
+//! A [`Note`] is attached to the last of several spans that form a unit: a message that is joined
+//! from its frames and inflated, an event that is dispatched, the derivation of the handshake's
+//! response from its key.
 //!
-//! [`record`] is the form in which conversations are saved, [`render`] has the three forms in which spans are shown.
+//! [`record`] is the format of saved conversations, and [`render`] the three formats in which spans
+//! are shown.
 
 mod body;
+mod chunk_extensions;
 mod chunked;
+mod content;
 mod conversation;
+mod direction;
 mod event_stream;
 mod exchange;
 mod field_line;
 mod frame;
+mod frame_header;
 mod glossary;
 mod head;
-#[cfg(feature = "deflate")]
-mod inflation;
-#[cfg(not(feature = "deflate"))]
-#[path = "no_inflation.rs"]
+mod head_fields;
 mod inflation;
 mod line;
 mod message;
@@ -54,6 +59,7 @@ mod note;
 mod payload;
 pub mod record;
 pub mod render;
+mod request;
 mod response;
 mod secrets;
 mod span;
@@ -61,9 +67,10 @@ mod splitter;
 mod start_line;
 
 pub use crate::protocol::rule::{Document, Section};
-pub use body::DATA_SPAN_BYTES;
-pub use conversation::{Conversation, Start};
+pub use conversation::Conversation;
+pub use direction::Start;
 pub use exchange::{Compression, Protocol};
 pub use message::MAX_MESSAGE_BYTES;
 pub use note::{Content, Note};
 pub use span::{Bits, Kind, MAX_VALUE_CHARS, Side, Span, Violation, printable};
+pub use splitter::DATA_SPAN_BYTES;

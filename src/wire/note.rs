@@ -1,80 +1,81 @@
-//! What is complete with a span, and is more than its bytes.
+//! Notes: units that end with a span and consist of more than its bytes.
 
 use std::borrow::Cow;
 
 use crate::protocol::rule::Section;
 
-/// What a message says (RFC 6455 §5.6).
+/// The content of a WebSocket message (RFC 6455 §5.6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// Text, whole. What was not UTF-8 in it is U+FFFD.
+    /// Complete text. Bytes that were not UTF-8 are replaced by U+FFFD.
     Text(String),
-    /// Other data, whole.
+    /// Complete binary data.
     Binary(Box<[u8]>),
-    /// It is longer than what the view keeps; the reason why it is not here.
+    /// The content is not available, for this reason.
     NotKept(&'static str),
 }
 
-/// Something that is complete with the last byte of the span that it stands at.
+/// A fact that is known with the last byte of a span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// A request, with its body.
+    /// A request is complete, with its body.
     Request {
         /// The method.
         method: String,
         /// The target as it was sent.
         target: String,
-        /// Bytes of content, without what frames it.
+        /// The length of the content in bytes, without its framing.
         content: u64,
     },
-    /// A response, with its body.
+    /// A response is complete, with its body.
     Response {
         /// The status code.
         status: u16,
-        /// Bytes of content, without what frames it.
+        /// The length of the content in bytes, without its framing.
         content: u64,
     },
-    /// How `Sec-WebSocket-Accept` comes from `Sec-WebSocket-Key` (RFC 6455 §4.2.2).
+    /// `Sec-WebSocket-Accept`, derived from `Sec-WebSocket-Key` (RFC 6455 §4.2.2).
     Handshake {
         /// The key that the client sent.
         key: String,
-        /// The key and the GUID behind it.
+        /// The key, followed by the GUID.
         concatenation: String,
-        /// The SHA-1 of that, in hexadecimal digits.
+        /// The SHA-1 of the concatenation, in hexadecimal digits.
         sha1: String,
-        /// That in base64: what the server has to send.
+        /// The SHA-1 in base64: the value that the server must send.
         accept: String,
-        /// Whether it is what the server has sent; `None` if the server does not accept the handshake.
+        /// True if the server sent this value; `None` if the server rejected the handshake.
         is_sent: Option<bool>,
     },
-    /// A WebSocket message, joined from its frames, inflated (RFC 6455 §5.4, RFC 7692 §7.2.2).
+    /// A WebSocket message is complete: joined from its frames and inflated (RFC 6455 §5.4,
+    /// RFC 7692 §7.2.2).
     Message {
-        /// Of how many frames.
+        /// The number of frames.
         frames: u64,
-        /// Bytes of payload in all its frames.
+        /// The length of all payloads together, in bytes.
         payload: u64,
-        /// It was compressed.
+        /// True if the message was compressed.
         compressed: bool,
-        /// Bytes of the message.
+        /// The length of the message, in bytes.
         length: u64,
-        /// What it says.
+        /// The content of the message.
         content: Content,
     },
     /// An event of an event stream is dispatched (WHATWG HTML §9.2.6).
     Event {
         /// The last event ID.
         id: String,
-        /// Its type.
+        /// The event type.
         event: String,
-        /// Its data.
+        /// The data.
         data: String,
     },
-    /// Something else that is worth a sentence.
+    /// Any other remark, in a sentence.
     Remark(Cow<'static, str>),
 }
 
 impl Note {
-    /// What it is, in one word.
+    /// Returns the kind of note, in one word.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Request { .. } => "request",
@@ -86,7 +87,7 @@ impl Note {
         }
     }
 
-    /// Where it is defined; a remark speaks of the section of its span.
+    /// Returns the section that defines the unit. A remark refers to the section of its span.
     pub const fn section(&self) -> Option<Section> {
         match self {
             Self::Request { .. } => Some(Section::rfc(9112, "3")),

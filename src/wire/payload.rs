@@ -1,12 +1,11 @@
 //! The payloads of WebSocket frames, masked and unmasked (RFC 6455 §5.3, §5.5, §5.6).
 
-use super::body::DATA_SPAN_BYTES;
-use super::frame::Header;
+use super::frame_header::FrameHeader;
 use super::glossary;
 use super::inflation::Inflation;
-use super::message::{Fault, Message, push};
+use super::message::{Fault, Message, push_utf8};
 use super::span::{Kind, Span, Violation, printable};
-use super::splitter::{FieldSpec, Splitter, violation};
+use super::splitter::{DATA_SPAN_BYTES, FieldSpec, Splitter, violation};
 use crate::protocol::rule::Section;
 use crate::protocol::websocket::close::CloseCode;
 use crate::protocol::websocket::mask;
@@ -15,25 +14,32 @@ use crate::protocol::websocket::utf8::Utf8;
 const TEXT: Section = Section::rfc(6455, "8.1");
 const CLOSE: Section = Section::rfc(6455, "5.5.1");
 
-const STATUS_CODE: FieldSpec = FieldSpec::new("status code", Kind::Control, CLOSE, "Why the sender closes.");
+const STATUS_CODE: FieldSpec =
+    FieldSpec::new("status code", Kind::Control, CLOSE, "Why the sender closes the connection.");
 const REASON: FieldSpec =
-    FieldSpec::new("reason", Kind::Control, CLOSE, "The reason in words, for those who look for mistakes.");
+    FieldSpec::new("reason", Kind::Control, CLOSE, "The reason in words, for debugging.");
 
-/// A payload under way.
+/// A payload whose last byte has not arrived.
 #[derive(Debug)]
 pub(super) struct Payload {
-    pub header: Header,
+    header: FrameHeader,
+    /// The number of bytes that are split already.
     done: u64,
-    /// Of a close frame's reason.
+    /// The validator of a close frame's reason; `None` after the first fault.
     reason: Option<Utf8>,
 }
 
 impl Payload {
-    pub fn new(header: Header) -> Self {
+    pub fn new(header: FrameHeader) -> Self {
         Self { header, done: 0, reason: Some(Utf8::new()) }
     }
 
-    /// Cuts pieces of it; true if it is done with the last.
+    /// Returns true for the payload of a close frame.
+    pub fn is_close(&self) -> bool {
+        self.header.opcode == 0x8
+    }
+
+    /// Splits as much as has arrived. Returns true after the last byte.
     pub fn advance(
         &mut self,
         splitter: &mut Splitter,
@@ -41,42 +47,33 @@ impl Payload {
         inflation: &mut Inflation,
     ) -> bool {
         let header = self.header;
-        let is_data = !header.is_control() && header.opcode <= 0x2;
-        if header.length == 0 && is_data && header.fin {
-            // What ends the message is the header, whose last byte has just been cut.
-            let fault = message.as_mut().and_then(|message| message.push(b"", true, inflation));
-            // An unfinished character is marked at the byte that says so, the length.
-            if let (Some(fault), Some(last)) =
-                (fault.filter(|fault| *fault != Fault::Unfinished), splitter.last())
-            {
-                last.violation.get_or_insert_with(|| wrong(fault));
-            }
-            complete(splitter, message);
+        if header.length == 0 && header.opcode <= 0x2 && header.fin {
+            end_with_empty_frame(splitter, message, inflation);
         }
         while self.done < header.length {
             let left = header.length - self.done;
-            if header.opcode == 0x8 && self.done < 2 {
-                if !self.code(splitter, left) {
+            if self.is_close() && self.done < 2 {
+                if !self.close_code(splitter, left) {
                     return false;
                 }
                 continue;
             }
-            let whole = (DATA_SPAN_BYTES as u64 - self.done % DATA_SPAN_BYTES as u64).min(left);
+            let full = (DATA_SPAN_BYTES as u64 - self.done % DATA_SPAN_BYTES as u64).min(left);
             let available = splitter.rest().len() as u64;
-            if available < whole && !(splitter.ended() && available > 0) {
+            if available < full && !(splitter.ended() && available > 0) {
                 return false;
             }
             // At most DATA_SPAN_BYTES.
-            let length = whole.min(available) as usize;
+            let length = full.min(available) as usize;
             let is_end = length as u64 == left;
             match header.opcode {
-                0x8 => self.reason(splitter, length, is_end),
+                0x8 => self.close_reason(splitter, length, is_end),
                 0x9 | 0xA => {
-                    self.cut(splitter, length, "Payload Data", Kind::Control);
+                    self.emit(splitter, length, "Payload Data", Kind::Control);
                 }
                 _ => self.data(splitter, length, is_end && header.fin, message, inflation),
             }
-            if (length as u64) < whole
+            if (length as u64) < full
                 && let Some(last) = splitter.last()
             {
                 last.cut_off = true;
@@ -85,46 +82,46 @@ impl Payload {
         true
     }
 
-    /// Cuts the code that a close frame's payload begins with, if it is all there.
-    fn code(&mut self, splitter: &mut Splitter, left: u64) -> bool {
+    /// Splits the close code at the start of a close frame's payload. Returns false if it has not
+    /// arrived completely.
+    fn close_code(&mut self, splitter: &mut Splitter, left: u64) -> bool {
         if left == 1 {
             if splitter.rest().is_empty() {
                 return false;
             }
-            let half = self.cut(splitter, 1, STATUS_CODE.field, Kind::Control);
-            half.violation =
-                Some(violation("A close frame's payload is empty or begins with a code of 2 bytes.", CLOSE));
+            let half = self.emit(splitter, 1, STATUS_CODE.field, Kind::Control);
+            half.violation = Some(violation("The payload of a close frame is a single byte.", CLOSE));
             return true;
         }
         if splitter.rest().len() < 2 {
             if splitter.ended() && !splitter.rest().is_empty() {
-                self.cut(splitter, 1, STATUS_CODE.field, Kind::Control).cut_off = true;
+                self.emit(splitter, 1, STATUS_CODE.field, Kind::Control).cut_off = true;
             }
             return false;
         }
-        let span = self.cut(splitter, 2, STATUS_CODE.field, STATUS_CODE.kind);
+        let span = self.emit(splitter, 2, STATUS_CODE.field, STATUS_CODE.kind);
         let code = span.content().iter().fold(0, |code, byte| code << 8 | u16::from(*byte));
         let (meaning, section) = glossary::close_code(code);
         span.value = format!("{code}").into();
         span.meaning = meaning.into();
         span.section = section;
         if !CloseCode(code).may_be_sent() {
-            span.violation =
-                Some(violation("A close frame can't hold this code.", Section::rfc(6455, "7.4")));
+            const RULE: &str = "A close frame must not contain this close code.";
+            span.violation = Some(violation(RULE, Section::rfc(6455, "7.4")));
         }
         true
     }
 
-    fn reason(&mut self, splitter: &mut Splitter, length: usize, is_end: bool) {
+    fn close_reason(&mut self, splitter: &mut Splitter, length: usize, is_end: bool) {
         let piece = self.unmasked(&splitter.rest()[..length]);
-        let mut fault = self.reason.as_mut().and_then(|utf8| push(utf8, &piece)).map(Fault::Utf8At);
+        let mut fault = self.reason.as_mut().and_then(|utf8| push_utf8(utf8, &piece)).map(Fault::Utf8At);
         if fault.is_none() && is_end && self.reason.is_some_and(|utf8| !utf8.is_complete()) {
             fault = Some(Fault::Unfinished);
         }
         if fault.is_some() {
             self.reason = None;
         }
-        self.pieces(splitter, length, fault, REASON.field, Kind::Control);
+        self.emit_with_fault(splitter, length, fault, REASON.field, Kind::Control);
     }
 
     fn data(
@@ -140,14 +137,14 @@ impl Payload {
             Some(message) if self.header.opcode <= 0x2 => message.push(&piece, is_end, inflation),
             _ => None,
         };
-        self.pieces(splitter, length, fault, "Payload Data", Kind::Payload);
+        self.emit_with_fault(splitter, length, fault, "Payload Data", Kind::Payload);
         if is_end && self.header.opcode <= 0x2 {
             complete(splitter, message);
         }
     }
 
-    /// Cuts a piece, and the byte in it by itself at which the fault is.
-    fn pieces(
+    /// Emits the next `length` bytes. If the fault is in one byte, that byte becomes its own span.
+    fn emit_with_fault(
         &mut self,
         splitter: &mut Splitter,
         length: usize,
@@ -159,20 +156,20 @@ impl Payload {
             Some(Fault::Utf8At(at)) => at,
             Some(Fault::Unfinished) => length - 1,
             _ => {
-                self.cut(splitter, length, field, kind).violation = fault.map(wrong);
+                self.emit(splitter, length, field, kind).violation = fault.map(rule);
                 return;
             }
         };
         if at > 0 {
-            self.cut(splitter, at, field, kind);
+            self.emit(splitter, at, field, kind);
         }
-        self.cut(splitter, 1, field, kind).violation = fault.map(wrong);
+        self.emit(splitter, 1, field, kind).violation = fault.map(rule);
         if at + 1 < length {
-            self.cut(splitter, length - at - 1, field, kind);
+            self.emit(splitter, length - at - 1, field, kind);
         }
     }
 
-    fn cut<'s>(
+    fn emit<'s>(
         &mut self,
         splitter: &'s mut Splitter,
         length: usize,
@@ -181,7 +178,7 @@ impl Payload {
     ) -> &'s mut Span {
         let unmasked = self.header.key.map(|_| self.unmasked(&splitter.rest()[..length]));
         self.done += length as u64;
-        let span = splitter.emit(length, self.part(field, kind));
+        let span = splitter.emit(length, self.spec(field, kind));
         if let Some(unmasked) = unmasked {
             span.value = printable(&unmasked).into();
             span.unmasked = Some(unmasked);
@@ -189,45 +186,56 @@ impl Payload {
         span
     }
 
-    fn part(&self, field: &'static str, kind: Kind) -> FieldSpec {
+    fn spec(&self, field: &'static str, kind: Kind) -> FieldSpec {
         let (section, meaning) = match (self.header.opcode, kind) {
             (0x8, _) if field == REASON.field => (REASON.section, REASON.meaning),
             (0x8, _) => (STATUS_CODE.section, STATUS_CODE.meaning),
-            (0x9, _) => (Section::rfc(6455, "5.5.2"), "What the pong is to say again."),
-            (0xA, _) => (Section::rfc(6455, "5.5.3"), "What the ping has said."),
+            (0x9, _) => (Section::rfc(6455, "5.5.2"), "The data that the pong must repeat."),
+            (0xA, _) => (Section::rfc(6455, "5.5.3"), "The data of the ping."),
             _ if self.header.rsv1 => (Section::rfc(7692, "7.2"), "Compressed data of the message."),
-            (0x1, _) => (Section::rfc(6455, "5.6"), "The message, or its beginning: text in UTF-8."),
-            (0x2, _) => (Section::rfc(6455, "5.6"), "The message, or its beginning: any bytes."),
-            (0x0, _) => (Section::rfc(6455, "5.4"), "More of the message."),
-            _ => (Section::rfc(6455, "5.2"), "The payload of a frame that nobody knows."),
+            (0x1, _) => (Section::rfc(6455, "5.6"), "The message or the start of it: UTF-8 text."),
+            (0x2, _) => (Section::rfc(6455, "5.6"), "The message or the start of it: arbitrary bytes."),
+            (0x0, _) => (Section::rfc(6455, "5.4"), "More data of the message."),
+            _ => (Section::rfc(6455, "5.2"), "The payload of a frame with a reserved opcode."),
         };
         FieldSpec::new(field, kind, section, meaning)
     }
 
-    /// A piece of the payload that follows what is cut, without its mask.
+    /// Returns the next bytes of the payload without their mask.
     fn unmasked(&self, piece: &[u8]) -> Box<[u8]> {
         let mut bytes: Box<[u8]> = piece.into();
         if let Some(key) = self.header.key {
-            // Only the offset modulo 4 counts.
+            // The mask depends on the offset modulo 4.
             mask::apply(key, (self.done % 4) as usize, &mut bytes);
         }
         bytes
     }
 }
 
-/// The message ends with the span cut last.
+/// Ends the message with a frame that has no payload. The last span is the end of its header.
+fn end_with_empty_frame(splitter: &mut Splitter, message: &mut Option<Message>, inflation: &mut Inflation) {
+    let fault = message.as_mut().and_then(|message| message.push(b"", true, inflation));
+    // The span of the length is already marked if a character is unfinished.
+    let fault = fault.filter(|fault| *fault != Fault::Unfinished);
+    if let (Some(fault), Some(last)) = (fault, splitter.last()) {
+        last.violation.get_or_insert_with(|| rule(fault));
+    }
+    complete(splitter, message);
+}
+
+/// Attaches the note about a complete message to the last span.
 fn complete(splitter: &mut Splitter, message: &mut Option<Message>) {
     if let (Some(message), Some(last)) = (message.take(), splitter.last()) {
-        let note = message.note();
-        last.notes.push(note);
+        last.notes.push(message.into_note());
     }
 }
 
-pub(super) fn wrong(fault: Fault) -> Violation {
+/// Returns the rule that a payload with this fault breaks.
+fn rule(fault: Fault) -> Violation {
     match fault {
-        Fault::Utf8At(_) => violation("In UTF-8 this byte can't follow those before it.", TEXT),
-        Fault::InflatedUtf8 => violation("What this inflates to is not UTF-8.", TEXT),
-        Fault::Unfinished => violation("The text ends inside a character.", TEXT),
-        Fault::Deflate => violation("The compressed data are not DEFLATE.", Section::rfc(7692, "7.2.2")),
+        Fault::Utf8At(_) => violation("The byte is not valid UTF-8 at this position.", TEXT),
+        Fault::InflatedUtf8 => violation("The inflated text is not UTF-8.", TEXT),
+        Fault::Unfinished => violation("The text ends within a character.", TEXT),
+        Fault::Deflate => violation("The compressed data is not valid DEFLATE.", Section::rfc(7692, "7.2.2")),
     }
 }

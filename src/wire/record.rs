@@ -1,4 +1,4 @@
-//! Saved conversations: a plain text format that shows what was sent, and keeps it exactly.
+//! Recordings of conversations, in a plain text format that preserves every byte.
 //!
 //! ```text
 //! barewire conversation 1
@@ -15,61 +15,63 @@
 //! 1 client 9 ms end
 //! ```
 //!
-//! A block says which connection, which side, and when, in milliseconds from the beginning; the lines behind it hold the bytes.
-//! `text` is followed by text with the escapes `\r \n \t \\ \xNN`, `hex` by bytes of two digits each. ` end` says
-//! that the side has ended with these bytes. Blocks stand in the order in which the bytes came.
+//! The first line of a block contains the number of the connection, the side, and the time in
+//! milliseconds since the start. The bytes are in the lines after it: `text` is followed by text
+//! with the escapes `\r \n \t \\ \xNN`, and `hex` by bytes of two digits each. ` end` means that the
+//! side ended after these bytes. The blocks are in the order in which the bytes arrived.
 
 use std::fmt;
 use std::fmt::Write;
 
 use super::span::{Side, Span};
 
-/// What every recording begins with.
+/// The first line of every recording.
 pub const FIRST_LINE: &str = "barewire conversation 1";
 
-/// Bytes of a line of text at most, before they are escaped.
-const TEXT: usize = 512;
+/// The maximum number of bytes in a line of text, before escaping.
+const MAX_TEXT_BYTES: usize = 512;
 
-/// Bytes of a line of hexadecimal digits.
-const HEX: usize = 16;
+/// The number of bytes in a line of hexadecimal digits.
+const HEX_LINE_BYTES: usize = 16;
 
-/// Bytes of a line that a reader takes.
-const MOST_OF_A_LINE: usize = 64 * 1024;
+/// The maximum length of a line that a reader accepts, in bytes.
+const MAX_LINE_BYTES: usize = 64 * 1024;
 
-/// Bytes that one side has sent at one time.
+/// Bytes that one side sent at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Which connection, from 1 on.
+    /// The number of the connection; the first is 1.
     pub connection: u64,
-    /// Who sent them.
+    /// The side that sent the bytes.
     pub side: Side,
-    /// When, in milliseconds from the beginning of the recording.
+    /// The time in milliseconds since the start of the recording.
     pub time_ms: u64,
-    /// The bytes; there may be none, if it is the end.
+    /// The bytes. A block without bytes can mark the end of a side.
     pub bytes: Vec<u8>,
-    /// The side has ended with these.
+    /// True if the side ended after these bytes.
     pub is_end: bool,
 }
 
-/// Writes a recording, block after block.
+/// Writes a recording, block by block.
 #[derive(Debug, Default)]
 pub struct Writer {
     has_begun: bool,
 }
 
 impl Writer {
-    /// Of a recording that is empty yet.
+    /// Returns the writer of a new recording.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Appends a block, and before the first one the first line.
+    /// Appends a block, preceded by the first line if it is the first block.
     pub fn block(&mut self, block: &Block, out: &mut String) {
         self.heading(block.connection, block.side, block.time_ms, block.is_end, out);
         write_bytes(&block.bytes, out);
     }
 
-    /// Appends the bytes of spans, in which secrets may be hidden, as blocks: one for each run of spans of one side.
+    /// Appends the bytes of spans as blocks: one for each run of spans of the same side. Hidden bytes
+    /// are recorded as `*`.
     pub fn spans(&mut self, connection: u64, time_ms: u64, spans: &[Span], out: &mut String) {
         for run in spans.chunk_by(|one, other| one.side == other.side) {
             self.heading(connection, run[0].side, time_ms, false, out);
@@ -78,7 +80,7 @@ impl Writer {
         }
     }
 
-    /// Appends a block that says that a side has ended.
+    /// Appends a block that marks the end of a side.
     pub fn end(&mut self, connection: u64, side: Side, time_ms: u64, out: &mut String) {
         self.heading(connection, side, time_ms, true, out);
     }
@@ -98,7 +100,7 @@ fn write_bytes(bytes: &[u8], out: &mut String) {
     let mut rest = bytes;
     while !rest.is_empty() {
         let length = text_line(rest);
-        // A few letters among other bytes are no text.
+        // A few letters among binary bytes do not count as text.
         let is_text =
             length >= 4 || (length > 0 && (length == rest.len() || rest[..length].ends_with(b"\n")));
         if is_text {
@@ -110,7 +112,7 @@ fn write_bytes(bytes: &[u8], out: &mut String) {
                     '\n' => out.push_str("\\n"),
                     '\t' => out.push_str("\\t"),
                     '\\' => out.push_str("\\\\"),
-                    // An editor might take it away.
+                    // Some editors remove trailing spaces.
                     ' ' if characters.peek().is_none() => out.push_str("\\x20"),
                     _ => out.push(character),
                 }
@@ -118,7 +120,7 @@ fn write_bytes(bytes: &[u8], out: &mut String) {
             rest = &rest[length..];
         } else {
             out.push_str("  hex ");
-            let (line, after) = rest.split_at(rest.len().min(HEX));
+            let (line, after) = rest.split_at(rest.len().min(HEX_LINE_BYTES));
             for byte in line {
                 let _ = write!(out, " {byte:02x}");
             }
@@ -128,16 +130,17 @@ fn write_bytes(bytes: &[u8], out: &mut String) {
     }
 }
 
-/// How many bytes at the start of `bytes` make a line of text, up to an LF.
+/// Returns the number of bytes at the start of `bytes` that form a line of text, up to an LF.
 fn text_line(bytes: &[u8]) -> usize {
-    let window = &bytes[..bytes.len().min(TEXT)];
+    let window = &bytes[..bytes.len().min(MAX_TEXT_BYTES)];
     let valid = window.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let mut length = 0;
     for character in valid.chars() {
         let is_shown = match character {
             '\n' => return length + 1,
             '\r' | '\t' | ' '..='~' => true,
-            // What takes a place of its own, and turns nothing about.
+            // Other characters are text only if they have a visible glyph and no effect on the
+            // direction of the line.
             _ => character.is_alphanumeric(),
         };
         if !is_shown {
@@ -148,30 +151,30 @@ fn text_line(bytes: &[u8]) -> usize {
     length
 }
 
-/// What is wrong with a recording, and in which line.
+/// An error in a recording, with its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
-    /// The line, from 1 on.
+pub struct RecordingError {
+    /// The number of the line; the first is 1.
     pub line: usize,
-    /// What is wrong with it.
-    pub what: &'static str,
+    /// The description of the error.
+    pub message: &'static str,
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for RecordingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.what)
+        write!(f, "line {}: {}", self.line, self.message)
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for RecordingError {}
 
-/// Whether `bytes` begin as a recording does.
+/// Returns true if `bytes` begin with the first line of a recording.
 pub fn is_recording(bytes: &[u8]) -> bool {
     let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     first.strip_suffix(b"\r").unwrap_or(first) == FIRST_LINE.as_bytes()
 }
 
-/// Reads a recording, block by block. It holds one block at a time. An error is the last that it gives.
+/// Reads a recording, block by block. The iterator ends after an error.
 #[derive(Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -180,18 +183,19 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Of a whole recording.
+    /// Returns the reader of a complete recording.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, line: 0, has_ended: false }
     }
 
-    /// The next line without its end, and how many bytes it takes; `None` at the end.
-    fn peek(&self) -> Result<Option<(&'a str, usize)>, Error> {
-        let error = |what| Err(Error { line: self.line + 1, what });
+    /// Returns the next line without its terminator, and its length with the terminator; `None` at the
+    /// end.
+    fn peek(&self) -> Result<Option<(&'a str, usize)>, RecordingError> {
+        let error = |message| Err(RecordingError { line: self.line + 1, message });
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let window = &self.rest[..self.rest.len().min(MOST_OF_A_LINE)];
+        let window = &self.rest[..self.rest.len().min(MAX_LINE_BYTES)];
         let (line, taken) = match window.iter().position(|byte| *byte == b'\n') {
             Some(end) => (&window[..end], end + 1),
             None if window.len() == self.rest.len() => (window, window.len()),
@@ -199,7 +203,7 @@ impl<'a> Reader<'a> {
         };
         match str::from_utf8(line) {
             Ok(line) => Ok(Some((line.strip_suffix('\r').unwrap_or(line), taken))),
-            Err(_) => error("the line is not UTF-8"),
+            Err(_) => error("the line must be UTF-8"),
         }
     }
 
@@ -208,24 +212,30 @@ impl<'a> Reader<'a> {
         self.line += 1;
     }
 
-    fn block(&mut self) -> Result<Option<Block>, Error> {
+    fn block(&mut self) -> Result<Option<Block>, RecordingError> {
         if self.line == 0 {
             match self.peek()? {
                 Some((FIRST_LINE, taken)) => self.take(taken),
-                _ => return Err(Error { line: 1, what: "the first line is not `barewire conversation 1`" }),
+                _ => {
+                    return Err(RecordingError {
+                        line: 1,
+                        message: "the first line must be `barewire conversation 1`",
+                    });
+                }
             }
         }
         let mut block = loop {
             let Some((line, taken)) = self.peek()? else { return Ok(None) };
             self.take(taken);
             if !line.trim().is_empty() && !line.starts_with('#') {
-                break heading(line).map_err(|what| Error { line: self.line, what })?;
+                break heading(line).map_err(|message| RecordingError { line: self.line, message })?;
             }
         };
         while let Some((line, taken)) = self.peek()? {
             if let Some(line) = line.strip_prefix("  ") {
                 self.take(taken);
-                bytes(line, &mut block.bytes).map_err(|what| Error { line: self.line, what })?;
+                bytes(line, &mut block.bytes)
+                    .map_err(|message| RecordingError { line: self.line, message })?;
             } else if line.starts_with('#') {
                 self.take(taken);
             } else {
@@ -237,7 +247,7 @@ impl<'a> Reader<'a> {
 }
 
 impl Iterator for Reader<'_> {
-    type Item = Result<Block, Error>;
+    type Item = Result<Block, RecordingError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.has_ended {
@@ -250,7 +260,7 @@ impl Iterator for Reader<'_> {
 }
 
 fn heading(line: &str) -> Result<Block, &'static str> {
-    const FORM: &str = "a block begins with a connection, a side and a time, as `1 client 0 ms`";
+    const FORM: &str = "a block must begin with a connection, a side and a time, such as `1 client 0 ms`";
     let mut words = line.split(' ');
     let number = |word: Option<&str>| word.and_then(|word| word.parse().ok()).ok_or(FORM);
     let connection = number(words.next())?;
@@ -271,12 +281,12 @@ fn heading(line: &str) -> Result<Block, &'static str> {
 fn bytes(line: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
     if let Some(digits) = line.strip_prefix("hex ") {
         return digits.split_ascii_whitespace().try_for_each(|pair| {
-            out.push(pair_of_digits(pair.as_bytes()).ok_or("a byte is not two hexadecimal digits")?);
+            out.push(pair_of_digits(pair.as_bytes()).ok_or("a byte must be two hexadecimal digits")?);
             Ok(())
         });
     }
     let Some(text) = line.strip_prefix("text ") else {
-        return Err("a line of bytes begins with `text` or `hex`");
+        return Err("a line of bytes must begin with `text` or `hex`");
     };
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
@@ -291,9 +301,9 @@ fn bytes(line: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
             [b't', ..] => (b'\t', 1),
             [b'\\', ..] => (b'\\', 1),
             [b'x', high, low, ..] => {
-                (pair_of_digits(&[*high, *low]).ok_or("\\x is not followed by two digits")?, 3)
+                (pair_of_digits(&[*high, *low]).ok_or("\\x must be followed by two hexadecimal digits")?, 3)
             }
-            _ => return Err("an escape is none of \\r \\n \\t \\\\ \\xNN"),
+            _ => return Err("an escape must be one of \\r \\n \\t \\\\ \\xNN"),
         };
         out.push(byte);
         rest = &rest[taken..];

@@ -1,19 +1,21 @@
-//! Which bytes of a head's line are a secret: credentials, cookies, and tokens in a query.
+//! Secrets in a line of a head: credentials, cookies, and tokens in a query.
 //!
-//! They are found in the line as it came, before it is known whether it is right: a token in a malformed line is one too.
+//! The search uses the line as it was sent, before the line is checked: a token in a malformed line
+//! is a secret too.
 
 use std::ops::Range;
 
 use crate::protocol::http::fields::trim;
 use crate::protocol::http::percent_decode_path_segment;
 
-/// Fields whose whole value is a secret.
-const FIELDS: [&[u8]; 4] = [b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"];
+/// Fields whose value is a secret.
+const SECRET_FIELDS: [&[u8]; 4] = [b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"];
 
-/// The parameter of a query that carries a token (RFC 6750 §2.3).
-const PARAMETER: &str = "access_token";
+/// The query parameter that contains a token (RFC 6750 §2.3).
+const TOKEN_PARAMETER: &str = "access_token";
 
-/// The secrets in a line, without its end; `continues` if the line before it was one whose value is, which this one may continue.
+/// Returns the secrets in a line without its terminator. `continues` means that the value of the
+/// line before is a secret, which a folded line continues.
 pub(super) fn in_line(line: &[u8], continues: bool) -> Vec<Range<usize>> {
     let all_from = |start| std::iter::once(start..line.len()).collect();
     if continues && matches!(line, [b' ' | b'\t', ..]) {
@@ -25,29 +27,29 @@ pub(super) fn in_line(line: &[u8], continues: bool) -> Vec<Range<usize>> {
         let start = colon + 1 + (value.len() - value.trim_ascii_start().len());
         return all_from(start);
     }
-    parameters(line)
+    token_parameters(line)
 }
 
-/// Whether the line is a field whose value is a secret, whatever is wrong with the line.
-fn is_secret_field(line: &[u8]) -> bool {
-    let mut halves = line.splitn(2, |byte| *byte == b':');
-    let name = trim(halves.next().unwrap_or_default());
-    halves.next().is_some() && FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
-}
-
-/// Whether a folded line would go on with the secret of this one.
+/// Returns true if a folded line after this one would continue a secret.
 pub(super) fn continues_after(line: &[u8], continues: bool) -> bool {
     is_secret_field(line) || (continues && matches!(line, [b' ' | b'\t', ..]))
 }
 
-/// The values of all parameters that carry a token, in a target or in a URI that a field holds.
-fn parameters(line: &[u8]) -> Vec<Range<usize>> {
+/// Returns true for a field with a secret value, even if the line is malformed.
+fn is_secret_field(line: &[u8]) -> bool {
+    let mut halves = line.splitn(2, |byte| *byte == b':');
+    let name = trim(halves.next().unwrap_or_default());
+    halves.next().is_some() && SECRET_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
+}
+
+/// Returns the values of all token parameters, in a request target or in a URI in a field.
+fn token_parameters(line: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = 0;
     for part in line.split(|byte| matches!(byte, b'?' | b'&' | b'#' | b' ' | b'"' | b'>' | b';')) {
         if let Some(equals) = part.iter().position(|byte| *byte == b'=')
             && let Ok(name) = str::from_utf8(&part[..equals])
-            && percent_decode_path_segment(name).is_ok_and(|name| name.eq_ignore_ascii_case(PARAMETER))
+            && percent_decode_path_segment(name).is_ok_and(|name| name.eq_ignore_ascii_case(TOKEN_PARAMETER))
             && equals + 1 < part.len()
         {
             found.push(start + equals + 1..start + part.len());
@@ -61,7 +63,7 @@ fn parameters(line: &[u8]) -> Vec<Range<usize>> {
 mod tests {
     use super::in_line;
 
-    fn shown(line: &str, continues: bool) -> String {
+    fn hidden(line: &str, continues: bool) -> String {
         let mut bytes = line.as_bytes().to_vec();
         for range in in_line(line.as_bytes(), continues) {
             bytes[range].fill(b'*');
@@ -70,8 +72,8 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_found_whatever_is_wrong_with_the_line() {
-        for (line, is) in [
+    fn finds_secrets_in_malformed_lines() {
+        for (line, expected) in [
             ("GET /a?x=1&access_token=se-cret&y=2 HTTP/1.1", "GET /a?x=1&access_token=*******&y=2 HTTP/1.1"),
             ("GET /?access%5Ftoken=abc#access_token=d", "GET /?access%5Ftoken=***#access_token=*"),
             ("GET  /?access_token=abc", "GET  /?access_token=***"),
@@ -85,9 +87,9 @@ mod tests {
             ("Authorization", "Authorization"),
             ("access_token=", "access_token="),
         ] {
-            assert_eq!(shown(line, false), is);
+            assert_eq!(hidden(line, false), expected);
         }
-        assert_eq!(shown(" abc", true), "****");
-        assert_eq!(shown(" abc", false), " abc");
+        assert_eq!(hidden(" abc", true), "****");
+        assert_eq!(hidden(" abc", false), " abc");
     }
 }

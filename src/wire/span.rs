@@ -1,22 +1,22 @@
-//! What the view says: spans of bytes, bits of a byte, and what follows from several of them.
+//! Spans: what the view reports about each run of bytes.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::note::Note;
-use crate::protocol::rule::{Rule, Section};
+use crate::protocol::rule::Section;
 
-/// Who sent a byte.
+/// A peer of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
-    /// Who has opened the connection.
+    /// The peer that opened the connection.
     Client,
-    /// Who has taken it.
+    /// The peer that accepted the connection.
     Server,
 }
 
 impl Side {
-    /// `client` or `server`.
+    /// Returns `client` or `server`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -24,7 +24,7 @@ impl Side {
         }
     }
 
-    /// The side at the other end.
+    /// Returns the other peer.
     pub const fn other(self) -> Self {
         match self {
             Self::Client => Self::Server,
@@ -33,7 +33,7 @@ impl Side {
     }
 }
 
-/// What sort of bytes a span has: what it is coloured by, and whether it is data or what data cost.
+/// The kind of bytes in a span. It determines the colour, and separates data from overhead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A part of a request line or a status line.
@@ -42,19 +42,19 @@ pub enum Kind {
     Name,
     /// The value of a field.
     Value,
-    /// What stands between two others: a colon, a space, a line end.
+    /// A delimiter: a colon, a space, a line terminator.
     Separator,
-    /// How long something is.
+    /// A length.
     Length,
     /// A masking key.
     Mask,
     /// Data: a body, a message, the value of an event's field.
     Payload,
-    /// What steers the protocol: the first byte of a frame, a close code, the line that dispatches an event.
+    /// Protocol control: the first byte of a frame, a close code, the line that dispatches an event.
     Control,
-    /// What the receiver is to pass over: a comment, a field that nobody knows.
+    /// Bytes that the receiver ignores: a comment, an unknown field.
     Ignored,
-    /// Bytes of which the view knows nothing.
+    /// Bytes that the view can't read.
     Opaque,
 }
 
@@ -73,7 +73,7 @@ impl Kind {
         Self::Opaque,
     ];
 
-    /// In one or two words with a hyphen between, as a class of a style sheet.
+    /// Returns the name in lower case with hyphens, which is also a CSS class.
     pub const fn name(self) -> &'static str {
         match self {
             Self::StartLine => "start-line",
@@ -90,97 +90,92 @@ impl Kind {
     }
 }
 
-/// A rule that is broken.
+/// A broken rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The rule, or what is against it, in a sentence.
+    /// How the bytes break the rule, in a sentence.
     pub rule: Cow<'static, str>,
-    /// Where it stands.
+    /// The section that states the rule.
     pub section: Section,
 }
 
-impl From<Rule> for Violation {
-    fn from(Rule { sentence, section }: Rule) -> Self {
-        Self { rule: sentence.into(), section }
-    }
-}
-
-/// A field that is less than a byte, or several.
+/// A bit field within a byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bits {
-    /// Which bits of the span's byte, in the order of the wire: 0 is the most significant (RFC 6455 §5.2).
+    /// The bits in the order of RFC 6455 §5.2: 0 is the most significant one.
     pub range: Range<u8>,
-    /// The RFC's name for it.
+    /// The name that the specification gives the field.
     pub field: &'static str,
-    /// Its number.
+    /// The value as a number.
     pub value: u8,
-    /// What that means.
+    /// The meaning of the value, in a sentence.
     pub meaning: Cow<'static, str>,
-    /// Where it is defined.
+    /// The section that defines the field.
     pub section: Section,
-    /// It is (also) these bits that break the span's rule.
+    /// True if this bit field contributes to the span's violation.
     pub breaks_rule: bool,
 }
 
-/// Some bytes of one side, and what they are.
+/// A run of bytes of one side that is one field, or a part of a long one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Who sent them.
+    /// The side that sent the bytes.
     pub side: Side,
-    /// Where they begin, in bytes from the beginning of what that side sent.
+    /// The offset of the first byte in everything that the side has sent.
     pub offset: u64,
-    /// The bytes, at least one. What is [`hidden`](Self::hidden) of them is `*`.
+    /// The bytes, at least one. Each [`hidden`](Self::hidden) byte is replaced by `*`.
     pub bytes: Box<[u8]>,
-    /// The name that the specification has for it.
+    /// The name that the specification gives the field.
     pub field: &'static str,
-    /// What they say, decoded, and cut to about [`MAX_VALUE_CHARS`] characters.
+    /// The decoded value, truncated to about [`MAX_VALUE_CHARS`] characters.
     pub value: Cow<'static, str>,
-    /// What that means, in a sentence.
+    /// The meaning of the field or value, in a sentence.
     pub meaning: Cow<'static, str>,
-    /// Where it is defined.
+    /// The section that defines the field.
     pub section: Section,
-    /// What sort of bytes it is.
+    /// The kind of bytes.
     pub kind: Kind,
-    /// The fields of a byte that holds several.
+    /// The bit fields, if the span is a byte with several fields.
     pub bits: Vec<Bits>,
-    /// The bytes without their mask (RFC 6455 §5.3), where they have one.
+    /// The unmasked bytes, if they were masked (RFC 6455 §5.3).
     pub unmasked: Option<Box<[u8]>>,
-    /// The rule that is broken here.
+    /// The rule that the bytes break.
     pub violation: Option<Violation>,
-    /// What was sent ends within this field.
+    /// True if the input ends within this field.
     pub cut_off: bool,
-    /// Which of the bytes are a secret that the view does not show.
+    /// The ranges of `bytes` that are secrets and are not shown.
     pub hidden: Vec<Range<usize>>,
-    /// What is complete with the last of these bytes.
+    /// Units that end with this span, such as a message.
     pub notes: Vec<Note>,
 }
 
-/// How many characters of a value are kept; its bytes are all there.
+/// The maximum length of [`Span::value`], in characters. The bytes are always complete.
 pub const MAX_VALUE_CHARS: usize = 200;
 
 impl Span {
-    /// The offset behind the last byte.
+    /// Returns the offset after the last byte.
     pub fn end(&self) -> u64 {
         self.offset + self.bytes.len() as u64
     }
 
-    /// Whether it is data, and not what it costs to carry data.
+    /// Returns true for data, and false for the overhead of the protocols.
     pub fn is_data(&self) -> bool {
         self.kind == Kind::Payload
     }
 
-    /// What the bytes say: without their mask, if they have one.
+    /// Returns the bytes, unmasked if they were masked.
     pub fn content(&self) -> &[u8] {
         self.unmasked.as_deref().unwrap_or(&self.bytes)
     }
 
-    /// Whether the byte at `index` is hidden.
+    /// Returns true if the byte at `index` is hidden.
     pub fn hides(&self, index: usize) -> bool {
         self.hidden.iter().any(|range| range.contains(&index))
     }
 }
 
-/// Bytes as text in one line: controls as `\r`, `\n`, `\t` and `\xNN`, and so what is not UTF-8.
+/// Returns bytes as one line of text. Control characters and bytes that are not UTF-8 become
+/// `\r`, `\n`, `\t` or `\xNN`.
 pub fn printable(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().min(4 * MAX_VALUE_CHARS));
     let mut count = 0;
@@ -212,7 +207,8 @@ fn push_printable_char(character: char, out: &mut String) {
         '\t' => out.push_str("\\t"),
         '\\' => out.push_str("\\\\"),
         ' '..='~' => out.push(character),
-        // Of what is not ASCII only what takes a place of its own: nothing that turns the direction of a line about.
+        // Other characters are shown only if they have a visible glyph. A bidirectional control
+        // would reverse the rest of the line.
         _ if character.is_alphanumeric() || character.escape_debug().len() == 1 => out.push(character),
         _ => character.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_hex_escape(byte, out)),
     }
@@ -230,7 +226,7 @@ mod tests {
     use super::{MAX_VALUE_CHARS, printable};
 
     #[test]
-    fn bytes_are_shown_in_one_line() {
+    fn escapes_controls_and_invalid_bytes_and_truncates() {
         assert_eq!(printable(b"a \r\n\t\\ \0\x7f"), "a \\r\\n\\t\\\\ \\x00\\x7f");
         assert_eq!(printable("é…\u{202e}\u{2028}".as_bytes()), "é…\\xe2\\x80\\xae\\xe2\\x80\\xa8");
         assert_eq!(printable(b"\xff\xc3"), "\\xff\\xc3");

@@ -1,4 +1,4 @@
-//! Cutting spans from what one side has sent.
+//! Splits the bytes of one side into spans.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,7 +6,11 @@ use std::ops::Range;
 use super::span::{Kind, Side, Span, Violation, printable};
 use crate::protocol::rule::Section;
 
-/// What is the same for all spans of one field.
+/// The maximum size of a data span, in bytes. Longer data is split at multiples of it, counted
+/// from the first byte of the data.
+pub const DATA_SPAN_BYTES: usize = 4096;
+
+/// What all spans of one field have in common.
 #[derive(Clone, Copy)]
 pub(super) struct FieldSpec {
     pub field: &'static str,
@@ -21,60 +25,60 @@ impl FieldSpec {
     }
 }
 
-/// How far a state machine has come.
+/// The result of a step of a state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// It needs more bytes than there are.
+    /// The machine needs more bytes than have arrived.
     NeedMore,
-    /// It is done; what follows is another's.
+    /// The machine has reached its end; the bytes that follow belong to the next one.
     Done,
-    /// Where the next field would begin is not known, and why.
+    /// The start of the next field can't be determined, for this reason.
     Unreadable(&'static str),
 }
 
-/// A rule, in a sentence without its section, and the section.
+/// Returns a violation of a rule that is given as a sentence without its section.
 pub(super) const fn violation(rule: &'static str, section: Section) -> Violation {
     Violation { rule: Cow::Borrowed(rule), section }
 }
 
-/// The bytes that are in no span yet, and the spans.
+/// The bytes of one side that are not in a span yet, and the spans split off so far.
 pub(super) struct Splitter<'c> {
     side: Side,
+    /// The offset of the first byte of `rest`.
     offset: u64,
     rest: &'c [u8],
     out: &'c mut Vec<Span>,
-    /// How many spans were there before.
+    /// The number of spans that were in `out` before this splitter.
     before: usize,
-    /// Nothing more will come.
     ended: bool,
-    /// Secrets are not shown.
-    hides: bool,
-    /// What not to show, by its offsets.
+    hides_secrets: bool,
+    /// The offsets of the secrets.
     hidden: Vec<Range<u64>>,
 }
 
 impl<'c> Splitter<'c> {
-    /// Of the side's bytes from `offset` on these are there, of which it `ended` if none will come behind them.
+    /// Returns a splitter of `rest`, whose first byte is at `offset`. `ended` means that no byte
+    /// follows `rest`.
     pub fn new(side: Side, offset: u64, rest: &'c [u8], ended: bool, out: &'c mut Vec<Span>) -> Self {
         let before = out.len();
-        Self { side, offset, rest, out, before, ended, hides: false, hidden: Vec::new() }
+        Self { side, offset, rest, out, before, ended, hides_secrets: false, hidden: Vec::new() }
     }
 
-    /// The same, but [`hide`](Self::hide) has an effect if `hides`.
-    pub fn hiding(self, hides: bool) -> Self {
-        Self { hides, ..self }
+    /// Makes [`hide`](Self::hide) effective if `hides_secrets` is true.
+    pub fn hiding(self, hides_secrets: bool) -> Self {
+        Self { hides_secrets, ..self }
     }
 
-    pub fn hides(&self) -> bool {
-        self.hides
+    pub fn hides_secrets(&self) -> bool {
+        self.hides_secrets
     }
 
-    /// What is in no span yet.
+    /// Returns the bytes that are not in a span yet.
     pub fn rest(&self) -> &'c [u8] {
         self.rest
     }
 
-    /// True if nothing will come behind [`rest`](Self::rest).
+    /// Returns true if no byte follows [`rest`](Self::rest).
     pub fn ended(&self) -> bool {
         self.ended
     }
@@ -83,31 +87,32 @@ impl<'c> Splitter<'c> {
         self.offset
     }
 
-    /// The span cut last, if it was cut in this call.
+    /// Returns the last span that this splitter has emitted.
     pub fn last(&mut self) -> Option<&mut Span> {
         self.out[self.before..].last_mut()
     }
 
-    /// Whether a span that begins at `offset` or behind it, and was cut in this call, breaks a rule.
+    /// Returns true if a span that this splitter has emitted at or after `offset` breaks a rule.
     pub fn has_violation_since(&self, offset: u64) -> bool {
-        let cut = self.out[self.before..].iter().rev();
-        cut.take_while(|span| span.offset >= offset).any(|span| span.violation.is_some())
+        let emitted = self.out[self.before..].iter().rev();
+        emitted.take_while(|span| span.offset >= offset).any(|span| span.violation.is_some())
     }
 
-    /// From now on these are the bytes not to show, counted from the first of [`rest`](Self::rest).
+    /// Replaces the list of secrets. Ranges are relative to the first byte of
+    /// [`rest`](Self::rest).
     pub fn hide(&mut self, ranges: impl IntoIterator<Item = Range<usize>>) {
         let offset = self.offset;
         self.hidden.clear();
-        if !self.hides {
+        if !self.hides_secrets {
             return;
         }
         self.hidden
             .extend(ranges.into_iter().map(|range| offset + range.start as u64..offset + range.end as u64));
     }
 
-    /// Cuts the next `length` bytes, at least one.
-    pub fn emit(&mut self, length: usize, part: FieldSpec) -> &mut Span {
-        debug_assert!(length > 0, "a span of {:?} has no bytes", part.field);
+    /// Emits a span of the next `length` bytes, which must be at least one.
+    pub fn emit(&mut self, length: usize, spec: FieldSpec) -> &mut Span {
+        debug_assert!(length > 0, "a span of {:?} has no bytes", spec.field);
         let (bytes, rest) = self.rest.split_at(length);
         self.rest = rest;
         let offset = self.offset;
@@ -122,11 +127,11 @@ impl<'c> Splitter<'c> {
             side: self.side,
             offset,
             bytes,
-            field: part.field,
+            field: spec.field,
             value,
-            meaning: Cow::Borrowed(part.meaning),
-            section: part.section,
-            kind: part.kind,
+            meaning: Cow::Borrowed(spec.meaning),
+            section: spec.section,
+            kind: spec.kind,
             bits: Vec::new(),
             unmasked: None,
             violation: None,
@@ -138,40 +143,42 @@ impl<'c> Splitter<'c> {
         &mut self.out[last]
     }
 
-    /// Cuts the next `length` bytes, if that is not none.
-    pub fn emit_nonempty(&mut self, length: usize, part: FieldSpec) -> Option<&mut Span> {
-        (length > 0).then(|| self.emit(length, part))
+    /// Emits a span of the next `length` bytes, unless `length` is 0.
+    pub fn emit_nonempty(&mut self, length: usize, spec: FieldSpec) -> Option<&mut Span> {
+        (length > 0).then(|| self.emit(length, spec))
     }
 
-    /// Cuts all that is left, if nothing more will come: a part of what should be here.
-    pub fn emit_truncated(&mut self, part: FieldSpec) {
+    /// Emits all remaining bytes as a truncated field, if no more bytes follow.
+    pub fn emit_truncated(&mut self, spec: FieldSpec) {
         if self.ended
-            && let Some(span) = self.emit_nonempty(self.rest.len(), part)
+            && let Some(span) = self.emit_nonempty(self.rest.len(), spec)
         {
             span.cut_off = true;
         }
     }
 
-    /// Cuts the next `length` bytes, and each run of those that are bad by itself; `wrong` says of its first byte what is.
+    /// Emits the next `length` bytes. Each run of bytes that `is_bad` rejects becomes a span with
+    /// the violation that `violation` returns for the first byte of the run.
     pub fn emit_text(
         &mut self,
         length: usize,
-        part: FieldSpec,
+        spec: FieldSpec,
         is_bad: impl Fn(u8) -> bool,
-        wrong: impl Fn(u8) -> Violation,
+        violation: impl Fn(u8) -> Violation,
     ) {
         let mut text = &self.rest[..length];
         while let [first, ..] = text {
             let bad = is_bad(*first);
             let end = text.iter().position(|byte| is_bad(*byte) != bad).unwrap_or(text.len());
-            let span = self.emit(end, part);
+            let span = self.emit(end, spec);
             if bad {
-                span.violation = Some(wrong(*first));
+                span.violation = Some(violation(*first));
             }
             text = &text[end..];
         }
     }
 
+    /// Returns the secrets in `range`, relative to its start.
     fn hidden_in(&self, range: Range<u64>) -> Vec<Range<usize>> {
         let within = |hidden: &Range<u64>| {
             let (start, end) = (hidden.start.max(range.start), hidden.end.min(range.end));

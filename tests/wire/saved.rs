@@ -1,6 +1,6 @@
 //! Recordings, and the forms in which spans are shown.
 
-use barewire::wire::record::{Block, Error, FIRST_LINE, Reader, Writer, is_recording};
+use barewire::wire::record::{Block, FIRST_LINE, Reader, RecordingError, Writer, is_recording};
 use barewire::wire::render::text::Text;
 use barewire::wire::render::{Source, json, svg};
 use barewire::wire::{Compression, Conversation, Side, Span, Start};
@@ -46,11 +46,11 @@ fn a_recording_is_readable() {
 1 server 9 ms end
 ";
     assert_eq!(text, expected);
-    let read: Result<Vec<Block>, Error> = Reader::new(text.as_bytes()).collect();
+    let read: Result<Vec<Block>, RecordingError> = Reader::new(text.as_bytes()).collect();
     assert_eq!(read, Ok(blocks.to_vec()));
     // As an editor may leave it.
     let edited = text.replace('\n', "\r\n").replace("1 client 7", "# a remark\r\n1 client 7");
-    let read: Result<Vec<Block>, Error> = Reader::new(edited.as_bytes()).collect();
+    let read: Result<Vec<Block>, RecordingError> = Reader::new(edited.as_bytes()).collect();
     assert_eq!(read, Ok(blocks.to_vec()));
 }
 
@@ -204,7 +204,7 @@ proptest! {
             .collect();
         let text = written(&blocks);
         prop_assert!(text.lines().all(|line| line.trim_end() == line), "a space at a line's end");
-        let read: Result<Vec<Block>, Error> = Reader::new(text.as_bytes()).collect();
+        let read: Result<Vec<Block>, RecordingError> = Reader::new(text.as_bytes()).collect();
         prop_assert_eq!(read, Ok(blocks));
     }
 

@@ -1,16 +1,16 @@
-//! Spans as JSON: an object a span, without line ends in it.
+//! Spans as JSON: one object for each span, on one line.
 
 use super::Source;
 use super::shorten::More;
 use crate::protocol::json::Object;
 use crate::wire::{Content, Document, Note, Section, Span};
 
-/// Appends a span as one object.
+/// Appends a span as an object.
 ///
-/// Members that would be empty are left out. `bytes` and `unmasked` are hexadecimal digits.
+/// Empty members are omitted. `bytes` and `unmasked` are hexadecimal digits.
 pub fn span(source: Source, span: &Span, out: &mut String) {
     Object::write(out, |object| {
-        from(source, object);
+        write_source(source, object);
         object.string("side", span.side.name());
         object.value("offset", span.offset);
         object.hex("bytes", &span.bytes);
@@ -33,10 +33,10 @@ pub fn span(source: Source, span: &Span, out: &mut String) {
                 flag("wrong", bits.breaks_rule, object);
             });
         }
-        if let Some(wrong) = &span.violation {
+        if let Some(violation) = &span.violation {
             object.object("wrong", |object| {
-                object.string("rule", &wrong.rule);
-                section(&wrong.section, object);
+                object.string("rule", &violation.rule);
+                section(&violation.section, object);
             });
         }
         flag("cut_off", span.cut_off, object);
@@ -52,10 +52,10 @@ pub fn span(source: Source, span: &Span, out: &mut String) {
     });
 }
 
-/// Appends an object that says how much of a long payload is not shown.
+/// Appends an object with the number of bytes of a long payload that are not shown.
 pub fn more(source: Source, more: More, out: &mut String) {
     Object::write(out, |object| {
-        from(source, object);
+        write_source(source, object);
         object.string("side", more.side.name());
         object.value("more", more.bytes);
         object.string("field", more.field);
@@ -63,7 +63,7 @@ pub fn more(source: Source, more: More, out: &mut String) {
     });
 }
 
-fn from(source: Source, object: &mut Object) {
+fn write_source(source: Source, object: &mut Object) {
     for (key, number) in [("connection", source.connection), ("time_ms", source.time_ms)] {
         if let Some(number) = number {
             object.value(key, number);

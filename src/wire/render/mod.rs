@@ -1,15 +1,15 @@
-//! Spans as text, as JSON, and as a diagram. Each writes to a string; nothing here does I/O.
+//! Renders spans as text, as JSON and as a diagram. The output is appended to a string.
 
 pub mod json;
 pub mod shorten;
 pub mod svg;
 pub mod text;
 
-/// Where a span comes from, as far as that is known and not in the span.
+/// The connection and time of a span, as far as they are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Source {
-    /// Which connection, where there may be several.
+    /// The number of the connection, if there may be several.
     pub connection: Option<u64>,
-    /// When it came, in milliseconds from the beginning of what is told.
+    /// The arrival time, in milliseconds since the start of the recording or the program.
     pub time_ms: Option<u64>,
 }

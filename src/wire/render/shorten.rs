@@ -1,32 +1,32 @@
-//! Long payloads, shortened: their first piece, and how much more there was.
+//! Shortens long payloads to their first span and the number of bytes after it.
 
 use std::collections::HashMap;
 
 use crate::wire::{DATA_SPAN_BYTES, Kind, Side, Span};
 
-/// What was left out of a long payload.
+/// The rest of a long payload, which is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct More {
-    /// Who has sent it.
+    /// The side that sent the payload.
     pub side: Side,
-    /// The field whose bytes they are.
+    /// The field that the bytes belong to.
     pub field: &'static str,
-    /// How many bytes.
+    /// The number of bytes.
     pub bytes: usize,
-    /// Whether they are data, and not what it costs to carry data.
+    /// True for data, and false for the overhead of the protocols.
     pub is_data: bool,
 }
 
-/// What is shown.
+/// An item to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown<'s> {
-    /// A span, as it is.
+    /// A span.
     Span(&'s Span),
-    /// Instead of those that follow a long one.
+    /// The number of bytes that are not shown after a long span.
     More(More),
 }
 
-/// A payload that may go on behind its first piece.
+/// A payload that may continue after its first span.
 #[derive(Debug, Default)]
 struct Long {
     field: &'static str,
@@ -41,32 +41,33 @@ impl Long {
     }
 }
 
-/// Shortens what is shown of any number of connections.
+/// Shortens the payloads of any number of connections.
 #[derive(Debug, Default)]
 pub struct Shortener {
     long: HashMap<(u64, Side), Long>,
 }
 
 impl Shortener {
-    /// Takes the next span of a connection, and appends what is shown of it, and before it of a long payload that is over.
+    /// Consumes the next span of a connection. Appends the items to show: the rest of a long payload
+    /// that has ended, and the span itself unless a long payload continues with it.
     pub fn span<'s>(&mut self, connection: u64, span: &'s Span, shown: &mut Vec<Shown<'s>>) {
         let long = self.long.entry((connection, span.side)).or_default();
-        let may_go_on = matches!(span.kind, Kind::Payload | Kind::Opaque);
+        let may_continue = matches!(span.kind, Kind::Payload | Kind::Opaque);
         let is_plain = span.notes.is_empty() && span.violation.is_none();
-        if may_go_on && long.field == span.field && is_plain {
+        if may_continue && long.field == span.field && is_plain {
             long.skipped += span.bytes.len();
             return;
         }
-        let next = match may_go_on && span.bytes.len() == DATA_SPAN_BYTES {
+        let next = match may_continue && span.bytes.len() == DATA_SPAN_BYTES {
             true => Long { field: span.field, skipped: 0, is_data: span.is_data() },
             false => Long::default(),
         };
-        let last = std::mem::replace(long, next);
-        shown.extend(last.more(span.side).map(Shown::More));
+        let previous = std::mem::replace(long, next);
+        shown.extend(previous.more(span.side).map(Shown::More));
         shown.push(Shown::Span(span));
     }
 
-    /// A connection is over: what was left out of its last payloads.
+    /// Ends a connection. Returns the rest of its last payloads.
     pub fn end(&mut self, connection: u64) -> impl Iterator<Item = More> {
         [Side::Client, Side::Server]
             .into_iter()

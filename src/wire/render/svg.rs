@@ -1,33 +1,35 @@
-//! Spans as a diagram: frames in rows of 32 bits, as in RFC 6455 §5.2, and lines of text as boxes, one a field.
+//! Spans as an SVG diagram: frames in rows of 32 bits, as in RFC 6455 §5.2, and one box for each
+//! field of a line of text.
 //!
-//! It is readable in light and in dark, and says what it shows in words too: in the title of each box, and as a whole in its
-//! description.
+//! The diagram has a light and a dark scheme. The title of each box and the description of the
+//! diagram contain the same information as text.
 
 use std::fmt::Write;
 
 use crate::wire::{Kind, Side, Span, printable};
 
-/// Of a bit, and of the 32 in a row.
-const BIT: usize = 24;
+/// The width of a bit, in pixels.
+const BIT_WIDTH: usize = 24;
 const ROW_BITS: usize = 32;
 const ROW_HEIGHT: usize = 58;
 
 const LEFT: usize = 16;
-const RIGHT: usize = LEFT + BIT * ROW_BITS;
+const RIGHT: usize = LEFT + BIT_WIDTH * ROW_BITS;
 
-/// Of a character of the labels, and of the values.
-const LABEL: usize = 7;
-const LETTER: usize = 8;
+/// The width of a character in a label, in pixels.
+const LABEL_CHAR_WIDTH: usize = 7;
+/// The width of a character in a value, in pixels.
+const VALUE_CHAR_WIDTH: usize = 8;
 const LINE_HEIGHT: usize = 52;
 
-/// Bytes of a payload that have boxes.
-const MOST_BYTES: usize = 16;
+/// The maximum number of bytes of a payload that are drawn.
+const MAX_BYTES: usize = 16;
 
-/// Characters of a value.
-const MOST_LETTERS: usize = 60;
+/// The maximum length of a value, in characters.
+const MAX_VALUE_CHARS: usize = 60;
 
-/// Spans that have boxes.
-const MOST_SPANS: usize = 600;
+/// The maximum number of spans that are drawn.
+const MAX_SPANS: usize = 600;
 
 const STYLE: &str = "<style>\
 svg{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--soft:#59636e}\
@@ -40,14 +42,14 @@ rect.b{stroke:var(--ink);fill-opacity:.22}\
 .length{fill:#eab308}.mask{fill:#d946ef}.payload{fill:#16a34a}.control{fill:#f97316}\
 rect.wrong{fill:#ef4444;fill-opacity:.5;stroke-width:2.5}</style>";
 
-/// Appends a whole SVG document.
+/// Appends a complete SVG document.
 pub fn diagram(spans: &[Span], out: &mut String) {
     let mut drawing = Drawing { body: String::new(), y: 16, x: LEFT };
-    let mut speaks = None;
-    let mut rest = &spans[..spans.len().min(MOST_SPANS)];
+    let mut side = None;
+    let mut rest = &spans[..spans.len().min(MAX_SPANS)];
     while let [first, ..] = rest {
-        if speaks != Some(first.side) {
-            speaks = Some(first.side);
+        if side != Some(first.side) {
+            side = Some(first.side);
             drawing.side(first.side);
         }
         let is_frame = begins_frame(first);
@@ -63,8 +65,8 @@ pub fn diagram(spans: &[Span], out: &mut String) {
         }
         rest = after;
     }
-    if spans.len() > MOST_SPANS {
-        drawing.text(LEFT, drawing.y + 16, "side", &format!("… {} more fields", spans.len() - MOST_SPANS));
+    if spans.len() > MAX_SPANS {
+        drawing.text(LEFT, drawing.y + 16, "side", &format!("… {} more fields", spans.len() - MAX_SPANS));
         drawing.y += 32;
     }
     let (width, height) = (RIGHT + LEFT, drawing.y + 8);
@@ -75,7 +77,7 @@ pub fn diagram(spans: &[Span], out: &mut String) {
          role=\"img\"><title>{}</title><desc>",
         escaped(&title(spans))
     );
-    for span in &spans[..spans.len().min(MOST_SPANS)] {
+    for span in &spans[..spans.len().min(MAX_SPANS)] {
         let _ = write!(out, "{} ", escaped(&in_words(span)));
     }
     let _ = writeln!(
@@ -89,7 +91,7 @@ fn begins_frame(span: &Span) -> bool {
     span.bits.len() == 5
 }
 
-/// Whether a span can stand in a frame, behind its first byte.
+/// Returns true for a field of a frame after its first byte.
 fn in_frame(span: &Span) -> bool {
     matches!(
         span.field,
@@ -105,13 +107,14 @@ fn in_frame(span: &Span) -> bool {
 fn title(spans: &[Span]) -> String {
     let bytes: usize = spans.iter().map(|span| span.bytes.len()).sum();
     let wrong = spans.iter().filter(|span| span.violation.is_some()).count();
-    let wrong = if wrong == 0 { String::new() } else { format!(", {wrong} of them against a rule") };
+    let wrong = if wrong == 0 { String::new() } else { format!(", {wrong} with a violation") };
     format!("{bytes} bytes in {} fields{wrong}", spans.len())
 }
 
-/// A span in a sentence.
+/// Returns a span in words.
 fn in_words(span: &Span) -> String {
-    let wrong = span.violation.as_ref().map(|wrong| format!(" Wrong: {} ({})", wrong.rule, wrong.section));
+    let violation = span.violation.as_ref();
+    let wrong = violation.map(|violation| format!(" Wrong: {} ({})", violation.rule, violation.section));
     format!(
         "{}: {}. {} ({}){}",
         span.field,
@@ -136,8 +139,8 @@ pub(crate) fn escaped(text: &str) -> String {
     out
 }
 
-/// As much of a text as fits so many characters.
-fn fitting(text: &str, characters: usize) -> String {
+/// Truncates a text to a number of characters.
+fn truncated(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         None => text.to_owned(),
         Some(_) if characters < 2 => String::new(),
@@ -145,7 +148,7 @@ fn fitting(text: &str, characters: usize) -> String {
     }
 }
 
-/// What is drawn, and where the next thing goes.
+/// The elements drawn so far, and the position of the next one.
 struct Drawing {
     body: String,
     x: usize,
@@ -179,12 +182,12 @@ impl Drawing {
         self.body.push_str("</g>\n");
     }
 
-    /// Lines of text: a box for each field, a new row behind each line end.
+    /// Draws lines of text: a box for each field, and a new row after each line end.
     fn lines(&mut self, spans: &[Span]) {
         for span in spans {
-            let value = fitting(&shown(span), MOST_LETTERS);
-            let letters = (LETTER * value.chars().count()).max(LABEL * span.field.len());
-            let width = letters + 10;
+            let value = truncated(&visible_value(span), MAX_VALUE_CHARS);
+            let width =
+                10 + (VALUE_CHAR_WIDTH * value.chars().count()).max(LABEL_CHAR_WIDTH * span.field.len());
             if self.x > LEFT && self.x + width > RIGHT {
                 self.new_line();
             }
@@ -209,7 +212,7 @@ impl Drawing {
         self.y += LINE_HEIGHT;
     }
 
-    /// A frame in rows of 32 bits.
+    /// Draws a frame in rows of 32 bits.
     fn frame(&mut self, spans: &[Span]) {
         self.ruler();
         let mut bit = 0;
@@ -230,7 +233,7 @@ impl Drawing {
                         self.text(x + 9, y + 12 + 10 * at, "stacked", letter.encode_utf8(&mut [0; 4]));
                     }
                 } else {
-                    self.text(x + 5, y + 16, "label", &fitting(bits.field, w / LABEL));
+                    self.text(x + 5, y + 16, "label", &truncated(bits.field, w / LABEL_CHAR_WIDTH));
                 }
                 let value = if width == 4 { format!("{:#x}", bits.value) } else { bits.value.to_string() };
                 self.text(x + if width == 1 { 8 } else { 5 }, y + 53, "", &value);
@@ -242,61 +245,61 @@ impl Drawing {
         self.y += rows * ROW_HEIGHT + 18;
     }
 
-    /// The bits' numbers over a frame.
+    /// Draws the bit numbers above a frame.
     fn ruler(&mut self) {
         for bit in 0..ROW_BITS {
             let number = bit.to_string();
-            let x = LEFT + bit * BIT + (BIT - LABEL * number.len()) / 2;
+            let x = LEFT + bit * BIT_WIDTH + (BIT_WIDTH - LABEL_CHAR_WIDTH * number.len()) / 2;
             self.text(x, self.y + 10, "label", &number);
         }
         self.y += 15;
     }
 
-    /// Where a box of so many bits of the row begins, and how large it is.
+    /// Returns the position and size of a box that is `width` bits wide.
     fn place(&self, bit: usize, width: usize) -> [usize; 4] {
         let (row, column) = (bit / ROW_BITS, bit % ROW_BITS);
-        [LEFT + column * BIT, self.y + row * ROW_HEIGHT, width * BIT, ROW_HEIGHT]
+        [LEFT + column * BIT_WIDTH, self.y + row * ROW_HEIGHT, width * BIT_WIDTH, ROW_HEIGHT]
     }
 
-    /// A field of whole bytes, a box for each row that it stands in.
+    /// Draws a field of one or more bytes: a box for each row that it occupies.
     fn bytes(&mut self, span: &Span, bit: &mut usize) {
         self.begin(&in_words(span));
-        let mut rest = &span.bytes[..span.bytes.len().min(MOST_BYTES)];
+        let mut rest = &span.bytes[..span.bytes.len().min(MAX_BYTES)];
         let mut done = 0;
         while !rest.is_empty() {
-            let room = (ROW_BITS - *bit % ROW_BITS) / 8;
-            let (piece, after) = rest.split_at(room.max(1).min(rest.len()));
+            let left_in_row = (ROW_BITS - *bit % ROW_BITS) / 8;
+            let (piece, after) = rest.split_at(left_in_row.max(1).min(rest.len()));
             let [x, y, w, h] = self.place(*bit, 8 * piece.len());
             self.rect([x, y, w, h], span.kind, span.violation.is_some());
             if done == 0 {
-                self.text(x + 5, y + 16, "label", &fitting(span.field, w / LABEL));
+                self.text(x + 5, y + 16, "label", &truncated(span.field, w / LABEL_CHAR_WIDTH));
             }
             let hex: Vec<String> = piece.iter().map(|byte| format!("{byte:02x}")).collect();
             self.text(x + 5, y + 34, "", &hex.join(" "));
-            let beside = match &span.unmasked {
+            let text = match &span.unmasked {
                 Some(_) if span.field == "status code" => span.value.to_string(),
                 Some(unmasked) => printable(&unmasked[done..done + piece.len()]),
                 None if matches!(span.kind, Kind::Payload) => printable(piece),
                 None if done == 0 && span.kind != Kind::Mask => span.value.to_string(),
                 None => String::new(),
             };
-            self.text(x + 5, y + 52, "label", &fitting(&beside, w / LABEL));
+            self.text(x + 5, y + 52, "label", &truncated(&text, w / LABEL_CHAR_WIDTH));
             *bit += 8 * piece.len();
             done += piece.len();
             rest = after;
         }
-        if span.bytes.len() > MOST_BYTES {
+        if span.bytes.len() > MAX_BYTES {
             *bit = bit.next_multiple_of(ROW_BITS);
             let [x, y, w, h] = self.place(*bit, ROW_BITS);
             self.rect([x, y, w, h], span.kind, span.violation.is_some());
-            self.text(x + 5, y + 34, "", &format!("… {} more bytes", span.bytes.len() - MOST_BYTES));
+            self.text(x + 5, y + 34, "", &format!("… {} more bytes", span.bytes.len() - MAX_BYTES));
             *bit += ROW_BITS;
         }
         self.end();
     }
 }
 
-/// What a box says: a space is seen too.
-fn shown(span: &Span) -> String {
+/// Returns the value of a span with visible spaces.
+fn visible_value(span: &Span) -> String {
     span.value.replace(' ', "·")
 }

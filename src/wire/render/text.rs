@@ -1,4 +1,4 @@
-//! Spans as lines for a terminal: offset, bytes, field, value, meaning and section.
+//! Spans as lines of text: offset, bytes, field, value, meaning and section.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -7,23 +7,24 @@ use super::Source;
 use super::shorten::More;
 use crate::wire::{Content, Kind, Note, Side, Span, Violation, printable};
 
-/// Bytes in a row.
-const ROW: usize = 8;
+/// The number of bytes in a row.
+const ROW_BYTES: usize = 8;
 
-/// Rows of a span's bytes, where not all are asked for.
-const ROWS: usize = 4;
+/// The default maximum number of rows for the bytes of a span.
+const DEFAULT_ROWS: usize = 4;
 
-/// Characters of a value; the rest of it is in the bytes.
-const VALUE: usize = 44;
+/// The maximum length of a value in characters. The bytes show the rest of it.
+const MAX_VALUE_CHARS: usize = 44;
 
-/// Writes spans, with a heading when another side speaks, or at another time.
+/// Writes spans, with a heading when the side, the connection or the time changes.
 #[derive(Debug)]
 pub struct Text {
     color: bool,
-    /// How many rows of bytes a span may have.
+    /// The maximum number of rows for the bytes of a span.
     rows: usize,
-    speaks: Option<(Source, Side)>,
-    /// What was written last, and so whether an empty line belongs before what comes.
+    /// The source and side of the latest heading, if a heading is current.
+    heading: Option<(Source, Side)>,
+    /// The latest output, which determines whether an empty line precedes the next.
     last: Last,
 }
 
@@ -35,30 +36,36 @@ enum Last {
 }
 
 impl Text {
-    /// With `color`, by the escape sequences of ECMA-48; with all bytes of each span, or the first 32.
+    /// Returns a writer that uses the colours of ECMA-48 if `color` is true. It writes all bytes of
+    /// each span if `all_bytes` is true, and otherwise the first 32.
     pub fn new(color: bool, all_bytes: bool) -> Self {
-        Self { color, rows: if all_bytes { usize::MAX } else { ROWS }, speaks: None, last: Last::Nothing }
+        Self {
+            color,
+            rows: if all_bytes { usize::MAX } else { DEFAULT_ROWS },
+            heading: None,
+            last: Last::Nothing,
+        }
     }
 
-    /// Appends a span's lines.
+    /// Appends the lines of a span.
     pub fn span(&mut self, source: Source, span: &Span, out: &mut String) {
         self.heading(source, span.side, out);
         let [on, off] = self.paint(span);
         let _ = write!(out, "{:>6}  {on}", span.offset);
-        let first = span.bytes.len().min(ROW);
+        let first = span.bytes.len().min(ROW_BYTES);
         hex_row(span, &span.bytes, 0, first, out);
-        let spaces = 3 * (ROW - first);
-        let value = shortened(&span.value, VALUE);
+        let spaces = 3 * (ROW_BYTES - first);
+        let value = truncated(&span.value, MAX_VALUE_CHARS);
         // Writing to a String can't fail.
         let _ = write!(out, "{off}{:spaces$}  {on}{:<23}{off}  {value:<20}  ", "", span.field);
         let _ = write!(out, "{} ({})", span.meaning, span.section);
         out.push_str(if span.cut_off { " [cut off]\n" } else { "\n" });
-        self.more_rows(span, &span.bytes, ROW, out);
+        self.more_rows(span, &span.bytes, ROW_BYTES, out);
         if let Some(unmasked) = &span.unmasked {
             let _ = write!(out, "        {on}");
             hex_row(span, unmasked, 0, first, out);
             let _ = writeln!(out, "{off}{:spaces$}  unmasked", "");
-            self.more_rows(span, unmasked, ROW, out);
+            self.more_rows(span, unmasked, ROW_BYTES, out);
         }
         for bits in &span.bits {
             out.push_str("        ");
@@ -74,27 +81,27 @@ impl Text {
                 bits.field, bits.value, bits.meaning, bits.section
             );
         }
-        if let Some(wrong) = &span.violation {
-            self.wrong(span, wrong, out);
+        if let Some(violation) = &span.violation {
+            self.violation(span, violation, out);
         }
         for note in &span.notes {
             self.note(span, note, out);
         }
     }
 
-    /// Appends a line that says how much of a long payload is not shown.
+    /// Appends a line with the number of bytes of a long payload that are not shown.
     pub fn more(&mut self, source: Source, more: More, out: &mut String) {
         self.heading(source, more.side, out);
         // Writing to a String can't fail.
         let _ = writeln!(out, "        … {} more bytes of {}", more.bytes, more.field);
     }
 
-    /// Appends a line that says something of a connection which is in no byte of it.
+    /// Appends a line about a connection, such as its end.
     pub fn remark(&mut self, source: Source, remark: &str, out: &mut String) {
         if self.last == Last::Spans {
             out.push('\n');
         }
-        (self.last, self.speaks) = (Last::Remark, None);
+        (self.last, self.heading) = (Last::Remark, None);
         if let Some(connection) = source.connection {
             let _ = write!(out, "connection {connection}");
         }
@@ -105,9 +112,9 @@ impl Text {
     }
 
     fn heading(&mut self, source: Source, side: Side, out: &mut String) {
-        let is_other = self.speaks.is_none_or(|(before, speaks)| {
+        let is_other = self.heading.is_none_or(|(before, heading_side)| {
             let is_later = source.time_ms.is_some() && source.time_ms != before.time_ms;
-            speaks != side || before.connection != source.connection || is_later
+            heading_side != side || before.connection != source.connection || is_later
         });
         if !is_other {
             return;
@@ -116,7 +123,7 @@ impl Text {
             out.push('\n');
         }
         self.last = Last::Spans;
-        self.speaks = Some((source, side));
+        self.heading = Some((source, side));
         if let Some(connection) = source.connection {
             let _ = write!(out, "connection {connection}, ");
         }
@@ -129,11 +136,11 @@ impl Text {
 
     fn more_rows(&self, span: &Span, bytes: &[u8], from: usize, out: &mut String) {
         let [on, off] = self.paint(span);
-        let shown = self.rows.saturating_mul(ROW).min(bytes.len());
-        // What is left of a row is no reason to leave it out.
-        let shown = if bytes.len() - shown <= ROW { bytes.len() } else { shown };
-        for start in (from..shown).step_by(ROW) {
-            let end = (start + ROW).min(bytes.len());
+        let shown = self.rows.saturating_mul(ROW_BYTES).min(bytes.len());
+        // An omission that is no longer than a row would save no line.
+        let shown = if bytes.len() - shown <= ROW_BYTES { bytes.len() } else { shown };
+        for start in (from..shown).step_by(ROW_BYTES) {
+            let end = (start + ROW_BYTES).min(bytes.len());
             out.push_str("        ");
             out.push_str(on);
             hex_row(span, bytes, start, end, out);
@@ -145,10 +152,10 @@ impl Text {
         }
     }
 
-    fn wrong(&self, span: &Span, wrong: &Violation, out: &mut String) {
+    fn violation(&self, span: &Span, violation: &Violation, out: &mut String) {
         let [on, off] = self.paint(span);
-        let carets = "^^ ".repeat(span.bytes.len().min(ROW));
-        let (rule, section) = (&wrong.rule, wrong.section);
+        let carets = "^^ ".repeat(span.bytes.len().min(ROW_BYTES));
+        let (rule, section) = (&violation.rule, violation.section);
         let _ =
             writeln!(out, "        {on}{:<23}{off}  {on}WRONG{off}: {rule} ({section})", carets.trim_end());
     }
@@ -165,18 +172,18 @@ impl Text {
                 line(&format!("response complete: {status}, {content} bytes of content"));
             }
             Note::Handshake { key, concatenation, sha1, accept, is_sent } => {
-                line("Sec-WebSocket-Accept comes from Sec-WebSocket-Key:");
-                line(&format!("  the key                  {key}"));
-                line(&format!("  with the GUID behind it  {concatenation}"));
-                line(&format!("  SHA-1 of that            {sha1}"));
-                line(&format!("  that in base64           {accept}"));
+                line("Sec-WebSocket-Accept is derived from Sec-WebSocket-Key:");
+                line(&format!("  key                {key}"));
+                line(&format!("  key and GUID       {concatenation}"));
+                line(&format!("  SHA-1 of both      {sha1}"));
+                line(&format!("  SHA-1 in base64    {accept}"));
                 match is_sent {
-                    Some(true) => line("  which is what the server has sent"),
-                    Some(false) => line("  which is NOT what the server has sent"),
+                    Some(true) => line("  The server sent this value."),
+                    Some(false) => line("  The server did NOT send this value."),
                     None => {}
                 }
             }
-            // One frame that is not compressed has said it all.
+            // The span of a single uncompressed frame already shows the message.
             Note::Message { frames: 1, compressed: false, payload, .. }
                 if *payload == span.bytes.len() as u64 => {}
             Note::Message { frames, payload, compressed, length, content } => {
@@ -185,7 +192,7 @@ impl Text {
                 let content = match content {
                     Content::Text(text) => format!("text \"{}\"", printable(text.as_bytes())),
                     Content::Binary(bytes) => format!("binary \"{}\"", printable(bytes)),
-                    Content::NotKept(why) => format!("not shown, for {why}"),
+                    Content::NotKept(why) => format!("not shown: {why}"),
                 };
                 line(&format!(
                     "message complete: {frames}, {payload} bytes of payload, {length} of message{how}: {content}"
@@ -199,7 +206,7 @@ impl Text {
         }
     }
 
-    /// What is written before and behind what has the span's colour.
+    /// Returns the escape sequences before and after text in the span's colour.
     fn paint(&self, span: &Span) -> [&'static str; 2] {
         if !self.color {
             return ["", ""];
@@ -220,7 +227,7 @@ impl Text {
     }
 }
 
-/// The bytes from `start` to `end` in hexadecimal digits; bullets for what is hidden.
+/// Appends the bytes from `start` to `end` in hexadecimal digits, with bullets for hidden bytes.
 fn hex_row(span: &Span, bytes: &[u8], start: usize, end: usize, out: &mut String) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     for (at, byte) in bytes[start..end].iter().enumerate() {
@@ -236,8 +243,8 @@ fn hex_row(span: &Span, bytes: &[u8], start: usize, end: usize, out: &mut String
     }
 }
 
-fn shortened(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
+fn truncated(text: &str, max_chars: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max_chars) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }

@@ -1,12 +1,12 @@
-//! Stands where `inflation` would, without the feature `deflate`: compressed messages are seen to be that, and no more.
+//! A build without the feature `deflate`: compressed messages are recognized, but not inflated.
 
-use super::exchange::Compression;
-use super::message::InflateError;
-use super::span::Side;
+use super::InflateError;
+use crate::wire::exchange::Compression;
+use crate::wire::span::Side;
 
-/// Whether one side's messages may be compressed.
+/// Whether the messages of one side may be compressed.
 #[derive(Debug)]
-pub(super) enum Inflation {
+pub(in crate::wire) enum Inflation {
     Off,
     On,
 }
@@ -24,6 +24,6 @@ impl Inflation {
     }
 
     pub fn inflate(&mut self, _: &[u8], _: bool, _: impl FnMut(&[u8]) -> u64) -> Result<(), InflateError> {
-        Err(InflateError { why: "this build can't inflate", is_wrong: false })
+        Err(InflateError { why: "this build can't inflate it", is_violation: false })
     }
 }
