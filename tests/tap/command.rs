@@ -1,13 +1,13 @@
-//! The command's arguments, and its exit status.
+//! Arguments and exit status.
 
 use std::net::TcpListener;
 
-use crate::tap::run;
+use crate::harness::run;
 
 #[test]
-fn the_exit_status_tells_of_mistakes_and_of_what_fails() {
+fn the_exit_status_reports_usage_errors_and_failures() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = taken.local_addr().expect("it is bound").to_string();
+    let address = taken.local_addr().expect("a bound socket").to_string();
     for (arguments, status, named) in [
         (&[][..], 2, "--to"),
         (&["--to", "localhost"], 2, "localhost"),
@@ -26,9 +26,9 @@ fn the_exit_status_tells_of_mistakes_and_of_what_fails() {
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {errors}");
         assert!(errors.contains(named) && output.stdout.is_empty(), "{arguments:?}: {errors}");
     }
-    // Where nothing listens yet it can't pass on to itself by mistake. This address is nobody else's, so its ports stay free.
+    // The tap refuses to relay to itself. No other test uses this address, so its ports stay free.
     let free = TcpListener::bind("127.0.0.77:0").expect("a free port");
-    let address = free.local_addr().expect("it is bound").to_string();
+    let address = free.local_addr().expect("a bound socket").to_string();
     drop(free);
     let output = run(&["tap", "--to", &address, "--listen", &address]);
     let errors = String::from_utf8_lossy(&output.stderr);

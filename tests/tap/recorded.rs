@@ -1,4 +1,4 @@
-//! `--record`: what `explain` says of it is what the tap has shown.
+//! `--record`: `explain` shows the same for a recording as the tap did.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -7,16 +7,16 @@ use barewire::wire::record::Reader;
 use serde_json::Value;
 use tungstenite::Message;
 
+use crate::harness::{Tap, run};
 use crate::serve_one;
 use crate::shown::head;
-use crate::tap::{Tap, run};
 
-/// A file that is not there when the test is over.
-struct Scratch(PathBuf);
+/// A file that is removed at the end of the test.
+struct TempFile(PathBuf);
 
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        Scratch(std::env::temp_dir().join(format!("barewire-tap-{name}-{}.txt", std::process::id())))
+impl TempFile {
+    fn new(name: &str) -> TempFile {
+        TempFile(std::env::temp_dir().join(format!("barewire-tap-{name}-{}.txt", std::process::id())))
     }
 
     fn path(&self) -> &str {
@@ -24,14 +24,14 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for TempFile {
     fn drop(&mut self) {
-        // It is there only if the test came so far.
+        // The file exists only if the test created it.
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-/// The spans, without what is told of connections.
+/// Returns the spans, without the remarks about connections.
 fn spans(lines: impl IntoIterator<Item = Value>) -> Vec<Value> {
     lines.into_iter().filter(|line| line["bytes"].is_string()).collect()
 }
@@ -44,65 +44,65 @@ fn explained(path: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_recording_says_what_was_shown() {
+fn a_recording_contains_what_was_shown() {
     for secrets in [&["--show-secrets"][..], &[]] {
-        let scratch = Scratch::new(&format!("web-socket-{}", secrets.len()));
+        let file = TempFile::new(&format!("web-socket-{}", secrets.len()));
         let (server, serving) = serve_one(|stream| {
             let mut socket = tungstenite::accept(stream).expect("a handshake");
             while let Ok(message) = socket.read() {
                 if message.is_text() {
-                    socket.send(message).expect("it reads");
+                    socket.send(message).expect("the peer reads");
                 }
             }
         });
-        let tap = Tap::to(server, &[secrets, &["--record", scratch.path()]].concat());
+        let tap = Tap::to(server, &[secrets, &["--record", file.path()]].concat());
         let url = format!("ws://{}/?access_token=s3cret", tap.address);
         let (mut socket, _) = tungstenite::client(url, tap.connect()).expect("a handshake");
         for _ in 0..3 {
-            socket.send(Message::text("again")).expect("it reads");
+            socket.send(Message::text("again")).expect("the peer reads");
             assert_eq!(socket.read().expect("an echo"), Message::text("again"));
         }
-        socket.close(None).expect("it reads");
+        socket.close(None).expect("the peer reads");
         while socket.read().is_ok() {}
-        serving.join().expect("a server");
+        serving.join().expect("the server does not panic");
         drop(socket);
         let shown = spans(tap.shown(1));
         assert!(tap.end("TERM").0.success());
         let mut shown = shown;
-        let mut explained = explained(scratch.path());
-        // That bytes are hidden is not in a recording, nor is the time when the last ones were asked for.
+        let mut explained = explained(file.path());
+        // A recording does not contain which bytes are hidden.
         for span in shown.iter_mut().chain(&mut explained) {
             span.as_object_mut().expect("an object").retain(|key, _| key != "hidden");
         }
         assert_eq!(explained, shown);
-        let recorded = std::fs::read_to_string(scratch.path()).expect("a recording");
+        let recorded = std::fs::read_to_string(file.path()).expect("a recording");
         assert_eq!(recorded.contains("s3cret"), !secrets.is_empty());
     }
 }
 
 #[test]
-fn a_recording_that_a_signal_ends_is_whole() {
-    let scratch = Scratch::new("signal");
+fn a_recording_is_complete_after_a_signal() {
+    let file = TempFile::new("signal");
     let (server, serving) = serve_one(|mut stream| {
-        let asked = head(&stream);
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of").expect("it reads");
-        // Until the tap closes it.
-        stream.read_to_end(&mut Vec::new()).map(|_| asked)
+        let request = head(&stream);
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of").expect("the peer reads");
+        // Until the tap closes the connection.
+        stream.read_to_end(&mut Vec::new()).map(|_| request)
     });
-    let tap = Tap::to(server, &["--record", scratch.path()]);
+    let tap = Tap::to(server, &["--record", file.path()]);
     let mut client = tap.connect();
-    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("it reads");
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"half of") {
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("the peer reads");
+    let mut response = Vec::new();
+    while !response.ends_with(b"half of") {
         let mut piece = [0; 64];
-        let length = client.read(&mut piece).expect("an answer");
-        answer.extend_from_slice(&piece[..length]);
+        let length = client.read(&mut piece).expect("a response");
+        response.extend_from_slice(&piece[..length]);
     }
     let (status, _, errors) = tap.end("INT");
     assert!(status.success(), "{errors}");
-    let asked = serving.join().expect("a server").expect("an end in order");
-    let recorded = std::fs::read(scratch.path()).expect("a recording");
-    let blocks: Vec<_> = Reader::new(&recorded).collect::<Result<_, _>>().expect("it can be read");
+    let request = serving.join().expect("the server does not panic").expect("an orderly end");
+    let recorded = std::fs::read(file.path()).expect("a recording");
+    let blocks: Vec<_> = Reader::new(&recorded).collect::<Result<_, _>>().expect("a valid recording");
     let sent = |side: &str| -> Vec<u8> {
         blocks
             .iter()
@@ -110,6 +110,6 @@ fn a_recording_that_a_signal_ends_is_whole() {
             .flat_map(|block| block.bytes.clone())
             .collect()
     };
-    assert_eq!((sent("client"), sent("server")), (asked.into_bytes(), answer));
-    assert_eq!(blocks.iter().filter(|block| block.is_end).count(), 2, "both ends are told");
+    assert_eq!((sent("client"), sent("server")), (request.into_bytes(), response));
+    assert_eq!(blocks.iter().filter(|block| block.is_end).count(), 2, "both ends are recorded");
 }

@@ -1,4 +1,4 @@
-//! What the view says of frames and event streams is what the protocol code has decoded.
+//! The spans of frames and event streams agree with the protocol code's decoders.
 
 use std::fmt::Write;
 
@@ -9,11 +9,12 @@ use barewire::wire::{Compression, Content, Kind, Note, Side, Span, Start};
 use proptest::prelude::*;
 
 use crate::vectors;
-use crate::{first_wrong, one_side};
+use crate::{first_violation, one_side};
 
 const NO_LIMITS: MessageLimits = MessageLimits { message_bytes: usize::MAX, frames: usize::MAX };
 
-/// What a receiver makes of frames: the events, up to a failure or a close, and where that was and what.
+/// Decodes frames with the protocol code. Returns the events up to a failure or a close frame, the
+/// failure with its offset, and whether a close frame was received.
 fn received(
     bytes: &[u8],
     role: Role,
@@ -49,8 +50,8 @@ fn received(
     (events, None, false)
 }
 
-/// The same from the spans.
-fn told(spans: &[Span]) -> Vec<String> {
+/// Returns the same events, derived from the spans.
+fn events_of(spans: &[Span]) -> Vec<String> {
     let mut events = Vec::new();
     let mut control: Option<(&str, usize, Vec<u8>)> = None;
     for span in spans {
@@ -70,7 +71,7 @@ fn told(spans: &[Span]) -> Vec<String> {
             }
             let awaits_key = span.field == "MASK, Payload len" && span.bits[0].value == 1;
             if payload.len() == *length && !awaits_key && !span.cut_off {
-                let (name, _, payload) = control.take().expect("it is there");
+                let (name, _, payload) = control.take().expect("a control frame");
                 events.push(match (name, &payload[..]) {
                     ("close", []) => "close".into(),
                     ("close", [high, low, reason @ ..]) => {
@@ -94,35 +95,35 @@ fn told(spans: &[Span]) -> Vec<String> {
     events
 }
 
-/// Frames as their receiver and as the view see them.
+/// Asserts that the spans of frames agree with the receiver.
 fn assert_agree(bytes: &[u8], side: Side, agreement: Option<&Agreement>, what: &str) {
     let role = if side == Side::Client { Role::Server } else { Role::Client };
     let compression = agreement.map_or(Compression::None, |agreement| Compression::Agreed(*agreement));
     let spans = one_side(Start::WebSocket(compression), side, [bytes]);
     let (events, failure, is_closed) = received(bytes, role, agreement);
-    let told = told(&spans);
-    assert_eq!(told[..events.len().min(told.len())], events, "{what}");
-    let wrong = first_wrong(&spans);
+    let shown = events_of(&spans);
+    assert_eq!(shown[..events.len().min(shown.len())], events, "{what}");
+    let marked = first_violation(&spans);
     match failure {
         Some((at, failure)) => {
-            let wrong = wrong.unwrap_or_else(|| panic!("{what}: {failure} at {at}, and nothing is marked"));
-            assert!(wrong.offset <= at, "{what}: {failure} at {at}, and the first mark is {wrong:?}");
+            let marked = marked.unwrap_or_else(|| panic!("{what}: {failure} at {at}, but no span is marked"));
+            assert!(marked.offset <= at, "{what}: {failure} at {at}, but the first mark is {marked:?}");
         }
         None if is_closed => {
-            let rule = wrong.and_then(|span| span.violation.as_ref()).map(|wrong| &*wrong.rule);
-            let is_late = rule == Some("Behind its close frame a side sends nothing more.");
-            assert!(wrong.is_none() || is_late, "{what}: {wrong:?} is marked");
+            let rule = marked.and_then(|span| span.violation.as_ref()).map(|violation| &*violation.rule);
+            let is_late = rule == Some("A frame follows the close frame.");
+            assert!(marked.is_none() || is_late, "{what}: {marked:?} is marked");
         }
         None => {
-            assert_eq!(told, events, "{what}");
-            // A receiver judges the payload of a close frame when it has all of it.
-            let wrong = wrong.filter(|span| !matches!(span.field, "status code" | "reason"));
-            assert_eq!(wrong, None, "{what}");
+            assert_eq!(shown, events, "{what}");
+            // A receiver checks the payload of a close frame only when it is complete.
+            let marked = marked.filter(|span| !matches!(span.field, "status code" | "reason"));
+            assert_eq!(marked, None, "{what}");
         }
     }
 }
 
-fn frames_agree(file: &str, agreement: impl Fn(&vectors::Vector) -> Option<Agreement>) {
+fn assert_vectors_agree(file: &str, agreement: impl Fn(&vectors::Vector) -> Option<Agreement>) {
     for vector in vectors::parse(file) {
         let mut bytes = vector.get("input").expect("every vector has an input").to_vec();
         let counting =
@@ -139,22 +140,22 @@ fn frames_agree(file: &str, agreement: impl Fn(&vectors::Vector) -> Option<Agree
 }
 
 #[test]
-fn the_vectors_of_frames_are_told_as_they_are_received() {
-    frames_agree(include_str!("../vectors/websocket.txt"), |_| None);
+fn spans_agree_with_the_receiver_on_the_frame_vectors() {
+    assert_vectors_agree(include_str!("../vectors/websocket.txt"), |_| None);
 }
 
 #[cfg(feature = "deflate")]
 #[test]
-fn the_vectors_of_compressed_frames_are_told_as_they_are_received() {
+fn spans_agree_with_the_receiver_on_the_compressed_frame_vectors() {
     use barewire::protocol::websocket::extension::{Offer, check_response};
 
-    frames_agree(include_str!("../vectors/websocket-deflate.txt"), |vector| {
-        let answer = vector.get("agreement").unwrap_or(b"permessage-deflate");
-        check_response(&Offer::default(), [answer].into_iter()).expect("a right answer")
+    assert_vectors_agree(include_str!("../vectors/websocket-deflate.txt"), |vector| {
+        let response = vector.get("agreement").unwrap_or(b"permessage-deflate");
+        check_response(&Offer::default(), [response].into_iter()).expect("a valid response")
     });
 }
 
-/// A frame that may be wrong in any way, but is mostly right.
+/// Generates frames. Most are valid; any part of the others may be invalid.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
     let opcode = prop_oneof![6 => prop::sample::select(&[0u8, 1, 2, 0, 1, 9, 10][..]), 1 => 0..16u8];
     let text = prop_oneof![
@@ -195,7 +196,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
     #[test]
-    fn any_frames_are_told_as_they_are_received(
+    fn spans_agree_with_the_receiver_on_any_frames(
         frames in prop::collection::vec(frame(), 0..8), cut in 0..4usize, deflates: bool, is_client in prop::bool::weighted(0.9),
     ) {
         let bytes = frames.concat();
@@ -206,7 +207,7 @@ proptest! {
     }
 }
 
-/// The events that the decoder dispatches, and those that the view tells of.
+/// Returns the events that the decoder dispatches.
 fn decoded(bytes: &[u8]) -> String {
     let mut decoder = Decoder::new("", DecodeLimits::default());
     let (mut events, mut rest) = (String::new(), bytes);
@@ -214,18 +215,20 @@ fn decoded(bytes: &[u8]) -> String {
         let (taken, event) = decoder.read(rest).expect("within its limits");
         rest = &rest[taken..];
         if let Some(event) = event {
-            writeln!(events, "[{}] {} {:?}", event.id, event.event, event.data).expect("a String takes all");
+            writeln!(events, "[{}] {} {:?}", event.id, event.event, event.data)
+                .expect("writing to a String never fails");
         }
     }
     events
 }
 
+/// Returns the events in the notes of the spans.
 fn dispatched(spans: &[Span]) -> String {
     let mut events = String::new();
     for span in spans {
         for note in &span.notes {
             if let Note::Event { id, event, data } = note {
-                writeln!(events, "[{id}] {event} {data:?}").expect("a String takes all");
+                writeln!(events, "[{id}] {event} {data:?}").expect("writing to a String never fails");
                 assert_eq!(span.field, "end-of-line");
             }
         }
@@ -233,7 +236,8 @@ fn dispatched(spans: &[Span]) -> String {
     events
 }
 
-/// In a stream that is not cut by chunks, each data field is one span: joined they are the data.
+/// Returns the data of the events, joined from the spans. Each data field must be one span, so the
+/// stream must not be chunked.
 fn joined(spans: &[Span]) -> Vec<String> {
     let (mut events, mut data, mut last) = (Vec::new(), None::<String>, "");
     for span in spans {
@@ -245,7 +249,7 @@ fn joined(spans: &[Span]) -> Vec<String> {
                 last = "";
             }
             "end-of-line" => {
-                // A data field without a value is an empty line.
+                // A data field without a value adds an empty line.
                 if std::mem::take(&mut last) == "data" {
                     data = Some(data.map_or(String::new(), |data| data + "\n"));
                 }
@@ -259,10 +263,10 @@ fn joined(spans: &[Span]) -> Vec<String> {
     events
 }
 
-fn streams_agree(bytes: &[u8], what: &str) {
+fn assert_stream_agrees(bytes: &[u8], what: &str) {
     let spans = one_side(Start::EventStream, Side::Server, [bytes]);
     assert_eq!(dispatched(&spans), decoded(bytes), "{what}");
-    assert_eq!(first_wrong(&spans), None, "{what}");
+    assert_eq!(first_violation(&spans), None, "{what}");
     let data: Vec<String> = spans
         .iter()
         .flat_map(|span| &span.notes)
@@ -275,10 +279,10 @@ fn streams_agree(bytes: &[u8], what: &str) {
 }
 
 #[test]
-fn the_vectors_of_event_streams_are_told_as_they_are_decoded() {
+fn spans_agree_with_the_decoder_on_the_event_stream_vectors() {
     for vector in vectors::parse(include_str!("../vectors/event_stream.txt")) {
         let bytes = vector.get("in").expect("a stream");
-        streams_agree(bytes, vector.text("name"));
+        assert_stream_agrees(bytes, vector.text("name"));
         assert_eq!(dispatched(&one_side(Start::EventStream, Side::Server, [bytes])), vector.text("events"));
     }
 }
@@ -308,13 +312,13 @@ const LINES: &[&str] = &[
 
 proptest! {
     #[test]
-    fn any_event_stream_is_told_as_it_is_decoded(
+    fn spans_agree_with_the_decoder_on_any_event_stream(
         lines in prop::collection::vec(prop::sample::select(LINES), 0..16),
         sizes in prop::collection::vec(1..9usize, 1..40),
     ) {
         let bytes = lines.concat().into_bytes();
-        streams_agree(&bytes, "a stream");
-        // In chunks, which may cut anywhere.
+        assert_stream_agrees(&bytes, "a stream");
+        // Chunked, with a boundary at any byte.
         let mut chunked = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
         let (mut rest, mut sizes) = (&bytes[..], sizes.iter().cycle());
         while !rest.is_empty() {
@@ -327,6 +331,6 @@ proptest! {
         chunked.extend_from_slice(b"0\r\n\r\n");
         let spans = one_side(Start::Http, Side::Server, [&chunked[..]]);
         prop_assert_eq!(dispatched(&spans), decoded(&bytes));
-        prop_assert_eq!(first_wrong(&spans), None);
+        prop_assert_eq!(first_violation(&spans), None);
     }
 }

@@ -1,4 +1,4 @@
-//! `barewire explain`: its arguments, what it reads, and its exit status.
+//! `barewire explain`: arguments, input and exit status.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -10,7 +10,7 @@ fn explain(arguments: &[&str], input: &[u8]) -> Output {
     command.arg("explain").args(arguments).env_remove("NO_COLOR");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
-    // It may end without reading: the arguments may be wrong.
+    // With invalid arguments, the command ends without reading its input.
     let _ = child.stdin.take().expect("stdin is piped").write_all(input);
     child.wait_with_output().expect("it ends")
 }
@@ -22,7 +22,7 @@ fn explained(arguments: &[&str], input: &[u8]) -> String {
 }
 
 #[test]
-fn digits_are_taken_in_any_dress() {
+fn accepts_hexadecimal_digits_in_several_notations() {
     let expected = explained(&["--hex", HELLO], b"");
     assert!(expected.contains("Masking-key") && expected.contains("Hello") && !expected.contains('\x1b'));
     let bytes: Vec<u8> =
@@ -43,7 +43,7 @@ fn digits_are_taken_in_any_dress() {
 }
 
 #[test]
-fn the_first_bytes_tell_what_it_is_unless_an_option_does() {
+fn the_first_bytes_determine_the_protocol_unless_an_option_does() {
     for (arguments, input, first, field) in [
         (&[][..], &b"GET / HTTP/1.1\r\n"[..], "client → server", "method"),
         (&[], b"HTTP/1.1 200 OK\r\n", "server → client", "status-code"),
@@ -59,7 +59,7 @@ fn the_first_bytes_tell_what_it_is_unless_an_option_does() {
 }
 
 #[test]
-fn the_exit_status_tells_of_broken_rules_and_of_mistakes() {
+fn the_exit_status_reports_violations_and_usage_errors() {
     assert_eq!(explain(&["--hex", "83 00"], b"").status.code(), Some(1));
     assert_eq!(explain(&["--client"], b"\x81\x00").status.code(), Some(1), "not masked");
     for (arguments, input, named) in [
@@ -86,7 +86,7 @@ fn the_exit_status_tells_of_broken_rules_and_of_mistakes() {
 }
 
 #[test]
-fn a_recording_of_several_connections_is_read_in_its_order() {
+fn explains_a_recording_of_several_connections_in_order() {
     let recording =
         b"barewire conversation 1\n\n1 client 0 ms\n  text HEAD / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n\n\
         2 client 1 ms\n  text GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n\n\

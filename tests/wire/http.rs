@@ -1,4 +1,4 @@
-//! What the view says of HTTP is what the protocol code has parsed, and of handshakes what each side judges.
+//! The spans of HTTP agree with the protocol code's parsers, and those of handshakes with its checks.
 
 use barewire::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadLimits, HeadScan, ResponseScan};
 use barewire::protocol::websocket::client_handshake::{ClientHandshake, Key};
@@ -8,19 +8,19 @@ use barewire::wire::{Note, Side, Span, Start};
 use proptest::prelude::*;
 
 use crate::vectors;
-use crate::{assert_whole, both_sides, first_wrong, of, one_side};
+use crate::{assert_contiguous, both_sides, first_violation, of, one_side};
 
 const NO_LIMITS: HeadLimits =
     HeadLimits { bytes: usize::MAX, request_line: usize::MAX, field_lines: http::MAX_FIELD_LINES };
 
 type Lines = Vec<(String, Vec<u8>)>;
 
-/// What the protocol code makes of a request's head: the fields, or at which byte it refuses it, and why; `None` where it
-/// waits for more.
+/// Parses a request head with the protocol code. Returns the fields, or the offset and text of the
+/// error; `None` if the head is incomplete.
 fn parsed(bytes: &[u8]) -> Option<Result<Lines, (u64, String)>> {
     let end = match scanned(bytes) {
         Ok(end) => end?,
-        Err(refused) => return Some(Err(refused)),
+        Err(rejected) => return Some(Err(rejected)),
     };
     Some(parsed_head(&bytes[..end]))
 }
@@ -46,7 +46,7 @@ fn parsed_head(bytes: &[u8]) -> Result<Lines, (u64, String)> {
     Ok(head.fields.iter().map(|(name, value)| (name.to_owned(), value.to_vec())).collect())
 }
 
-/// The fields that the view shows.
+/// Returns the fields in the spans.
 fn shown(spans: &[Span]) -> Lines {
     let mut fields: Lines = Vec::new();
     for span in spans {
@@ -60,29 +60,33 @@ fn shown(spans: &[Span]) -> Lines {
 }
 
 fn assert_marked(spans: &[Span], at: u64, what: &str) {
-    let wrong = first_wrong(spans).unwrap_or_else(|| panic!("{what}: refused, and nothing is marked"));
-    assert!(wrong.offset <= at, "{what}: refused at {at}, and the first mark is {wrong:?}");
+    let marked = first_violation(spans).unwrap_or_else(|| panic!("{what}: rejected, but no span is marked"));
+    assert!(marked.offset <= at, "{what}: rejected at {at}, but the first mark is {marked:?}");
 }
 
-fn requests_agree(bytes: &[u8], what: &str) {
+fn assert_request_agrees(bytes: &[u8], what: &str) {
     let spans = one_side(Start::Http, Side::Client, [bytes]);
     match parsed(bytes) {
         Some(Ok(fields)) => {
             assert_eq!(shown(&spans), fields, "{what}");
-            // A handshake has more rules than a head.
+            // A handshake has more rules than other requests.
             let is_handshake = fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
-            assert!(is_handshake || first_wrong(&spans).is_none(), "{what}: {:?}", first_wrong(&spans));
+            assert!(
+                is_handshake || first_violation(&spans).is_none(),
+                "{what}: {:?}",
+                first_violation(&spans)
+            );
         }
         Some(Err((at, error))) => assert_marked(&spans, at, &format!("{what}: {error}")),
-        None => assert_eq!(first_wrong(&spans), None, "{what}"),
+        None => assert_eq!(first_violation(&spans), None, "{what}"),
     }
 }
 
-/// Whole conversations of a client that means harm: the first head of each is told as it is parsed, and what the server
-/// refuses with 400 by a rule is marked.
+/// Each vector is the input of a hostile client. The first head must agree with the parser, and input
+/// that the server must reject with 400 must be marked.
 #[test]
-fn hostile_requests_are_told_as_they_are_answered() {
-    let mut marked = 0;
+fn marks_the_hostile_requests_that_the_server_rejects() {
+    let mut count = 0;
     for file in [
         include_str!("../suites/hostile/requests/chunked.txt"),
         include_str!("../suites/hostile/requests/connection.txt"),
@@ -94,32 +98,32 @@ fn hostile_requests_are_told_as_they_are_answered() {
         for vector in vectors::parse(file) {
             let (name, bytes) = (vector.text("name"), vector.get("in").expect("a request"));
             let spans = one_side(Start::Http, Side::Client, [bytes]);
-            assert_whole(&spans, bytes, name);
+            assert_contiguous(&spans, bytes, name);
             let end = scanned(bytes).ok().flatten().unwrap_or(bytes.len());
-            requests_agree(&bytes[..end], name);
-            let wrong = first_wrong(&spans);
+            assert_request_agrees(&bytes[..end], name);
+            let marked = first_violation(&spans);
             match vector.get("is").unwrap_or_default() {
                 [b'4', b'0', b'0', ..] if vector.text("rule").starts_with("must refuse") => {
-                    assert!(wrong.is_some(), "{name}: nothing is marked");
-                    marked += 1;
+                    assert!(marked.is_some(), "{name}: no span is marked");
+                    count += 1;
                 }
-                [b'2', b'0', _, b' ', b'o', b'n'] => assert_eq!(wrong, None, "{name}"),
+                [b'2', b'0', _, b' ', b'o', b'n'] => assert_eq!(marked, None, "{name}"),
                 _ => {}
             }
         }
     }
-    assert!(marked > 50, "{marked} requests that must be refused");
+    assert!(count > 50, "only {count} requests must be rejected");
 }
 
 #[test]
-fn the_vectors_of_requests_are_told_as_they_are_parsed() {
+fn spans_agree_with_the_parser_on_the_request_vectors() {
     for vector in vectors::parse(include_str!("../vectors/http_requests.txt")) {
-        requests_agree(vector.get("in").expect("a head"), vector.text("name"));
+        assert_request_agrees(vector.get("in").expect("a head"), vector.text("name"));
     }
 }
 
 #[test]
-fn the_vectors_of_responses_are_told_as_they_are_parsed() {
+fn spans_agree_with_the_parser_on_the_response_vectors() {
     for vector in vectors::parse(include_str!("../vectors/http_responses.txt")) {
         let (name, bytes) = (vector.text("name"), vector.get("in").expect("a head"));
         let spans = one_side(Start::Http, Side::Server, [bytes]);
@@ -130,7 +134,7 @@ fn the_vectors_of_responses_are_told_as_they_are_parsed() {
                 let fields: Lines =
                     head.fields.iter().map(|(name, value)| (name.to_owned(), value.to_vec())).collect();
                 assert_eq!(shown(&spans), fields, "{name}");
-                assert_eq!(first_wrong(&spans), None, "{name}");
+                assert_eq!(first_violation(&spans), None, "{name}");
             }
             Err(_) => assert_marked(&spans, bytes.len() as u64, name),
         }
@@ -139,10 +143,10 @@ fn the_vectors_of_responses_are_told_as_they_are_parsed() {
 
 const CHUNKED: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-fn bodies_agree(body: &[u8], what: &str) {
+fn assert_body_agrees(body: &[u8], what: &str) {
     const HUGE: BodyLimits =
         BodyLimits { content: u64::MAX, extensions: u32::MAX, trailer: u32::MAX, trailer_lines: u32::MAX };
-    let mut reader = BodyReader::new(Framing::Chunked, HUGE).expect("nothing is announced");
+    let mut reader = BodyReader::new(Framing::Chunked, HUGE).expect("chunked framing has no length to check");
     let (mut content, mut end) = (Vec::new(), None);
     for (at, byte) in body.iter().enumerate() {
         match reader.read(&[*byte], &mut content) {
@@ -167,7 +171,7 @@ fn bodies_agree(body: &[u8], what: &str) {
             assert!(shown.starts_with(&content), "{what}");
         }
         _ => {
-            assert_eq!(first_wrong(&spans), None, "{what}");
+            assert_eq!(first_violation(&spans), None, "{what}");
             assert_eq!(shown, content, "{what}");
         }
     }
@@ -181,64 +185,65 @@ fn bodies_agree(body: &[u8], what: &str) {
 }
 
 #[test]
-fn the_vectors_of_chunked_bodies_are_told_as_they_are_read() {
+fn spans_agree_with_the_body_reader_on_the_chunked_vectors() {
     for vector in vectors::parse(include_str!("../vectors/http_chunked.txt")) {
-        bodies_agree(vector.get("in").expect("a body"), vector.text("name"));
+        assert_body_agrees(vector.get("in").expect("a body"), vector.text("name"));
     }
 }
 
-/// The request that the vectors of answers are answers to.
+/// Returns the request to which the response vectors respond.
 fn request(offer: Option<Offer>) -> (ClientHandshake<'static>, Key, Vec<u8>) {
     let opening =
         ClientHandshake { host: "a", target: "/", subprotocols: &["chat", "superchat"], fields: &[], offer };
     let key = Key::new(*b"the sample nonce");
     let mut request = Vec::new();
-    opening.write_request(&key, &mut request).expect("a right request");
+    opening.write_request(&key, &mut request).expect("a valid request");
     (opening, key, request)
 }
 
-/// An answer to an opening handshake, with a compressed message behind it.
-fn answers_agree(answer: &[u8], offer: Option<Offer>, what: &str) {
+/// Asserts that the spans of a handshake response agree with the client's check. A compressed message
+/// follows the response.
+fn assert_handshake_response_agrees(response: &[u8], offer: Option<Offer>, what: &str) {
     let (opening, key, request) = request(offer);
     let mut scratch = http::scratch();
-    let head = http::parse_response(answer, &mut scratch, &NO_LIMITS).expect("it can be read");
-    let judged = opening.check_response(&key, &head);
+    let head = http::parse_response(response, &mut scratch, &NO_LIMITS).expect("a valid head");
+    let checked = opening.check_response(&key, &head);
     let hello = b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
-    let behind: &[u8] = if head.status == 101 { hello } else { b"" };
-    let spans = both_sides([(Side::Client, &request[..]), (Side::Server, answer), (Side::Server, behind)]);
-    assert_eq!(first_wrong(&of(Side::Client, &spans)), None, "{what}");
+    let frame: &[u8] = if head.status == 101 { hello } else { b"" };
+    let spans = both_sides([(Side::Client, &request[..]), (Side::Server, response), (Side::Server, frame)]);
+    assert_eq!(first_violation(&of(Side::Client, &spans)), None, "{what}");
     let server = of(Side::Server, &spans);
-    let wrong = first_wrong(&server);
-    match judged {
+    let marked = first_violation(&server);
+    match checked {
         Ok(opened) => {
-            let is_frame = wrong.is_some_and(|span| span.field == "FIN, RSV1-3, opcode");
-            assert_eq!(wrong.is_some(), opened.agreement.is_none(), "{what}: {wrong:?}");
-            assert_eq!(wrong.is_some(), is_frame, "{what}: {wrong:?}");
+            let is_frame = marked.is_some_and(|span| span.field == "FIN, RSV1-3, opcode");
+            assert_eq!(marked.is_some(), opened.agreement.is_none(), "{what}: {marked:?}");
+            assert_eq!(marked.is_some(), is_frame, "{what}: {marked:?}");
             let is_sent = server.iter().flat_map(|span| &span.notes).any(|note| {
                 matches!(note, Note::Handshake { is_sent: Some(true), accept, .. } if accept == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
             });
             assert!(is_sent, "{what}");
         }
-        // Another status is an answer as well; here it is a refusal without a rule that is broken.
-        Err(error) if head.status != 101 => assert_eq!(wrong, None, "{what}: {error}"),
-        Err(error) => assert_marked(&server, answer.len() as u64 - 1, &format!("{what}: {error}")),
+        // Another status rejects the handshake without breaking a rule.
+        Err(error) if head.status != 101 => assert_eq!(marked, None, "{what}: {error}"),
+        Err(error) => assert_marked(&server, response.len() as u64 - 1, &format!("{what}: {error}")),
     }
 }
 
 #[test]
-fn the_vectors_of_answers_are_told_as_a_client_judges_them() {
+fn spans_agree_with_the_client_on_the_handshake_response_vectors() {
     for vector in vectors::parse(include_str!("../vectors/websocket-opening.txt")) {
         let offer = vector.get("offer").map(|bits| Offer {
             server_max_window_bits: Some(std::str::from_utf8(bits).expect("digits").parse().expect("bits")),
             client_max_window_bits: ClientWindow::Any,
             ..Offer::default()
         });
-        answers_agree(vector.get("in").expect("a head"), offer, vector.text("name"));
+        assert_handshake_response_agrees(vector.get("in").expect("a head"), offer, vector.text("name"));
     }
 }
 
 #[test]
-fn the_vectors_of_handshakes_are_told_as_a_server_judges_them() {
+fn spans_agree_with_the_server_on_the_handshake_request_vectors() {
     for vector in vectors::parse(include_str!("../vectors/websocket-handshake.txt")) {
         let mut head =
             "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".to_owned();
@@ -255,10 +260,15 @@ fn the_vectors_of_handshakes_are_told_as_a_server_judges_them() {
         }
         head += "\r\n";
         let spans = one_side(Start::Http, Side::Client, [head.as_bytes()]);
-        // The vector's lines are values as they are trimmed.
+        // The protocol code receives trimmed values.
         let trimmed = |key| lines(key).map(<[u8]>::trim_ascii);
-        let judged = server_handshake::check(trimmed("key"), trimmed("version"));
-        assert_eq!(first_wrong(&spans).is_some(), judged.is_err(), "{}: {judged:?}", vector.text("name"));
+        let checked = server_handshake::check(trimmed("key"), trimmed("version"));
+        assert_eq!(
+            first_violation(&spans).is_some(),
+            checked.is_err(),
+            "{}: {checked:?}",
+            vector.text("name")
+        );
     }
 }
 
@@ -319,17 +329,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
     #[test]
-    fn any_request_is_told_as_it_is_parsed(
+    fn spans_agree_with_the_parser_on_any_request(
         start in prop::sample::select(STARTS), lines in prop::collection::vec(prop::sample::select(LINES), 0..6),
     ) {
         let head = format!("{start}Host: a\r\n{}\r\n", lines.concat());
-        requests_agree(head.as_bytes(), &head);
+        assert_request_agrees(head.as_bytes(), &head);
         let head = format!("{start}{}\r\n", lines.concat());
-        requests_agree(head.as_bytes(), &head);
+        assert_request_agrees(head.as_bytes(), &head);
     }
 
     #[test]
-    fn any_chunked_body_is_told_as_it_is_read(
+    fn spans_agree_with_the_body_reader_on_any_chunked_body(
         parts in prop::collection::vec(prop::sample::select(&[
             "1\r\na\r\n", "3;a=b\r\nabc\r\n", "2 ; a\r\nab\r\n", "2;a=\"\\\"b\" \r\nab\r\n", "0\r\n\r\n", "0\r\nA: b\r\n\r\n", "x\r\n", "1\n", "1;\r\n",
             "00000000000000001\r\n", "1\r\naX", "0\r\n a\r\n", "\r\n", "1;a b\r\na\r\n", "1;a=\r\na\r\n", "1;a=\"\r\n", "0\r\nA\r\n\r\n", "1\r", "1;a\t;b=c\r\nx\r\n",
@@ -337,25 +347,25 @@ proptest! {
         cut in 0..4usize,
     ) {
         let body = parts.concat();
-        bodies_agree(&body.as_bytes()[..body.len().saturating_sub(cut)], &body);
+        assert_body_agrees(&body.as_bytes()[..body.len().saturating_sub(cut)], &body);
     }
 
     #[test]
-    fn any_answer_is_told_as_it_is_judged(
+    fn spans_agree_with_the_client_on_any_handshake_response(
         lines in prop::collection::vec(prop::sample::select(&[
             "Upgrade: websocket", "Upgrade: h2c", "Upgrade:", "Connection: Upgrade", "Connection: close",
             "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "Sec-WebSocket-Accept: x",
             "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=12", "Sec-WebSocket-Extensions: x", "Sec-WebSocket-Protocol: chat",
             "Sec-WebSocket-Protocol: x",
         ][..]), 0..4),
-        is_right in prop::bool::weighted(0.5), offers: bool,
+        is_valid in prop::bool::weighted(0.5), offers: bool,
     ) {
         let mut lines = lines;
-        if is_right {
+        if is_valid {
             lines.extend(["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]);
         }
         let head = format!("HTTP/1.1 101 ok\r\nA: b\r\n{}{}\r\n", lines.join("\r\n"), if lines.is_empty() { "" } else { "\r\n" });
         let offer = offers.then_some(Offer { client_max_window_bits: ClientWindow::Any, ..Offer::default() });
-        answers_agree(head.as_bytes(), offer, &head);
+        assert_handshake_response_agrees(head.as_bytes(), offer, &head);
     }
 }

@@ -1,19 +1,20 @@
-//! The wire view: every byte in one span however the bytes are cut, the same as the protocol code says, and named right.
+//! The wire view: every byte is in one span, however the input is divided; the spans agree with the
+//! protocol code; and the examples of the specifications have the right names.
 
 mod agreement;
-mod carries;
 #[cfg(feature = "cli")]
 mod command;
+mod examples;
+mod formats;
 mod http;
-mod named;
-mod saved;
+mod protocols;
+mod splitting;
 #[path = "../protocol/vectors.rs"]
 mod vectors;
-mod whole;
 
 use barewire::wire::{Conversation, Side, Span, Start};
 
-/// The spans of what one side sends, in these pieces, when nobody sees the other.
+/// Returns the spans of one side, fed in these pieces, without the other side.
 pub fn one_side<'a>(start: Start, side: Side, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Span> {
     let mut conversation = Conversation::one_sided(start);
     let mut spans = Vec::new();
@@ -22,7 +23,7 @@ pub fn one_side<'a>(start: Start, side: Side, pieces: impl IntoIterator<Item = &
     spans
 }
 
-/// The spans of what both send, piece after piece.
+/// Returns the spans of both sides, fed in these pieces.
 pub fn both_sides<'a>(pieces: impl IntoIterator<Item = (Side, &'a [u8])>) -> Vec<Span> {
     let mut conversation = Conversation::new();
     let mut spans = Vec::new();
@@ -32,18 +33,18 @@ pub fn both_sides<'a>(pieces: impl IntoIterator<Item = (Side, &'a [u8])>) -> Vec
     spans
 }
 
-/// Those of one side.
+/// Returns the spans of one side.
 pub fn of(side: Side, spans: &[Span]) -> Vec<Span> {
     spans.iter().filter(|span| span.side == side).cloned().collect()
 }
 
-/// The offset of the first byte that breaks a rule.
-pub fn first_wrong(spans: &[Span]) -> Option<&Span> {
+/// Returns the first span that breaks a rule.
+pub fn first_violation(spans: &[Span]) -> Option<&Span> {
     spans.iter().find(|span| span.violation.is_some())
 }
 
-/// The spans of one side hold these bytes, end to end.
-pub fn assert_whole(spans: &[Span], bytes: &[u8], what: &str) {
+/// Asserts that the spans of one side are contiguous and contain exactly these bytes.
+pub fn assert_contiguous(spans: &[Span], bytes: &[u8], what: &str) {
     let mut offset = 0;
     for span in spans {
         assert_eq!(span.offset, offset, "{what}: a gap before {span:?}");
@@ -51,6 +52,6 @@ pub fn assert_whole(spans: &[Span], bytes: &[u8], what: &str) {
         assert!(span.unmasked.as_ref().is_none_or(|unmasked| unmasked.len() == span.bytes.len()), "{span:?}");
         offset = span.end();
     }
-    let held: Vec<u8> = spans.iter().flat_map(|span| &span.bytes).copied().collect();
-    assert!(held == bytes, "{what}: {} bytes in spans, {} sent", held.len(), bytes.len());
+    let contained: Vec<u8> = spans.iter().flat_map(|span| &span.bytes).copied().collect();
+    assert!(contained == bytes, "{what}: {} bytes in spans, {} sent", contained.len(), bytes.len());
 }

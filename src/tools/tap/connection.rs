@@ -1,4 +1,4 @@
-//! One connection: two sockets, and what is on the way from each to the other.
+//! A relayed connection: two sockets, and the bytes on their way from each to the other.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -8,32 +8,34 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
-use super::feed::{Feed, What};
+use super::queue::{ConnectionEvent, QueueSender};
 use crate::wire::Side;
 
-/// How often a connection reads before it is the others' turn.
-const READS: usize = 16;
+/// The maximum number of reads from a socket before other connections are served.
+const MAX_READS: usize = 16;
 
-/// How a connection stands after its turn.
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// The state of a connection after [`Connection::advance`].
 #[derive(Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// It waits for one of its sockets.
-    Waits,
-    /// There is more to read.
+pub enum Status {
+    /// The connection waits for a socket to become ready.
+    Waiting,
+    /// The sockets may have more bytes.
     Unfinished,
     /// Both sides have ended, or one can't be reached any more.
-    Over,
+    Closed,
 }
 
-/// What goes on in one direction.
+/// One direction of a connection.
 #[derive(Default)]
-struct Way {
+struct Flow {
     /// The sender's socket may have bytes.
     is_readable: bool,
-    /// The receiver's socket may take some.
+    /// The receiver's socket may accept bytes.
     is_writable: bool,
-    /// Bytes that were read and not taken yet. Nothing is read as long as there are any.
-    left: Vec<u8>,
+    /// Bytes that were read but not written. While there are any, nothing is read.
+    pending: Vec<u8>,
     end: End,
 }
 
@@ -41,115 +43,122 @@ struct Way {
 enum End {
     #[default]
     Open,
-    /// The sender has ended; what is left is still to be taken.
+    /// The sender has ended; pending bytes remain to be written.
     Read,
-    /// The receiver has been told.
+    /// The end was passed on to the receiver.
     PassedOn,
 }
 
-/// A direction can't go on, because this side's socket is broken.
-struct Broken(Side);
+/// The socket of this side has failed.
+struct SocketFailed(Side);
 
-/// A client, and the server that was connected for it.
+/// A client, and the connection to the server on its behalf.
 pub struct Connection {
     number: u64,
     client: TcpStream,
     server: TcpStream,
     is_connected: bool,
-    /// The server's addresses that were not tried yet.
-    others: std::vec::IntoIter<SocketAddr>,
-    from_client: Way,
-    from_server: Way,
-    /// It is in the list of those whose turn it is.
-    pub is_listed: bool,
+    /// Addresses of the server that have not been tried.
+    other_addresses: std::vec::IntoIter<SocketAddr>,
+    from_client: Flow,
+    from_server: Flow,
+    /// True while the connection is in the relay's list of connections to advance.
+    pub is_scheduled: bool,
 }
 
-/// The tokens of a connection's two sockets.
+/// Returns the tokens of the client's and the server's socket.
 fn tokens(number: u64) -> [Token; 2] {
-    let first = (number as usize) * 2; // a tap does not live for 2^63 connections
+    let first = (number as usize) * 2; // A tap does not live for 2^63 connections.
     [Token(first), Token(first + 1)]
 }
 
-/// Whose token this is.
+/// Returns the connection and the side that a token belongs to.
 pub fn owner(token: Token) -> (u64, Side) {
     let side = if token.0.is_multiple_of(2) { Side::Client } else { Side::Server };
     (token.0 as u64 / 2, side)
 }
 
 impl Connection {
-    /// Connects a client, with its number, to the first of the addresses that answers.
+    /// Starts to connect a client to the first of the addresses that accepts the connection.
     ///
     /// # Errors
-    /// Those of the last address, or of the system.
-    pub fn begin(
+    /// Fails if a socket can't be registered, or no connection attempt can be started.
+    pub fn open(
         number: u64,
         mut client: TcpStream,
-        to: Vec<SocketAddr>,
+        addresses: Vec<SocketAddr>,
         registry: &Registry,
     ) -> io::Result<Self> {
-        let mut others = to.into_iter();
-        // A byte that is passed on is not to wait for an acknowledgement, whatever the ends have set.
+        let mut addresses = addresses.into_iter();
+        // The relay must not add the delay of Nagle's algorithm, whatever the peers use themselves.
         let _ = client.set_nodelay(true);
         let registered = registry.register(&mut client, tokens(number)[0], BOTH);
-        let server = registered.and_then(|()| connect(number, &mut others, registry, None));
-        let server = server.inspect_err(|_| reset(&client))?;
+        let server = registered.and_then(|()| connect(number, &mut addresses, registry, None));
+        let server = server.inspect_err(|_| reset_on_close(&client))?;
         let (from_client, from_server) = Default::default();
         Ok(Self {
             number,
             client,
             server,
             is_connected: false,
-            others,
+            other_addresses: addresses,
             from_client,
             from_server,
-            is_listed: false,
+            is_scheduled: false,
         })
     }
 
-    /// The poll has told of one of its sockets.
-    pub fn ready(&mut self, side: Side, readable: bool, writable: bool) {
-        self.way_from(side).is_readable |= readable;
-        self.way_from(side.other()).is_writable |= writable;
+    /// Records the readiness of a socket.
+    pub fn set_ready(&mut self, side: Side, readable: bool, writable: bool) {
+        self.flow_from(side).is_readable |= readable;
+        self.flow_from(side.other()).is_writable |= writable;
     }
 
-    /// Passes on what there is.
+    /// Relays the bytes that are available.
     ///
     /// # Errors
-    /// The server can't be connected to. The client is told as by a server that does not listen: with a reset.
-    pub fn turn(&mut self, buffer: &mut [u8], feed: &mut Feed, registry: &Registry) -> io::Result<Turn> {
-        if !self.is_connected && !self.connected(registry)? {
-            return Ok(Turn::Waits);
+    /// Fails if the server can't be reached. The client's connection is then reset, as by a server
+    /// that does not listen.
+    pub fn advance(
+        &mut self,
+        buffer: &mut [u8],
+        queue: &mut QueueSender,
+        registry: &Registry,
+    ) -> io::Result<Status> {
+        if !self.is_connected && !self.finish_connecting(registry)? {
+            return Ok(Status::Waiting);
         }
         let mut is_unfinished = false;
         for side in [Side::Client, Side::Server] {
-            match self.pass(side, buffer, feed) {
+            match self.relay(side, buffer, queue) {
                 Ok(more) => is_unfinished |= more,
-                Err(Broken(broken)) => {
-                    self.break_off(broken, buffer, feed);
-                    return Ok(Turn::Over);
+                Err(SocketFailed(side)) => {
+                    self.abort(side, buffer, queue);
+                    return Ok(Status::Closed);
                 }
             }
         }
         Ok(match [self.from_client.end, self.from_server.end] {
-            [End::PassedOn, End::PassedOn] => Turn::Over,
-            _ if is_unfinished => Turn::Unfinished,
-            _ => Turn::Waits,
+            [End::PassedOn, End::PassedOn] => Status::Closed,
+            _ if is_unfinished => Status::Unfinished,
+            _ => Status::Waiting,
         })
     }
 
-    fn way_from(&mut self, side: Side) -> &mut Way {
+    fn flow_from(&mut self, side: Side) -> &mut Flow {
         match side {
             Side::Client => &mut self.from_client,
             Side::Server => &mut self.from_server,
         }
     }
 
-    /// Whether the server has answered; if it has refused, the next address is tried.
-    fn connected(&mut self, registry: &Registry) -> io::Result<bool> {
+    /// Returns true once the server has accepted the connection. If it refuses, the next address is
+    /// tried.
+    fn finish_connecting(&mut self, registry: &Registry) -> io::Result<bool> {
         if !self.from_client.is_writable {
             return Ok(false);
         }
-        let failure = match self.server.take_error() {
+        let error = match self.server.take_error() {
             Ok(None) => match self.server.peer_addr() {
                 Ok(_) => {
                     let _ = self.server.set_nodelay(true);
@@ -164,74 +173,81 @@ impl Connection {
             },
             Ok(Some(error)) | Err(error) => error,
         };
-        let server = connect(self.number, &mut self.others, registry, Some(failure));
-        self.server = server.inspect_err(|_| reset(&self.client))?;
+        let server = connect(self.number, &mut self.other_addresses, registry, Some(error));
+        self.server = server.inspect_err(|_| reset_on_close(&self.client))?;
         (self.from_client.is_writable, self.from_server.is_readable) = (false, false);
         Ok(false)
     }
 
-    /// Passes on from `side` to the other, reading up to [`READS`] times; true if there may be more.
-    fn pass(&mut self, side: Side, buffer: &mut [u8], feed: &mut Feed) -> Result<bool, Broken> {
+    /// Relays bytes from `side` with up to [`MAX_READS`] reads. Returns true if more may be available.
+    fn relay(
+        &mut self,
+        side: Side,
+        buffer: &mut [u8],
+        queue: &mut QueueSender,
+    ) -> Result<bool, SocketFailed> {
         let number = self.number;
-        let (way, mut from, to) = self.way(side);
-        for _ in 0..READS {
-            if !way.left.is_empty() {
-                let left = std::mem::take(&mut way.left);
-                let taken = way.give(to, &left, |bytes| feed.passed(number, side, bytes));
-                let taken = taken.map_err(|_| Broken(side.other()))?;
-                way.left.extend_from_slice(&left[taken..]);
-                if taken < left.len() {
+        let (flow, mut from, to) = self.flow_and_sockets(side);
+        for _ in 0..MAX_READS {
+            if !flow.pending.is_empty() {
+                let pending = std::mem::take(&mut flow.pending);
+                let written = flow.write(to, &pending, |bytes| queue.relayed(number, side, bytes));
+                let written = written.map_err(|_| SocketFailed(side.other()))?;
+                flow.pending.extend_from_slice(&pending[written..]);
+                if written < pending.len() {
                     return Ok(false);
                 }
             }
-            if way.end == End::Read {
-                way.end = End::PassedOn;
-                to.shutdown(Shutdown::Write).map_err(|_| Broken(side.other()))?;
+            if flow.end == End::Read {
+                flow.end = End::PassedOn;
+                to.shutdown(Shutdown::Write).map_err(|_| SocketFailed(side.other()))?;
             }
-            if way.end == End::PassedOn || !way.is_readable {
+            if flow.end == End::PassedOn || !flow.is_readable {
                 return Ok(false);
             }
             match from.read(buffer) {
                 Ok(0) => {
-                    way.end = End::Read;
-                    feed.tell(number, What::Ended(side));
+                    flow.end = End::Read;
+                    queue.send(number, ConnectionEvent::Ended(side));
                 }
                 Ok(length) => {
-                    let taken = way.give(to, &buffer[..length], |bytes| feed.passed(number, side, bytes));
-                    let taken = taken.map_err(|_| Broken(side.other()))?;
-                    way.left.extend_from_slice(&buffer[taken..length]);
+                    let written =
+                        flow.write(to, &buffer[..length], |bytes| queue.relayed(number, side, bytes));
+                    let written = written.map_err(|_| SocketFailed(side.other()))?;
+                    flow.pending.extend_from_slice(&buffer[written..length]);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => way.is_readable = false,
-                Err(_) => return Err(Broken(side)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => flow.is_readable = false,
+                Err(_) => return Err(SocketFailed(side)),
             }
         }
         Ok(true)
     }
 
-    /// `side`'s socket is broken. What came from it before is passed on, as far as the other side takes it now, and then the
-    /// other side is reset, too.
-    fn break_off(&mut self, side: Side, buffer: &mut [u8], feed: &mut Feed) {
+    /// Resets the connection after the socket of `side` has failed. The bytes that it sent before are
+    /// relayed first, as far as the other side accepts them without waiting.
+    fn abort(&mut self, side: Side, buffer: &mut [u8], queue: &mut QueueSender) {
         let number = self.number;
-        let (way, mut from, to) = self.way(side);
+        let (flow, mut from, to) = self.flow_and_sockets(side);
         loop {
-            let left = std::mem::take(&mut way.left);
-            let taken = way.give(to, &left, |bytes| feed.passed(number, side, bytes));
-            // An end is none of the sender's now: the kernel tells of an error once, and then of an end.
-            let is_read = way.end != End::Open || !taken.is_ok_and(|taken| taken == left.len());
+            let pending = std::mem::take(&mut flow.pending);
+            let written = flow.write(to, &pending, |bytes| queue.relayed(number, side, bytes));
+            // The kernel reports an error once and then the end of the stream. That end is not the
+            // sender's.
+            let is_done = flow.end != End::Open || !written.is_ok_and(|written| written == pending.len());
             match from.read(buffer) {
-                Ok(length @ 1..) if !is_read => way.left.extend_from_slice(&buffer[..length]),
-                Err(error) if !is_read && error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(length @ 1..) if !is_done => flow.pending.extend_from_slice(&buffer[..length]),
+                Err(error) if !is_done && error.kind() == io::ErrorKind::Interrupted => {}
                 _ => break,
             }
         }
-        feed.tell(number, What::Reset(side));
-        reset(&self.client);
-        reset(&self.server);
+        queue.send(number, ConnectionEvent::Reset(side));
+        reset_on_close(&self.client);
+        reset_on_close(&self.server);
     }
 
-    /// What goes on from `side`, from which socket, and to which.
-    fn way(&mut self, side: Side) -> (&mut Way, &TcpStream, &TcpStream) {
+    /// Returns the flow from `side`, its source and its destination.
+    fn flow_and_sockets(&mut self, side: Side) -> (&mut Flow, &TcpStream, &TcpStream) {
         match side {
             Side::Client => (&mut self.from_client, &self.client, &self.server),
             Side::Server => (&mut self.from_server, &self.server, &self.client),
@@ -239,51 +255,55 @@ impl Connection {
     }
 }
 
-impl Way {
-    /// Gives bytes to the receiver, and says how many it has taken. Each time they are passed on first and shown after, and in
-    /// this order: an answer is never seen before its request.
-    fn give(&mut self, mut to: &TcpStream, bytes: &[u8], mut shown: impl FnMut(&[u8])) -> io::Result<usize> {
-        let mut taken = 0;
-        while taken < bytes.len() && self.is_writable {
-            match to.write(&bytes[taken..]) {
+impl Flow {
+    /// Writes bytes to the receiver, and returns the number of bytes that it accepted. `relayed` runs
+    /// after each write, so a response is never shown before its request.
+    fn write(
+        &mut self,
+        mut to: &TcpStream,
+        bytes: &[u8],
+        mut relayed: impl FnMut(&[u8]),
+    ) -> io::Result<usize> {
+        let mut written = 0;
+        while written < bytes.len() && self.is_writable {
+            match to.write(&bytes[written..]) {
                 Ok(length) => {
-                    shown(&bytes[taken..taken + length]);
-                    taken += length;
+                    relayed(&bytes[written..written + length]);
+                    written += length;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_writable = false,
                 Err(error) => return Err(error),
             }
         }
-        Ok(taken)
+        Ok(written)
     }
 }
 
-const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
-
-/// Begins to connect to the first address where that can be begun; `failure` is what the one before has said.
+/// Starts to connect to the first address at which that is possible. If there is none, returns the
+/// last error; `error` is the error of the previous address.
 fn connect(
     number: u64,
     addresses: &mut std::vec::IntoIter<SocketAddr>,
     registry: &Registry,
-    failure: Option<io::Error>,
+    error: Option<io::Error>,
 ) -> io::Result<TcpStream> {
-    let mut failure = failure.unwrap_or_else(|| io::Error::other("it has no address"));
+    let mut last_error = error.unwrap_or_else(|| io::Error::other("the server has no address"));
     for address in addresses {
-        let begun = TcpStream::connect(address).and_then(|mut server| {
+        let started = TcpStream::connect(address).and_then(|mut server| {
             registry.register(&mut server, tokens(number)[1], BOTH)?;
             Ok(server)
         });
-        match begun {
+        match started {
             Ok(server) => return Ok(server),
-            Err(error) => failure = error,
+            Err(error) => last_error = error,
         }
     }
-    Err(failure)
+    Err(last_error)
 }
 
-/// The socket is reset when it is closed, and does not end in order.
-fn reset(socket: &TcpStream) {
-    // Where that can't be done the other end sees an end.
+/// Makes the socket send a reset when it is closed, instead of an orderly end.
+fn reset_on_close(socket: &TcpStream) {
+    // If the option can't be set, the peer receives an orderly end.
     let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }

@@ -1,49 +1,51 @@
-//! Where the view is written: standard output, or a file.
+//! A destination of the view: standard output or a file.
 
 use std::io::{self, Write};
 
-/// How many bytes wait at most until they are written together.
-const TOGETHER: usize = 64 * 1024;
+/// The number of buffered bytes at which the buffer should be written.
+const WRITE_BYTES: usize = 64 * 1024;
 
-/// Text on its way to where it is written. What fails there is told once, and nothing more is written.
+/// Buffered text output. The first error is reported, and closes the output.
 pub struct Output {
     name: String,
     out: Option<Box<dyn Write + Send>>,
     error: Option<io::Error>,
-    /// What is to be written.
-    pub text: String,
+    /// The buffered text.
+    pub buffer: String,
 }
 
 impl Output {
-    /// What is written goes to `out`; `name` is for what goes wrong there.
+    /// Returns an output to `out`. Errors are reported with `name`.
     pub fn new(name: &str, out: Box<dyn Write + Send>) -> Self {
-        Self { name: name.to_owned(), out: Some(out), error: None, text: String::new() }
+        Self { name: name.to_owned(), out: Some(out), error: None, buffer: String::new() }
     }
 
-    /// Whether anything is written there still.
+    /// Returns true until an error closes the output.
     pub fn is_open(&self) -> bool {
         self.out.is_some()
     }
 
-    /// Whether so much waits that it is to be written.
+    /// Returns true if the buffer should be written now.
     pub fn is_full(&self) -> bool {
-        self.text.len() >= TOGETHER
+        self.buffer.len() >= WRITE_BYTES
     }
 
-    /// Writes what waits.
+    /// Writes the buffer.
     pub fn write(&mut self) {
         if let Some(out) = &mut self.out
-            && !self.text.is_empty()
-            && let Err(error) = out.write_all(self.text.as_bytes()).and_then(|()| out.flush())
+            && !self.buffer.is_empty()
+            && let Err(error) = out.write_all(self.buffer.as_bytes()).and_then(|()| out.flush())
         {
-            eprintln!("barewire: {}: {error}; nothing more is written there", self.name);
+            eprintln!("barewire: {}: {error}; this output is closed", self.name);
             (self.out, self.error) = (None, Some(error));
         }
-        self.text.clear();
+        self.buffer.clear();
     }
 
+    /// Returns the error that closed the output. A pipe that the reader has closed is not an error.
+    ///
     /// # Errors
-    /// What has gone wrong, unless it is that whoever reads has seen enough.
+    /// Fails with a message for the user.
     pub fn outcome(&self) -> Result<(), String> {
         match &self.error {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {

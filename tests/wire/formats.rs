@@ -1,4 +1,4 @@
-//! Recordings, and the forms in which spans are shown.
+//! Recordings, and the formats in which spans are rendered.
 
 use barewire::wire::record::{Block, FIRST_LINE, Reader, RecordingError, Writer, is_recording};
 use barewire::wire::render::text::Text;
@@ -22,7 +22,7 @@ fn block(side: Side, time_ms: u64, bytes: &[u8]) -> Block {
 }
 
 #[test]
-fn a_recording_is_readable() {
+fn a_recording_is_plain_text_and_is_read_back() {
     let blocks = [
         block(Side::Client, 0, b"GET / HTTP/1.1\r\nX: a\\b\t\xc3\xa9 \r\n\r\n"),
         block(Side::Client, 7, &HELLO),
@@ -48,14 +48,14 @@ fn a_recording_is_readable() {
     assert_eq!(text, expected);
     let read: Result<Vec<Block>, RecordingError> = Reader::new(text.as_bytes()).collect();
     assert_eq!(read, Ok(blocks.to_vec()));
-    // As an editor may leave it.
+    // An editor may add carriage returns and a comment.
     let edited = text.replace('\n', "\r\n").replace("1 client 7", "# a remark\r\n1 client 7");
     let read: Result<Vec<Block>, RecordingError> = Reader::new(edited.as_bytes()).collect();
     assert_eq!(read, Ok(blocks.to_vec()));
 }
 
 #[test]
-fn a_mistake_in_a_recording_is_told_with_its_line() {
+fn an_error_in_a_recording_names_its_line() {
     for (line, lines) in [
         (1, "barewire conversation 2\n"),
         (1, ""),
@@ -73,17 +73,17 @@ fn a_mistake_in_a_recording_is_told_with_its_line() {
         (3, "barewire conversation 1\n1 client 0 ms\n  text a\\\n"),
     ] {
         let error = Reader::new(lines.as_bytes()).find_map(Result::err);
-        let error = error.unwrap_or_else(|| panic!("{lines:?} is read"));
+        let error = error.unwrap_or_else(|| panic!("{lines:?} is accepted"));
         assert_eq!(error.line, line, "{lines:?}: {error}");
     }
     let long = format!("{FIRST_LINE}\n1 client 0 ms\n  text {}\n", "x".repeat(70_000));
     let mut reader = Reader::new(long.as_bytes());
     assert!(reader.next().expect("an outcome").is_err_and(|error| error.line == 3));
-    assert!(reader.next().is_none(), "an error is the last");
+    assert!(reader.next().is_none(), "the reader ends after an error");
     assert!(is_recording(b"barewire conversation 1\r\n") && !is_recording(b"barewire conversation 12\n"));
 }
 
-/// Requests with a secret in each place where one may stand, and what must not be seen of them.
+/// Requests with `SECRET` at each position that must be hidden.
 const SECRETS: &[&str] = &[
     "GET /a?access_token=SECRET HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer SECRET\r\nCookie: a=SECRET\r\n\r\n",
     "GET /a?x&access%5ftoken=SECRET&y HTTP/1.1\r\nHost: a\r\nReferer: http://a/?access_token=SECRET\r\n\r\n",
@@ -96,7 +96,7 @@ const SECRETS: &[&str] = &[
     "\x16\x03SECRET SECRET",
 ];
 
-fn shown_in_all_forms(spans: &[Span]) -> String {
+fn render_in_all_formats(spans: &[Span]) -> String {
     let mut out = String::new();
     let mut text = Text::new(true, true);
     for span in spans {
@@ -109,11 +109,11 @@ fn shown_in_all_forms(spans: &[Span]) -> String {
 }
 
 #[test]
-fn no_secret_is_shown_in_any_form() {
+fn hides_secrets_in_every_format() {
     let hex = |bytes: &[u8], between: &str| {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(between)
     };
-    let forms = [
+    let encodings = [
         "SECRET".to_owned(),
         hex(b"SECR", " "),
         hex(b"SECRET", ""),
@@ -125,20 +125,23 @@ fn no_secret_is_shown_in_any_form() {
             let mut spans = Vec::new();
             pieces.iter().for_each(|piece| conversation.feed(Side::Client, piece, &mut spans));
             conversation.finish(Side::Client, &mut spans);
-            let shown = shown_in_all_forms(&spans);
-            for form in &forms {
-                assert!(!shown.contains(form), "{sent:?}: {form}");
+            let shown = render_in_all_formats(&spans);
+            for encoding in &encodings {
+                assert!(!shown.contains(encoding), "{sent:?}: {encoding}");
             }
             let length: usize = spans.iter().map(|span| span.bytes.len()).sum();
-            assert_eq!(length, sent.len(), "as many bytes as there were");
+            assert_eq!(length, sent.len(), "hidden bytes are counted");
         }
-        let open = shown_in_all_forms(&one_side(Start::Http, Side::Client, [sent.as_bytes()]));
-        assert!(open.contains("SECRET") && open.contains(&forms[2]), "{sent:?} is not seen where it may be");
+        let open = render_in_all_formats(&one_side(Start::Http, Side::Client, [sent.as_bytes()]));
+        assert!(
+            open.contains("SECRET") && open.contains(&encodings[2]),
+            "{sent:?} is hidden without being asked to"
+        );
     }
 }
 
 #[test]
-fn json_says_all_that_a_span_says() {
+fn json_contains_every_member_of_a_span() {
     let spans = one_side(Start::WebSocket(Compression::None), Side::Client, [&HELLO[..], b"\x01\x01\""]);
     let objects: Vec<Value> = spans
         .iter()
@@ -164,15 +167,15 @@ fn json_says_all_that_a_span_says() {
 }
 
 #[test]
-fn the_figure_of_the_documentation_is_what_is_drawn() {
+fn the_figure_in_the_documentation_is_current() {
     let mut diagram = String::new();
     svg::diagram(&one_side(Start::WebSocket(Compression::NotSeen), Side::Client, [&HELLO[..]]), &mut diagram);
-    // Made by `barewire explain --format svg --hex '81 85 37 fa 21 3d 7f 9f 4d 51 58' > docs/frame.svg`.
+    // Created by `barewire explain --format svg --hex '81 85 37 fa 21 3d 7f 9f 4d 51 58' > docs/frame.svg`.
     assert_eq!(diagram, include_str!("../../docs/frame.svg"));
 }
 
 #[test]
-fn text_is_coloured_where_it_is_asked_for_and_shortened_unless_it_is_not() {
+fn text_has_colours_and_all_bytes_only_on_request() {
     let bytes = [&[0x82, 0x7d][..], &[0; 125]].concat();
     let spans = one_side(Start::WebSocket(Compression::None), Side::Server, [&bytes[..]]);
     let shown = |color, all| {
@@ -187,7 +190,7 @@ fn text_is_coloured_where_it_is_asked_for_and_shortened_unless_it_is_not() {
 
 proptest! {
     #[test]
-    fn what_is_recorded_is_read_back(
+    fn any_recording_is_read_back(
         blocks in prop::collection::vec(
             (any::<u64>(), any::<bool>(), any::<u64>(), any::<bool>(), prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..60),
@@ -203,21 +206,21 @@ proptest! {
             })
             .collect();
         let text = written(&blocks);
-        prop_assert!(text.lines().all(|line| line.trim_end() == line), "a space at a line's end");
+        prop_assert!(text.lines().all(|line| line.trim_end() == line), "a line ends in a space");
         let read: Result<Vec<Block>, RecordingError> = Reader::new(text.as_bytes()).collect();
         prop_assert_eq!(read, Ok(blocks));
     }
 
-    /// Any lines are read or refused.
+    /// The reader accepts or rejects any lines without a panic.
     #[test]
-    fn no_recording_is_too_odd(lines in "([12] (client|server) [0-9]{1,3} ms( end)?\n|  (text|hex ) [0-9a-fx\\\\ ]{0,9}\n|[ -~]{0,9}\n){0,9}") {
+    fn any_recording_is_accepted_or_rejected(lines in "([12] (client|server) [0-9]{1,3} ms( end)?\n|  (text|hex ) [0-9a-fx\\\\ ]{0,9}\n|[ -~]{0,9}\n){0,9}") {
         let text = format!("{FIRST_LINE}\n{lines}");
         let _ = Reader::new(text.as_bytes()).count();
     }
 
-    /// Whatever is shown, a diagram is XML and an object is JSON.
+    /// Diagrams are XML and objects are JSON, for any input.
     #[test]
-    fn whatever_is_shown_is_well_formed(bytes in prop::collection::vec(any::<u8>(), 1..80), text in "[ -~\r\n]{1,60}", is_text: bool) {
+    fn any_output_is_well_formed(bytes in prop::collection::vec(any::<u8>(), 1..80), text in "[ -~\r\n]{1,60}", is_text: bool) {
         let bytes = if is_text { text.into_bytes() } else { bytes };
         for start in [Start::Http, Start::EventStream, Start::WebSocket(Compression::NotSeen)] {
             let spans = one_side(start, Side::Server, [&bytes[..]]);
@@ -233,7 +236,7 @@ proptest! {
     }
 }
 
-/// Elements close in the order in which they opened, and text has no characters that XML forbids.
+/// Asserts that elements are nested and that text has no characters that XML forbids.
 fn assert_is_xml(document: &str) {
     let mut open = Vec::new();
     let mut rest = document;

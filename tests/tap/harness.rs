@@ -1,4 +1,4 @@
-//! The command as a process, and what it shows.
+//! The command as a process, and its output.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
@@ -9,21 +9,21 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::PATIENCE;
+use crate::TIMEOUT;
 
-/// The command with these arguments.
+/// Returns the command with these arguments.
 pub fn barewire(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
     command.args(arguments).stdin(Stdio::null()).env_remove("NO_COLOR");
     command
 }
 
-/// Runs the command to its end.
+/// Runs the command until it ends.
 pub fn run(arguments: &[&str]) -> Output {
     barewire(arguments).output().expect("the command starts")
 }
 
-/// A tap that runs; it is ended when this is dropped.
+/// A running tap. It is killed when this is dropped.
 pub struct Tap {
     child: Child,
     errors: BufReader<ChildStderr>,
@@ -33,33 +33,34 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// One that listens on a free port, and whose view is an object a line.
+    /// Starts a tap on a free port. Its view is read, one object on each line.
     pub fn to(server: SocketAddr, arguments: &[&str]) -> Tap {
         Tap::unread(server, &[&["--format", "json"], arguments].concat()).read()
     }
 
-    /// The same, and its view is read now.
+    /// Starts to read the view.
     pub fn read(mut self) -> Tap {
-        let output = BufReader::new(self.child.stdout.take().expect("it is piped"));
+        let output = BufReader::new(self.child.stdout.take().expect("a pipe"));
         let (send, lines) = channel();
         thread::spawn(move || {
-            // If nobody takes them any more, the test is over.
+            // Sending fails when the test has ended.
             output.lines().map_while(Result::ok).try_for_each(|line| send.send(line))
         });
         self.lines = Some(lines);
         self
     }
 
-    /// One whose view nobody reads.
+    /// Starts a tap whose view is not read.
     pub fn unread(server: SocketAddr, arguments: &[&str]) -> Tap {
         let to = server.to_string();
         Tap::start(barewire(&[&["tap", "--listen", "127.0.0.1:0", "--to", &to], arguments].concat()))
     }
 
-    /// The one that this command starts.
+    /// Starts a tap with this command.
     pub fn start(mut command: Command) -> Tap {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let mut errors = BufReader::new(child.stderr.take().expect("it is piped"));
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
+        let mut errors = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut line = String::new();
         errors.read_line(&mut line).expect("a first line");
         let address = line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line:?}"));
@@ -68,42 +69,42 @@ impl Tap {
     }
 
     pub fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+        let stream = TcpStream::connect(self.address).expect("the tap listens");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a deadline");
         stream
     }
 
-    /// The next line of the view.
+    /// Returns the next line of the view.
     pub fn line(&self) -> Value {
         let lines = self.lines.as_ref().expect("the view is read");
-        let line = lines.recv_timeout(PATIENCE).expect("the view goes on");
+        let line = lines.recv_timeout(TIMEOUT).expect("the view continues");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
-    /// Reads the view as text, up to a line that has this in it.
+    /// Reads the view as text, up to a line that contains `end`.
     pub fn text_until(&mut self, end: &str) {
-        let output = self.child.stdout.as_mut().expect("nobody else reads it");
+        let output = self.child.stdout.as_mut().expect("no other reader");
         let mut line = Vec::new();
         loop {
             let mut byte = [0];
-            output.read_exact(&mut byte).expect("the view goes on");
+            output.read_exact(&mut byte).expect("the view continues");
             line.push(byte[0]);
             if byte == [b'\n'] {
-                let whole = String::from_utf8(std::mem::take(&mut line)).expect("UTF-8");
-                self.text += &whole;
-                if whole.contains(end) {
+                let text = String::from_utf8(std::mem::take(&mut line)).expect("UTF-8");
+                self.text += &text;
+                if text.contains(end) {
                     return;
                 }
             }
         }
     }
 
-    /// What was read so.
+    /// Returns the text that was read.
     pub fn text(self) -> String {
         self.text.clone()
     }
 
-    /// What is shown up to the end of this connection.
+    /// Returns the lines about a connection, up to its end.
     pub fn shown(&self, connection: u64) -> Vec<Value> {
         let mut shown = Vec::new();
         loop {
@@ -118,19 +119,20 @@ impl Tap {
         }
     }
 
-    /// Whether it is there still after so long.
+    /// Returns true if the tap is still running after `time`.
     pub fn is_running_after(&mut self, time: Duration) -> bool {
         thread::sleep(time);
-        self.child.try_wait().expect("it is a child").is_none()
+        self.child.try_wait().expect("a child process").is_none()
     }
 
     pub fn signal(&self, name: &str) {
         let kill = format!("kill -s {name} {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
+        let status = Command::new("sh").args(["-c", &kill]).status().expect("a shell");
         assert!(status.success(), "{kill}");
     }
 
-    /// Ends it with a signal: its status, the lines that were not read yet, and what it has said on standard error.
+    /// Ends the tap with a signal. Returns its status, the lines that were not read, and standard
+    /// error.
     pub fn end(mut self, signal: &str) -> (ExitStatus, Vec<Value>, String) {
         self.signal(signal);
         let lines = self.lines.take().map_or_else(Vec::new, |lines| {
@@ -138,19 +140,19 @@ impl Tap {
         });
         let mut errors = String::new();
         self.errors.read_to_string(&mut errors).expect("UTF-8");
-        (self.child.wait().expect("it is a child"), lines, errors)
+        (self.child.wait().expect("a child process"), lines, errors)
     }
 }
 
 impl Drop for Tap {
     fn drop(&mut self) {
-        // One that has ended already can't be ended again.
+        // The tap may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The bytes of one side as they are shown: each in one span, and none left out.
+/// Returns the bytes of one side. Asserts that the spans are contiguous.
 pub fn bytes(shown: &[Value], side: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for span in shown.iter().filter(|line| line["side"] == side && line["bytes"].is_string()) {
@@ -164,24 +166,24 @@ fn unhex(digits: &str) -> Vec<u8> {
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hex")).collect()
 }
 
-/// The values of all fields of this name that one side has sent.
+/// Returns the values of all fields with this name from one side.
 pub fn values(shown: &[Value], side: &str, field: &str) -> Vec<String> {
     let spans = shown.iter().filter(|span| span["side"] == side && span["field"] == field);
     spans.map(|span| span["value"].as_str().expect("a value").to_owned()).collect()
 }
 
-/// All notes of this kind.
+/// Returns all notes of this kind.
 pub fn notes(shown: &[Value], note: &str) -> Vec<Value> {
     let notes = shown.iter().filter_map(|span| span["notes"].as_array()).flatten();
     notes.filter(|found| found["note"] == note).cloned().collect()
 }
 
-/// How often this is said of the connection.
-pub fn said(shown: &[Value], event: &str) -> usize {
+/// Returns the number of remarks with this event.
+pub fn count(shown: &[Value], event: &str) -> usize {
     shown.iter().filter(|line| line["event"] == event).count()
 }
 
-/// Nothing breaks a rule.
-pub fn assert_right(shown: &[Value]) {
+/// Asserts that no span breaks a rule.
+pub fn assert_no_violation(shown: &[Value]) {
     assert!(shown.iter().all(|span| span.get("wrong").is_none()), "{shown:#?}");
 }

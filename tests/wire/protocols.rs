@@ -1,4 +1,4 @@
-//! What a conversation says that it carries, message after message.
+//! The protocol that a conversation carries, after each message.
 
 use barewire::wire::{Conversation, Protocol, Side};
 
@@ -11,9 +11,9 @@ const HANDSHAKE: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConn
 const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-/// One word for it.
-fn word(carries: Protocol) -> &'static str {
-    match carries {
+/// Returns a short name.
+fn name(protocol: Protocol) -> &'static str {
+    match protocol {
         Protocol::Undecided => "undecided",
         Protocol::Http => "http",
         Protocol::EventStream => "event stream",
@@ -24,14 +24,14 @@ fn word(carries: Protocol) -> &'static str {
 }
 
 #[test]
-fn what_is_carried_is_known_when_the_answer_comes() {
+fn the_response_determines_the_protocol() {
     use Side::{Client, Server};
-    for talk in [
+    for messages in [
         &[
             (Client, "GET", "undecided"),
             (Client, &GET[3..], "undecided"),
             (Server, OK, "http"),
-            // The next request may lead to something else.
+            // The next request may switch to another protocol.
             (Client, "G", "undecided"),
             (Client, &GET[1..], "undecided"),
             (Server, STREAM, "event stream"),
@@ -39,19 +39,19 @@ fn what_is_carried_is_known_when_the_answer_comes() {
             (Client, HANDSHAKE, "undecided"),
             (Server, SWITCHED, "websocket"),
         ][..],
-        // An event stream that comes with its head, and is over.
+        // A complete event stream, in one piece with its head.
         &[
             (Client, GET, "undecided"),
             (Server, &format!("{STREAM}8\r\ndata: a\n\r\n0\r\n\r\n"), "event stream"),
         ],
-        // A handshake that is refused is HTTP.
+        // A rejected handshake.
         &[
             (Client, HANDSHAKE, "undecided"),
             (Server, OK, "http"),
             (Client, GET, "undecided"),
             (Server, OK, "http"),
         ],
-        // An answer that is not the last one.
+        // An interim response.
         &[
             (Client, GET, "undecided"),
             (Server, "HTTP/1.1 100 Continue\r\n\r\n", "undecided"),
@@ -67,10 +67,10 @@ fn what_is_carried_is_known_when_the_answer_comes() {
         ],
     ] {
         let mut conversation = Conversation::new();
-        assert_eq!(word(conversation.protocol()), "undecided");
-        for (side, bytes, carries) in talk {
+        assert_eq!(name(conversation.protocol()), "undecided");
+        for (side, bytes, protocol) in messages {
             conversation.feed(*side, bytes.as_bytes(), &mut Vec::new());
-            assert_eq!(word(conversation.protocol()), *carries, "behind {bytes:?}");
+            assert_eq!(name(conversation.protocol()), *protocol, "after {bytes:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The specifications' examples, named span by span: `tests/vectors/wire.txt`.
+//! The examples of the specifications, span by span: `tests/vectors/wire.txt`.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ fn spans(vector: &Vector) -> Vec<Span> {
         "frames" => Start::WebSocket(Compression::None),
         "compressed frames" => Start::WebSocket(Compression::Agreed(Agreement::default())),
         "event stream" => Start::EventStream,
-        other => panic!("line {}: nothing begins with {other}", vector.line),
+        other => panic!("line {}: {other} is not a start", vector.line),
     };
     let sides = [("client", Side::Client), ("server", Side::Server)];
     let sent = sides.map(|(key, side)| (side, vector.get(key)));
@@ -29,7 +29,7 @@ fn spans(vector: &Vector) -> Vec<Span> {
     spans
 }
 
-fn noted(note: &Note) -> String {
+fn describe(note: &Note) -> String {
     match note {
         Note::Request { method, target, content } => format!("request {method} {target} {content}"),
         Note::Response { status, content } => format!("response {status} {content}"),
@@ -47,30 +47,35 @@ fn written(spans: &[Span]) -> String {
     let mut lines = String::new();
     for span in spans {
         let side = if span.side == Side::Client { 'C' } else { 'S' };
-        write!(lines, "{side} {} {}: {}", span.offset, span.field, span.value).expect("a String takes all");
+        write!(lines, "{side} {} {}: {}", span.offset, span.field, span.value)
+            .expect("writing to a String never fails");
         if let Some(wrong) = &span.violation {
-            write!(lines, " ! {} ({})", wrong.rule, wrong.section).expect("a String takes all");
+            write!(lines, " ! {} ({})", wrong.rule, wrong.section).expect("writing to a String never fails");
         }
-        span.notes.iter().for_each(|note| write!(lines, " = {}", noted(note)).expect("a String takes all"));
+        span.notes.iter().for_each(|note| {
+            write!(lines, " = {}", describe(note)).expect("writing to a String never fails")
+        });
         lines.push('\n');
     }
     lines
 }
 
 #[test]
-fn the_specifications_examples_are_named_right() {
-    let mut differ = String::new();
+fn names_the_examples_of_the_specifications() {
+    let mut differences = String::new();
     for vector in vectors::parse(include_str!("../vectors/wire.txt")) {
         if !cfg!(feature = "deflate") && vector.text("begins") == "compressed frames" {
             continue;
         }
-        let (given, expected) = (written(&spans(&vector)), vector.text("spans"));
-        if given != expected {
-            writeln!(differ, "# {}, line {}", vector.text("name"), vector.line).expect("a String takes all");
-            for line in given.lines() {
-                writeln!(differ, "spans: {}\\n", line.replace('\\', "\\\\")).expect("a String takes all");
+        let (actual, expected) = (written(&spans(&vector)), vector.text("spans"));
+        if actual != expected {
+            writeln!(differences, "# {}, line {}", vector.text("name"), vector.line)
+                .expect("writing to a String never fails");
+            for line in actual.lines() {
+                writeln!(differences, "spans: {}\\n", line.replace('\\', "\\\\"))
+                    .expect("writing to a String never fails");
             }
         }
     }
-    assert!(differ.is_empty(), "the view says otherwise:\n{differ}");
+    assert!(differences.is_empty(), "the spans are:\n{differences}");
 }

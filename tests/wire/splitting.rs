@@ -1,10 +1,10 @@
-//! Every byte is in exactly one span, and the cuts change nothing.
+//! Every byte is in exactly one span, and the spans do not depend on how the input is divided.
 
 use barewire::wire::{Compression, Side, Span, Start};
 use proptest::prelude::*;
 
 use crate::vectors::{self, Vector, cut_at, cuts};
-use crate::{assert_whole, both_sides, of, one_side};
+use crate::{assert_contiguous, both_sides, of, one_side};
 
 const STARTS: [Start; 4] = [
     Start::Http,
@@ -13,7 +13,7 @@ const STARTS: [Start; 4] = [
     Start::WebSocket(Compression::None),
 ];
 
-/// What a vector sends, whatever it is a vector of.
+/// Returns the bytes of a vector of any file.
 fn input(vector: &Vector) -> Vec<u8> {
     let named = ["in", "input", "client", "server"].iter().find_map(|key| vector.get(key));
     let mut input = named.unwrap_or_default().to_vec();
@@ -22,7 +22,7 @@ fn input(vector: &Vector) -> Vec<u8> {
     input
 }
 
-/// The first difference, for two lists of spans are too long to be read.
+/// Asserts that two lists of spans are equal, and reports the first difference only.
 fn assert_same(one: &[Span], other: &[Span], what: &str) {
     for (one, other) in one.iter().zip(other) {
         assert_eq!(one, other, "{what}");
@@ -31,7 +31,7 @@ fn assert_same(one: &[Span], other: &[Span], what: &str) {
 }
 
 #[test]
-fn every_vector_is_whole_however_it_is_cut() {
+fn any_division_of_a_vector_gives_the_same_contiguous_spans() {
     for file in [
         include_str!("../vectors/event_stream.txt"),
         include_str!("../vectors/http_chunked.txt"),
@@ -49,7 +49,7 @@ fn every_vector_is_whole_however_it_is_cut() {
             {
                 let what = format!("{} as {start:?} of the {}", vector.text("name"), side.name());
                 let whole = one_side(start, side, [&bytes[..]]);
-                assert_whole(&whole, &bytes, &what);
+                assert_contiguous(&whole, &bytes, &what);
                 if bytes.len() > 600 {
                     assert_same(&one_side(start, side, bytes.chunks(997)), &whole, &what);
                     continue;
@@ -62,7 +62,7 @@ fn every_vector_is_whole_however_it_is_cut() {
     }
 }
 
-/// Pieces of what may come, right and wrong, to be put behind each other.
+/// Valid and invalid fragments, to be concatenated.
 const FRAGMENTS: &[&[u8]] = &[
     b"GET /a?access_token=b HTTP/1.1\r\n",
     b"POST /topics/a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
@@ -120,27 +120,27 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
-    fn any_bytes_of_one_side_are_whole_and_the_cuts_change_nothing(
+    fn any_division_of_one_side_gives_the_same_contiguous_spans(
         bytes in traffic(), start in prop::sample::select(&STARTS[..]), is_client: bool, places in places(),
     ) {
         let side = if is_client { Side::Client } else { Side::Server };
         let whole = one_side(start, side, [&bytes[..]]);
-        assert_whole(&whole, &bytes, "whole");
-        assert_same(&one_side(start, side, cut_at(&bytes, &places)), &whole, "cut");
+        assert_contiguous(&whole, &bytes, "whole");
+        assert_same(&one_side(start, side, cut_at(&bytes, &places)), &whole, "divided");
         if bytes.len() < 2000 {
             assert_same(&one_side(start, side, bytes.chunks(1)), &whole, "byte by byte");
         }
     }
 
-    /// What each side's bytes are does not depend on how the two are interleaved, as long as little waits.
+    /// The spans of a side do not depend on how the sides are interleaved, as long as few bytes wait.
     #[test]
-    fn any_bytes_of_both_sides_are_whole_and_the_cuts_change_nothing(
+    fn any_division_of_both_sides_gives_the_same_contiguous_spans(
         client in traffic(), server in traffic(), of_client in places(), of_server in places(),
     ) {
         let whole = both_sides([(Side::Client, &client[..]), (Side::Server, &server)]);
-        assert_whole(&of(Side::Client, &whole), &client, "client");
-        assert_whole(&of(Side::Server, &whole), &server, "server");
-        // The client's come first, for an answer that is there before its request is another matter.
+        assert_contiguous(&of(Side::Client, &whole), &client, "client");
+        assert_contiguous(&of(Side::Server, &whole), &server, "server");
+        // The client comes first: a response before its request would be read differently.
         let cut = both_sides(
             cut_at(&client, &of_client).into_iter().map(|piece| (Side::Client, piece))
                 .chain(cut_at(&server, &of_server).into_iter().map(|piece| (Side::Server, piece))),

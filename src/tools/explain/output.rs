@@ -1,0 +1,74 @@
+//! The output of `explain`: spans as text, JSON or a diagram.
+
+use std::io::{self, Write};
+
+use super::args::{Args, Color, Format};
+use crate::tools;
+use crate::wire::Span;
+use crate::wire::render::{Source, json, svg, text::Text};
+
+/// Writes spans to standard output in the requested format.
+pub struct Output {
+    format: Format,
+    text: Text,
+    /// All spans so far; only the diagram needs them.
+    diagram: Vec<Span>,
+    buffer: String,
+    has_violation: bool,
+}
+
+impl Output {
+    pub fn new(args: &Args) -> Self {
+        let color = match args.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => tools::has_colors(&io::stdout()),
+        };
+        Self {
+            format: args.format,
+            text: Text::new(color, args.all),
+            diagram: Vec::new(),
+            buffer: String::new(),
+            has_violation: false,
+        }
+    }
+
+    /// Writes and removes all spans.
+    pub fn write(&mut self, source: Source, spans: &mut Vec<Span>) -> Result<(), String> {
+        for span in &*spans {
+            self.has_violation |= span.violation.is_some();
+            match self.format {
+                Format::Text => self.text.span(source, span, &mut self.buffer),
+                Format::Json => {
+                    json::span(source, span, &mut self.buffer);
+                    self.buffer.push('\n');
+                }
+                Format::Svg => {}
+            }
+        }
+        if self.format == Format::Svg {
+            self.diagram.append(spans);
+        }
+        spans.clear();
+        self.flush()
+    }
+
+    /// Completes the output. Returns true if a span breaks a rule.
+    pub fn end(mut self) -> Result<bool, String> {
+        if self.format == Format::Svg {
+            svg::diagram(&self.diagram, &mut self.buffer);
+            self.flush()?;
+        }
+        Ok(self.has_violation)
+    }
+
+    fn flush(&mut self) -> Result<(), String> {
+        let written = io::stdout().write_all(self.buffer.as_bytes());
+        self.buffer.clear();
+        match written {
+            // The reader has closed the pipe, as `head` does.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(|error| format!("standard output: {error}")),
+        }
+    }
+}
