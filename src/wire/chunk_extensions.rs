@@ -77,7 +77,7 @@ impl State {
 /// Splits the text between a chunk size and the end of its line. `is_complete` means that no more
 /// text follows.
 pub(super) fn split(splitter: &mut Splitter, text: &[u8], is_complete: bool) {
-    let malformed = || BodyError::ChunkExtension.rule().into();
+    let malformed = || BodyError::ChunkExtension.rule();
     if text.is_empty() {
         return;
     }

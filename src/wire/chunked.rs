@@ -119,7 +119,7 @@ impl Chunked {
                 if *first == b'\r' {
                     splitter.emit(1, DATA_END);
                 }
-                splitter.emit(1, NO_DATA_END).violation = Some(BodyError::ChunkDataEnd.rule().into());
+                splitter.emit(1, NO_DATA_END).violation = Some(BodyError::ChunkDataEnd.rule());
                 Some(Progress::Unreadable(CHUNK_START_UNKNOWN))
             }
         }
@@ -185,7 +185,7 @@ fn split_size_line(splitter: &mut Splitter, line: Line) -> Option<u64> {
         line::split_end(splitter, line, CRLF);
         return Some(size);
     };
-    let violation = Some(error.rule().into());
+    let violation = Some(error.rule());
     if let Some(span) = splitter.emit_nonempty(rest.len(), NO_SIZE) {
         span.violation = violation;
         line::split_end(splitter, line, CRLF);

@@ -63,8 +63,8 @@ impl Field {
         let (kind, meaning) = match self {
             Self::Data => (Kind::Name, "data: a line of the event's data follows."),
             Self::Event => (Kind::Name, "event: the event type follows; the default is message."),
-            Self::Id => (Kind::Name, "id: the value of Last-Event-ID after a reconnect follows."),
-            Self::Retry => (Kind::Name, "retry: the delay before a reconnect follows, in milliseconds."),
+            Self::Id => (Kind::Name, "id: the last event ID follows; a client sends it when it reconnects."),
+            Self::Retry => (Kind::Name, "retry: the reconnection delay follows, in milliseconds."),
             Self::Comment | Self::Unknown => {
                 (Kind::Ignored, "Not a field of an event stream: the line is ignored.")
             }

@@ -61,7 +61,7 @@ pub(super) fn split<'c>(
     if let [b' ' | b'\t', ..] = line {
         let blank = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let error = if is_first { HeadError::SpaceBeforeFields } else { HeadError::ObsFold };
-        splitter.emit(blank, FOLD).violation = Some(error.rule().into());
+        splitter.emit(blank, FOLD).violation = Some(error.rule());
         split_value(splitter, &line[blank..], VALUE);
         return None;
     }
@@ -69,7 +69,7 @@ pub(super) fn split<'c>(
         if !is_complete && is_token(line) {
             splitter.emit(length, NAME);
         } else {
-            splitter.emit(length, NO_FIELD).violation = Some(HeadError::FieldName.rule().into());
+            splitter.emit(length, NO_FIELD).violation = Some(HeadError::FieldName.rule());
         }
         return None;
     };
@@ -78,7 +78,7 @@ pub(super) fn split<'c>(
     split_name(splitter, name, FieldSpec { meaning, section, ..NAME });
     let colon = splitter.emit(1, COLON);
     if name.is_empty() {
-        colon.violation = Some(HeadError::FieldName.rule().into());
+        colon.violation = Some(HeadError::FieldName.rule());
     }
     let content = trim(value);
     let before = value.len() - value.iter().skip_while(|byte| matches!(byte, b' ' | b'\t')).count();
@@ -94,9 +94,9 @@ fn split_name(splitter: &mut Splitter, name: &[u8], spec: FieldSpec) {
     let spaces = name.len() - trimmed.len();
     if spaces > 0 && is_token(trimmed) && name.starts_with(trimmed) {
         splitter.emit(trimmed.len(), spec);
-        splitter.emit(spaces, OWS).violation = Some(HeadError::SpaceBeforeColon.rule().into());
+        splitter.emit(spaces, OWS).violation = Some(HeadError::SpaceBeforeColon.rule());
     } else {
-        let error = |_| HeadError::FieldName.rule().into();
+        let error = |_| HeadError::FieldName.rule();
         splitter.emit_text(name.len(), spec, |byte| !is_tchar(byte), error);
     }
 }

@@ -113,8 +113,9 @@ impl Frames {
     fn second_byte(&self, splitter: &mut Splitter, header: FrameHeader, byte: u8) -> Awaiting {
         let ends_message = header.fin && !header.is_control();
         let message = self.message.as_ref().filter(|_| ends_message);
-        let unfinished = message.and_then(Message::unfinished_character);
-        let (is_masked, length) = frame_header::split_second(splitter, self.side, header, byte, unfinished);
+        let is_within_character = message.is_some_and(Message::is_within_character);
+        let (is_masked, length) =
+            frame_header::split_second(splitter, self.side, header, byte, is_within_character);
         match length {
             126 => Awaiting::Length { header, is_masked, size: 2 },
             127 => Awaiting::Length { header, is_masked, size: 8 },

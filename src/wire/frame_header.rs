@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 
 use super::glossary;
-use super::span::{Bits, Kind, Side, Violation};
-use super::splitter::{FieldSpec, Splitter, violation};
-use crate::protocol::rule::Section;
+use super::span::{Bits, Kind, Side};
+use super::splitter::{FieldSpec, Splitter};
+use crate::protocol::rule::{Rule, Section};
+use crate::protocol::websocket::ProtocolError;
 
 const FRAME: Section = Section::rfc(6455, "5.2");
+
+const FRAME_AFTER_CLOSE: Rule = Rule::rfc(6455, "5.5.1", "A frame follows the close frame.");
 
 const FIRST: FieldSpec = FieldSpec::new(
     "FIN, RSV1-3, opcode",
@@ -63,52 +66,47 @@ pub(super) struct Before {
     pub has_compression: bool,
 }
 
-/// The violations in the first byte of a frame, by bit field.
-struct FirstByteViolations {
-    fin: Option<Violation>,
-    rsv1: Option<Violation>,
-    rsv2: Option<Violation>,
-    rsv3: Option<Violation>,
-    opcode: Option<Violation>,
+/// The rules that the bit fields of the first byte break.
+#[derive(Clone, Copy)]
+struct FirstByteRules {
+    fin: Option<Rule>,
+    rsv1: Option<Rule>,
+    rsv2: Option<Rule>,
+    rsv3: Option<Rule>,
+    opcode: Option<Rule>,
 }
 
-impl FirstByteViolations {
+impl FirstByteRules {
     fn of(byte: u8, header: FrameHeader, before: &Before) -> Self {
-        const RESERVED_BIT: &str = "RSV2 or RSV3 is set without an extension that defines it.";
         let is_fragmented_control = header.is_control() && !header.is_reserved() && !header.fin;
         Self {
-            fin: is_fragmented_control
-                .then(|| violation("A control frame is fragmented.", Section::rfc(6455, "5.5"))),
+            fin: is_fragmented_control.then(|| ProtocolError::FragmentedControl.rule()),
             rsv1: header.rsv1.then(|| check_rsv1(header, before)).flatten(),
-            rsv2: (byte & 0x20 != 0).then(|| violation(RESERVED_BIT, FRAME)),
-            rsv3: (byte & 0x10 != 0).then(|| violation(RESERVED_BIT, FRAME)),
+            rsv2: (byte & 0x20 != 0).then(|| ProtocolError::ReservedBit.rule()),
+            rsv3: (byte & 0x10 != 0).then(|| ProtocolError::ReservedBit.rule()),
             opcode: check_opcode(header, before),
         }
     }
 
-    /// Returns the first violation in the order in which the protocol code checks the rules.
-    fn first(self, header: FrameHeader) -> Option<Violation> {
-        let reserved = self.opcode.clone().filter(|_| header.is_reserved());
+    /// Returns the first broken rule in the order in which the protocol code checks the rules.
+    fn first(self, header: FrameHeader) -> Option<Rule> {
+        let reserved = self.opcode.filter(|_| header.is_reserved());
         [self.rsv2, self.rsv3, reserved, self.fin, self.rsv1, self.opcode].into_iter().flatten().next()
     }
 }
 
-fn check_rsv1(header: FrameHeader, before: &Before) -> Option<Violation> {
+fn check_rsv1(header: FrameHeader, before: &Before) -> Option<Rule> {
     if !before.has_compression {
-        return Some(violation("RSV1 is set without a negotiated extension.", FRAME));
+        return Some(ProtocolError::Rsv1WithoutExtension.rule());
     }
-    (!header.begins_message()).then(|| {
-        const RULE: &str = "RSV1 is set on a frame that does not begin a message.";
-        violation(RULE, Section::rfc(7692, "6.1"))
-    })
+    (!header.begins_message()).then(|| ProtocolError::Rsv1NotOnFirstFrame.rule())
 }
 
-fn check_opcode(header: FrameHeader, before: &Before) -> Option<Violation> {
-    let fragmentation = |rule| Some(violation(rule, Section::rfc(6455, "5.4")));
+fn check_opcode(header: FrameHeader, before: &Before) -> Option<Rule> {
     match (header.opcode, before.is_in_message) {
-        _ if header.is_reserved() => Some(violation("The opcode is reserved.", FRAME)),
-        (0x0, false) => fragmentation("A continuation frame is outside a message."),
-        (0x1 | 0x2, true) => fragmentation("A new message begins before the previous one has ended."),
+        _ if header.is_reserved() => Some(ProtocolError::ReservedOpcode(header.opcode).rule()),
+        (0x0, false) => Some(ProtocolError::ContinuationOutsideMessage.rule()),
+        (0x1 | 0x2, true) => Some(ProtocolError::InterleavedMessages.rule()),
         _ => None,
     }
 }
@@ -117,8 +115,8 @@ fn check_opcode(header: FrameHeader, before: &Before) -> Option<Violation> {
 pub(super) fn split_first(splitter: &mut Splitter, byte: u8, before: &Before) -> FrameHeader {
     let header =
         FrameHeader { fin: byte >> 7 == 1, rsv1: byte & 0x40 != 0, opcode: byte & 0xf, key: None, length: 0 };
-    let violations = FirstByteViolations::of(byte, header, before);
-    let flag = |at: u8, field, violation: &Option<Violation>, set: &'static str, clear: &'static str| {
+    let rules = FirstByteRules::of(byte, header, before);
+    let flag = |at: u8, field, rule: Option<Rule>, set: &'static str, clear: &'static str| {
         let value = byte >> (7 - at) & 1;
         Bits {
             range: at..at + 1,
@@ -126,13 +124,13 @@ pub(super) fn split_first(splitter: &mut Splitter, byte: u8, before: &Before) ->
             value,
             meaning: Cow::Borrowed(if value == 1 { set } else { clear }),
             section: FRAME,
-            breaks_rule: violation.is_some(),
+            breaks_rule: rule.is_some(),
         }
     };
     let (meaning, section) = glossary::opcode(header.opcode);
     let compressed =
         if header.begins_message() { "Set: the message is compressed (RFC 7692 §6)." } else { "Set." };
-    let FirstByteViolations { fin, rsv1, rsv2, rsv3, opcode } = &violations;
+    let FirstByteRules { fin, rsv1, rsv2, rsv3, opcode } = rules;
     let bits = vec![
         flag(0, "FIN", fin, "The last frame of the message.", "More frames of the message follow."),
         flag(1, "RSV1", rsv1, compressed, "Not set: no compression."),
@@ -150,35 +148,30 @@ pub(super) fn split_first(splitter: &mut Splitter, byte: u8, before: &Before) ->
     let span = splitter.emit(1, FIRST);
     span.bits = bits;
     span.value = describe(header).into();
-    span.violation = if before.is_closed {
-        Some(violation("A frame follows the close frame.", Section::rfc(6455, "5.5.1")))
-    } else {
-        violations.first(header)
-    };
+    span.violation = if before.is_closed { Some(FRAME_AFTER_CLOSE) } else { rules.first(header) };
     header
 }
 
 /// Splits the second byte of a frame: MASK and 7 bits of length. Returns whether the payload is
 /// masked, and the 7 bits.
 ///
-/// `unfinished` is the violation if the payload is empty and ends a message.
+/// `is_within_character` means that the frame ends a text message whose text so far ends within a
+/// character.
 pub(super) fn split_second(
     splitter: &mut Splitter,
     side: Side,
     header: FrameHeader,
     byte: u8,
-    unfinished: Option<Violation>,
+    is_within_character: bool,
 ) -> (bool, u8) {
     let (is_masked, length) = (byte >> 7 == 1, byte & 0x7f);
     let mask = match side {
-        Side::Client if !is_masked => Some("The client's frame is not masked."),
-        Side::Server if is_masked => Some("The server's frame is masked."),
+        Side::Client if !is_masked => Some(ProtocolError::UnmaskedClientFrame.rule()),
+        Side::Server if is_masked => Some(ProtocolError::MaskedServerFrame.rule()),
         _ => None,
-    }
-    .map(|rule| violation(rule, Section::rfc(6455, "5.1")));
-    let too_long = (header.is_control() && length > 125).then(|| {
-        violation("The payload of a control frame is longer than 125 bytes.", Section::rfc(6455, "5.5"))
-    });
+    };
+    let too_long = (header.is_control() && length > 125).then(|| ProtocolError::ControlTooLong.rule());
+    let unfinished = (is_within_character && length == 0).then(|| ProtocolError::InvalidUtf8.rule());
     let span = splitter.emit(1, SECOND);
     span.value = match length {
         126 => "the next 2 bytes".into(),
@@ -212,7 +205,7 @@ pub(super) fn split_second(
             breaks_rule: too_long.is_some(),
         },
     ];
-    span.violation = mask.or(too_long).or(unfinished.filter(|_| length == 0));
+    span.violation = mask.or(too_long).or(unfinished);
     (is_masked, length)
 }
 
@@ -224,12 +217,12 @@ pub(super) fn split_length(splitter: &mut Splitter, header: FrameHeader, size: u
     span.value = Cow::Owned(format!("{length}"));
     span.meaning = Cow::Owned(format!("{length} bytes of payload."));
     if length >> 63 == 1 {
-        span.violation = Some(violation("The most significant bit of a 64-bit length is set.", FRAME));
+        span.violation = Some(ProtocolError::LengthBeyond63Bits.rule());
         return None;
     }
     // In a control frame the second byte already breaks a rule.
     if length < minimum && !header.is_control() {
-        span.violation = Some(violation("The payload length is not encoded in the fewest bytes.", FRAME));
+        span.violation = Some(ProtocolError::LengthNotMinimal.rule());
     }
     Some(length)
 }

@@ -116,7 +116,7 @@ impl Head {
             && !splitter.has_violation_since(before)
             && let Some(last) = splitter.last()
         {
-            last.violation = Some(HeadError::EmptyLines.rule().into());
+            last.violation = Some(HeadError::EmptyLines.rule());
         }
         self.empty_lines = self.empty_lines.saturating_add(1);
     }
@@ -152,13 +152,13 @@ impl Head {
         splitter.hide(std::iter::once(0..line.text));
         match splitter.emit_nonempty(line.text, NO_START_LINE) {
             Some(span) => {
-                span.violation = Some(rule.into());
+                span.violation = Some(rule);
                 line::split_end(splitter, line, CRLF);
             }
             None => {
                 line::split_end(splitter, line, CRLF);
                 if let Some(last) = splitter.last() {
-                    last.violation = Some(rule.into());
+                    last.violation = Some(rule);
                 }
             }
         }

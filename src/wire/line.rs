@@ -1,9 +1,9 @@
 //! Lines of HTTP and their line terminators (RFC 9112 §2.2).
 
-use super::span::{Kind, Violation};
+use super::span::Kind;
 use super::splitter::{FieldSpec, Splitter};
 use crate::protocol::http::HeadError;
-use crate::protocol::rule::Section;
+use crate::protocol::rule::{Rule, Section};
 
 /// The maximum length of a line, in bytes. The view does not wait for the end of a longer one.
 const MAX_LINE_BYTES: usize = 64 * 1024;
@@ -89,7 +89,7 @@ pub(super) fn split_end(splitter: &mut Splitter, line: Line, spec: FieldSpec) {
         LineEnd::CrLf => {
             splitter.emit(2, spec);
         }
-        LineEnd::BareLf => splitter.emit(1, spec).violation = Some(HeadError::BareLf.rule().into()),
+        LineEnd::BareLf => splitter.emit(1, spec).violation = Some(HeadError::BareLf.rule()),
         LineEnd::Cr => splitter.emit(1, spec).cut_off = true,
         LineEnd::Missing => {
             if let Some(last) = splitter.last() {
@@ -100,7 +100,7 @@ pub(super) fn split_end(splitter: &mut Splitter, line: Line, spec: FieldSpec) {
 }
 
 /// Returns the rule that a control character in a line breaks.
-pub(super) fn control(byte: u8) -> Violation {
+pub(super) fn control(byte: u8) -> Rule {
     let error = if byte == b'\r' { HeadError::BareCr } else { HeadError::Control };
-    error.rule().into()
+    error.rule()
 }

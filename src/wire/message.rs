@@ -2,9 +2,6 @@
 
 use super::inflation::{InflateError, Inflation};
 use super::note::{Content, Note};
-use super::span::Violation;
-use super::splitter::violation;
-use crate::protocol::rule::Section;
 use crate::protocol::websocket::utf8::Utf8;
 
 /// The maximum size of a message whose content is kept, in bytes. Only the length of a longer
@@ -109,10 +106,9 @@ impl Message {
         self.not_kept.get_or_insert(why);
     }
 
-    /// Returns the rule that the message breaks if it ends here, with an empty frame.
-    pub fn unfinished_character(&self) -> Option<Violation> {
-        let is_unfinished = !self.compressed && self.utf8.is_some_and(|utf8| !utf8.is_complete());
-        is_unfinished.then(|| violation("The text ends within a character.", Section::rfc(6455, "8.1")))
+    /// Returns true if the text so far ends within a character.
+    pub fn is_within_character(&self) -> bool {
+        !self.compressed && self.utf8.is_some_and(|utf8| !utf8.is_complete())
     }
 
     /// Returns the note about the complete message.

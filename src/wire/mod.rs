@@ -66,11 +66,11 @@ mod span;
 mod splitter;
 mod start_line;
 
-pub use crate::protocol::rule::{Document, Section};
+pub use crate::protocol::rule::{Document, Rule, Section};
 pub use conversation::Conversation;
 pub use direction::Start;
 pub use exchange::{Compression, Protocol};
 pub use message::MAX_MESSAGE_BYTES;
 pub use note::{Content, Note};
-pub use span::{Bits, Kind, MAX_VALUE_CHARS, Side, Span, Violation, printable};
+pub use span::{Bits, Kind, MAX_VALUE_CHARS, Side, Span, printable};
 pub use splitter::DATA_SPAN_BYTES;

@@ -4,14 +4,14 @@ use super::frame_header::FrameHeader;
 use super::glossary;
 use super::inflation::Inflation;
 use super::message::{Fault, Message, push_utf8};
-use super::span::{Kind, Span, Violation, printable};
-use super::splitter::{DATA_SPAN_BYTES, FieldSpec, Splitter, violation};
-use crate::protocol::rule::Section;
+use super::span::{Kind, Span, printable};
+use super::splitter::{DATA_SPAN_BYTES, FieldSpec, Splitter};
+use crate::protocol::rule::{Rule, Section};
+use crate::protocol::websocket::ProtocolError;
 use crate::protocol::websocket::close::CloseCode;
 use crate::protocol::websocket::mask;
 use crate::protocol::websocket::utf8::Utf8;
 
-const TEXT: Section = Section::rfc(6455, "8.1");
 const CLOSE: Section = Section::rfc(6455, "5.5.1");
 
 const STATUS_CODE: FieldSpec =
@@ -90,7 +90,7 @@ impl Payload {
                 return false;
             }
             let half = self.emit(splitter, 1, STATUS_CODE.field, Kind::Control);
-            half.violation = Some(violation("The payload of a close frame is a single byte.", CLOSE));
+            half.violation = Some(ProtocolError::TruncatedCloseCode.rule());
             return true;
         }
         if splitter.rest().len() < 2 {
@@ -106,8 +106,7 @@ impl Payload {
         span.meaning = meaning.into();
         span.section = section;
         if !CloseCode(code).may_be_sent() {
-            const RULE: &str = "A close frame must not contain this close code.";
-            span.violation = Some(violation(RULE, Section::rfc(6455, "7.4")));
+            span.violation = Some(ProtocolError::ForbiddenCloseCode(CloseCode(code)).rule());
         }
         true
     }
@@ -152,18 +151,22 @@ impl Payload {
         field: &'static str,
         kind: Kind,
     ) {
+        let rule = fault.map(|fault| match self.is_close() {
+            true => ProtocolError::CloseReasonNotUtf8.rule(),
+            false => rule(fault),
+        });
         let at = match fault {
             Some(Fault::Utf8At(at)) => at,
             Some(Fault::Unfinished) => length - 1,
             _ => {
-                self.emit(splitter, length, field, kind).violation = fault.map(rule);
+                self.emit(splitter, length, field, kind).violation = rule;
                 return;
             }
         };
         if at > 0 {
             self.emit(splitter, at, field, kind);
         }
-        self.emit(splitter, 1, field, kind).violation = fault.map(rule);
+        self.emit(splitter, 1, field, kind).violation = rule;
         if at + 1 < length {
             self.emit(splitter, length - at - 1, field, kind);
         }
@@ -230,12 +233,10 @@ fn complete(splitter: &mut Splitter, message: &mut Option<Message>) {
     }
 }
 
-/// Returns the rule that a payload with this fault breaks.
-fn rule(fault: Fault) -> Violation {
+/// Returns the rule that the payload of a message breaks with this fault.
+const fn rule(fault: Fault) -> Rule {
     match fault {
-        Fault::Utf8At(_) => violation("The byte is not valid UTF-8 at this position.", TEXT),
-        Fault::InflatedUtf8 => violation("The inflated text is not UTF-8.", TEXT),
-        Fault::Unfinished => violation("The text ends within a character.", TEXT),
-        Fault::Deflate => violation("The compressed data is not valid DEFLATE.", Section::rfc(7692, "7.2.2")),
+        Fault::Utf8At(_) | Fault::InflatedUtf8 | Fault::Unfinished => ProtocolError::InvalidUtf8.rule(),
+        Fault::Deflate => ProtocolError::InvalidDeflate.rule(),
     }
 }

@@ -4,55 +4,45 @@ use super::body::Framing;
 use super::exchange::{Compression, Exchange, HandshakeRequest, PendingRequest, Switch};
 use super::head_fields::HeadFields;
 use super::note::Note;
-use super::rules;
-use super::span::{Violation, printable};
-use super::splitter::violation;
+use super::span::printable;
 use super::start_line::NO_LIMITS;
 use crate::protocol::http::fields::members;
 use crate::protocol::http::{self, FramingError, HeadError};
-use crate::protocol::rule::Section;
+use crate::protocol::rule::Rule;
+use crate::protocol::websocket::client_handshake::ClientHandshakeError;
 use crate::protocol::websocket::extension::{self, Agreement, ClientWindow, ExtensionError, Offer};
 use crate::protocol::websocket::server_handshake;
 
-const MESSAGE_LENGTH: Section = Section::rfc(9112, "6.3");
-const HANDSHAKE: Section = Section::rfc(6455, "4.1");
+const FRAMING_WITHOUT_BODY: Rule =
+    Rule::rfc(9110, "8.6", "A response without a body has a field that frames one.");
+const LENGTHS_DIFFER: Rule = Rule::rfc(9112, "6.3", "Two values of Content-Length differ.");
+const SWITCH_NOT_REQUESTED: Rule = Rule::rfc(9110, "7.8", "The client did not request another protocol.");
 
 /// Returns the rule that the latest field of a response breaks, given the fields before it and the
 /// request.
-pub(super) fn check_field(
-    head: &HeadFields,
-    name: &str,
-    value: &[u8],
-    exchange: &Exchange,
-) -> Option<Violation> {
+pub(super) fn check_field(head: &HeadFields, name: &str, value: &[u8], exchange: &Exchange) -> Option<Rule> {
     let status = head.start.status;
     match name {
         "content-length" | "transfer-encoding" if matches!(status, 100..=199 | 204) => {
-            const RULE: &str = "A response without a body has a field that frames one.";
-            Some(violation(RULE, Section::rfc(9110, "8.6")))
+            Some(FRAMING_WITHOUT_BODY)
         }
         "content-length" | "transfer-encoding"
             if head.get("content-length").is_some() && head.get("transfer-encoding").is_some() =>
         {
-            Some(FramingError::LengthAndCoding.rule().into())
+            Some(FramingError::LengthAndCoding.rule())
         }
-        "content-length" if length(value).is_none() => Some(FramingError::Length.rule().into()),
+        "content-length" if length(value).is_none() => Some(FramingError::Length.rule()),
         "content-length" if head.get_all("content-length").any(|other| length(other) != length(value)) => {
-            Some(violation("Two values of Content-Length differ.", MESSAGE_LENGTH))
+            Some(LENGTHS_DIFFER)
         }
-        "transfer-encoding" if head.start.is_http10 => Some(FramingError::CodingInHttp10.rule().into()),
+        "transfer-encoding" if head.start.is_http10 => Some(FramingError::CodingInHttp10.rule()),
         _ if status == 101 && !head.start.is_http10 => check_handshake_field(head, name, value, exchange),
         _ => None,
     }
 }
 
 /// Returns the rule that the latest field of a handshake response breaks.
-fn check_handshake_field(
-    head: &HeadFields,
-    name: &str,
-    value: &[u8],
-    exchange: &Exchange,
-) -> Option<Violation> {
+fn check_handshake_field(head: &HeadFields, name: &str, value: &[u8], exchange: &Exchange) -> Option<Rule> {
     let handshake = exchange.next_request().map(|request| request.handshake.as_ref());
     if let Some(None) = handshake {
         return None; // The client requested another protocol, or none.
@@ -64,50 +54,40 @@ fn check_handshake_field(
             let mut protocols = head.get_all(name).flat_map(members);
             let is_websocket = |protocol: &[u8]| protocol.eq_ignore_ascii_case(b"websocket");
             let is_right = protocols.next().is_none_or(is_websocket) && protocols.next().is_none();
-            (handshake.is_some() && !is_right)
-                .then(|| violation("Upgrade in the response is not websocket.", HANDSHAKE))
+            (handshake.is_some() && !is_right).then(|| ClientHandshakeError::UpgradeNotWebSocket.rule())
         }
-        "sec-websocket-accept" if is_repeated => {
-            const RULE: &str = "There is more than one Sec-WebSocket-Accept.";
-            Some(violation(RULE, Section::rfc(6455, "11.3.3")))
-        }
+        "sec-websocket-accept" if is_repeated => Some(ClientHandshakeError::AcceptRepeated.rule()),
         "sec-websocket-accept" => handshake
             .filter(|handshake| value != server_handshake::accept_key(&handshake.key))
-            .map(|_| violation("Sec-WebSocket-Accept does not match the key.", HANDSHAKE)),
-        "sec-websocket-extensions" => agreement(head, handshake).err().map(rules::of_extension),
-        "sec-websocket-protocol" if is_repeated => {
-            const RULE: &str = "There is more than one Sec-WebSocket-Protocol.";
-            Some(violation(RULE, Section::rfc(6455, "11.3.4")))
-        }
+            .map(|_| ClientHandshakeError::AcceptMismatch.rule()),
+        "sec-websocket-extensions" => agreement(head, handshake).err().map(|error| error.rule()),
+        "sec-websocket-protocol" if is_repeated => Some(ClientHandshakeError::SubprotocolRepeated.rule()),
         "sec-websocket-protocol" => handshake
             .filter(|handshake| !handshake.protocols.iter().any(|protocol| protocol == value))
-            .map(|_| violation("The client did not offer this subprotocol.", HANDSHAKE)),
+            .map(|_| ClientHandshakeError::SubprotocolNotRequested.rule()),
         _ => None,
     }
 }
 
 /// Returns the rule that a complete response head breaks, beyond the rules for single fields.
-pub(super) fn check_end(head: &HeadFields, exchange: &Exchange) -> Option<Violation> {
+pub(super) fn check_end(head: &HeadFields, exchange: &Exchange) -> Option<Rule> {
     if head.start.status != 101 {
         return None;
     }
     if head.start.is_http10 {
-        return Some(violation("HTTP/1.0 has no status 101.", Section::rfc(9110, "15.2")));
+        return Some(ClientHandshakeError::Http10.rule());
     }
     match exchange.next_request() {
         None if exchange.is_one_sided => None,
-        Some(PendingRequest { awaits_switch: false, .. }) | None => {
-            Some(violation("The client did not request another protocol.", Section::rfc(9110, "7.8")))
-        }
+        Some(PendingRequest { awaits_switch: false, .. }) | None => Some(SWITCH_NOT_REQUESTED),
         Some(request) => {
             request.handshake.as_ref()?;
-            let missing = |rule| Some(violation(rule, HANDSHAKE));
             if head.get_all("upgrade").flat_map(members).next().is_none() {
-                missing("The response has no Upgrade.")
+                Some(ClientHandshakeError::UpgradeMissing.rule())
             } else if !head.has_token("connection", "upgrade") {
-                missing("Connection in the response does not contain Upgrade.")
+                Some(ClientHandshakeError::ConnectionWithoutUpgrade.rule())
             } else if head.get("sec-websocket-accept").is_none() {
-                missing("The response has no Sec-WebSocket-Accept.")
+                Some(ClientHandshakeError::AcceptMissing.rule())
             } else {
                 None
             }
@@ -116,13 +96,13 @@ pub(super) fn check_end(head: &HeadFields, exchange: &Exchange) -> Option<Violat
 }
 
 /// Returns the rule that the lines of a response head break according to the protocol code.
-pub(super) fn check_head(lines: &[u8]) -> Option<Violation> {
+pub(super) fn check_head(lines: &[u8]) -> Option<Rule> {
     let text = [lines, b"\r\n"].concat();
     let error = match http::ResponseScan::default().scan(&text, &NO_LIMITS) {
         Err(error) => error,
         Ok(_) => http::parse_response(&text, &mut http::scratch(), &NO_LIMITS).err()?,
     };
-    (error != HeadError::TooManyFieldLines.into()).then(|| error.rule().into())
+    (error != HeadError::TooManyFieldLines.into()).then(|| error.rule())
 }
 
 /// Returns the compression that a handshake response negotiates.

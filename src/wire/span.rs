@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::note::Note;
-use crate::protocol::rule::Section;
+use crate::protocol::rule::{Rule, Section};
 
 /// A peer of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,15 +90,6 @@ impl Kind {
     }
 }
 
-/// A broken rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// How the bytes break the rule, in a sentence.
-    pub rule: Cow<'static, str>,
-    /// The section that states the rule.
-    pub section: Section,
-}
-
 /// A bit field within a byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bits {
@@ -140,7 +131,7 @@ pub struct Span {
     /// The unmasked bytes, if they were masked (RFC 6455 §5.3).
     pub unmasked: Option<Box<[u8]>>,
     /// The rule that the bytes break.
-    pub violation: Option<Violation>,
+    pub violation: Option<Rule>,
     /// True if the input ends within this field.
     pub cut_off: bool,
     /// The ranges of `bytes` that are secrets and are not shown.

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::span::{Kind, Side, Span, Violation, printable};
-use crate::protocol::rule::Section;
+use super::span::{Kind, Side, Span, printable};
+use crate::protocol::rule::{Rule, Section};
 
 /// The maximum size of a data span, in bytes. Longer data is split at multiples of it, counted
 /// from the first byte of the data.
 pub const DATA_SPAN_BYTES: usize = 4096;
 
-/// What all spans of one field have in common.
+/// The properties that all spans of a field share.
 #[derive(Clone, Copy)]
 pub(super) struct FieldSpec {
     pub field: &'static str,
@@ -34,11 +34,6 @@ pub(super) enum Progress {
     Done,
     /// The start of the next field can't be determined, for this reason.
     Unreadable(&'static str),
-}
-
-/// Returns a violation of a rule that is given as a sentence without its section.
-pub(super) const fn violation(rule: &'static str, section: Section) -> Violation {
-    Violation { rule: Cow::Borrowed(rule), section }
 }
 
 /// The bytes of one side that are not in a span yet, and the spans split off so far.
@@ -157,14 +152,14 @@ impl<'c> Splitter<'c> {
         }
     }
 
-    /// Emits the next `length` bytes. Each run of bytes that `is_bad` rejects becomes a span with
-    /// the violation that `violation` returns for the first byte of the run.
+    /// Emits the next `length` bytes. Each run of bytes that `is_bad` rejects becomes a span that
+    /// breaks the rule that `rule` returns for the first byte of the run.
     pub fn emit_text(
         &mut self,
         length: usize,
         spec: FieldSpec,
         is_bad: impl Fn(u8) -> bool,
-        violation: impl Fn(u8) -> Violation,
+        rule: impl Fn(u8) -> Rule,
     ) {
         let mut text = &self.rest[..length];
         while let [first, ..] = text {
@@ -172,7 +167,7 @@ impl<'c> Splitter<'c> {
             let end = text.iter().position(|byte| is_bad(*byte) != bad).unwrap_or(text.len());
             let span = self.emit(end, spec);
             if bad {
-                span.violation = Some(violation(*first));
+                span.violation = Some(rule(*first));
             }
             text = &text[end..];
         }

@@ -3,13 +3,13 @@
 use super::glossary;
 use super::head_fields::StartLine;
 use super::line;
-use super::span::{Kind, Violation};
+use super::span::Kind;
 use super::splitter::{FieldSpec, Splitter};
 use crate::protocol::http::fields::{is_control, is_tchar};
 use crate::protocol::http::{
     self, HeadError, HeadLimits, HeadScan, RequestError, ResponseError, ResponseScan,
 };
-use crate::protocol::rule::Section;
+use crate::protocol::rule::{Rule, Section};
 
 const LINE: Section = Section::rfc(9112, "3");
 const STATUS_LINE: Section = Section::rfc(9112, "4");
@@ -53,35 +53,30 @@ pub(super) const NO_LIMITS: HeadLimits =
 pub(super) fn split_request(splitter: &mut Splitter, length: usize, is_complete: bool) -> StartLine {
     let line = &splitter.rest()[..length];
     let error = is_complete.then(|| check_request(line)).flatten();
-    let violation = error.map(|error| error.rule().into());
+    let rule = error.map(|error| error.rule());
     let before = splitter.offset();
     let parts = RequestLineParts::of(line);
 
     let (meaning, section) = glossary::method(parts.method);
     let method = FieldSpec { section, meaning, ..METHOD };
-    splitter.emit_text(
-        parts.method.len(),
-        method,
-        |byte| !is_tchar(byte),
-        |_| RequestError::Method.rule().into(),
-    );
+    splitter.emit_text(parts.method.len(), method, |byte| !is_tchar(byte), |_| RequestError::Method.rule());
     if let Some(target) = parts.target {
         let space = splitter.emit(1, SPACE);
         if parts.method.is_empty() {
-            space.violation.clone_from(&violation);
+            space.violation = rule;
         }
         split_target(splitter, target, parts.method == b"CONNECT", error);
     }
     if let Some(version) = parts.version {
         let space = splitter.emit(1, SPACE);
         if parts.target.is_none_or(<[u8]>::is_empty) {
-            space.violation.clone_from(&violation);
+            space.violation = rule;
         }
         let is_bad =
             matches!(error, Some(RequestError::Version | RequestError::Head(HeadError::VersionNotSupported)));
-        split_version(splitter, version, violation.clone().filter(|_| is_bad));
+        split_version(splitter, version, rule.filter(|_| is_bad));
     }
-    mark_last(splitter, before, violation);
+    mark_last(splitter, before, rule);
     StartLine {
         is_http10: parts.version == Some(b"HTTP/1.0"),
         method: parts.method.to_vec(),
@@ -90,14 +85,14 @@ pub(super) fn split_request(splitter: &mut Splitter, length: usize, is_complete:
     }
 }
 
-/// Marks the last span with a violation that the protocol code has found and no span since `before`
-/// shows.
-fn mark_last(splitter: &mut Splitter, before: u64, violation: Option<Violation>) {
-    if let Some(violation) = violation
+/// Marks the last span with the broken rule that the protocol code has found, unless a span since
+/// `before` is marked already.
+fn mark_last(splitter: &mut Splitter, before: u64, rule: Option<Rule>) {
+    if let Some(rule) = rule
         && !splitter.has_violation_since(before)
         && let Some(last) = splitter.last()
     {
-        last.violation = Some(violation);
+        last.violation = Some(rule);
     }
 }
 
@@ -153,18 +148,18 @@ fn split_target(splitter: &mut Splitter, target: &[u8], is_connect: bool, error:
         _ => (RequestError::Target, false),
     };
     let before = splitter.offset();
-    splitter.emit_text(end, spec, |byte| !byte.is_ascii_graphic(), |_| error.rule().into());
+    splitter.emit_text(end, spec, |byte| !byte.is_ascii_graphic(), |_| error.rule());
     if let Some(fragment) = splitter.emit_nonempty(target.len() - end, spec) {
-        fragment.violation = Some(RequestError::Fragment.rule().into());
+        fragment.violation = Some(RequestError::Fragment.rule());
     } else if is_form
         && !splitter.has_violation_since(before)
         && let Some(last) = splitter.last()
     {
-        last.violation = Some(error.rule().into());
+        last.violation = Some(error.rule());
     }
 }
 
-fn split_version(splitter: &mut Splitter, version: &[u8], violation: Option<Violation>) {
+fn split_version(splitter: &mut Splitter, version: &[u8], rule: Option<Rule>) {
     let Some(span) = splitter.emit_nonempty(version.len(), HTTP_VERSION) else { return };
     span.meaning = match version {
         b"HTTP/1.1" => "The sender uses HTTP/1.1.".into(),
@@ -173,7 +168,7 @@ fn split_version(splitter: &mut Splitter, version: &[u8], violation: Option<Viol
         }
         _ => span.meaning.clone(),
     };
-    span.violation = violation;
+    span.violation = rule;
 }
 
 /// Splits a status line of `length` bytes, without its terminator. Only a complete line is checked
@@ -181,13 +176,13 @@ fn split_version(splitter: &mut Splitter, version: &[u8], violation: Option<Viol
 pub(super) fn split_status(splitter: &mut Splitter, length: usize, is_complete: bool) -> StartLine {
     let line = &splitter.rest()[..length];
     let error = is_complete.then(|| check_status(line)).flatten();
-    let violation = error.map(|error| error.rule().into());
+    let rule = error.map(|error| error.rule());
     let before = splitter.offset();
     let first = line.iter().position(|byte| *byte == b' ').unwrap_or(length);
     let is_bad =
         matches!(error, Some(ResponseError::Head(HeadError::VersionNotSupported) | ResponseError::NotHttp));
     let version = &line[..first];
-    split_version(splitter, version, violation.clone().filter(|_| is_bad));
+    split_version(splitter, version, rule.filter(|_| is_bad));
     let mut status = 0;
     let mut rest = &line[first..];
     if let [_, after @ ..] = rest {
@@ -201,7 +196,7 @@ pub(super) fn split_status(splitter: &mut Splitter, length: usize, is_complete: 
         if let Some(span) = splitter.emit_nonempty(digits, FieldSpec { meaning, section, ..STATUS_CODE })
             && (matches!(error, Some(ResponseError::StatusCode)) || (status == 0 && is_complete))
         {
-            span.violation = violation.clone().or(Some(ResponseError::StatusLine.rule().into()));
+            span.violation = rule.or(Some(ResponseError::StatusLine.rule()));
         }
         rest = &after[digits..];
     }
@@ -209,7 +204,7 @@ pub(super) fn split_status(splitter: &mut Splitter, length: usize, is_complete: 
         splitter.emit(1, SPACE);
         splitter.emit_text(phrase.len(), REASON, is_control, line::control);
     }
-    mark_last(splitter, before, violation);
+    mark_last(splitter, before, rule);
     StartLine { is_http10: version == b"HTTP/1.0", status, ..StartLine::default() }
 }
 

@@ -110,7 +110,7 @@ fn assert_agree(bytes: &[u8], side: Side, agreement: Option<&Agreement>, what: &
             assert!(marked.offset <= at, "{what}: {failure} at {at}, but the first mark is {marked:?}");
         }
         None if is_closed => {
-            let rule = marked.and_then(|span| span.violation.as_ref()).map(|violation| &*violation.rule);
+            let rule = marked.and_then(|span| span.violation.as_ref()).map(|rule| rule.sentence);
             let is_late = rule == Some("A frame follows the close frame.");
             assert!(marked.is_none() || is_late, "{what}: {marked:?} is marked");
         }

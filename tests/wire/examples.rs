@@ -49,8 +49,9 @@ fn written(spans: &[Span]) -> String {
         let side = if span.side == Side::Client { 'C' } else { 'S' };
         write!(lines, "{side} {} {}: {}", span.offset, span.field, span.value)
             .expect("writing to a String never fails");
-        if let Some(wrong) = &span.violation {
-            write!(lines, " ! {} ({})", wrong.rule, wrong.section).expect("writing to a String never fails");
+        if let Some(rule) = &span.violation {
+            write!(lines, " ! {} ({})", rule.sentence, rule.section)
+                .expect("writing to a String never fails");
         }
         span.notes.iter().for_each(|note| {
             write!(lines, " = {}", describe(note)).expect("writing to a String never fails")

@@ -1,8 +1,9 @@
 //! Decompression with zlib.
 
 use super::InflateError;
+use crate::protocol::websocket::ProtocolError;
 use crate::protocol::websocket::extension::Agreement;
-use crate::protocol::websocket::inflate::{Inflater, InvalidDeflate};
+use crate::protocol::websocket::inflate::Inflater;
 use crate::wire::exchange::Compression;
 use crate::wire::span::Side;
 
@@ -55,36 +56,25 @@ impl Inflation {
             }
             Self::Lost(why) => return Err(InflateError { why, is_violation: false }),
         };
-        let mut sink =
-            |inflated: &[u8]| if sink(inflated) > MAX_INFLATED_BYTES { Err(Stop::TooLong) } else { Ok(()) };
+        let mut sink = |inflated: &[u8]| {
+            if sink(inflated) > MAX_INFLATED_BYTES { Err(ProtocolError::MessageTooBig) } else { Ok(()) }
+        };
         let mut outcome = inflater.inflate(piece, &mut sink);
         if is_end && outcome.is_ok() {
             outcome = inflater.finish(&mut sink);
         }
         match outcome {
             Ok(()) => Ok(()),
-            Err(Stop::TooLong) => {
+            Err(ProtocolError::MessageTooBig) => {
                 *self = Self::Lost("an earlier message was longer than the 16 MiB that the view inflates");
                 let why = "it is longer than the 16 MiB that the view inflates";
                 Err(InflateError { why, is_violation: false })
             }
-            Err(Stop::Invalid) => {
+            Err(_) => {
                 *self = Self::Lost("an earlier message could not be inflated");
                 // Presumed DEFLATE data may be valid data of another extension.
                 Err(InflateError { why: "it could not be inflated", is_violation: !is_presumed })
             }
         }
-    }
-}
-
-/// Why inflation stopped.
-enum Stop {
-    TooLong,
-    Invalid,
-}
-
-impl From<InvalidDeflate> for Stop {
-    fn from(InvalidDeflate: InvalidDeflate) -> Self {
-        Self::Invalid
     }
 }

@@ -33,10 +33,10 @@ pub fn span(source: Source, span: &Span, out: &mut String) {
                 flag("wrong", bits.breaks_rule, object);
             });
         }
-        if let Some(violation) = &span.violation {
+        if let Some(rule) = &span.violation {
             object.object("wrong", |object| {
-                object.string("rule", &violation.rule);
-                section(&violation.section, object);
+                object.string("rule", rule.sentence);
+                section(&rule.section, object);
             });
         }
         flag("cut_off", span.cut_off, object);

@@ -113,8 +113,7 @@ fn title(spans: &[Span]) -> String {
 
 /// Returns a span in words.
 fn in_words(span: &Span) -> String {
-    let violation = span.violation.as_ref();
-    let wrong = violation.map(|violation| format!(" Wrong: {} ({})", violation.rule, violation.section));
+    let wrong = span.violation.map(|rule| format!(" Wrong: {} ({})", rule.sentence, rule.section));
     format!(
         "{}: {}. {} ({}){}",
         span.field,

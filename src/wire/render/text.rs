@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::Source;
 use super::shorten::More;
-use crate::wire::{Content, Kind, Note, Side, Span, Violation, printable};
+use crate::wire::{Content, Kind, Note, Rule, Side, Span, printable};
 
 /// The number of bytes in a row.
 const ROW_BYTES: usize = 8;
@@ -81,8 +81,8 @@ impl Text {
                 bits.field, bits.value, bits.meaning, bits.section
             );
         }
-        if let Some(violation) = &span.violation {
-            self.violation(span, violation, out);
+        if let Some(rule) = span.violation {
+            self.violation(span, rule, out);
         }
         for note in &span.notes {
             self.note(span, note, out);
@@ -152,12 +152,15 @@ impl Text {
         }
     }
 
-    fn violation(&self, span: &Span, violation: &Violation, out: &mut String) {
+    fn violation(&self, span: &Span, rule: Rule, out: &mut String) {
         let [on, off] = self.paint(span);
         let carets = "^^ ".repeat(span.bytes.len().min(ROW_BYTES));
-        let (rule, section) = (&violation.rule, violation.section);
-        let _ =
-            writeln!(out, "        {on}{:<23}{off}  {on}WRONG{off}: {rule} ({section})", carets.trim_end());
+        let Rule { sentence, section } = rule;
+        let _ = writeln!(
+            out,
+            "        {on}{:<23}{off}  {on}WRONG{off}: {sentence} ({section})",
+            carets.trim_end()
+        );
     }
 
     fn note(&self, span: &Span, note: &Note, out: &mut String) {
