@@ -189,8 +189,8 @@ pub fn prefer_wait<'a>(prefer: impl Iterator<Item = &'a [u8]>) -> Option<u64> {
         let preference = parts(member, b';').next()?;
         let mut halves = preference.splitn(2, |byte| *byte == b'=');
         let name = trim(halves.next()?);
-        let mut seconds = || Some(digits(unquote(trim(halves.next()?)))?.parse().unwrap_or(u64::MAX));
-        name.eq_ignore_ascii_case(b"wait").then(|| seconds())
+        let seconds = || Some(digits(unquote(trim(halves.next()?)))?.parse().unwrap_or(u64::MAX));
+        name.eq_ignore_ascii_case(b"wait").then(seconds)
     })?
 }
 
