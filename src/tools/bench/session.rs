@@ -384,7 +384,7 @@ mod tests {
             assert_events(Session::event_stream, &bytes, &["Opened", "message a", "message b\nc"]);
         }
         let bytes = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
-        assert_events(Session::event_stream, bytes, &["error: the server answers 404"]);
+        assert_events(Session::event_stream, bytes, &["error: the server responded with status 404"]);
     }
 
     #[test]
