@@ -267,9 +267,9 @@ fn an_unwritable_result_is_an_error_but_a_closed_pipe_is_not() {
     }
 }
 
-/// Serves one client whose polls return what was published. The server closes each connection after one
-/// response: the connections of polls when the next poll arrives, and the publisher's, with a 408, when
-/// the next poll arrives.
+/// Serves one client whose polls return what was published. The server closes each connection after
+/// one response: the connections of polls when the next poll arrives, and the publisher's, with a
+/// 408, when the next poll arrives.
 fn serve_and_close_between_requests(listener: &TcpListener) {
     let (mut events, mut count) = (Vec::new(), 0);
     let mut publisher: Option<TcpStream> = None;

@@ -1,5 +1,5 @@
-//! `barewire compare` as users start it: with its own servers, with another barewire, and with servers
-//! that lose events. The tests assert counts, never times.
+//! `barewire compare` as users start it: with its own servers, with another barewire, and with
+//! servers that lose events. The tests assert counts, never times.
 #![cfg(feature = "cli")]
 
 mod documented;

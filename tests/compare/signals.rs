@@ -15,8 +15,8 @@ fn send_signal(child: &Child, name: &str) {
     assert!(status.success(), "{kill}");
 }
 
-/// Starts the command, sends SIGINT when the server's metrics satisfy the condition, and returns the
-/// output. The exit status must be 130.
+/// Starts the command, sends SIGINT when the server's metrics satisfy the condition, and returns
+/// the output. The exit status must be 130.
 fn interrupt_when(server: &ExternalServer, arguments: &[&str], condition: impl Fn(&str) -> bool) -> Output {
     let mut command = command(&[arguments, &["--url", &server.url]].concat());
     let child = command.stdout(Stdio::piped()).spawn().expect("the command starts");
@@ -50,8 +50,8 @@ fn ctrl_c_ends_the_measurement_and_writes_the_results_so_far() {
 #[test]
 fn ctrl_c_does_not_wait_for_polls_that_are_an_hour_away() {
     let server = ExternalServer::start(&[]);
-    // The only client starts at once and follows. Its next poll, which would return the event, is due
-    // in an hour.
+    // The only client starts at once and follows. Its next poll, which would return the event, is
+    // due in an hour.
     let clients = ["--transports", "short-poll", "--clients", "1", "--interval", "60m"];
     let events = ["--duration", "1000s", "--events-per-minute", "60", "--format", "json"];
     let output = interrupt_when(&server, &[clients, events].concat(), has_events);

@@ -1,16 +1,16 @@
 //! `barewire compare`: measures the four transports under the same stream of events, next to the
 //! calculated figures.
 //!
-//! A comparison is a sequence of *trials*: one for each transport, and one for each interval of short
-//! polling. In each trial the same number of clients follows its own topic, and the same events are
-//! published to that topic at the same times after the start.
+//! A comparison is a sequence of *trials*: one for each transport, and one for each interval of
+//! short polling. In each trial the same number of clients follows its own topic, and the same
+//! events are published to that topic at the same times after the start.
 //!
 //! ```text
-//! CompareConfig ─┬─▶ clients and publisher (real sockets) ─▶ Figures, measured ───┐
-//!                │                                                                ├─▶ Trial ─▶ Comparison
-//!                └─▶ arithmetic (configuration alone) ─────▶ Figures, calculated ─┘               │
-//!                                                                                                 ▼
-//!                                                                            table, JSON, CSV, report
+//!               ┌─▶ clients and publisher (real sockets) ─▶ Figures, measured ───┐
+//! CompareConfig ┤                                                                ├─▶ Trial
+//!               └─▶ arithmetic (configuration alone) ─────▶ Figures, calculated ─┘     │
+//!                                                                                      ▼
+//!                                  table, JSON, CSV, report ◀── predictions ◀── Comparison
 //! ```
 //!
 //! Read in this order:

@@ -41,8 +41,8 @@ impl ProgressBar {
         }
     }
 
-    /// Returns true if an update is due. A trial reports progress in each loop iteration, and updating
-    /// the terminal every time would take time from the clients.
+    /// Returns true if an update is due. A trial reports progress in each loop iteration, and
+    /// updating the terminal every time would take time from the clients.
     fn is_due(&mut self, now: Instant) -> bool {
         let is_due =
             self.last_update.is_none_or(|last| now.saturating_duration_since(last) >= UPDATE_INTERVAL);

@@ -9,8 +9,8 @@ use super::trial::CompareError;
 use crate::client::follow::{Error, Next, PublishRequest, PublishStep, Resource};
 use crate::tools::load::Output;
 
-/// The times at which events are due: evenly spaced, the first after half a period, all of them before
-/// the end of the trial.
+/// The times at which events are due: evenly spaced, the first after half a period, all of them
+/// before the end of the trial.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     start: Instant,
@@ -35,8 +35,8 @@ impl Schedule {
 /// not add to any event's delay.
 const LEAD: Duration = Duration::from_secs(1);
 
-/// The idle time after which the server may be about to close the connection. A POST must not be sent
-/// on such a connection.
+/// The idle time after which the server may be about to close the connection. A POST must not be
+/// sent on such a connection.
 const STALE: Duration = Duration::from_secs(5);
 
 /// Publishes the events over one connection, one after another.
@@ -184,7 +184,8 @@ impl Publisher {
                 }
                 Ok(())
             }
-            // A retry might publish the event twice, and a comparison with a missing event is useless.
+            // A retry might publish the event twice, and a comparison with a missing event is
+            // useless.
             PublishStep::Next(Next::Reconnect { reason, .. }) => Err(failed(reason)),
             PublishStep::Next(Next::Read | Next::Request { .. }) => Ok(()),
         }

@@ -9,8 +9,8 @@ use crate::client::follow::Via;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
     pub config: CompareConfig,
-    /// The measured trials. If the comparison was interrupted, trials are missing or the last one is
-    /// shorter.
+    /// The measured trials. If the comparison was interrupted, trials are missing or the last one
+    /// is shorter.
     pub trials: Vec<Trial>,
     /// True if a Ctrl-C or an error ended the comparison before all trials were complete.
     pub is_interrupted: bool,
@@ -131,7 +131,8 @@ impl Bytes {
     }
 }
 
-/// Returns how far `measured` is from `calculated`, in percent of `calculated`; `None` if that is 0.
+/// Returns how far `measured` is from `calculated`, in percent of `calculated`; `None` if that is
+/// 0.
 pub fn difference(measured: f64, calculated: f64) -> Option<f64> {
     (calculated != 0.0).then(|| 100.0 * (measured - calculated) / calculated)
 }

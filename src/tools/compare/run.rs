@@ -36,8 +36,8 @@ struct Target {
 }
 
 impl Target {
-    /// Returns a topic without other clients, on the server that `--url` names or on a new server. With
-    /// a new server, the memory of one trial does not affect the next.
+    /// Returns a topic without other clients, on the server that `--url` names or on a new server.
+    /// With a new server, the memory of one trial does not affect the next.
     fn new(args: &Args, trial: usize, run: u64) -> Result<Self, String> {
         let child = match &args.url {
             Some(_) => None,

@@ -97,9 +97,9 @@ impl From<Error> for CompareError {
     }
 }
 
-/// Runs one trial on a topic that has no other clients. Calls `proceed` with the progress at least ten
-/// times per second. When `proceed` returns false, the trial ends with the figures so far; the result
-/// is `None` if there are none.
+/// Runs one trial on a topic that has no other clients. Calls `proceed` with the progress at least
+/// ten times per second. When `proceed` returns false, the trial ends with the figures so far; the
+/// result is `None` if there are none.
 ///
 /// # Errors
 /// A [`CompareError`] if the server is unreachable, refuses, or violates a protocol.
@@ -230,8 +230,8 @@ fn server_figures(cost: Cost, memory: Option<u64>, memory_before: Option<u64>) -
 fn figures(counts: Counts, measured_for: Duration, delays: &DelayHistogram) -> Figures {
     let minutes = measured_for.as_secs_f64() / 60.0;
     let bytes = |all: u64, payload: u64| Bytes {
-        // The first bytes of a message may have been read before the measurement started. Its payload
-        // counts when the last byte is read.
+        // The first bytes of a message may have been read before the measurement started. Its
+        // payload counts when the last byte is read.
         headers: all.saturating_sub(payload) as f64,
         payload: payload as f64,
     };

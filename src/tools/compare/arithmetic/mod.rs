@@ -1,7 +1,7 @@
 //! The calculated cost of each transport.
 //!
-//! With `n` clients, `T` seconds between two short polls, `λ` events per minute, `P = 60 / λ` seconds
-//! between two events, and `W` seconds for which a long poll waits:
+//! With `n` clients, `T` seconds between two short polls, `λ` events per minute, `P = 60 / λ`
+//! seconds between two events, and `W` seconds for which a long poll waits:
 //!
 //! | | short poll | long poll | event stream, WebSocket |
 //! | --- | --- | --- | --- |
@@ -10,18 +10,18 @@
 //! | delay, mean | `T / 2` | 0 | 0 |
 //! | delay, quantile `q` | `q · T` | 0 | 0 |
 //!
-//! These formulas describe a steady state ([`Arithmetic::steady_state`]). A trial is short: the times
-//! before its first event and after its last one are shorter than `P`, and requests after its end do
-//! not count. So [`Arithmetic::trial`] counts each event and each silence of a trial separately
-//! ([`Timeline`]).
+//! These formulas describe a steady state ([`Arithmetic::steady_state`]). A trial is short: the
+//! times before its first event and after its last one are shorter than `P`, and requests after its
+//! end do not count. So [`Arithmetic::trial`] counts each event and each silence of a trial
+//! separately ([`Timeline`]).
 //!
 //! An event is equally likely to be published at any moment of a poll interval, and waits for the
 //! rest of that interval. The time that the network and the two programs need is not included. That
 //! time is the difference between the measured and the calculated delay.
 //!
-//! The bytes are those of the requests that [`Follower`](crate::client::follow::Follower) writes and
-//! of the responses that the server's encoders write ([`Sizes`]). The server's times are the defaults
-//! of [`Options`].
+//! The bytes are those of the requests that [`Follower`](crate::client::follow::Follower) writes
+//! and of the responses that the server's encoders write ([`Sizes`]). The server's times are the
+//! defaults of [`Options`].
 
 mod sizes;
 mod timeline;
@@ -35,7 +35,8 @@ use crate::server::Options;
 use sizes::{KeepAlive, Sizes};
 use timeline::Timeline;
 
-/// A way to calculate figures: for a configuration, a transport and, for short polling, an interval.
+/// A way to calculate figures: for a configuration, a transport and, for short polling, an
+/// interval.
 pub type Formula<'a> = dyn Fn(&CompareConfig, Via, Option<Duration>) -> Figures + 'a;
 
 /// The formulas for the clients of one resource. The length of its name and of its header fields
@@ -114,13 +115,13 @@ impl PerClient {
         // The command's clock cannot measure a shorter interval than 1 ms.
         let interval = interval.as_secs_f64().max(1e-3);
         let requests = 60.0 / interval;
-        // A poll returns events if any were published since the previous poll. Each event is returned
-        // by one poll, if the trial lasts long enough.
+        // A poll returns events if any were published since the previous poll. Each event is
+        // returned by one poll, if the trial lasts long enough.
         let not_empty = timeline.first_polls(interval, timeline.period) / minutes;
         let events = timeline.first_polls(interval, f64::INFINITY) / minutes;
         // A server with default options closes the connection between two polls that are further
-        // apart than its idle timeout. A total count only makes sense in a trial; the steady state has
-        // the number of connections that are open at once.
+        // apart than its idle timeout. A total count only makes sense in a trial; the steady state
+        // has the number of connections that are open at once.
         let is_closed_between = interval > f64::from(Options::default().idle_timeout);
         let connections =
             if is_closed_between && timeline.is_trial() { 1.0 + minutes * requests } else { 1.0 };

@@ -2,8 +2,8 @@
 
 use crate::tools::compare::config::CompareConfig;
 
-/// The evenly spaced events of a stretch of time: of one trial, or of the steady state. All times are
-/// in seconds.
+/// The evenly spaced events of a stretch of time: of one trial, or of the steady state. All times
+/// are in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeline {
     pub duration: f64,
@@ -35,9 +35,9 @@ impl Timeline {
         self.ends.is_some()
     }
 
-    /// Returns how often a timer of `seconds` expires that restarts with each event and each time it
-    /// expires. If an event is published at the moment of expiration, the event is first. A timer that
-    /// starts with the trial has started a little before it.
+    /// Returns how often a timer of `seconds` expires that restarts with each event and each time
+    /// it expires. If an event is published at the moment of expiration, the event is first. A
+    /// timer that starts with the trial has started a little before it.
     pub fn expirations(&self, seconds: f64) -> f64 {
         let between = |period: f64| (period / seconds).ceil() - 1.0;
         match self.ends {
@@ -52,9 +52,9 @@ impl Timeline {
         }
     }
 
-    /// Returns how many polls of one client are the first poll after an event, at most `limit` seconds
-    /// after it. The client polls every `interval` seconds. An event near the end of the trial counts
-    /// in part: by the fraction of an interval that is left after it.
+    /// Returns how many polls of one client are the first poll after an event, at most `limit`
+    /// seconds after it. The client polls every `interval` seconds. An event near the end of the
+    /// trial counts in part: by the fraction of an interval that is left after it.
     pub fn first_polls(&self, interval: f64, limit: f64) -> f64 {
         let limit = limit.min(interval);
         let Some((_, last)) = self.ends else { return self.events * limit / interval };

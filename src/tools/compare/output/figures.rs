@@ -1,5 +1,5 @@
-//! The one list of all figures, for the table, JSON, CSV and the report. `docs/compare.md` describes
-//! each.
+//! The one list of all figures, for the table, JSON, CSV and the report. `docs/compare.md`
+//! describes each.
 
 use super::numbers;
 use crate::tools::compare::results::{Figures, Trial};
@@ -30,8 +30,8 @@ impl Unit {
 
 /// A figure that is both measured and calculated.
 pub struct Figure {
-    /// The name in JSON. A point separates the name of a nested object from the member's name. In CSV
-    /// the point is an underscore.
+    /// The name in JSON. A point separates the name of a nested object from the member's name. In
+    /// CSV the point is an underscore.
     pub name: &'static str,
     pub label: &'static str,
     pub unit: Unit,

@@ -1,4 +1,5 @@
-//! A comparison in JSON. The names are an interface and do not change; `docs/compare.md` lists them.
+//! A comparison in JSON. The names are an interface and do not change; `docs/compare.md` lists
+//! them.
 
 use super::figures::{FIGURES, MEASUREMENTS, rounded};
 use crate::protocol::json::Object;

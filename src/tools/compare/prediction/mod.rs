@@ -5,17 +5,17 @@
 //!
 //! - The kernel: its memory for sockets, and its time for any network except loopback. Only the
 //!   server's CPU time, which includes its system calls, and its user-space memory count.
-//! - The CPU time of idle clients. Heartbeats and timeouts are not measured separately, so their cost
-//!   is attributed to requests and deliveries. If little was sent, both seem more expensive than they
-//!   are.
-//! - The difference between a poll and an event in its response. The event costs less, but both count
-//!   the same, so the constant holds for the mix in the trial.
-//! - Batching: a busy event loop does more work per iteration, so a constant measured with few clients
-//!   is too high for many.
+//! - The CPU time of idle clients. Heartbeats and timeouts are not measured separately, so their
+//!   cost is attributed to requests and deliveries. If little was sent, both seem more expensive
+//!   than they are.
+//! - The difference between a poll and an event in its response. The event costs less, but both
+//!   count the same, so the constant holds for the mix in the trial.
+//! - Batching: a busy event loop does more work per iteration, so a constant measured with few
+//!   clients is too high for many.
 //! - The limit of one thread. A server that needs more than one core needs more than one barewire
 //!   process, and the cost of sharing events among processes is not included.
-//! - Queues. The delay is the transport's own. The time that one process needs to send an event to all
-//!   users is a separate figure.
+//! - Queues. The delay is the transport's own. The time that one process needs to send an event to
+//!   all users is a separate figure.
 
 mod json;
 mod text;
@@ -49,8 +49,8 @@ pub struct Constant {
 pub struct Constants {
     /// The server's CPU time in seconds for one request or one delivery.
     pub cpu_seconds: Option<Constant>,
-    /// The server's user-space memory for one client in bytes, at the end of the trial. `None` if the
-    /// memory grew by less than [`MIN_GROWTH`].
+    /// The server's user-space memory for one client in bytes, at the end of the trial. `None` if
+    /// the memory grew by less than [`MIN_GROWTH`].
     pub memory_per_client: Option<Constant>,
     /// The server's memory before the first client connected, in bytes.
     pub memory_before: Option<Constant>,
@@ -75,8 +75,8 @@ pub struct PredictedTrial {
     pub bytes_down_per_minute: f64,
     /// The median of the transport's own delay in milliseconds, without the server's work.
     pub delay_ms_p50: f64,
-    /// The time in milliseconds that one core needs to send one event to all users. `None` for short
-    /// polling, where the server sends an event only when a client polls.
+    /// The time in milliseconds that one core needs to send one event to all users. `None` for
+    /// short polling, where the server sends an event only when a client polls.
     pub fan_out_ms: Option<f64>,
     /// The CPU cores that the server needs.
     pub cores: Option<f64>,
@@ -217,7 +217,8 @@ fn predict_trial(
 }
 
 impl Prediction {
-    /// Returns a sentence that says why memory is not known, if it was measured but grew too little.
+    /// Returns a sentence that says why memory is not known, if it was measured but grew too
+    /// little.
     pub fn memory_note(&self) -> Option<String> {
         let is_too_little = |trial: &PredictedTrial| {
             trial.constants.memory_before.is_some() && trial.constants.memory_per_client.is_none()

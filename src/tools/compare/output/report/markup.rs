@@ -17,8 +17,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Returns a table with these column headings, which are markup. The first column contains the row
-    /// headings.
+    /// Returns a table with these column headings, which are markup. The first column contains the
+    /// row headings.
     pub fn new(caption: &str, columns: impl IntoIterator<Item = String>) -> Self {
         let head = columns.into_iter().map(|column| format!("<th scope=\"col\">{column}</th>")).collect();
         Self { caption: caption.to_owned(), head, body: "<tbody>\n".to_owned() }

@@ -66,7 +66,8 @@ fn figure_cell(figure: &Figure, trial: &Trial) -> String {
     )
 }
 
-/// Returns the table of the ratios between each two intervals; `None` if there is only one interval.
+/// Returns the table of the ratios between each two intervals; `None` if there is only one
+/// interval.
 pub fn interval_pairs(comparison: &Comparison) -> Option<String> {
     let pairs = pairs(comparison);
     if pairs.is_empty() {

@@ -2,8 +2,8 @@
 
 use crate::tools::compare::output::numbers;
 
-/// A mapping from values to positions on a logarithmic scale. Zero has no position on such a scale, so
-/// it has a strip before the start of the scale.
+/// A mapping from values to positions on a logarithmic scale. Zero has no position on such a scale,
+/// so it has a strip before the start of the scale.
 #[derive(Clone, Debug)]
 pub struct Axis {
     /// The logarithms to base 10 of the values at the two ends of the scale.
@@ -20,8 +20,8 @@ pub struct Axis {
 const MAX_EXPONENT: f64 = 15.0;
 
 impl Axis {
-    /// Returns an axis for these values between two positions. If one of the values is zero, the axis
-    /// has a strip of this size. Negative values and values that are not finite have no place.
+    /// Returns an axis for these values between two positions. If one of the values is zero, the
+    /// axis has a strip of this size. Negative values and values that are not finite have no place.
     pub fn over(values: impl IntoIterator<Item = f64>, [from, to]: [f64; 2], strip: f64) -> Self {
         let (mut low, mut high, mut has_zero) = (f64::INFINITY, f64::NEG_INFINITY, false);
         for value in values {

@@ -81,7 +81,7 @@ fn draw(frame: Frame, bars: &[(&Trial, [f64; 3])], size: f64) -> Canvas {
             }
         }
     }
-    let text = format!("the event’s data: {}", numbers::bytes(size));
+    let text = format!("event data: {}", numbers::bytes(size));
     canvas.text("axis", [at.max(left), 18.0], Anchor::Start, &text);
     canvas
 }

@@ -60,7 +60,8 @@ impl Labels {
         }
     }
 
-    /// Returns how much of the occupied area a label would cover. The part out of bounds counts more.
+    /// Returns how much of the occupied area a label would cover. The part out of bounds counts
+    /// more.
     fn overlap(&self, [left, top, right, bottom]: Area) -> f64 {
         let [bounds_left, bounds_top, bounds_right, bounds_bottom] = self.bounds;
         let excess = [bounds_left - left, bounds_top - top, right - bounds_right, bottom - bounds_bottom];

@@ -1,8 +1,8 @@
 //! The plots as SVG. A thin line is calculated; a mark was measured.
 //!
 //! Each plot is drawn twice, for a wide and for a narrow page, because the letters of a scaled-down
-//! plot would be too small to read. The page shows one of the two drawings. The shape of a mark shows
-//! its transport; colour alone never does.
+//! plot would be too small to read. The page shows one of the two drawings. The shape of a mark
+//! shows its transport; colour alone never does.
 
 mod axis;
 mod bytes;
@@ -81,7 +81,8 @@ impl Mark {
         }
     }
 
-    /// Returns the mark as an icon. Screen readers skip it, because the text next to it says the same.
+    /// Returns the mark as an icon. Screen readers skip it, because the text next to it says the
+    /// same.
     pub fn icon(self) -> String {
         format!(
             "<svg class=\"icon\" viewBox=\"-8 -8 16 16\" width=\"14\" height=\"14\" aria-hidden=\"true\">\
