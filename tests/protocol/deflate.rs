@@ -1,6 +1,6 @@
-//! Tests of permessage-deflate with the vectors of `tests/vectors/websocket-deflate.txt`, properties, and
-//! two independent decompressors: zlib through `flate2`, and a plain version of RFC 1951
-//! (`plain_inflate.rs`).
+//! Tests of permessage-deflate with the vectors of `tests/vectors/websocket-deflate.txt`,
+//! properties, and two independent decompressors: zlib through `flate2`, and a plain version of
+//! RFC 1951 (`plain_inflate.rs`).
 
 use std::cell::RefCell;
 
@@ -143,10 +143,11 @@ fn inflated(inflater: &mut Inflater, payload: &[u8]) -> Result<Vec<u8>, Protocol
     Ok(out.into_inner())
 }
 
-/// Returns a block of the fixed code (RFC 1951 §3.2.6) with one reference of three bytes, 512 or 513 bytes
-/// back.
+/// Returns a block of the fixed code (RFC 1951 §3.2.6) with one reference of three bytes, 512 or
+/// 513 bytes back.
 fn three_from(distance: usize) -> Vec<u8> {
-    // §3.2.5: codes 17 (385 to 512) and 18 (from 513), from the highest bit on, and their extra bits.
+    // §3.2.5: codes 17 (385 to 512) and 18 (from 513), from the highest bit on, and their extra
+    // bits.
     let (code, extra, extra_bits) = match distance {
         512 => (0b10001, 0b111_1111, 7),
         513 => (0b01001, 0, 8),
@@ -300,8 +301,9 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// A few messages repeat, so that a context is useful. All compressed messages come either from the
-    /// deflater of the connection or from `compress_without_context`; others are not compressed.
+    /// A few messages repeat, so that a context is useful. All compressed messages come either from
+    /// the deflater of the connection or from `compress_without_context`; others are not
+    /// compressed.
     #[test]
     fn receives_every_sent_message(
         server: bool, key: [u8; 4], agreement in any_agreement(), level in 1..=9_u8, is_shared: bool,

@@ -116,8 +116,8 @@ fn any_preferences() -> impl Strategy<Value = ServerPreferences> {
 }
 
 proptest! {
-    /// The server accepts every offer, the client accepts every response, both agree on the parameters, and
-    /// no side gets more than it allows.
+    /// The server accepts every offer, the client accepts every response, both agree on the
+    /// parameters, and no side gets more than it allows.
     #[test]
     fn both_sides_agree(offer in any_offer(), preferences in any_preferences()) {
         let (mut line, mut response) = (Vec::new(), Vec::new());

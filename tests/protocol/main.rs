@@ -1,4 +1,5 @@
-//! Tests of the protocol code with vectors (`tests/vectors/`) and properties: bytes only, no sockets.
+//! Tests of the protocol code with vectors (`tests/vectors/`) and properties: bytes only, no
+//! sockets.
 
 #[cfg(feature = "deflate")]
 mod deflate;

@@ -1,5 +1,5 @@
-//! A plain inflater that follows RFC 1951 bit by bit. It is slow and obviously correct; tests compare the
-//! inflater of the library with it. It also reports how far back the data refer.
+//! A plain inflater that follows RFC 1951 bit by bit. It is slow and obviously correct; tests
+//! compare the inflater of the library with it. It also reports how far back the data refer.
 
 /// The result of inflating.
 pub struct Inflated {
@@ -8,8 +8,8 @@ pub struct Inflated {
     pub farthest: usize,
 }
 
-/// Inflates `data`, a sequence of complete blocks, after the bytes in `window`. Returns `None` if `data` is
-/// invalid.
+/// Inflates `data`, a sequence of complete blocks, after the bytes in `window`. Returns `None` if
+/// `data` is invalid.
 ///
 /// Another block may follow a last block (BFINAL) at the next byte (RFC 7692 §7.2.1).
 pub fn inflate(window: &[u8], data: &[u8]) -> Option<Inflated> {
@@ -74,8 +74,8 @@ fn stored(bits: &mut Bits, out: &mut Out) -> Option<()> {
     Some(())
 }
 
-/// The number of extra bits of each length and distance code (§3.2.5). The smallest value of a code follows
-/// from the codes before it.
+/// The number of extra bits of each length and distance code (§3.2.5). The smallest value of a code
+/// follows from the codes before it.
 const LENGTH_BITS: [u8; 29] =
     [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
 const DISTANCE_BITS: [u8; 30] =
@@ -142,8 +142,8 @@ fn dynamic(bits: &mut Bits) -> Option<(Code, Code)> {
     Some((Code::new(lengths).filter(usable)?, Code::new(distances).filter(usable)?))
 }
 
-/// A Huffman code (§3.2.2): the number of symbols of each length, and the symbols in the order of their
-/// codes.
+/// A Huffman code (§3.2.2): the number of symbols of each length, and the symbols in the order of
+/// their codes.
 struct Code {
     counts: [usize; 16],
     symbols: Vec<usize>,

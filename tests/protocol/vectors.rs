@@ -5,8 +5,8 @@ mod file;
 
 pub use file::{Vector, parse};
 
-/// Returns the divisions in which a vector runs: complete, one byte at a time, and split in two at every
-/// place.
+/// Returns the divisions in which a vector runs: complete, one byte at a time, and split in two at
+/// every place.
 pub fn cuts(bytes: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
     let complete = std::iter::once(vec![bytes]);
     let single = std::iter::once(bytes.chunks(1).collect());

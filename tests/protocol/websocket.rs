@@ -1,5 +1,5 @@
-//! Tests of the WebSocket protocol with the vectors of `tests/vectors/websocket*.txt`, properties, and an
-//! independent client.
+//! Tests of the WebSocket protocol with the vectors of `tests/vectors/websocket*.txt`, properties,
+//! and an independent client.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -16,8 +16,8 @@ use tungstenite::{Message, WebSocket};
 
 use crate::vectors::{self, Vector};
 
-/// Passes `parts` to a `new` receiver, as reads from a socket would. Returns the events and the error,
-/// formatted by `show`, and whether the receiver is idle at the end.
+/// Passes `parts` to a `new` receiver, as reads from a socket would. Returns the events and the
+/// error, formatted by `show`, and whether the receiver is idle at the end.
 pub fn received(
     new: impl Fn() -> Receiver,
     parts: &[&[u8]],
@@ -205,8 +205,8 @@ fn control_event(opcode: Opcode, payload: &[u8]) -> MessageEvent<'_> {
 }
 
 impl Sent {
-    /// Appends the frames to `wire` and the expected events to `expected`. If `compress` returns a payload,
-    /// the message is compressed.
+    /// Appends the frames to `wire` and the expected events to `expected`. If `compress` returns a
+    /// payload, the message is compressed.
     pub fn write(
         &self,
         role: Role,
@@ -288,7 +288,8 @@ proptest! {
         }
         let limits = MessageLimits { message_bytes: 65_540, frames: 5 };
         let complete: &[&[u8]] = &[&wire];
-        // One byte at a time, or larger parts for long messages, which would take too long otherwise.
+        // One byte at a time, or larger parts for long messages, which would take too long
+        // otherwise.
         let small = wire.chunks(1 + wire.len() / 4096).collect::<Vec<_>>();
         for parts in [complete, &split(&wire, &places), &small] {
             let (results, idle) = received(|| Receiver::new(role, limits), parts, in_full);

@@ -1,5 +1,5 @@
-//! Tests of the client's opening handshake with the responses of `tests/vectors/websocket-opening.txt`,
-//! and with the server's side.
+//! Tests of the client's opening handshake with the responses of
+//! `tests/vectors/websocket-opening.txt`, and with the server's side.
 
 use barewire::protocol::http::{self, HeadLimits, HeadScan, ResponseScan};
 use barewire::protocol::websocket::client_handshake::{ClientHandshake, Key};

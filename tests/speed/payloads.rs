@@ -1,5 +1,5 @@
-//! Measures how fast payloads are unmasked and validated, relative to copying memory in the same run:
-//! `cargo bench --bench payloads`. The benchmark asserts nothing and compares by ratios.
+//! Measures how fast payloads are unmasked and validated, relative to copying memory in the same
+//! run: `cargo bench --bench payloads`. The benchmark asserts nothing and compares by ratios.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -36,8 +36,8 @@ fn main() {
     for bytes in [64 * 1024, 1024, 125] {
         let ascii = vec![b'a'; bytes];
         let greek: Vec<u8> = "λόγος ".bytes().cycle().take(bytes / 11 * 11).collect();
-        // The buffer has another offset in its page than the source, because copies between equal offsets
-        // are slow on many processors.
+        // The buffer has another offset in its page than the source, because copies between equal
+        // offsets are slow on many processors.
         let mut buffer = vec![0; bytes + 1344];
         let buffer = &mut buffer[1344..];
         let copy = speed(bytes, || black_box(&mut *buffer).copy_from_slice(black_box(&ascii)));

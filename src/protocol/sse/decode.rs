@@ -29,8 +29,8 @@ pub struct Event {
     pub data: String,
 }
 
-/// A limit that a stream exceeds. Every other stream is valid: unknown fields, unusual values and invalid
-/// UTF-8 all have a defined meaning (§9.2.6).
+/// A limit that a stream exceeds. Every other stream is valid: unknown fields, unusual values and
+/// invalid UTF-8 all have a defined meaning (§9.2.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
     /// A line is longer than [`DecodeLimits::line`].
@@ -54,10 +54,12 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-/// A decoder for the events of one stream. After a reconnect, the caller creates a new decoder with the
+/// A decoder for the events of one stream. After a reconnect, the caller creates a new decoder with
+/// the
 /// [`last_event_id`](Self::last_event_id) of the old one.
 ///
-/// At the end of the stream the caller drops the decoder: an incomplete block is discarded (§9.2.6).
+/// At the end of the stream the caller drops the decoder: an incomplete block is discarded
+/// (§9.2.6).
 #[derive(Debug)]
 pub struct Decoder {
     limits: DecodeLimits,
@@ -128,8 +130,8 @@ impl Decoder {
         }
     }
 
-    /// Returns the value of `Last-Event-ID` for a reconnect; empty for none. A block without data can
-    /// set it too.
+    /// Returns the value of `Last-Event-ID` for a reconnect; empty for none. A block without data
+    /// can set it too.
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
     }
@@ -141,8 +143,8 @@ impl Decoder {
 
     /// Decodes `input` up to the end of the next event.
     ///
-    /// Returns the number of bytes consumed and the event. Without an event, all of `input` is consumed
-    /// and more bytes are needed.
+    /// Returns the number of bytes consumed and the event. Without an event, all of `input` is
+    /// consumed and more bytes are needed.
     ///
     /// # Errors
     /// [`DecodeError`] if the stream exceeds a limit. The decoder must not be used after an error.
@@ -162,8 +164,8 @@ impl Decoder {
         }
     }
 
-    /// Decodes `input` as [`read`](Self::read) does, but copies nothing, and also returns the blocks that
-    /// only set the last event ID.
+    /// Decodes `input` as [`read`](Self::read) does, but copies nothing, and also returns the
+    /// blocks that only set the last event ID.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -236,8 +238,8 @@ impl Decoder {
 
     /// Processes a field. A comment is a field with an empty name.
     ///
-    /// The standard decodes the whole stream as UTF-8. Decoding each value separately is equivalent: the
-    /// bytes between values are ASCII and also end an invalid sequence.
+    /// The standard decodes the whole stream as UTF-8. Decoding each value separately is
+    /// equivalent: the bytes between values are ASCII and also end an invalid sequence.
     fn process_field(&mut self, line: &[u8]) -> Result<(), DecodeError> {
         let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
         let (name, value) = line.split_at(colon);

@@ -7,12 +7,13 @@ pub const HEARTBEAT: &[u8] = b":\n\n";
 
 /// Appends one event to `out`.
 ///
-/// `event:` is omitted for `message`, which is the default type. Each line of `data` becomes a `data:`
-/// field. Empty data become one empty field, because a block without a `data:` field dispatches nothing.
-/// The decoder removes the space after each colon, so data that start with a space keep it.
+/// `event:` is omitted for `message`, which is the default type. Each line of `data` becomes a
+/// `data:` field. Empty data become one empty field, because a block without a `data:` field
+/// dispatches nothing. The decoder removes the space after each colon, so data that start with a
+/// space keep it.
 ///
-/// `data` must not contain a carriage return, which would end a line. The hub ensures that for data, ids
-/// and names.
+/// `data` must not contain a carriage return, which would end a line. The hub ensures that for
+/// data, ids and names.
 pub fn write_event(id: &str, event: &str, data: &str, out: &mut Vec<u8>) {
     debug_assert!(!data.contains('\r'), "a carriage return in the data would end the line");
     write_field("id", id, out);
@@ -25,11 +26,11 @@ pub fn write_event(id: &str, event: &str, data: &str, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Appends the first block of a stream to `out`: the reconnection time in milliseconds, and the id from
-/// which a client resumes that disconnects before the first event.
+/// Appends the first block of a stream to `out`: the reconnection time in milliseconds, and the id
+/// from which a client resumes that disconnects before the first event.
 ///
-/// Without data the block dispatches nothing. With a `gap`, one line of JSON, the block is an event of
-/// type `gap`.
+/// Without data the block dispatches nothing. With a `gap`, one line of JSON, the block is an event
+/// of type `gap`.
 pub fn write_first_block(retry_ms: u32, id: &str, gap: Option<&str>, out: &mut Vec<u8>) {
     write_retry_field(retry_ms, out);
     write_field("id", id, out);

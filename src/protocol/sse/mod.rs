@@ -1,7 +1,7 @@
 //! Event streams, `text/event-stream`: encoding and decoding (WHATWG HTML §9.2).
 //!
-//! A stream consists of lines, and each line is a field, `name: value`. A blank line ends a block of
-//! fields and dispatches an event if the block has data:
+//! A stream consists of lines, and each line is a field, `name: value`. A blank line ends a block
+//! of fields and dispatches an event if the block has data:
 //!
 //! ```text
 //! retry: 2000        the reconnection time in milliseconds

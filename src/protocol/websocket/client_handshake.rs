@@ -1,8 +1,8 @@
 //! The client's side of the opening handshake (RFC 6455 §4.1).
 //!
-//! The client sends sixteen random bytes and expects them back in a form that only a WebSocket server
-//! produces. No other server can therefore be tricked into a WebSocket connection, neither a mail server
-//! that echoes its input nor a cache that returns a stored response.
+//! The client sends sixteen random bytes and expects them back in a form that only a WebSocket
+//! server produces. No other server can therefore be tricked into a WebSocket connection, neither a
+//! mail server that echoes its input nor a cache that returns a stored response.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,8 +13,8 @@ use crate::protocol::http::fields::{is_control, is_token, members};
 use crate::protocol::http::{Response, Version, host_and_port};
 use crate::protocol::rule::rules;
 
-/// A `Sec-WebSocket-Key`, which the response must prove to know (§4.1, item 7 of the requirements for
-/// the request).
+/// A `Sec-WebSocket-Key`, which the response must prove to know (§4.1, item 7 of the requirements
+/// for the request).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key([u8; 24]);
 
@@ -58,13 +58,13 @@ pub struct Negotiated<'a> {
     pub agreement: Option<Agreement>,
 }
 
-/// The fields that the handshake writes, and the fields that would announce content, which the request
-/// does not have.
+/// The fields that the handshake writes, and the fields that would announce content, which the
+/// request does not have.
 const RESERVED_FIELDS: [&str; 6] =
     ["Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", "Expect"];
 
-/// Checks that a field of the caller is neither in `reserved` nor written by the handshake, and that its
-/// name and value are valid (RFC 9110 §5.1, §5.5).
+/// Checks that a field of the caller is neither in `reserved` nor written by the handshake, and
+/// that its name and value are valid (RFC 9110 §5.1, §5.5).
 pub(crate) fn check_field(name: &str, value: &str, reserved: &[&str]) -> Result<(), RequestError> {
     let prefix = name.get(.."Sec-WebSocket-".len()).unwrap_or_default();
     let is_reserved = reserved.iter().any(|reserved| reserved.eq_ignore_ascii_case(name));
@@ -136,12 +136,12 @@ impl<'a> ClientHandshake<'a> {
 
     /// Checks the server's response (§4.1, "validate the server's response").
     ///
-    /// The caller skips interim responses (RFC 9110 §15.2), those with a status from 100 to 199 other
-    /// than 101.
+    /// The caller skips interim responses (RFC 9110 §15.2), those with a status from 100 to 199
+    /// other than 101.
     ///
     /// # Errors
-    /// The first rule that the response breaks. The client must then fail the connection (§7.1.7); before
-    /// the end of the handshake, that means to close the TCP connection.
+    /// The first rule that the response breaks. The client must then fail the connection (§7.1.7);
+    /// before the end of the handshake, that means to close the TCP connection.
     pub fn check_response(
         &self,
         key: &Key,

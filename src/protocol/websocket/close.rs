@@ -28,8 +28,9 @@ pub fn decode(payload: &[u8]) -> Result<Option<(CloseCode, &str)>, ProtocolError
 
 /// Returns the unmasked payload of a close frame (RFC 6455 §5.5.1), which [`decode`] reads back.
 ///
-/// A reason longer than [`MAX_REASON`] bytes is truncated between two characters. `code` must be one
-/// that [may be sent](CloseCode::may_be_sent). A close frame without a code has an empty payload.
+/// A reason longer than [`MAX_REASON`] bytes is truncated between two characters. `code` must be
+/// one that [may be sent](CloseCode::may_be_sent). A close frame without a code has an empty
+/// payload.
 pub fn payload(code: CloseCode, reason: &str) -> Vec<u8> {
     debug_assert!(code.may_be_sent(), "a close frame must not contain the code {code}");
     let mut end = reason.len().min(MAX_REASON);

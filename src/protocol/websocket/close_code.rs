@@ -4,7 +4,8 @@ use std::fmt;
 
 /// A status code of a close frame (RFC 6455 §7.4).
 ///
-/// The type holds any number; [`may_be_sent`](Self::may_be_sent) checks that a frame may contain it.
+/// The type holds any number; [`may_be_sent`](Self::may_be_sent) checks that a frame may contain
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(pub u16);
 
@@ -31,10 +32,10 @@ impl CloseCode {
 
     /// Returns true if a close frame may contain this code.
     ///
-    /// RFC 6455 §7.4.1 defines 1000–1003 and 1007–1011, and the IANA registry adds 1012–1014; §7.4.2
-    /// assigns 3000–4999 to libraries and applications. 1004 is reserved. 1005, 1006 and 1015 report
-    /// to the local application that no code was received. All other codes are reserved for later
-    /// versions of the protocol.
+    /// RFC 6455 §7.4.1 defines 1000–1003 and 1007–1011, and the IANA registry adds 1012–1014;
+    /// §7.4.2 assigns 3000–4999 to libraries and applications. 1004 is reserved. 1005, 1006 and
+    /// 1015 report to the local application that no code was received. All other codes are reserved
+    /// for later versions of the protocol.
     pub const fn may_be_sent(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }

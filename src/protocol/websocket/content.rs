@@ -52,11 +52,11 @@ impl Content {
         }
     }
 
-    /// Appends `bytes` as [`push`](Self::push) does, but rejects a message of more than `limit` bytes
-    /// (§10.4).
+    /// Appends `bytes` as [`push`](Self::push) does, but rejects a message of more than `limit`
+    /// bytes (§10.4).
     ///
-    /// Invalid text before the limit is reported first, so that the result does not depend on how the
-    /// message was divided.
+    /// Invalid text before the limit is reported first, so that the result does not depend on how
+    /// the message was divided.
     pub fn push_within(&mut self, limit: usize, bytes: &[u8]) -> Result<(), ProtocolError> {
         let remaining = limit.saturating_sub(self.length());
         self.push(&bytes[..remaining.min(bytes.len())])?;

@@ -1,15 +1,15 @@
 //! The negotiation of permessage-deflate (RFC 7692 §5, §7; grammar of the field: RFC 6455 §9.1).
 //!
-//! The client lists its offers, the preferred one first. The server accepts one offer and responds with
-//! the agreed parameters:
+//! The client lists its offers, the preferred one first. The server accepts one offer and responds
+//! with the agreed parameters:
 //!
 //! ```text
 //! C: Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10, permessage-deflate
 //! S: Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10
 //! ```
 //!
-//! Each direction has two parameters, and each restricts the compressor of that direction: it must not
-//! use the previous messages (`…_no_context_takeover`), or must not refer back beyond a window
+//! Each direction has two parameters, and each restricts the compressor of that direction: it must
+//! not use the previous messages (`…_no_context_takeover`), or must not refer back beyond a window
 //! (`…_max_window_bits`). Without parameters, compression is best and memory use is highest.
 
 mod error;
@@ -46,15 +46,17 @@ impl Default for ServerPreferences {
     }
 }
 
-/// Accepts the first acceptable offer of permessage-deflate and returns the parameters to respond with.
-/// Without such an offer the result is `None`, and the response has no `Sec-WebSocket-Extensions`.
+/// Accepts the first acceptable offer of permessage-deflate and returns the parameters to respond
+/// with. Without such an offer the result is `None`, and the response has no
+/// `Sec-WebSocket-Extensions`.
 ///
-/// `lines` are the values of all `Sec-WebSocket-Extensions` fields of the request, which form one list
-/// (RFC 6455 §9.1). The server skips other extensions and the offers that §7 requires it to decline:
-/// those with an unknown parameter, an invalid value, or a repeated parameter.
+/// `lines` are the values of all `Sec-WebSocket-Extensions` fields of the request, which form one
+/// list (RFC 6455 §9.1). The server skips other extensions and the offers that §7 requires it to
+/// decline: those with an unknown parameter, an invalid value, or a repeated parameter.
 ///
 /// # Errors
-/// [`ExtensionError::Grammar`] if any line is not a list of extensions, even after an acceptable offer.
+/// [`ExtensionError::Grammar`] if any line is not a list of extensions, even after an acceptable
+/// offer.
 pub fn negotiate<'a>(
     lines: impl Iterator<Item = &'a [u8]>,
     preferences: &ServerPreferences,
@@ -85,16 +87,19 @@ fn respond(offer: &Offer, preferences: &ServerPreferences) -> Agreement {
         // §7.1.1.1: the response accepts the restriction of the offer, or adds it unsolicited.
         server_no_context_takeover: offer.server_no_context_takeover
             || preferences.server_no_context_takeover,
-        // §7.1.1.2: the response may add this restriction too. The hint of a client becomes binding.
+        // §7.1.1.2: the response may add this restriction too. The hint of a client becomes
+        // binding.
         client_no_context_takeover: offer.client_no_context_takeover
             || preferences.client_no_context_takeover,
-        // §7.1.2.1: at most the value of the offer, if there is one. 8 is possible although the smallest
-        // window of zlib is 9, because zlib does not use all of that window (see `deflate`).
+        // §7.1.2.1: at most the value of the offer, if there is one. 8 is possible although the
+        // smallest window of zlib is 9, because zlib does not use all of that window (see
+        // `deflate`).
         server_max_window_bits: match offer.server_max_window_bits {
             Some(bits) => Some(bits.min(preferences.server_max_window_bits)),
             None => unless_default(preferences.server_max_window_bits),
         },
-        // §7.1.2.2: as above, but never unsolicited. Inflating with the largest window works for all.
+        // §7.1.2.2: as above, but never unsolicited. Inflating with the largest window works for
+        // all.
         client_max_window_bits: match offer.client_max_window_bits {
             ClientWindow::Unnamed => None,
             ClientWindow::Any => unless_default(preferences.client_max_window_bits),
@@ -106,9 +111,9 @@ fn respond(offer: &Offer, preferences: &ServerPreferences) -> Agreement {
 /// Checks a server's response to `offer` and returns the agreed parameters, or `None` if the server
 /// declines the extension.
 ///
-/// `lines` are the values of all `Sec-WebSocket-Extensions` fields of the response. The restrictions
-/// that the client offered for itself (§7.1.1.2, §7.1.2.2) are part of the agreement, even if the
-/// server does not repeat them.
+/// `lines` are the values of all `Sec-WebSocket-Extensions` fields of the response. The
+/// restrictions that the client offered for itself (§7.1.1.2, §7.1.2.2) are part of the agreement,
+/// even if the server does not repeat them.
 ///
 /// # Errors
 /// The rule that the response breaks; the client must then fail the connection (§7).

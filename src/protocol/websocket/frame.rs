@@ -66,8 +66,8 @@ impl Opcode {
 pub struct FrameHeader {
     /// Whether the frame is the last of its message.
     pub fin: bool,
-    /// The bit that permessage-deflate defines (RFC 7692 §6). The receiver decides whether the bit may
-    /// be set.
+    /// The bit that permessage-deflate defines (RFC 7692 §6). The receiver decides whether the bit
+    /// may be set.
     pub rsv1: bool,
     /// The interpretation of the payload.
     pub opcode: Opcode,
@@ -78,11 +78,12 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Decodes a header at the start of `bytes`. Returns the header and its length in bytes, or `None`
-    /// if more bytes are needed.
+    /// Decodes a header at the start of `bytes`. Returns the header and its length in bytes, or
+    /// `None` if more bytes are needed.
     ///
     /// # Errors
-    /// The broken rule as soon as the offending byte is available, even if the header is incomplete.
+    /// The broken rule as soon as the offending byte is available, even if the header is
+    /// incomplete.
     pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
         let Some((first, rest)) = bytes.split_first() else { return Ok(None) };
         let FirstByte { fin, rsv1, opcode } = FirstByte::decode(*first)?;
@@ -154,8 +155,8 @@ pub fn write_masked_frame(masking_key: [u8; 4], opcode: Opcode, payload: &[u8], 
     mask::apply(masking_key, 0, &mut out[start..]);
 }
 
-/// Appends a server's frame of a message with a compressed payload to `out`: as [`write_frame`], with
-/// RSV1 set (RFC 7692 §6.1).
+/// Appends a server's frame of a message with a compressed payload to `out`: as [`write_frame`],
+/// with RSV1 set (RFC 7692 §6.1).
 ///
 /// The frame must not be a control frame: those are never compressed (RFC 7692 §6.1).
 pub fn write_compressed_frame(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
@@ -198,8 +199,8 @@ pub(super) const fn is_masked(second: u8) -> bool {
     second & MASK != 0
 }
 
-/// Decodes the payload length (§5.2) from the 7 bits in `short` and the `bytes` after them. Returns the
-/// length and the rest of `bytes`, or `None` if more bytes are needed.
+/// Decodes the payload length (§5.2) from the 7 bits in `short` and the `bytes` after them. Returns
+/// the length and the rest of `bytes`, or `None` if more bytes are needed.
 fn decode_length(short: u8, bytes: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolError> {
     match short {
         126 => {

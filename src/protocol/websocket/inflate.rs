@@ -1,9 +1,10 @@
 //! Inflating a message while it arrives (RFC 7692 §7.2.2).
 //!
-//! A message ends with an empty block and thus at a byte boundary of DEFLATE. The only state that the
-//! next message needs is therefore the window, the last bytes of the previous messages. An [`Inflater`]
-//! keeps this window, and only with context takeover. It does not keep zlib's state of 47 KiB, which it
-//! borrows for the duration of one message from a spare that all connections of the thread share.
+//! A message ends with an empty block and thus at a byte boundary of DEFLATE. The only state that
+//! the next message needs is therefore the window, the last bytes of the previous messages. An
+//! [`Inflater`] keeps this window, and only with context takeover. It does not keep zlib's state of
+//! 47 KiB, which it borrows for the duration of one message from a spare that all connections of
+//! the thread share.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -14,8 +15,8 @@ use super::deflate::TAIL;
 use super::extension::{Direction, MAX_WINDOW_BITS};
 use super::protocol_error::ProtocolError;
 
-/// The greatest number of bytes inflated at once, which bounds the cost of a decompression bomb beyond
-/// the limit of its message.
+/// The greatest number of bytes inflated at once, which bounds the cost of a decompression bomb
+/// beyond the limit of its message.
 const CHUNK: usize = 4096;
 
 /// An empty block marked as the last one (RFC 1951 §3.2.3, §3.2.4).
@@ -28,8 +29,8 @@ const STREAM_BYTES: usize = 48 << 10;
 #[derive(Debug)]
 pub struct Inflater {
     direction: Direction,
-    /// The last inflated bytes, to which the next block may refer: at most 2^`max_window_bits` bytes of
-    /// this message and, with context takeover, of the previous ones.
+    /// The last inflated bytes, to which the next block may refer: at most 2^`max_window_bits`
+    /// bytes of this message and, with context takeover, of the previous ones.
     window: VecDeque<u8>,
     /// The state within the current message; `None` between two messages and after a last block.
     stream: Option<Box<Decompress>>,
@@ -41,8 +42,8 @@ thread_local! {
 }
 
 impl Inflater {
-    /// Returns a decompressor for the start of a connection or, without context takeover, for any point
-    /// between two messages. It allocates nothing.
+    /// Returns a decompressor for the start of a connection or, without context takeover, for any
+    /// point between two messages. It allocates nothing.
     pub const fn new(direction: Direction) -> Self {
         Self { direction, window: VecDeque::new(), stream: None }
     }
@@ -52,15 +53,16 @@ impl Inflater {
         self.window.capacity() + if self.stream.is_some() { STREAM_BYTES } else { 0 }
     }
 
-    /// Inflates the next bytes of a message's payload and passes the result to `sink`, at most a few KiB
-    /// at a time.
+    /// Inflates the next bytes of a message's payload and passes the result to `sink`, at most a
+    /// few KiB at a time.
     ///
-    /// The result contains everything that the bytes so far encode; nothing is held back for the next
-    /// call. An error of `sink` stops the decompression, which is how the caller limits a message.
+    /// The result contains everything that the bytes so far encode; nothing is held back for the
+    /// next call. An error of `sink` stops the decompression, which is how the caller limits a
+    /// message.
     ///
     /// # Errors
-    /// [`ProtocolError::InvalidDeflate`] at the first byte that reveals it, or the error of `sink`. The
-    /// inflater must not be used after an error.
+    /// [`ProtocolError::InvalidDeflate`] at the first byte that reveals it, or the error of `sink`.
+    /// The inflater must not be used after an error.
     pub fn inflate(
         &mut self,
         payload: &[u8],
@@ -74,8 +76,8 @@ impl Inflater {
             let status = stream.decompress(rest, &mut chunk, FlushDecompress::None);
             rest = &rest[(stream.total_in() - read) as usize..];
             let inflated = &chunk[..(stream.total_out() - written) as usize];
-            // §7.2.1 allows last blocks (BFINAL) anywhere in a message. The next block then starts at the
-            // next byte, with the same window.
+            // §7.2.1 allows last blocks (BFINAL) anywhere in a message. The next block then starts
+            // at the next byte, with the same window.
             let is_last = matches!(status, Ok(Status::StreamEnd));
             if is_last {
                 SPARE.set(Some(stream));
@@ -100,14 +102,15 @@ impl Inflater {
     /// Ends a message and passes the rest of it to `sink`.
     ///
     /// # Errors
-    /// [`ProtocolError::InvalidDeflate`] if the message ends inside a block, or the error of `sink`.
+    /// [`ProtocolError::InvalidDeflate`] if the message ends inside a block, or the error
+    /// of `sink`.
     pub fn finish(
         &mut self,
         sink: impl FnMut(&[u8]) -> Result<(), ProtocolError>,
     ) -> Result<(), ProtocolError> {
         self.inflate(&TAIL, sink)?; // §7.2.2
-        // The message is valid only if the next byte would start a block. zlib does not report that, but
-        // it shows: zlib accepts an empty last block exactly there.
+        // The message is valid only if the next byte would start a block. zlib does not report
+        // that, but it shows: zlib accepts an empty last block exactly there.
         self.inflate(&LAST_BLOCK, |_| Err(ProtocolError::InvalidDeflate))?;
         if self.stream.is_some() {
             return Err(ProtocolError::InvalidDeflate);
@@ -130,7 +133,8 @@ impl Inflater {
         let length = self.window.len() + inflated.len();
         self.window.drain(..length.saturating_sub(size));
         if self.window.capacity() < length.min(size) {
-            // The capacity grows in powers of two, like that of a vector, but not beyond the window.
+            // The capacity grows in powers of two, like that of a vector, but not beyond the
+            // window.
             self.window.reserve_exact(length.min(size).next_power_of_two() - self.window.len());
         }
         self.window.extend(inflated);

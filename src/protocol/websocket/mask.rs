@@ -5,13 +5,13 @@
 
 /// Masks or unmasks `bytes` in place; both are the same operation (RFC 6455 §5.3).
 ///
-/// `offset` is the position of `bytes[0]` in the payload of the frame, in bytes. A payload can thus be
-/// unmasked in parts, as they arrive.
+/// `offset` is the position of `bytes[0]` in the payload of the frame, in bytes. A payload can thus
+/// be unmasked in parts, as they arrive.
 pub fn apply(masking_key: [u8; 4], offset: usize, bytes: &mut [u8]) {
     let mut key = masking_key;
     key.rotate_left(offset % 4);
-    // The key, repeated in one integer: the compiler turns this loop into the widest XOR instructions
-    // of the machine, for any alignment of the payload.
+    // The key, repeated in one integer: the compiler turns this loop into the widest XOR
+    // instructions of the machine, for any alignment of the payload.
     let [a, b, c, d] = key;
     let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
     let (chunks, rest) = bytes.as_chunks_mut();
@@ -24,10 +24,11 @@ pub fn apply(masking_key: [u8; 4], offset: usize, bytes: &mut [u8]) {
     }
 }
 
-/// Masks or unmasks `bytes` as RFC 6455 §5.3 describes it: octet i is XORed with octet i modulo 4 of
-/// the key.
+/// Masks or unmasks `bytes` as RFC 6455 §5.3 describes it: octet i is XORed with octet i modulo 4
+/// of the key.
 ///
-/// This version works byte by byte. It is slow and obviously correct; tests compare [`apply`] with it.
+/// This version works byte by byte. It is slow and obviously correct; tests compare [`apply`] with
+/// it.
 pub fn apply_plain(masking_key: [u8; 4], offset: usize, bytes: &mut [u8]) {
     for (index, byte) in bytes.iter_mut().enumerate() {
         *byte ^= masking_key[(offset % 4 + index) % 4];

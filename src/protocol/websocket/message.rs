@@ -1,18 +1,19 @@
-//! Receiving messages and control frames from bytes that arrive in any division (RFC 6455 §5.4, §6.2).
+//! Receiving messages and control frames from bytes that arrive in any division (RFC 6455 §5.4,
+//! §6.2).
 //!
-//! The receiver has two states, each an enum. The **frame** state says whether the next byte is in a
-//! header or in a payload. The **message** state says whether a message has started. They are separate
-//! because control frames may arrive between the frames of a message (§5.4): the frame state moves on
-//! to the header and the payload of a ping, while the message state does not change.
+//! The receiver has two states, each an enum. The **frame** state says whether the next byte is in
+//! a header or in a payload. The **message** state says whether a message has started. They are
+//! separate because control frames may arrive between the frames of a message (§5.4): the frame
+//! state moves on to the header and the payload of a ping, while the message state does not change.
 //!
 //! ```text
-//!  Frame:    Header ──complete──▶ Payload ──complete──▶ Header …   close frame or error ──▶ Closing
+//!  Frame:    Header ──complete──▶ Payload ──complete──▶ Header …  close frame or error ──▶ Closing
 //!  Message:  Idle ──first bytes──▶ Receiving ──last frame──▶ Received ──next call──▶ Idle
 //! ```
 //!
-//! Most messages are one frame that arrives in one read. Such a message never enters `Receiving`: its
-//! event borrows the caller's bytes. A compressed message (RFC 7692) always does, because its content
-//! is the inflated payload.
+//! Most messages are one frame that arrives in one read. Such a message never enters `Receiving`:
+//! its event borrows the caller's bytes. A compressed message (RFC 7692) always does, because its
+//! content is the inflated payload.
 
 use std::mem;
 
@@ -39,11 +40,11 @@ pub enum Role {
 pub struct MessageLimits {
     /// The greatest length of a message in bytes, after inflation.
     ///
-    /// A compressed payload may have twice this number of bytes plus 64. No encoder needs that many,
-    /// and the bound stops a peer that sends empty blocks forever.
+    /// A compressed payload may have twice this number of bytes plus 64. No encoder needs that
+    /// many, and the bound stops a peer that sends empty blocks forever.
     pub message_bytes: usize,
-    /// The greatest number of frames in a message. Empty frames count, because a peer could otherwise
-    /// send them forever.
+    /// The greatest number of frames in a message. Empty frames count, because a peer could
+    /// otherwise send them forever.
     pub frames: usize,
 }
 
@@ -84,12 +85,13 @@ pub struct Receiver {
 /// The position of the next byte in a frame.
 #[derive(Debug)]
 enum Frame {
-    /// In the header, whose first `received` bytes are in `bytes`. Between two frames `received` is 0.
+    /// In the header, whose first `received` bytes are in `bytes`. Between two frames `received` is
+    /// 0.
     Header { bytes: [u8; MAX_HEADER], received: usize },
     /// In the payload, of which earlier calls received the first `received` bytes.
     Payload { header: FrameHeader, received: usize },
-    /// After a close frame, when the peer sends nothing more (§5.5.1), or after an error, when no data
-    /// may be processed (§7.1.7).
+    /// After a close frame, when the peer sends nothing more (§5.5.1), or after an error, when no
+    /// data may be processed (§7.1.7).
     Closing,
 }
 
@@ -112,11 +114,11 @@ enum Message {
 /// A message or control frame that a call completes, and the location of its payload.
 enum Complete {
     /// A message of one frame, or a control frame: the last `length` bytes of the consumed input.
-    InInput { opcode: Opcode, length: usize },
+    Input { opcode: Opcode, length: usize },
     /// A control frame that arrived in parts: the first `length` bytes of [`Receiver::control`].
-    InControl { opcode: Opcode, length: usize },
+    Control { opcode: Opcode, length: usize },
     /// A message in several frames or parts, or a compressed message: in [`Message::Received`].
-    InMessage,
+    Message,
 }
 
 impl Receiver {
@@ -132,8 +134,8 @@ impl Receiver {
         }
     }
 
-    /// Returns a receiver for the start of a connection that negotiated permessage-deflate, or for any
-    /// point between two messages at which the last receiver [was idle](Self::is_idle).
+    /// Returns a receiver for the start of a connection that negotiated permessage-deflate, or for
+    /// any point between two messages at which the last receiver [was idle](Self::is_idle).
     #[cfg(feature = "deflate")]
     pub fn with_deflate(role: Role, limits: MessageLimits, agreement: &Agreement) -> Self {
         let direction = match role {
@@ -143,12 +145,13 @@ impl Receiver {
         Self { inflater: Some(Inflater::new(direction)), ..Self::new(role, limits) }
     }
 
-    /// Receives `input`. Returns the number of bytes consumed and the event that they complete, if any.
+    /// Receives `input`. Returns the number of bytes consumed and the event that they complete, if
+    /// any.
     ///
     /// A call returns at most one event, so the caller calls again while unconsumed bytes remain.
-    /// Without an event, all of `input` is consumed. Consumed bytes are unmasked in place. A message of
-    /// one frame whose payload is completely in `input` is not copied. After a close frame or an error
-    /// all bytes are consumed and ignored.
+    /// Without an event, all of `input` is consumed. Consumed bytes are unmasked in place. A
+    /// message of one frame whose payload is completely in `input` is not copied. After a close
+    /// frame or an error all bytes are consumed and ignored.
     ///
     /// The division of the bytes into calls changes neither the events nor the error.
     ///
@@ -164,22 +167,22 @@ impl Receiver {
         let (consumed, complete) = self.advance(input).inspect_err(|_| self.end())?;
         let (opcode, payload) = match complete {
             None => return Ok((consumed, None)),
-            Some(Complete::InInput { opcode, length }) => (opcode, &input[consumed - length..consumed]),
-            Some(Complete::InControl { opcode, length }) => (opcode, &self.control[..length]),
-            Some(Complete::InMessage) => return Ok((consumed, self.message.event())),
+            Some(Complete::Input { opcode, length }) => (opcode, &input[consumed - length..consumed]),
+            Some(Complete::Control { opcode, length }) => (opcode, &self.control[..length]),
+            Some(Complete::Message) => return Ok((consumed, self.message.event())),
         };
         let event = MessageEvent::from_frame(opcode, payload).inspect_err(|_| self.frame = Frame::Closing)?;
         Ok((consumed, Some(event)))
     }
 
-    /// Returns true between two messages, when nothing is partially received: the caller may drop the
-    /// receiver and create a new one for the next byte.
+    /// Returns true between two messages, when nothing is partially received: the caller may drop
+    /// the receiver and create a new one for the next byte.
     ///
-    /// A copied message stays in memory until then, or until the next call. The result is false after a
-    /// close frame or an error, which a new receiver would forget. The result is also false after the
-    /// first compressed message if the peer may use context takeover (RFC 7692 §7.1.1), because the next
-    /// message may refer to the previous one. A server that must not keep memory for an idle connection
-    /// requests [`client_no_context_takeover`].
+    /// A copied message stays in memory until then, or until the next call. The result is false
+    /// after a close frame or an error, which a new receiver would forget. The result is also false
+    /// after the first compressed message if the peer may use context takeover (RFC 7692 §7.1.1),
+    /// because the next message may refer to the previous one. A server that must not keep memory
+    /// for an idle connection requests [`client_no_context_takeover`].
     ///
     /// [`client_no_context_takeover`]: super::extension::ServerPreferences::client_no_context_takeover
     pub fn is_idle(&self) -> bool {
@@ -188,7 +191,8 @@ impl Receiver {
             && !self.inflater.as_ref().is_some_and(Inflater::has_context)
     }
 
-    /// Returns the allocated memory in bytes: the current message and the state of its decompression.
+    /// Returns the allocated memory in bytes: the current message and the state of its
+    /// decompression.
     pub fn memory(&self) -> usize {
         let content = match &self.message {
             Message::Idle => 0,
@@ -214,7 +218,8 @@ impl Receiver {
                         &bytes[..end]
                     };
                     let Some((header, length)) = self.check_header(available)? else {
-                        // An incomplete header is shorter than MAX_HEADER, so it holds the whole input.
+                        // An incomplete header is shorter than MAX_HEADER, so it holds the whole
+                        // input.
                         bytes[received..end].copy_from_slice(rest);
                         self.frame = Frame::Header { bytes, received: end };
                         return Ok((input.len(), None));
@@ -285,8 +290,8 @@ impl Receiver {
         Ok(Some((header, length)))
     }
 
-    /// Returns the greatest payload length that a data frame may have: the rest of the current message,
-    /// or the limit of a new message that is compressed if `rsv1` is set.
+    /// Returns the greatest payload length that a data frame may have: the rest of the current
+    /// message, or the limit of a new message that is compressed if `rsv1` is set.
     fn remaining_bytes(&self, rsv1: bool) -> usize {
         let (is_compressed, received) = match &self.message {
             Message::Receiving { compressed_bytes: Some(received), .. } => (true, *received),
@@ -311,19 +316,19 @@ impl Receiver {
             self.end(); // §5.5.1
         }
         if is_complete && received == 0 && fin && opcode != Opcode::Continuation && !rsv1 {
-            return Ok(Some(Complete::InInput { opcode, length }));
+            return Ok(Some(Complete::Input { opcode, length }));
         }
         if opcode.is_control() {
             // In bounds: `FrameHeader::decode` rejects control frames with more than 125 bytes.
             self.control[received..received + length].copy_from_slice(payload);
-            return Ok(is_complete.then_some(Complete::InControl { opcode, length: received + length }));
+            return Ok(is_complete.then_some(Complete::Control { opcode, length: received + length }));
         }
         if length == 0 && !is_complete {
             return Ok(None); // The complete payload may still arrive in one part.
         }
         let is_last = is_complete && fin;
         self.append(opcode, rsv1, payload, is_last)?;
-        Ok(is_last.then_some(Complete::InMessage))
+        Ok(is_last.then_some(Complete::Message))
     }
 
     /// Appends `payload` to the current message, or to a new one. `is_last` ends the message.

@@ -7,10 +7,10 @@
 //! 3. [`mask`] — how a client masks its payloads, and how the server unmasks them (§5.3).
 //! 4. [`utf8`] — the validation of text while it arrives (§8.1).
 //! 5. [`close`] — the last frame of each side, with a status code (§5.5.1, §7.4).
-//! 6. [`extension`] — the negotiation of compression (RFC 7692 §7.1) and, with the feature `deflate`,
-//!    the compression of messages: `deflate` and `inflate` (RFC 7692 §7.2).
-//! 7. [`message`] — the receiver, which turns bytes in any division into messages and control frames
-//!    (§5.4, §6.2).
+//! 6. [`extension`] — the negotiation of compression (RFC 7692 §7.1) and, with the feature
+//!    `deflate`, the compression of messages: `deflate` and `inflate` (RFC 7692 §7.2).
+//! 7. [`message`] — the receiver, which turns bytes in any division into messages and control
+//!    frames (§5.4, §6.2).
 //!
 //! [`ProtocolError`] lists the rules that the frames of a peer can break.
 //!

@@ -2,8 +2,8 @@
 
 use super::protocol_error::ProtocolError;
 
-/// A type without values: `Option<Inflater>` is always `None`, and the receiver needs no variant of its
-/// code for this build.
+/// A type without values: `Option<Inflater>` is always `None`, and the receiver needs no variant of
+/// its code for this build.
 #[derive(Debug)]
 pub enum Inflater {}
 

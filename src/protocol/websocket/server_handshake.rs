@@ -1,7 +1,7 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2).
 //!
-//! This module checks the values of header fields, without the whitespace around them. The HTTP code
-//! parses the request and checks its `Upgrade` and `Connection`.
+//! This module checks the values of header fields, without the whitespace around them. The HTTP
+//! code parses the request and checks its `Upgrade` and `Connection`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,8 +11,8 @@ use crate::protocol::http::Status;
 use crate::protocol::http::fields::members;
 use crate::protocol::rule::rules;
 
-/// The string that every server appends to the key of the client, so that no server of another protocol
-/// can send the expected response (§1.3).
+/// The string that every server appends to the key of the client, so that no server of another
+/// protocol can send the expected response (§1.3).
 pub const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The only supported version (§4.1, item 9 of the requirements for the request).
@@ -49,7 +49,8 @@ pub fn accept_key(key: &[u8]) -> [u8; 28] {
     accept
 }
 
-/// Returns true if `key` is 16 bytes in base64 (§4.2.1, item 5): 24 characters with canonical padding.
+/// Returns true if `key` is 16 bytes in base64 (§4.2.1, item 5): 24 characters with canonical
+/// padding.
 pub fn is_valid_key(key: &[u8]) -> bool {
     // The decoder requires space for the longest content of 24 characters.
     let mut nonce = [0; KEY_LENGTH / 4 * 3];
@@ -69,8 +70,8 @@ impl Accept {
 
 /// Checks the client's part of the handshake (§4.2.1).
 ///
-/// `keys` and `versions` are the values of all `Sec-WebSocket-Key` and `Sec-WebSocket-Version` fields of
-/// the request. The version is checked first, because it defines the form of the key.
+/// `keys` and `versions` are the values of all `Sec-WebSocket-Key` and `Sec-WebSocket-Version`
+/// fields of the request. The version is checked first, because it defines the form of the key.
 ///
 /// # Errors
 /// The first rule that the request breaks.
@@ -92,8 +93,8 @@ pub fn check<'a>(
     }
 }
 
-/// Returns the subprotocol of the connection (§4.2.2, item 5.5): the first that the client offers and
-/// that is in `supported`. Without one, the response has no `Sec-WebSocket-Protocol`.
+/// Returns the subprotocol of the connection (§4.2.2, item 5.5): the first that the client offers
+/// and that is in `supported`. Without one, the response has no `Sec-WebSocket-Protocol`.
 ///
 /// `offered` are the values of all `Sec-WebSocket-Protocol` fields of the request, each a
 /// comma-separated list (§11.3.4). Names are compared byte for byte.

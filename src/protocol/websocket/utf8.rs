@@ -1,8 +1,9 @@
 //! UTF-8 validation of text that arrives in parts (RFC 6455 §8.1, RFC 3629 §4).
 //!
 //! A text message may be cut anywhere, even inside a character. [`Utf8`] keeps the bytes of an
-//! incomplete character and rejects a byte as soon as no valid text can continue with that byte. The
-//! sender of a long message therefore learns of an error at once, not at the end of the message.
+//! incomplete character and rejects a byte as soon as no valid text can continue with that byte.
+//! The sender of a long message therefore learns of an error at once, not at the end of the
+//! message.
 
 use super::protocol_error::ProtocolError;
 
@@ -53,7 +54,8 @@ impl Utf8 {
             self.validate_byte(*next, &mut valid)?;
             rest = after;
         }
-        // Without an incomplete character at its end, the bulk is either valid as a whole or invalid.
+        // Without an incomplete character at its end, the bulk is either valid as a whole or
+        // invalid.
         let (bulk, incomplete) = rest.split_at(rest.len() - incomplete_tail(rest));
         valid(std::str::from_utf8(bulk).map_err(|_| ProtocolError::InvalidUtf8)?);
         incomplete.iter().try_for_each(|next| self.validate_byte(*next, &mut valid))
@@ -102,8 +104,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The grammar of RFC 3629 §4, one byte at a time, as the range of bytes that may come next. The
-    /// tests compare [`Utf8`] with this plain version.
+    /// The grammar of RFC 3629 §4, one byte at a time, as the range of bytes that may come next.
+    /// The tests compare [`Utf8`] with this plain version.
     #[derive(Clone, Copy)]
     struct Plain {
         low: u8,
@@ -143,8 +145,8 @@ mod tests {
         }
     }
 
-    /// Returns whether the text may end after `bytes`, or the offset at which the plain version rejects
-    /// them.
+    /// Returns whether the text may end after `bytes`, or the offset at which the plain version
+    /// rejects them.
     fn plain(bytes: &[u8]) -> Result<bool, usize> {
         let mut plain = Plain::new();
         match bytes.iter().position(|byte| !plain.push(*byte)) {
@@ -153,8 +155,8 @@ mod tests {
         }
     }
 
-    /// Returns whether the text is complete and the text itself, as [`Utf8`] validates `parts`, or the
-    /// range of the part that [`Utf8`] rejects.
+    /// Returns whether the text is complete and the text itself, as [`Utf8`] validates `parts`, or
+    /// the range of the part that [`Utf8`] rejects.
     fn validated<'a>(
         parts: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<(bool, String), std::ops::Range<usize>> {
@@ -193,7 +195,8 @@ mod tests {
         }
     }
 
-    /// The first and the last byte of every range in the table of RFC 3629 §4, and their neighbours.
+    /// The first and the last byte of every range in the table of RFC 3629 §4, and their
+    /// neighbours.
     const EDGES: [u8; 21] = [
         0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEF, 0xF0,
         0xF1, 0xF4, 0xF5, 0xFF,

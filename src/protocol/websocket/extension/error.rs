@@ -4,8 +4,8 @@ use crate::protocol::http::Status;
 use crate::protocol::rule::rules;
 
 rules! {
-    /// Why a `Sec-WebSocket-Extensions` field is rejected. A server responds with the status; a client
-    /// fails the connection (RFC 6455 §4.1, §9.1).
+    /// Why a `Sec-WebSocket-Extensions` field is rejected. A server responds with the status; a
+    /// client fails the connection (RFC 6455 §4.1, §9.1).
     pub enum ExtensionError => status: Status {
         Grammar: BAD_REQUEST, 6455, "9.1", "Sec-WebSocket-Extensions is not a list of extensions.";
         NotOffered: BAD_REQUEST, 6455, "4.1",

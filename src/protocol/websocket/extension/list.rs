@@ -69,8 +69,8 @@ impl<'a> Extensions<'a> {
         if token.is_empty() { Err(ExtensionError::Grammar) } else { Ok(token) }
     }
 
-    /// Returns a token, or the content of a quoted string, which must be a token when unescaped (RFC
-    /// 6455 §9.1). The content still contains its backslashes; a token never contains one.
+    /// Returns a token, or the content of a quoted string, which must be a token when unescaped
+    /// (RFC 6455 §9.1). The content still contains its backslashes; a token never contains one.
     fn value(&mut self) -> Result<&'a [u8], ExtensionError> {
         let Some(content) = self.rest.strip_prefix(b"\"") else { return self.token() };
         let mut rest = content;

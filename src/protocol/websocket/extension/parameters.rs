@@ -107,8 +107,8 @@ impl Offer {
     }
 }
 
-/// Parses a decimal number from 8 to 15 without leading zeros (§7.1.2). Backslashes in `value` are the
-/// escapes of a quoted string.
+/// Parses a decimal number from 8 to 15 without leading zeros (§7.1.2). Backslashes in `value` are
+/// the escapes of a quoted string.
 fn window_bits(value: &[u8]) -> Result<u8, ExtensionError> {
     let mut digits = value.iter().filter(|byte| **byte != b'\\');
     match (digits.next(), digits.next(), digits.next()) {
