@@ -198,7 +198,7 @@ fn reports_events_that_could_not_be_published_in_time() {
 #[test]
 fn results_measured_before_the_server_ended_are_written() {
     let (listener, url) = listen();
-    // The server answers the first event and then ends.
+    // The server responds to the first event and then ends.
     thread::spawn(move || {
         let (_streams, mut publisher) = serve_one_event(&listener);
         let response = json_response("201 Created", "{\"id\":\"0\"}");

@@ -201,7 +201,7 @@ impl Clients {
     /// # Errors
     /// Those of [`Follower::write_request`].
     pub fn write_request(&mut self, index: usize, out: &mut Vec<u8>) -> Result<(), Error> {
-        // A long poll's first request only asks for the current id. The client follows the topic
+        // A long poll's first request only fetches the current id. The client follows the topic
         // once it sends an id.
         if self.via == Via::LongPoll && self.clients[index].follower.cursor().is_some() {
             self.mark_following(index);

@@ -95,8 +95,8 @@ const END_MARGIN: f64 = 0.01;
 
 impl Trial {
     /// Returns the number of events that were due but not published, because the server had not yet
-    /// answered the request before. An event that was due at the very end does not count, because
-    /// any server needs a moment to answer.
+    /// responded to the request before. An event that was due at the very end does not count,
+    /// because any server needs a moment to respond.
     pub fn unpublished(&self, config: &CompareConfig) -> u64 {
         let config = CompareConfig { duration: config.duration.min(self.measured_for), ..config.clone() };
         let last_due = (config.events() as f64 - 0.5) * 60.0 / config.events_per_minute;

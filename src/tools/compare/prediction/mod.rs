@@ -31,9 +31,9 @@ use super::output::numbers::{bytes, count, duration};
 use super::results::{Comparison, ServerFigures, Trial};
 use crate::client::follow::Via;
 
-/// The memory growth, in bytes, from which on the clients' share can be told. The log, the encoded
-/// buffers and the memory that the allocator returns from the previous trial change the server's
-/// memory by some hundred kilobytes in either direction.
+/// The memory growth, in bytes, that is large enough to measure the clients' share. The log, the
+/// encoded buffers and the memory that the allocator returns from the previous trial change the
+/// server's memory by some hundred kilobytes in either direction.
 pub const MIN_GROWTH: u64 = 512 << 10;
 
 /// A measured number and its origin.
@@ -148,7 +148,7 @@ fn memory_per_client_constant(trial: &Trial, server: ServerFigures, clients: usi
     })
 }
 
-/// Returns the growth of the server's memory per client; `None` if it is too small to tell.
+/// Returns the growth of the server's memory per client; `None` if it is too small to measure.
 pub fn memory_per_client(trial: &Trial, clients: usize) -> Option<f64> {
     let growth = trial.server.map(|server| server.memory.saturating_sub(server.memory_before));
     growth.filter(|growth| clients > 0 && *growth >= MIN_GROWTH).map(|growth| growth as f64 / clients as f64)
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
     use crate::tools::compare::output::report::fixture::{comparison_of, formula};
 
-    /// Returns a comparison with enough clients to tell their share of the memory.
+    /// Returns a comparison with enough clients to measure their share of the memory.
     pub(super) fn comparison() -> Comparison {
         let intervals = [1, 3, 6].map(Duration::from_secs).to_vec();
         comparison_of(CompareConfig { clients: 5000, intervals, ..CompareConfig::default() })

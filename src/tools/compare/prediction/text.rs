@@ -39,7 +39,8 @@ impl Constants {
     pub fn rows(&self) -> Vec<(&'static str, String, &str)> {
         let microseconds = |value: f64| format!("{}\u{a0}µs", count(value * 1e6));
         let factor = |value: f64| format!("×{value:.3}");
-        let rows: [(_, Option<&Constant>, fn(f64) -> String); 5] = [
+        type Row<'a> = (&'static str, Option<&'a Constant>, fn(f64) -> String);
+        let rows: [Row; 5] = [
             ("CPU time per request or delivery", self.cpu_seconds.as_ref(), microseconds),
             ("memory per client", self.memory_per_client.as_ref(), bytes),
             ("memory without clients", self.memory_before.as_ref(), bytes),

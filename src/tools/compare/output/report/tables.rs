@@ -120,7 +120,7 @@ pub fn measurements(comparison: &Comparison) -> String {
     let clients = comparison.config.clients;
     let per_client = comparison.trials.iter().map(|trial| match memory_per_client(trial, clients) {
         Some(per_client) => bytes(per_client),
-        None if trial.server.is_some() => "too little to tell".to_owned(),
+        None if trial.server.is_some() => "too little to measure".to_owned(),
         None => NOT_KNOWN.to_owned(),
     });
     table.row("server memory per client", per_client);
