@@ -1,6 +1,6 @@
-//! The client's end of the wire, written without the library. It follows the RFCs, so it is a
-//! second opinion on the server. Nothing here sleeps: each read has one generous deadline, so that
-//! missing data fails the test instead of hanging it.
+//! The client's end of the wire. It is written from the RFCs, without the library, as a second
+//! opinion on the server. Nothing here sleeps: each read has one generous deadline, so that missing
+//! data fails the test instead of hanging it.
 
 mod connection;
 mod event_stream;

@@ -22,7 +22,7 @@ const tally = (page, transport) => page.locator(`#wire tr[data-transport="${tran
 const detail = (page) => page.locator('#wire [data-detail]');
 
 /** Returns the text next to a term of the detail. */
-const beside = (page, term) => detail(page).locator('dt', { hasText: new RegExp(`^${term}$`) }).locator('xpath=following-sibling::dd[1]').textContent();
+const detailValue = (page, term) => detail(page).locator('dt', { hasText: new RegExp(`^${term}$`) }).locator('xpath=following-sibling::dd[1]').textContent();
 
 const bytesOf = (hex) => Buffer.from(hex.replaceAll(/[^0-9a-f]/g, ''), 'hex');
 
@@ -134,7 +134,7 @@ export async function checkWire({ check, equal, until, open, serve, recordingPro
       ['1·······', 'FIN', section('5.2')], ['·0······', 'RSV1', section('5.2')], ['··0·····', 'RSV2', section('5.2')],
       ['···0····', 'RSV3', section('5.2')], ['····0001', 'opcode', section('5.6')],
     ], 'bits');
-    equal(await beside(page, 'bytes'), '81', 'the byte');
+    equal(await detailValue(page, 'bytes'), '81', 'the byte');
     await release();
   });
 
@@ -144,15 +144,15 @@ export async function checkWire({ check, equal, until, open, serve, recordingPro
     await everywhere('masked on its way');
     const key = page.locator('#wire .passage[data-side=client] [role=option][aria-label^="Masking-key: "]').last();
     await key.click();
-    const mask = bytesOf(await beside(page, 'bytes'));
+    const mask = bytesOf(await detailValue(page, 'bytes'));
     equal(mask.length, 4, 'the key');
     await page.keyboard.press('ArrowRight');
-    const [masked, unmasked] = [bytesOf(await beside(page, 'bytes')), bytesOf(await beside(page, 'unmasked'))];
+    const [masked, unmasked] = [bytesOf(await detailValue(page, 'bytes')), bytesOf(await detailValue(page, 'unmasked'))];
     equal([...unmasked], [...masked].map((byte, at) => byte ^ mask[at % 4]), 'unmasked');
-    equal(await beside(page, 'message'), 'masked on its way', 'the message');
+    equal(await detailValue(page, 'message'), 'masked on its way', 'the message');
     await page.locator('#wire .passage[data-side=server] [role=option][aria-label*="The blank line ends the head."]').last().click();
     await detail(page).getByText('258EAFA5-E914-47DA-95CA-C5AB0DC85B11').waitFor();
-    equal(await beside(page, 'sent value'), 'matches', 'the handshake');
+    equal(await detailValue(page, 'sent value'), 'matches', 'the handshake');
     await release();
   });
 
@@ -167,7 +167,7 @@ export async function checkWire({ check, equal, until, open, serve, recordingPro
     const wrong = page.locator('#wire [role=option][data-wrong][aria-label*="Wrong: "]').last();
     await wrong.click();
     await detail(page).getByText('Breaks a rule: A client masks all that it sends.').waitFor();
-    equal(await beside(page, 'bytes'), '01', 'the byte');
+    equal(await detailValue(page, 'bytes'), '01', 'the byte');
     socket.destroy();
     await release();
   });
