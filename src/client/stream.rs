@@ -112,7 +112,7 @@ impl BufferedStream {
         self.shut_down();
     }
 
-    /// Ends TCP in both directions. An error means that TCP has ended already, so it is ignored.
+    /// Ends TCP in both directions. Ignores an error, which means that TCP has ended already.
     pub(super) fn shut_down(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Both);
     }

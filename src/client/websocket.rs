@@ -53,7 +53,7 @@ pub struct WebSocket {
 
 /// The state of the connection (RFC 6455 §7.1).
 ///
-/// There is no state between the two close frames, because only [`WebSocket::close`] is active
+/// No state covers the time between the two close frames: only [`WebSocket::close`] is active
 /// then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {

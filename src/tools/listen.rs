@@ -13,7 +13,7 @@ const BACKLOG: i32 = 4096;
 ///
 /// On Linux, a connection whose peer leaves data unacknowledged for `unacknowledged` seconds is
 /// broken off (tcp(7), `TCP_USER_TIMEOUT`). Writes alone do not reveal a cut cable: the kernel
-/// accepts the comments of an event stream while its buffer has space, and there is no write after
+/// accepts the comments of an event stream while its buffer has space, and no write follows
 /// a final response. The kernel's own timeout is a quarter of an hour.
 ///
 /// # Errors

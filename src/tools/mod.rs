@@ -51,38 +51,17 @@ version.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.peekable();
     match arguments.peek().and_then(|first| first.to_str()) {
-        Some("serve") => {
-            arguments.next();
-            serve::main(arguments)
-        }
-        Some("follow") => {
-            arguments.next();
-            follow::main(arguments)
-        }
-        Some("publish") => {
-            arguments.next();
-            publish::main(arguments)
-        }
-        Some("compare") => {
-            arguments.next();
-            compare::main(arguments)
-        }
-        Some("explain") => {
-            arguments.next();
-            explain::main(arguments)
-        }
-        Some("tap") => {
-            arguments.next();
-            tap::main(arguments)
-        }
-        Some("bench") => {
-            arguments.next();
-            bench::main(arguments)
-        }
+        Some("serve") => serve::main(arguments.skip(1)),
+        Some("follow") => follow::main(arguments.skip(1)),
+        Some("publish") => publish::main(arguments.skip(1)),
+        Some("compare") => compare::main(arguments.skip(1)),
+        Some("explain") => explain::main(arguments.skip(1)),
+        Some("tap") => tap::main(arguments.skip(1)),
+        Some("bench") => bench::main(arguments.skip(1)),
         Some(load::CHILD_SERVER) => load::serve_as_child(),
         Some("--help" | "-h" | "help") => print(&format!("{USAGE}\n{}", serve::help())),
         Some("--version" | "-V") => print(concat!("barewire ", env!("CARGO_PKG_VERSION"), "\n")),
-        Some(word) if !word.starts_with('-') => usage_error(&format!("there is no command {word:?}")),
+        Some(word) if !word.starts_with('-') => usage_error(&format!("unknown command {word:?}")),
         _ => serve::main(arguments),
     }
 }

@@ -163,7 +163,7 @@ fn a_refusal_ends_following_with_the_reason_of_the_server() {
         });
         assert_eq!(next(&mut with), Ok(Update::Opened(via)));
     }
-    // A missing token does not depend on the transport, so there is no fallback.
+    // A missing token does not depend on the transport, so the client does not fall back.
     let mut follow_in_turn =
         follow(&server.url("t"), &[Via::WebSocket, Via::LongPoll], Since::Now, |_, _| {});
     assert!(matches!(next(&mut follow_in_turn), Err(FollowError::Fatal(Error::Refused { status: 401, .. }))));

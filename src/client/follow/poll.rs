@@ -27,7 +27,7 @@ pub(super) struct Poll {
 enum State {
     Head(HeadReader),
     Body(BufferedBody),
-    /// There is no outstanding request.
+    /// No request is outstanding.
     Idle,
 }
 

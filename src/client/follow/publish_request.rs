@@ -18,7 +18,7 @@ pub struct PublishRequest {
 enum State {
     Head(HeadReader),
     Body(BufferedBody),
-    /// There is no outstanding request.
+    /// No request is outstanding.
     #[default]
     Idle,
 }

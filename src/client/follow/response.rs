@@ -23,8 +23,8 @@ pub(crate) struct Head {
     pub framing: Framing,
     /// Whether the connection persists after this response (RFC 9112 §9.3).
     pub persists: bool,
-    /// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is ignored, because there is no clock
-    /// here.
+    /// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is ignored, because this layer has
+    /// no clock.
     pub retry_after: Option<Duration>,
 }
 
@@ -111,12 +111,12 @@ pub(crate) struct HeadReader {
 
 impl HeadReader {
     /// Consumes bytes of `input`. Returns their number and, once the head is complete, the result
-    /// of `judge`.
+    /// of `on_head`.
     pub fn read<T>(
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
-        judge: impl FnOnce(&Response<'_, '_>) -> Result<T, Error>,
+        on_head: impl FnOnce(&Response<'_, '_>) -> Result<T, Error>,
     ) -> Result<(usize, Option<T>), Error> {
         let mut consumed = 0;
         loop {
@@ -139,7 +139,7 @@ impl HeadReader {
             let response = http::parse_response(&head[..end], &mut scratch, limits)?;
             // 101 is the last HTTP response of its connection (RFC 9110 §15.2.2).
             if !matches!(response.status, 100..=199) || response.status == 101 {
-                return Ok((consumed, Some(judge(&response)?)));
+                return Ok((consumed, Some(on_head(&response)?)));
             }
             if self.interim == MAX_INTERIM {
                 return Err(Error::TooManyInterim);

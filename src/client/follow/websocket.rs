@@ -32,7 +32,7 @@ enum State {
 }
 
 /// The outcome of the handshake response.
-enum Answered {
+enum HandshakeOutcome {
     Open,
     Other(Head),
 }
@@ -72,14 +72,16 @@ impl WebSocket {
     ) -> Result<Next, Error> {
         let mut at = 0;
         if let State::Handshake { key, reader } = &mut self.state {
-            let (consumed, answered) = reader
+            let (consumed, outcome) = reader
                 .read(input, &resource.limits.head, |response| check_response(resource, key, response))?;
             at = consumed;
-            let Some(answered) = answered else { return Ok(Next::Read) };
+            let Some(outcome) = outcome else { return Ok(Next::Read) };
             shared.traffic.responses += 1;
-            self.state = match answered {
-                Answered::Open => State::Open(Box::new(Receiver::new(Role::Client, resource.limits.message))),
-                Answered::Other(head) => {
+            self.state = match outcome {
+                HandshakeOutcome::Open => {
+                    State::Open(Box::new(Receiver::new(Role::Client, resource.limits.message)))
+                }
+                HandshakeOutcome::Other(head) => {
                     State::Other(Box::new(BufferedBody::new(head, resource.body_limits())?))
                 }
             };
@@ -154,15 +156,19 @@ fn handshake<'a>(
 }
 
 /// Checks the response to the handshake.
-fn check_response(resource: &Resource, key: &Key, response: &Response<'_, '_>) -> Result<Answered, Error> {
+fn check_response(
+    resource: &Resource,
+    key: &Key,
+    response: &Response<'_, '_>,
+) -> Result<HandshakeOutcome, Error> {
     match response.status {
         101 => {
             handshake(resource, "/", &[]).check_response(key, response)?;
-            Ok(Answered::Open)
+            Ok(HandshakeOutcome::Open)
         }
         // A proxy that drops the upgrade from the request causes a plain response.
         status if status < 300 => Err(Error::Handshake(ClientHandshakeError::Status(status))),
-        _ => Head::of(response).map(Answered::Other),
+        _ => Head::of(response).map(HandshakeOutcome::Other),
     }
 }
 

@@ -47,7 +47,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>, defaults: ServeOptions) 
         };
         quiet |= name == "quiet";
         let row =
-            ROWS.iter().find(|row| row.name == name).ok_or_else(|| format!("there is no option --{name}"))?;
+            ROWS.iter().find(|row| row.name == name).ok_or_else(|| format!("unknown option --{name}"))?;
         match row.kind {
             Kind::Flag(set) => set(&mut options),
             Kind::Value(_, set, _) => {
@@ -109,7 +109,7 @@ mod tests {
             (&["--publish-token", ""], "--publish-token: the value is not a bearer token"),
             (&["--follow-token", "p@ss!"], "--follow-token: the value is not a bearer token"),
             (&["--log", "xml"], "--log: \"xml\" is not a log format"),
-            (&["--nonsense"], "there is no option --nonsense"),
+            (&["--nonsense"], "unknown option --nonsense"),
             (&["--listen"], "--listen"),
             (&["word"], "word"),
         ] {

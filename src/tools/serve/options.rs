@@ -29,12 +29,15 @@ pub struct ServeOptions {
     pub wire: WireOptions,
 }
 
-/// The kind of an option and the function that applies it. An error describes the invalid value.
+/// Applies a value to the options. An error describes an invalid value.
+type Setter = fn(&mut ServeOptions, &str) -> Result<(), String>;
+
+/// The kind of an option and the function that applies it.
 pub enum Kind {
     /// An option without a value.
     Flag(fn(&mut ServeOptions)),
     /// An option with a value: its name in the help, the setter, and the default as text.
-    Value(&'static str, fn(&mut ServeOptions, &str) -> Result<(), String>, fn(&ServeOptions) -> String),
+    Value(&'static str, Setter, fn(&ServeOptions) -> String),
 }
 
 /// One option.
@@ -61,6 +64,22 @@ fn token(text: &str) -> Result<Option<String>, String> {
     }
 }
 
+/// Declares an option without a value.
+const fn flag(name: &'static str, help: &'static str, set: fn(&mut ServeOptions)) -> Row {
+    Row { name, kind: Kind::Flag(set), help }
+}
+
+/// Declares an option with a value. `show` returns its default as text.
+const fn value(
+    name: &'static str,
+    value: &'static str,
+    help: &'static str,
+    set: Setter,
+    show: fn(&ServeOptions) -> String,
+) -> Row {
+    Row { name, kind: Kind::Value(value, set, show), help }
+}
+
 fn none(_: &ServeOptions) -> String {
     "none".into()
 }
@@ -68,36 +87,32 @@ fn none(_: &ServeOptions) -> String {
 /// Declares an option whose value is a number within bounds.
 macro_rules! number {
     ($name:literal, $value:literal, $help:literal, $low:expr, $high:expr, $($field:ident).+) => {
-        Row {
-            name: $name,
-            kind: Kind::Value(
-                $value,
-                |options, text| {
-                    options.server.$($field).+ = number(text, $low, $high)?;
-                    Ok(())
-                },
-                |options| options.server.$($field).+.to_string(),
-            ),
-            help: $help,
-        }
+        value(
+            $name,
+            $value,
+            $help,
+            |options, text| {
+                options.server.$($field).+ = number(text, $low, $high)?;
+                Ok(())
+            },
+            |options| options.server.$($field).+.to_string(),
+        )
     };
 }
 
-/// Declares an option that sets a limit. Without the option there is no limit.
+/// Declares an option that sets a limit. Without the option, the value is unlimited.
 macro_rules! optional {
     ($name:literal, $value:literal, $help:literal, $low:expr, $high:expr, $($field:ident).+) => {
-        Row {
-            name: $name,
-            kind: Kind::Value(
-                $value,
-                |options, text| {
-                    options.server.$($field).+ = Some(number(text, $low, $high)?);
-                    Ok(())
-                },
-                |_| "any".into(),
-            ),
-            help: $help,
-        }
+        value(
+            $name,
+            $value,
+            $help,
+            |options, text| {
+                options.server.$($field).+ = Some(number(text, $low, $high)?);
+                Ok(())
+            },
+            |_| "any".into(),
+        )
     };
 }
 
@@ -108,128 +123,108 @@ const ANY: u64 = u64::MAX;
 
 /// All options, in the order of the help.
 pub const ROWS: &[Row] = &[
-    Row {
-        name: "listen",
-        kind: Kind::Value(
-            "ADDR:PORT",
-            |options, text| {
-                let address = text.parse::<SocketAddr>();
-                options.server.listen = address.map_err(|_| {
-                    format!("{text:?} is not valid: use an address and a port, such as 127.0.0.1:8080")
-                })?;
-                Ok(())
-            },
-            |options| options.server.listen.to_string(),
-        ),
-        help: "address to listen on; port 0 selects a free port",
-    },
-    Row {
-        name: "publish-token",
-        kind: Kind::Value(
-            "TOKEN",
-            |options, text| {
-                options.server.policy.access.publish_token = token(text)?;
-                Ok(())
-            },
-            none,
-        ),
-        help: "token required to publish; it also permits following",
-    },
-    Row {
-        name: "follow-token",
-        kind: Kind::Value(
-            "TOKEN",
-            |options, text| {
-                options.server.policy.access.follow_token = token(text)?;
-                Ok(())
-            },
-            none,
-        ),
-        help: "token required to follow",
-    },
-    Row {
-        name: "allow-origin",
-        kind: Kind::Value(
-            "ORIGIN",
-            |options, text| {
-                if text != "*" && text != "null" && !is_origin(text) {
-                    return Err(format!(
-                        "{text:?} is not an origin: use *, null or an origin such as https://example.org"
-                    ));
-                }
-                options.server.policy.access.allowed_origins.push(text.to_owned());
-                Ok(())
-            },
-            none,
-        ),
-        help: "foreign origin whose pages may publish and follow; * allows every origin; may be repeated",
-    },
-    Row {
-        name: "quiet",
-        kind: Kind::Flag(|options| options.server.log = LogForm::Off),
-        help: "do not log requests",
-    },
-    Row {
-        name: "log",
-        kind: Kind::Value(
-            "FORM",
-            |options, text| {
-                options.server.log = match text {
-                    "text" => LogForm::Text,
-                    "json" => LogForm::Json,
-                    _ => return Err(format!("{text:?} is not a log format: use text or json")),
-                };
-                Ok(())
-            },
-            |_| "text".into(),
-        ),
-        help: "format of the request log on standard error: text or json",
-    },
-    Row {
-        name: "wire",
-        kind: Kind::Flag(|options| {
+    value(
+        "listen",
+        "ADDR:PORT",
+        "address to listen on; port 0 selects a free port",
+        |options, text| {
+            let address = text.parse::<SocketAddr>();
+            options.server.listen = address.map_err(|_| {
+                format!("{text:?} is not valid: use an address and a port, such as 127.0.0.1:8080")
+            })?;
+            Ok(())
+        },
+        |options| options.server.listen.to_string(),
+    ),
+    value(
+        "publish-token",
+        "TOKEN",
+        "token required to publish; it also permits following",
+        |options, text| {
+            options.server.policy.access.publish_token = token(text)?;
+            Ok(())
+        },
+        none,
+    ),
+    value(
+        "follow-token",
+        "TOKEN",
+        "token required to follow",
+        |options, text| {
+            options.server.policy.access.follow_token = token(text)?;
+            Ok(())
+        },
+        none,
+    ),
+    value(
+        "allow-origin",
+        "ORIGIN",
+        "foreign origin whose pages may publish and follow; * allows every origin; may be repeated",
+        |options, text| {
+            if text != "*" && text != "null" && !is_origin(text) {
+                return Err(format!(
+                    "{text:?} is not an origin: use *, null or an origin such as https://example.org"
+                ));
+            }
+            options.server.policy.access.allowed_origins.push(text.to_owned());
+            Ok(())
+        },
+        none,
+    ),
+    flag("quiet", "do not log requests", |options| options.server.log = LogForm::Off),
+    value(
+        "log",
+        "FORM",
+        "format of the request log on standard error: text or json",
+        |options, text| {
+            options.server.log = match text {
+                "text" => LogForm::Text,
+                "json" => LogForm::Json,
+                _ => return Err(format!("{text:?} is not a log format: use text or json")),
+            };
+            Ok(())
+        },
+        |_| "text".into(),
+    ),
+    flag(
+        "wire",
+        "explain every byte on standard error, and serve /wire to other machines too, not only on loopback",
+        |options| {
             options.wire.print = true;
             options.server.observation = ObservationEndpoint::Everywhere;
-        }),
-        help: "explain every byte on standard error, and serve /wire to other machines too, not only on loopback",
-    },
-    Row {
-        name: "wire-only",
-        kind: Kind::Value(
-            "WHAT",
-            |options, text| {
-                if let Ok(connection) = text.parse() {
-                    options.wire.filter.connections.push(connection);
-                    return Ok(());
-                }
-                let purpose = SHOWN.into_iter().find(|purpose| purpose.name() == text).ok_or_else(|| {
-                    let names = SHOWN.map(Purpose::name).join(", ");
-                    format!("{text:?} is not valid: use a connection number or one of {names}")
-                })?;
-                options.wire.filter.purposes.push(purpose);
-                Ok(())
-            },
-            |_| "any".into(),
-        ),
-        help: "show and record only this transport or connection number; may be repeated",
-    },
-    Row {
-        name: "record",
-        kind: Kind::Value(
-            "FILE",
-            |options, text| {
-                options.wire.record = Some(text.into());
-                Ok(())
-            },
-            none,
-        ),
-        help: "record all traffic in this file, for barewire explain; secrets are masked",
-    },
-    Row {
-        name: "no-wire",
-        kind: Kind::Flag(|options| options.server.observation = ObservationEndpoint::Nowhere),
-        help: "do not serve /wire, not even on loopback",
-    },
+        },
+    ),
+    value(
+        "wire-only",
+        "WHAT",
+        "show and record only this transport or connection number; may be repeated",
+        |options, text| {
+            if let Ok(connection) = text.parse() {
+                options.wire.filter.connections.push(connection);
+                return Ok(());
+            }
+            let purpose = SHOWN.into_iter().find(|purpose| purpose.name() == text).ok_or_else(|| {
+                let names = SHOWN.map(Purpose::name).join(", ");
+                format!("{text:?} is not valid: use a connection number or one of {names}")
+            })?;
+            options.wire.filter.purposes.push(purpose);
+            Ok(())
+        },
+        |_| "any".into(),
+    ),
+    value(
+        "record",
+        "FILE",
+        "record all traffic in this file, for barewire explain; secrets are masked",
+        |options, text| {
+            options.wire.record = Some(text.into());
+            Ok(())
+        },
+        none,
+    ),
+    flag("no-wire", "do not serve /wire, not even on loopback", |options| {
+        options.server.observation = ObservationEndpoint::Nowhere
+    }),
     number!("max-connections", "N", "maximum number of connections", 1, ANY, max_connections),
     optional!(
         "max-per-address",
@@ -295,19 +290,17 @@ pub const ROWS: &[Row] = &[
         ANY,
         hub.window_bytes
     ),
-    Row {
-        name: "window-age",
-        kind: Kind::Value(
-            "SECONDS",
-            |options, text| {
-                let seconds: u32 = number(text, 1, 365 * DAY)?;
-                options.server.hub.window_age = Some(seconds * Tick::PER_SECOND);
-                Ok(())
-            },
-            |_| "any".into(),
-        ),
-        help: "age at which an event may be removed",
-    },
+    value(
+        "window-age",
+        "SECONDS",
+        "age at which an event may be removed",
+        |options, text| {
+            let seconds: u32 = number(text, 1, 365 * DAY)?;
+            options.server.hub.window_age = Some(seconds * Tick::PER_SECOND);
+            Ok(())
+        },
+        |_| "any".into(),
+    ),
     number!(
         "encoded-bytes",
         "BYTES",
@@ -358,11 +351,9 @@ pub const ROWS: &[Row] = &[
         ANY,
         echo_contexts
     ),
-    Row {
-        name: "no-compression",
-        kind: Kind::Flag(|options| options.server.policy.compress = false),
-        help: "do not negotiate permessage-deflate on WebSockets",
-    },
+    flag("no-compression", "do not negotiate permessage-deflate on WebSockets", |options| {
+        options.server.policy.compress = false
+    }),
     number!(
         "compress-from",
         "BYTES",
