@@ -141,7 +141,8 @@ impl Chunked {
         splitter.hide(secrets::in_line(text, self.is_secret));
         self.is_secret = secrets::continues_after(text, self.is_secret);
         if line.text > 0 {
-            // In a trailer section, leading whitespace always counts as folding, even in the first line.
+            // In a trailer section, leading whitespace always counts as folding, even in the first
+            // line.
             field_line::split(splitter, line.text, false, line.has_complete_text());
         }
         line::split_end(splitter, line, CRLF);

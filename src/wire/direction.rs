@@ -104,8 +104,8 @@ impl Direction {
         self.ended = true;
     }
 
-    /// Returns why the direction can't be read, if it can't. The answer does not wait for the end
-    /// of a line, because another protocol may not have lines.
+    /// Returns why the direction can't be read, if it can't. The first bytes are enough for that:
+    /// another protocol may not have lines.
     pub fn unreadable(&self) -> Option<&'static str> {
         match &self.state {
             State::Opaque { why, .. } => Some(why),
@@ -302,8 +302,8 @@ fn switch_for(target: SwitchTarget, splitter: &Splitter, exchange: &mut Exchange
     let [first, ..] = splitter.rest() else { return None };
     let guesses = exchange.is_one_sided || splitter.rest().len() > MAX_WAITING_BYTES;
     guesses.then(|| match target {
-        // One byte must be enough. Methods begin with these letters. A frame does not: reserved bits
-        // would be set, or its opcode would be reserved.
+        // One byte must be enough. Methods begin with these letters. A frame does not: reserved
+        // bits would be set, or its opcode would be reserved.
         SwitchTarget::WebSocket if !(b'C'..=b'Z').contains(first) => Switch::WebSocket(Compression::NotSeen),
         SwitchTarget::Tunnel => Switch::Opaque("The bytes belong to a tunnel, if the server accepts it."),
         SwitchTarget::WebSocket | SwitchTarget::Other => Switch::Http,

@@ -58,7 +58,8 @@ impl HeadFields {
         Some(name)
     }
 
-    /// Returns the values of all fields with this name, in lower case, which must be a relevant one.
+    /// Returns the values of all fields with this name, in lower case, which must be a relevant
+    /// one.
     pub fn get_all(&self, name: &str) -> impl Iterator<Item = &[u8]> + Clone {
         self.fields.iter().filter(move |(field, _)| *field == name).map(|(_, value)| &value[..])
     }

@@ -1,10 +1,10 @@
 //! The wire view: a name for every byte of a conversation.
 //!
-//! A [`Conversation`] receives the bytes of both directions of a connection, divided at any byte. It
-//! returns [`Span`]s: a few bytes of one side with the name that the specification gives them, the
-//! decoded value, its meaning, and the section that defines it. Every byte is in exactly one span.
-//! The first byte that breaks a rule is marked with the rule. A server would close the connection
-//! there; the view continues if it can.
+//! A [`Conversation`] receives the bytes of both directions of a connection, divided at any byte.
+//! It returns [`Span`]s: a few bytes of one side with the name that the specification gives them,
+//! the decoded value, its meaning, and the section that defines it. Every byte is in exactly one
+//! span. The first byte that breaks a rule is marked with the rule. A server would close the
+//! connection there; the view continues if it can.
 //!
 //! ```
 //! use barewire::wire::{Compression, Conversation, Side, Start};
@@ -28,8 +28,8 @@
 //! ```
 //!
 //! The module depends on [`protocol`](crate::protocol) only. It calls the protocol code wherever
-//! that does not hide the position of a byte. Elsewhere it has its own parser, and tests compare the
-//! two.
+//! that does not hide the position of a byte. Elsewhere it has its own parser, and tests compare
+//! the two.
 //!
 //! A [`Note`] is attached to the last of several spans that form a unit: a message that is joined
 //! from its frames and inflated, an event that is dispatched, the derivation of the handshake's

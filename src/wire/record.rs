@@ -17,8 +17,8 @@
 //!
 //! The first line of a block contains the number of the connection, the side, and the time in
 //! milliseconds since the start. The bytes are in the lines after it: `text` is followed by text
-//! with the escapes `\r \n \t \\ \xNN`, and `hex` by bytes of two digits each. ` end` means that the
-//! side ended after these bytes. The blocks are in the order in which the bytes arrived.
+//! with the escapes `\r \n \t \\ \xNN`, and `hex` by bytes of two digits each. ` end` means that
+//! the side ended after these bytes. The blocks are in the order in which the bytes arrived.
 
 use std::fmt;
 use std::fmt::Write;
@@ -70,8 +70,8 @@ impl Writer {
         write_bytes(&block.bytes, out);
     }
 
-    /// Appends the bytes of spans as blocks: one for each run of spans of the same side. Hidden bytes
-    /// are recorded as `*`.
+    /// Appends the bytes of spans as blocks: one for each run of spans of the same side. Hidden
+    /// bytes are recorded as `*`.
     pub fn spans(&mut self, connection: u64, time_ms: u64, spans: &[Span], out: &mut String) {
         for run in spans.chunk_by(|one, other| one.side == other.side) {
             self.heading(connection, run[0].side, time_ms, false, out);
@@ -188,8 +188,8 @@ impl<'a> Reader<'a> {
         Self { rest: bytes, line: 0, has_ended: false }
     }
 
-    /// Returns the next line without its terminator, and its length with the terminator; `None` at the
-    /// end.
+    /// Returns the next line without its terminator, and its length with the terminator; `None` at
+    /// the end.
     fn peek(&self) -> Result<Option<(&'a str, usize)>, RecordingError> {
         let error = |message| Err(RecordingError { line: self.line + 1, message });
         if self.rest.is_empty() {

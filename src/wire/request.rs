@@ -1,4 +1,5 @@
-//! Rules for complete request heads, including WebSocket handshake requests (RFC 9112, RFC 6455 §4).
+//! Rules for complete request heads, including WebSocket handshake requests (RFC 9112, RFC 6455
+//! §4).
 
 use super::head_fields::HeadFields;
 use super::start_line::NO_LIMITS;

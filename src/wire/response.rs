@@ -1,4 +1,5 @@
-//! Responses: body framing, and the response to a WebSocket handshake (RFC 9112 §6.3, RFC 6455 §4.1).
+//! Responses: body framing, and the response to a WebSocket handshake (RFC 9112 §6.3, RFC 6455
+//! §4.1).
 
 use super::body::Framing;
 use super::exchange::{Compression, Exchange, HandshakeRequest, PendingRequest, Switch};

@@ -50,7 +50,8 @@ pub enum Kind {
     Mask,
     /// Data: a body, a message, the value of an event's field.
     Payload,
-    /// Protocol control: the first byte of a frame, a close code, the line that dispatches an event.
+    /// Protocol control: the first byte of a frame, a close code, the line that dispatches an
+    /// event.
     Control,
     /// Bytes that the receiver ignores: a comment, an unknown field.
     Ignored,

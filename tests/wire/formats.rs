@@ -170,7 +170,8 @@ fn json_contains_every_member_of_a_span() {
 fn the_figure_in_the_documentation_is_current() {
     let mut diagram = String::new();
     svg::diagram(&one_side(Start::WebSocket(Compression::NotSeen), Side::Client, [&HELLO[..]]), &mut diagram);
-    // Created by `barewire explain --format svg --hex '81 85 37 fa 21 3d 7f 9f 4d 51 58' > docs/frame.svg`.
+    // Created by `barewire explain --format svg --hex '81 85 37 fa 21 3d 7f 9f 4d 51 58' >
+    // docs/frame.svg`.
     assert_eq!(diagram, include_str!("../../docs/frame.svg"));
 }
 

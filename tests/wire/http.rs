@@ -1,4 +1,5 @@
-//! The spans of HTTP agree with the protocol code's parsers, and those of handshakes with its checks.
+//! The spans of HTTP agree with the protocol code's parsers, and those of handshakes with its
+//! checks.
 
 use barewire::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadLimits, HeadScan, ResponseScan};
 use barewire::protocol::websocket::client_handshake::{ClientHandshake, Key};
@@ -82,8 +83,8 @@ fn assert_request_agrees(bytes: &[u8], what: &str) {
     }
 }
 
-/// Each vector is the input of a hostile client. The first head must agree with the parser, and input
-/// that the server must reject with 400 must be marked.
+/// Each vector is the input of a hostile client. The first head must agree with the parser, and
+/// input that the server must reject with 400 must be marked.
 #[test]
 fn marks_the_hostile_requests_that_the_server_rejects() {
     let mut count = 0;
@@ -201,8 +202,8 @@ fn request(offer: Option<Offer>) -> (ClientHandshake<'static>, Key, Vec<u8>) {
     (opening, key, request)
 }
 
-/// Asserts that the spans of a handshake response agree with the client's check. A compressed message
-/// follows the response.
+/// Asserts that the spans of a handshake response agree with the client's check. A compressed
+/// message follows the response.
 fn assert_handshake_response_agrees(response: &[u8], offer: Option<Offer>, what: &str) {
     let (opening, key, request) = request(offer);
     let mut scratch = http::scratch();

@@ -48,14 +48,14 @@ fn any_division_of_a_vector_gives_the_same_contiguous_spans() {
                 STARTS.into_iter().flat_map(|start| [(start, Side::Client), (start, Side::Server)])
             {
                 let what = format!("{} as {start:?} of the {}", vector.text("name"), side.name());
-                let whole = one_side(start, side, [&bytes[..]]);
-                assert_contiguous(&whole, &bytes, &what);
+                let undivided = one_side(start, side, [&bytes[..]]);
+                assert_contiguous(&undivided, &bytes, &what);
                 if bytes.len() > 600 {
-                    assert_same(&one_side(start, side, bytes.chunks(997)), &whole, &what);
+                    assert_same(&one_side(start, side, bytes.chunks(997)), &undivided, &what);
                     continue;
                 }
                 for pieces in cuts(&bytes) {
-                    assert_same(&one_side(start, side, pieces), &whole, &what);
+                    assert_same(&one_side(start, side, pieces), &undivided, &what);
                 }
             }
         }
@@ -124,29 +124,30 @@ proptest! {
         bytes in traffic(), start in prop::sample::select(&STARTS[..]), is_client: bool, places in places(),
     ) {
         let side = if is_client { Side::Client } else { Side::Server };
-        let whole = one_side(start, side, [&bytes[..]]);
-        assert_contiguous(&whole, &bytes, "whole");
-        assert_same(&one_side(start, side, cut_at(&bytes, &places)), &whole, "divided");
+        let undivided = one_side(start, side, [&bytes[..]]);
+        assert_contiguous(&undivided, &bytes, "undivided");
+        assert_same(&one_side(start, side, cut_at(&bytes, &places)), &undivided, "divided");
         if bytes.len() < 2000 {
-            assert_same(&one_side(start, side, bytes.chunks(1)), &whole, "byte by byte");
+            assert_same(&one_side(start, side, bytes.chunks(1)), &undivided, "byte by byte");
         }
     }
 
-    /// The spans of a side do not depend on how the sides are interleaved, as long as few bytes wait.
+    /// The spans of a side do not depend on how the sides are interleaved, as long as few bytes
+    /// wait.
     #[test]
     fn any_division_of_both_sides_gives_the_same_contiguous_spans(
         client in traffic(), server in traffic(), of_client in places(), of_server in places(),
     ) {
-        let whole = both_sides([(Side::Client, &client[..]), (Side::Server, &server)]);
-        assert_contiguous(&of(Side::Client, &whole), &client, "client");
-        assert_contiguous(&of(Side::Server, &whole), &server, "server");
+        let undivided = both_sides([(Side::Client, &client[..]), (Side::Server, &server)]);
+        assert_contiguous(&of(Side::Client, &undivided), &client, "client");
+        assert_contiguous(&of(Side::Server, &undivided), &server, "server");
         // The client comes first: a response before its request would be read differently.
         let cut = both_sides(
             cut_at(&client, &of_client).into_iter().map(|piece| (Side::Client, piece))
                 .chain(cut_at(&server, &of_server).into_iter().map(|piece| (Side::Server, piece))),
         );
         for side in [Side::Client, Side::Server] {
-            assert_same(&of(side, &cut), &of(side, &whole), side.name());
+            assert_same(&of(side, &cut), &of(side, &undivided), side.name());
         }
     }
 }

@@ -97,7 +97,7 @@ impl Outputs {
             for shown in shown {
                 match shown {
                     Shown::Span(span) => text.span(passage.source(), span, &mut self.text),
-                    Shown::More(more) => text.more(passage.source(), *more, &mut self.text),
+                    Shown::Omission(omission) => text.omission(passage.source(), *omission, &mut self.text),
                 }
             }
         }
@@ -116,7 +116,7 @@ impl Outputs {
     /// Shows the end of a connection.
     pub fn show_end(&mut self, passage: Passage) {
         let Passage { connection, time_ms, .. } = passage;
-        let left_out: Vec<Shown<'_>> = self.shortener.end(connection).map(Shown::More).collect();
+        let left_out: Vec<Shown<'_>> = self.shortener.end(connection).map(Shown::Omission).collect();
         if !left_out.is_empty() {
             self.deliver(passage, &left_out, 0);
         }
@@ -183,7 +183,7 @@ fn events(passage: Passage, shown: &[Shown<'_>]) -> Vec<String> {
         }
         match shown {
             Shown::Span(span) => json::span(Source::default(), span, &mut event),
-            Shown::More(more) => json::more(Source::default(), *more, &mut event),
+            Shown::Omission(omission) => json::omission(Source::default(), *omission, &mut event),
         }
     }
     event.push_str("]}");

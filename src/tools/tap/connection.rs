@@ -179,7 +179,8 @@ impl Connection {
         Ok(false)
     }
 
-    /// Relays bytes from `side` with up to [`MAX_READS`] reads. Returns true if more may be available.
+    /// Relays bytes from `side` with up to [`MAX_READS`] reads. Returns true if more may be
+    /// available.
     fn relay(
         &mut self,
         side: Side,
@@ -224,8 +225,8 @@ impl Connection {
         Ok(true)
     }
 
-    /// Resets the connection after the socket of `side` has failed. The bytes that it sent before are
-    /// relayed first, as far as the other side accepts them without waiting.
+    /// Resets the connection after the socket of `side` has failed. The bytes that it sent before
+    /// are relayed first, as far as the other side accepts them without waiting.
     fn abort(&mut self, side: Side, buffer: &mut [u8], queue: &mut QueueSender) {
         let number = self.number;
         let (flow, mut from, to) = self.flow_and_sockets(side);
@@ -256,8 +257,8 @@ impl Connection {
 }
 
 impl Flow {
-    /// Writes bytes to the receiver, and returns the number of bytes that it accepted. `relayed` runs
-    /// after each write, so a response is never shown before its request.
+    /// Writes bytes to the receiver, and returns the number of bytes that it accepted. `relayed`
+    /// runs after each write, so a response is never shown before its request.
     fn write(
         &mut self,
         mut to: &TcpStream,

@@ -1,7 +1,7 @@
 //! `barewire tap`: relays bytes between any client and any server without changes, and shows them.
 //!
-//! One thread relays the bytes ([`relay`]). It never waits for the thread that names and writes them
-//! ([`view`]); a bounded queue connects the two ([`queue`]).
+//! One thread relays the bytes ([`relay`]). It never waits for the thread that names and writes
+//! them ([`view`]); a bounded queue connects the two ([`queue`]).
 
 mod args;
 mod connection;
@@ -53,8 +53,8 @@ fn tap(args: Args) -> Result<(), String> {
     let to: Vec<SocketAddr> =
         args.to.to_socket_addrs().map_err(|error| format!("{}: {error}", args.to))?.collect();
     let (signals, stop) = signals().map_err(|error| error.to_string())?;
-    // A connection needs two descriptors. If the limit can't be raised, further connections wait to be
-    // accepted.
+    // A connection needs two descriptors. If the limit can't be raised, further connections wait to
+    // be accepted.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
 
     let print = Output::new("standard output", Box::new(io::stdout()));

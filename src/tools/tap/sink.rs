@@ -48,7 +48,7 @@ impl Sink {
 
     /// Renders the omissions from long payloads that have not ended.
     pub fn print_omissions(&mut self, connection: u64, time_ms: u64) {
-        let omissions: Vec<Shown<'_>> = self.shortener.end(connection).map(Shown::More).collect();
+        let omissions: Vec<Shown<'_>> = self.shortener.end(connection).map(Shown::Omission).collect();
         self.print_shown(connection, time_ms, &omissions);
     }
 
@@ -61,9 +61,9 @@ impl Sink {
         for shown in shown {
             match (shown, self.format) {
                 (Shown::Span(span), Format::Text) => self.text.span(source, span, out),
-                (Shown::More(more), Format::Text) => self.text.more(source, *more, out),
+                (Shown::Omission(omission), Format::Text) => self.text.omission(source, *omission, out),
                 (Shown::Span(span), Format::Json) => json::span(source, span, out),
-                (Shown::More(more), Format::Json) => json::more(source, *more, out),
+                (Shown::Omission(omission), Format::Json) => json::omission(source, *omission, out),
             }
             if self.format == Format::Json {
                 out.push('\n');

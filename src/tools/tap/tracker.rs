@@ -161,7 +161,8 @@ impl Tracker {
             && let Some((_, first)) = held.iter().find(|(_, span)| span.side == side)
             && (first.offset, first.kind) == (0, Kind::Opaque)
         {
-            // The side does not break a rule of HTTP; it uses another protocol from its first byte on.
+            // The side does not break a rule of HTTP; it uses another protocol from its first byte
+            // on.
             self.unreadable = Some(side);
         }
         self.print_and_record(held, unknown.is_some(), sink);
@@ -181,7 +182,7 @@ impl Tracker {
             sink.record(self.number, time_ms, &spans);
             spans.retain(|span| match self.unreadable {
                 None if !becomes_unreadable => true,
-                // If the server's protocol is unknown, so is the client's. If only the client's bytes
+                // An unknown protocol of the server is also the client's. If only the client's bytes
                 // are unreadable, the server's response to them is shown.
                 Some(unreadable) if unreadable == Side::Server || unreadable == span.side => false,
                 _ => span.kind != Kind::Opaque || span.violation.is_some(),

@@ -28,8 +28,8 @@ impl View {
     /// Fails with a message for the user if an output has failed.
     pub fn run(mut self, queue: &QueueReceiver) -> Result<(), String> {
         loop {
-            // Observations that are available are written together. Everything is written before the
-            // thread waits.
+            // Observations that are available are written together. Everything is written before
+            // the thread waits.
             let next = queue.try_next().or_else(|_| {
                 self.sink.write();
                 queue.next()

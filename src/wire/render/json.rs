@@ -1,7 +1,7 @@
 //! Spans as JSON: one object for each span, on one line.
 
 use super::Source;
-use super::shorten::More;
+use super::shorten::Omission;
 use crate::protocol::json::Object;
 use crate::wire::{Content, Document, Note, Section, Span};
 
@@ -53,13 +53,13 @@ pub fn span(source: Source, span: &Span, out: &mut String) {
 }
 
 /// Appends an object with the number of bytes of a long payload that are not shown.
-pub fn more(source: Source, more: More, out: &mut String) {
+pub fn omission(source: Source, omission: Omission, out: &mut String) {
     Object::write(out, |object| {
         write_source(source, object);
-        object.string("side", more.side.name());
-        object.value("more", more.bytes);
-        object.string("field", more.field);
-        object.value("data", more.is_data);
+        object.string("side", omission.side.name());
+        object.value("more", omission.bytes);
+        object.string("field", omission.field);
+        object.value("data", omission.is_data);
     });
 }
 

@@ -6,7 +6,7 @@ use crate::wire::{DATA_SPAN_BYTES, Kind, Side, Span};
 
 /// The rest of a long payload, which is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct More {
+pub struct Omission {
     /// The side that sent the payload.
     pub side: Side,
     /// The field that the bytes belong to.
@@ -23,33 +23,33 @@ pub enum Shown<'s> {
     /// A span.
     Span(&'s Span),
     /// The number of bytes that are not shown after a long span.
-    More(More),
+    Omission(Omission),
 }
 
 /// A payload that may continue after its first span.
 #[derive(Debug, Default)]
-struct Long {
+struct LongPayload {
     field: &'static str,
     skipped: usize,
     is_data: bool,
 }
 
-impl Long {
-    fn more(&self, side: Side) -> Option<More> {
-        let Long { field, skipped: bytes, is_data } = *self;
-        (bytes > 0).then_some(More { side, field, bytes, is_data })
+impl LongPayload {
+    fn omission(&self, side: Side) -> Option<Omission> {
+        let LongPayload { field, skipped: bytes, is_data } = *self;
+        (bytes > 0).then_some(Omission { side, field, bytes, is_data })
     }
 }
 
 /// Shortens the payloads of any number of connections.
 #[derive(Debug, Default)]
 pub struct Shortener {
-    long: HashMap<(u64, Side), Long>,
+    long: HashMap<(u64, Side), LongPayload>,
 }
 
 impl Shortener {
-    /// Consumes the next span of a connection. Appends the items to show: the rest of a long payload
-    /// that has ended, and the span itself unless a long payload continues with it.
+    /// Consumes the next span of a connection. Appends the items to show: the rest of a long
+    /// payload that has ended, and the span itself unless a long payload continues with it.
     pub fn span<'s>(&mut self, connection: u64, span: &'s Span, shown: &mut Vec<Shown<'s>>) {
         let long = self.long.entry((connection, span.side)).or_default();
         let may_continue = matches!(span.kind, Kind::Payload | Kind::Opaque);
@@ -59,18 +59,18 @@ impl Shortener {
             return;
         }
         let next = match may_continue && span.bytes.len() == DATA_SPAN_BYTES {
-            true => Long { field: span.field, skipped: 0, is_data: span.is_data() },
-            false => Long::default(),
+            true => LongPayload { field: span.field, skipped: 0, is_data: span.is_data() },
+            false => LongPayload::default(),
         };
         let previous = std::mem::replace(long, next);
-        shown.extend(previous.more(span.side).map(Shown::More));
+        shown.extend(previous.omission(span.side).map(Shown::Omission));
         shown.push(Shown::Span(span));
     }
 
     /// Ends a connection. Returns the rest of its last payloads.
-    pub fn end(&mut self, connection: u64) -> impl Iterator<Item = More> {
+    pub fn end(&mut self, connection: u64) -> impl Iterator<Item = Omission> {
         [Side::Client, Side::Server]
             .into_iter()
-            .filter_map(move |side| self.long.remove(&(connection, side))?.more(side))
+            .filter_map(move |side| self.long.remove(&(connection, side))?.omission(side))
     }
 }

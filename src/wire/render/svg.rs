@@ -164,8 +164,8 @@ impl Drawing {
         self.y += 26;
     }
 
-    fn rect(&mut self, [x, y, width, height]: [usize; 4], kind: Kind, is_wrong: bool) {
-        let wrong = if is_wrong { " wrong" } else { "" };
+    fn rect(&mut self, [x, y, width, height]: [usize; 4], kind: Kind, breaks_rule: bool) {
+        let wrong = if breaks_rule { " wrong" } else { "" };
         let _ = write!(
             self.body,
             "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" class=\"b {}{wrong}\"/>",
@@ -223,10 +223,10 @@ impl Drawing {
                 let words = format!("{}: {}. {} ({})", bits.field, bits.value, bits.meaning, bits.section);
                 self.begin(&words);
                 let width = usize::from(bits.range.end - bits.range.start);
-                let is_wrong = bits.breaks_rule
+                let breaks_rule = bits.breaks_rule
                     || (span.violation.is_some() && !span.bits.iter().any(|bits| bits.breaks_rule));
                 let [x, y, w, _] = self.place(bit, width);
-                self.rect([x, y, w, ROW_HEIGHT], span.kind, is_wrong);
+                self.rect([x, y, w, ROW_HEIGHT], span.kind, breaks_rule);
                 if width == 1 {
                     for (at, letter) in bits.field.chars().enumerate() {
                         self.text(x + 9, y + 12 + 10 * at, "stacked", letter.encode_utf8(&mut [0; 4]));

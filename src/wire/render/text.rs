@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::Source;
-use super::shorten::More;
+use super::shorten::Omission;
 use crate::wire::{Content, Kind, Note, Rule, Side, Span, printable};
 
 /// The number of bytes in a row.
@@ -90,10 +90,10 @@ impl Text {
     }
 
     /// Appends a line with the number of bytes of a long payload that are not shown.
-    pub fn more(&mut self, source: Source, more: More, out: &mut String) {
-        self.heading(source, more.side, out);
+    pub fn omission(&mut self, source: Source, omission: Omission, out: &mut String) {
+        self.heading(source, omission.side, out);
         // Writing to a String can't fail.
-        let _ = writeln!(out, "        … {} more bytes of {}", more.bytes, more.field);
+        let _ = writeln!(out, "        … {} more bytes of {}", omission.bytes, omission.field);
     }
 
     /// Appends a line about a connection, such as its end.
