@@ -1,9 +1,8 @@
 //! Reading response heads: the status line and the field lines (RFC 9112 §4, §5).
 
-use super::head::{Fields, Scratch, Version, field_error};
+use super::head::{Fields, HeadScan, Scratch, Version, field_error};
 use super::limits::{HeadLimits, MAX_FIELD_LINES};
 use super::rules::{HeadError, ResponseError};
-use super::scan::HeadScan;
 
 /// The first bytes of every status line (RFC 9112 §2.3).
 const PROTOCOL: &[u8] = b"HTTP/";
