@@ -96,14 +96,6 @@ pub struct Segment {
 }
 
 impl Segment {
-    fn push(&mut self, sequence: Sequence, name: &str, data: &str, now: Tick) {
-        self.text.push_str(name);
-        let name_end = self.text.len() as u32;
-        self.text.push_str(data);
-        self.entries.push(Entry { sequence, name_end, data_end: self.text.len() as u32 });
-        self.newest_at = now;
-    }
-
     /// Releases the memory reserved for growth: no event will be added.
     fn close(&mut self) {
         self.entries.shrink_to_fit();
@@ -320,7 +312,11 @@ impl Log {
         }
         let open = self.segments.back_mut().expect("a missing segment was pushed just now");
         let before = open.event_memory();
-        open.push(sequence, name, data, now);
+        open.text.push_str(name);
+        let name_end = open.text.len() as u32;
+        open.text.push_str(data);
+        open.entries.push(Entry { sequence, name_end, data_end: open.text.len() as u32 });
+        open.newest_at = now;
         self.events += 1;
         self.newest = sequence;
         Growth { events: open.event_memory() - before, released }

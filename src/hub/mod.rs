@@ -2,7 +2,7 @@
 //! clock: the caller passes the time in.
 //!
 //! The one idea of barewire: **the log is the queue**. A topic is an append-only [`Log`] with a
-//! retained window. A follower is a cursor into that log and has no queue of its own.
+//! retained window. A follower is a cursor into that log and has no queue.
 
 mod id;
 mod log;

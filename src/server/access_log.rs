@@ -38,7 +38,7 @@ pub struct Line<'a> {
     pub path: &'a str,
     /// The status.
     pub status: Status,
-    /// What the request is for.
+    /// The purpose of the request.
     pub purpose: Purpose,
     /// How long the request waited for its response, in tenths of a second.
     pub ticks: u32,

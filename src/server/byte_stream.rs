@@ -1,4 +1,4 @@
-//! What a connection needs of its socket. A simulation provides it with bytes in memory.
+//! The socket of a connection. A simulation replaces it with bytes in memory.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};

@@ -6,7 +6,7 @@ use super::access_log::LogForm;
 use crate::hub;
 use crate::protocol::http::HeadLimits;
 use crate::transport::Policy;
-use crate::transport::observation::ObserverAccess;
+use crate::transport::access::ObserverAccess;
 
 /// The options of a server. Times are in seconds.
 #[derive(Clone, Debug)]

@@ -3,7 +3,6 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::observation::ObserverAccess;
 use crate::protocol::http::{Query, RequestHead, fields, host_and_port};
 
 /// Which clients may publish and follow, and from which pages.
@@ -23,6 +22,18 @@ pub struct Access {
     pub observers: ObserverAccess,
 }
 
+/// Which clients may follow the observation of all connections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ObserverAccess {
+    /// No client: the server has no observer.
+    #[default]
+    Nobody,
+    /// Any client on this machine; the server listens on loopback only.
+    Loopback,
+    /// A client with the follow token.
+    Token,
+}
+
 /// The origin of a request, judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Origin<'a> {
@@ -36,7 +47,7 @@ pub enum Origin<'a> {
     Foreign,
 }
 
-/// What a request may do with the token that it carries.
+/// The rights of a request, from the token that it carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rights {
     /// The request may publish.

@@ -1,7 +1,7 @@
 //! permessage-deflate (RFC 7692), if the feature `deflate` is on: what the server negotiates.
 //!
 //! A follower of a topic costs no compressor and no window. The server compresses each event once
-//! for all followers, without context from earlier events, and requires the same of the client.
+//! for all followers, without context from earlier events, and the client must do so too.
 //! `/echo` keeps a context if that is negotiated, but only for a limited number of connections.
 
 use crate::protocol::http::RequestHead;

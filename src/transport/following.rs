@@ -217,7 +217,7 @@ fn event_stream(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {
 }
 
 fn event_stream_chunk(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {
-    http::chunk(out, |out| event_stream(event, 0, out));
+    http::chunk(out, |out| sse::write_event(&event.id.to_string(), event.name, event.data, out));
 }
 
 fn json_message(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {

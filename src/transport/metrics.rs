@@ -8,7 +8,7 @@ use crate::hub::Hub;
 use crate::protocol::Transport;
 use crate::protocol::http::Status;
 
-/// What a connection carries at the moment.
+/// The present use of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Carried {
     /// Requests with immediate responses, or no request yet.
@@ -67,7 +67,7 @@ pub enum Ended {
     Requests,
     /// More messages arrived in a second than allowed.
     Rate,
-    /// There was no room for another connection.
+    /// The limit of connections was reached.
     Overload,
     /// The connection held the most when all together held more than allowed.
     Memory,

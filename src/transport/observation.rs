@@ -1,7 +1,7 @@
 //! The stream at `/wire`, on which a client observes every other connection: a topic that no
 //! request can name. What its events contain is up to the server's observer.
 
-use super::access::{Access, is_loopback};
+use super::access::{Access, ObserverAccess, is_loopback};
 use super::response::Refusal;
 use crate::protocol::http::{RequestHead, Status, host_and_port};
 
@@ -11,23 +11,11 @@ pub const TOPIC: &str = "the wire";
 /// The bytes of events that the topic keeps for clients that reconnect.
 pub const WINDOW_BYTES: usize = 4 << 20;
 
-/// Which clients may follow the stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum ObserverAccess {
-    /// No client: there is no observer.
-    #[default]
-    Nobody,
-    /// Any client on this machine; the server listens on loopback only.
-    Loopback,
-    /// A client with the follow token.
-    Token,
-}
-
 /// Checks that a request may follow the stream.
 ///
 /// The bytes of other connections are worth more than an event. A server that others can reach
-/// requires a token. On loopback, a page of another site must not reach the stream through a name
-/// of its own that resolves to this machine (DNS rebinding).
+/// requires a token. On loopback, a page of another site must not reach the stream through
+/// its own name that resolves to this machine (DNS rebinding).
 ///
 /// # Errors
 /// The refusal of a request that may not.

@@ -1,8 +1,8 @@
-//! What a request is for, as the access log and observers name it.
+//! The purpose of a request, as the access log and observers name it.
 
 use crate::protocol::Transport;
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
     /// It follows a topic over a transport. A WebSocket to `/echo` is of this kind too.

@@ -92,7 +92,26 @@ impl<'b> Action<'b> {
             },
         };
         let request = Request { head, has_content, origin, query: Query::new(query), rules };
-        (context, request.route(path))
+        let name = path.strip_prefix("/topics/");
+        let action = match path {
+            _ if matches!(head.method, Method::Unknown(_)) => Err(Refusal::new(
+                Status::NOT_IMPLEMENTED,
+                "The method is not one that this server knows (RFC 9110 §9.1).",
+            )),
+            "*" => request.allow(SERVER, || Err(not_found())),
+            "/health" => request.allow(READ_ONLY, || Ok(Action::Health)),
+            "/metrics" => request.allow(READ_ONLY, || Ok(Action::Metrics)),
+            "/echo" => request.allow(GET_ONLY, || request.echo()),
+            "/wire" => request.allow(GET_ONLY, || request.observe()),
+            _ => match name {
+                Some(name) if head.method == Method::Post => request.publish(name),
+                Some(name) => request.allow(TOPIC, || request.follow(name)),
+                None => page::find(path)
+                    .ok_or_else(not_found)
+                    .and_then(|file| request.allow(READ_ONLY, || Ok(Action::Page(file)))),
+            },
+        };
+        (context, action)
     }
 }
 
@@ -105,29 +124,6 @@ struct Request<'r, 'h, 'b> {
 }
 
 impl<'b> Request<'_, '_, 'b> {
-    fn route(&self, path: &'b str) -> Result<Action<'b>, Refusal> {
-        if let Method::Unknown(_) = self.head.method {
-            let detail = "The method is not one that this server knows (RFC 9110 §9.1).";
-            return Err(Refusal::new(Status::NOT_IMPLEMENTED, detail));
-        }
-        let topic = path.strip_prefix("/topics/");
-        match path {
-            "*" => self.allow(SERVER, || Err(not_found())),
-            "/health" => self.allow(READ_ONLY, || Ok(Action::Health)),
-            "/metrics" => self.allow(READ_ONLY, || Ok(Action::Metrics)),
-            "/echo" => self.allow(GET_ONLY, || self.echo()),
-            "/wire" => self.allow(GET_ONLY, || self.observe()),
-            _ => match topic {
-                Some(name) if self.head.method == Method::Post => self.publish(topic_name(name)?),
-                Some(name) => self.allow(TOPIC, || self.follow(topic_name(name)?)),
-                None => {
-                    let file = page::find(path).ok_or_else(not_found)?;
-                    self.allow(READ_ONLY, || Ok(Action::Page(file)))
-                }
-            },
-        }
-    }
-
     /// Answers `OPTIONS`, refuses the methods that the target does not allow, and calls `action` for
     /// the others.
     fn allow(
@@ -152,7 +148,8 @@ impl<'b> Request<'_, '_, 'b> {
         }
     }
 
-    fn publish(&self, topic: Cow<'b, str>) -> Result<Action<'b>, Refusal> {
+    fn publish(&self, name: &'b str) -> Result<Action<'b>, Refusal> {
+        let topic = topic_name(name)?;
         self.refuse_foreign()?;
         require(self.rules.access.rights(self.head, &self.query).publish)?;
         self.refuse_overload(false)?;
@@ -178,7 +175,8 @@ impl<'b> Request<'_, '_, 'b> {
         }))
     }
 
-    fn follow(&self, topic: Cow<'b, str>) -> Result<Action<'b>, Refusal> {
+    fn follow(&self, name: &'b str) -> Result<Action<'b>, Refusal> {
+        let topic = topic_name(name)?;
         let get = self.head.method == Method::Get;
         if get && self.requests_websocket() {
             return self.socket(topic);

@@ -15,7 +15,7 @@ use crate::page;
 use crate::protocol::http::Status;
 use crate::protocol::websocket::extension::Agreement;
 
-/// What the server grants to clients.
+/// The rights and bounds of clients.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Access control.
@@ -48,7 +48,7 @@ impl Default for Policy {
     }
 }
 
-/// What a connection does next, once the bytes of the response are written.
+/// The next step of a connection, once the bytes of the response are written.
 #[derive(Debug)]
 pub enum Next {
     /// The response is complete.
@@ -80,7 +80,7 @@ pub enum Next {
 pub struct Responded {
     /// The status. For a held poll, the status that an immediate response would have.
     pub status: Status,
-    /// What the connection does next.
+    /// The next step of the connection.
     pub next: Next,
     /// The connection persists for another request.
     pub persists: bool,
@@ -304,7 +304,7 @@ impl Service {
             && self.hub.find(observation::TOPIC).is_some_and(|key| self.hub.topic(key).has_followers())
     }
 
-    /// Appends an event to the observation. No client has published it, so it is not counted.
+    /// Appends an event to the observation. The metrics count only the events that clients publish.
     pub fn publish_observation(&mut self, json: &str, now: Tick) {
         if let Ok(key) = self.hub.open(observation::TOPIC, now) {
             self.hub.limit_bytes(key, observation::WINDOW_BYTES);

@@ -91,10 +91,26 @@ impl<S: ByteStream> Connection<S> {
             self.respond(start, &[], cx);
             return 0;
         }
-        match head.expects_continue() {
-            Ok(expects) => self.begin_body(start, framing, expects, rest, cx),
+        let expects_continue = match head.expects_continue() {
+            Ok(expects) => expects,
             Err(error) => {
                 self.refuse_start(start, malformed(error.status(), error), cx);
+                return 0;
+            }
+        };
+        let max = match &start.action {
+            Ok(Action::Publish(publication)) if publication.lines => cx.service.policy.batch_bytes,
+            // One event's data, or content that is dropped before the response.
+            _ => cx.service.policy.event_bytes,
+        } as u64;
+        match framing {
+            // Content that has arrived with the head is used where it is.
+            Framing::Length(length) if !expects_continue && length <= max && length <= rest.len() as u64 => {
+                self.respond(start, &rest[..length as usize], cx);
+                length as usize
+            }
+            _ => {
+                self.begin_body(start, framing, max, expects_continue, cx);
                 0
             }
         }
@@ -112,43 +128,27 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// Consumes the content of a request. Content that has arrived with the head is used where it
-    /// is; otherwise the request is kept until the rest arrives.
+    /// Keeps a request until its content has arrived, at most `max` bytes.
     fn begin_body(
         &mut self,
         start: RequestStart<'_>,
         framing: Framing,
+        max: u64,
         expects_continue: bool,
-        rest: &[u8],
         cx: &mut LoopContext,
-    ) -> usize {
-        let max = match &start.action {
-            Ok(Action::Publish(publication)) if publication.lines => cx.service.policy.batch_bytes,
-            // One event's data, or content that is dropped before the response.
-            _ => cx.service.policy.event_bytes,
-        } as u64;
+    ) {
         let limits = BodyLimits { content: max, ..BodyLimits::default() };
         let reader = match BodyReader::new(framing, limits) {
             Ok(reader) => reader,
-            Err(error) => {
-                self.refuse_body(start, error, cx);
-                return 0;
-            }
+            Err(error) => return self.refuse_body(start, error, cx),
         };
         if expects_continue {
             if let Err(refusal) = start.action {
                 // RFC 9110 §10.1.1: the final status at once. The client may send the content all the
                 // same, so the next bytes cannot be trusted to be a request.
-                self.respond(RequestStart { action: Err(refusal.closing()), ..start }, &[], cx);
-                return 0;
+                return self.respond(RequestStart { action: Err(refusal.closing()), ..start }, &[], cx);
             }
             cx.out.extend_from_slice(http::CONTINUE);
-        }
-        if let Framing::Length(length) = framing
-            && let Some(content) = rest.get(..length as usize)
-        {
-            self.respond(start, content, cx);
-            return content.len();
         }
         self.due_in(cx.options.body_timeout, cx);
         let RequestStart { action, context, label } = start;
@@ -159,7 +159,6 @@ impl<S: ByteStream> Connection<S> {
         let action = action.map(Action::into_owned);
         let body = PartialBody { reader, content: Vec::new(), action, context, label };
         self.busy().partial = Partial::Body(Box::new(body));
-        0
     }
 
     fn take_partial_body(&mut self) -> Option<Box<PartialBody>> {

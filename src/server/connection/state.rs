@@ -242,7 +242,7 @@ pub struct Label<'a> {
     pub method: Cow<'a, str>,
     /// The target's path.
     pub path: Cow<'a, str>,
-    /// What the request is for.
+    /// The purpose of the request.
     pub purpose: Purpose,
 }
 

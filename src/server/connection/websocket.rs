@@ -162,7 +162,7 @@ impl<S: ByteStream> Connection<S> {
     }
 
     /// Fails the WebSocket connection (RFC 6455 §7.1.7): sends the reason, and ends without waiting
-    /// for the client's close frame. After a close frame there is no second one (§5.5.1).
+    /// for the client's close frame. It sends at most one close frame (§5.5.1).
     fn fail(&mut self, code: CloseCode, reason: &str, ended: Ended, cx: &mut LoopContext) {
         if !matches!(self.state, State::Socket(Socket::Closing)) {
             self.start_close(code, reason, ended, cx);
