@@ -136,7 +136,7 @@ mod tests {
             (&[url, "--interval", "NaN"], "--interval: \"NaN\""),
             (&[url, "--token", "two words"], "--token"),
             (&[url, "--header", "nonsense"], "--header: \"nonsense\""),
-            (&[url, "--header", "Host: b"], "a field is one"),
+            (&[url, "--header", "Host: b"], "The handshake sets this field itself"),
             (&[url, "--nonsense"], "--nonsense"),
         ] {
             let error = args(arguments).err().expect("a mistake");
