@@ -1,3 +1,6 @@
-//! The structure of the source: which parts may depend on which.
+//! The structure of the source: which layers may name which others, and whether the names in the
+//! documentation exist.
 
+mod items;
 mod layers;
+mod names;

@@ -1,0 +1,461 @@
+//! Checks that every file, type and function that the documentation names exists.
+//!
+//! A name is text in backticks outside code fences, in `src/lib.rs`, README.md, CONTRIBUTING.md and
+//! `docs/`. Renaming a symbol in the source makes this test fail at each page that still has the old
+//! name. The checks, in this order:
+//!
+//! - A path (`hub/log.rs`, `src/hub/`, `tests/suites/load/run`) must exist, relative to the root, to
+//!   `src/` or to the page. A file or folder without a path (`log.rs`, `hub/`) must exist anywhere.
+//! - `Type::member` must be a method, constant, variant or field of that type; `module::item` must be
+//!   defined in that module.
+//! - A name in CamelCase must be a type, a trait or a variant.
+//! - A name with an underscore, or with `()` after it, must be a function, constant, module or field.
+//!   Names that are a string literal in `src/` also pass: JSON members, metrics and parameters.
+//! - A single word after a file, as in `hub/log.rs`, `append`, must be defined in that file.
+//!
+//! Other single words, such as `id` or `read`, are checked only on pages about the source.
+//! [`FOREIGN`] lists the names that are defined elsewhere.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::items::Items;
+
+/// Names that pages use and that are not ours, by their origin. A test rejects unused entries.
+const FOREIGN: [(&str, &[&str]); 8] = [
+    ("field names of HTTP", &["Authorization", "Cookie", "Date", "ETag", "Forwarded", "Prefer", "Upgrade"]),
+    ("browser APIs", &["BroadcastChannel"]),
+    ("Linux: tcp(7), proc(5)", &["TCP_NODELAY", "TCP_USER_TIMEOUT", "tcp_mem", "VmHWM"]),
+    (
+        "nginx directives",
+        &[
+            "limit_conn",
+            "limit_req",
+            "log_format",
+            "proxy_request_buffering",
+            "worker_connections",
+            "worker_rlimit_nofile",
+        ],
+    ),
+    ("a metric with the same name in every program", &["process_resident_memory_bytes"]),
+    ("crates", &["httparse"]),
+    ("Rust syntax", &["pub(crate)", "use"]),
+    ("a topic in the examples", &["demo"]),
+];
+
+/// Crates whose items are not checked.
+const FOREIGN_CRATES: [&str; 3] = ["std", "io", "mio"];
+
+/// Folders that a build or a run creates.
+const GENERATED: [&str; 2] = ["target/", "tests/suites/fuzz/artifacts/"];
+
+/// Names of folders without files of the repository.
+const SKIPPED: [&str; 3] = [".git", "node_modules", "target"];
+
+/// Pages that describe the source, in which every single word in lower case must be a name too.
+const ABOUT_THE_SOURCE: [&str; 2] = ["src/lib.rs", "docs/architecture.md"];
+
+/// The folders of the repository that a path without an extension can begin with.
+const FOLDERS: [&str; 4] = ["src", "tests", "docs", "examples"];
+
+const EXTENSIONS: [&str; 9] = ["rs", "md", "js", "py", "html", "css", "svg", "txt", "toml"];
+
+/// The repository as the checks see it.
+#[derive(Default)]
+struct Repository {
+    /// All files, and all folders with a slash at the end, relative to the root.
+    paths: HashSet<String>,
+    items: Items,
+}
+
+impl Repository {
+    fn read() -> Repository {
+        let mut repository = Repository::default();
+        repository.add(&root());
+        repository
+    }
+
+    fn add(&mut self, folder: &Path) {
+        for entry in fs::read_dir(folder).expect("the folder is readable") {
+            let path = entry.expect("the entry is readable").path();
+            let relative = path.strip_prefix(root()).expect("the path is below the root");
+            let relative = relative.to_str().expect("the path is UTF-8").to_owned();
+            let name = relative.rsplit('/').next().unwrap_or_default();
+            if path.is_dir() && !SKIPPED.contains(&name) {
+                self.paths.insert(format!("{relative}/"));
+                self.add(&path);
+            } else if path.is_file() {
+                let is_rust = name.ends_with(".rs");
+                let source = if is_rust {
+                    fs::read_to_string(&path).expect("the source is UTF-8")
+                } else {
+                    String::new()
+                };
+                self.add_file(&relative, &source);
+            }
+        }
+    }
+
+    fn add_file(&mut self, path: &str, source: &str) {
+        self.paths.insert(path.to_owned());
+        if path.ends_with(".rs") {
+            self.items.add_file(path, source);
+        }
+    }
+
+    /// Returns the full path of a file or folder that a page names.
+    fn find_path(&self, page: &str, name: &str) -> Option<String> {
+        if name.trim_end_matches('/').contains('/') {
+            let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let candidates = ["", "src", folder].map(|base| normalize(&Path::new(base).join(name)));
+            candidates.into_iter().find_map(|path| {
+                let as_folder = format!("{path}/");
+                let exists = !name.ends_with('/') && self.paths.contains(&path);
+                let found = if exists { path } else { as_folder };
+                self.paths.contains(&found).then_some(found)
+            })
+        } else {
+            let suffix = format!("/{name}");
+            self.paths.iter().find(|path| *path == name || path.ends_with(&suffix)).cloned()
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Resolves `..` in a relative path.
+fn normalize(path: &Path) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                parts.pop();
+            }
+            Component::Normal(part) => parts.push(part.to_str().unwrap_or_default()),
+            _ => {}
+        }
+    }
+    parts.join("/")
+}
+
+/// Text in backticks.
+struct Span<'t> {
+    line: usize,
+    text: &'t str,
+    /// The text between the end of the span before and the start of this one.
+    before: &'t str,
+}
+
+/// Returns the spans of a Markdown text without its code fences.
+fn spans(text: &str) -> Vec<Span<'_>> {
+    let (mut spans, mut opened, mut end_of_last) = (Vec::new(), None, 0);
+    let mut in_fence = false;
+    let mut line_start = 0;
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        let is_mark = line.trim_start().starts_with("```");
+        in_fence ^= is_mark;
+        if line.trim().is_empty() {
+            opened = None;
+        }
+        if !in_fence && !is_mark {
+            for (column, _) in line.match_indices('`') {
+                let at = line_start + column;
+                opened = match opened {
+                    None => Some((number + 1, at + 1)),
+                    Some((line, start)) => {
+                        spans.push(Span {
+                            line,
+                            text: &text[start..at],
+                            before: &text[end_of_last..start - 1],
+                        });
+                        end_of_last = at + 1;
+                        None
+                    }
+                };
+            }
+        }
+        line_start += line.len();
+    }
+    spans
+}
+
+/// Returns the documentation of a page: all of Markdown, and the module's comment of Rust.
+fn documentation(path: &str, content: &str) -> String {
+    if !path.ends_with(".rs") {
+        return content.to_owned();
+    }
+    content.lines().map(|line| line.strip_prefix("//!").unwrap_or_default().to_owned() + "\n").collect()
+}
+
+/// Returns one line for each name on the page that does not exist.
+fn check(repository: &Repository, page: &str, content: &str) -> Vec<String> {
+    let text = documentation(page, content);
+    let mut file = None;
+    let mut problems = Vec::new();
+    for span in spans(&text) {
+        let follows_file = span.before == ", ";
+        match check_name(repository, page, span.text, file.take().filter(|_| follows_file)) {
+            Ok(found) => file = found,
+            Err(problem) => problems.push(format!("{page}:{}: `{}` {problem}", span.line, span.text)),
+        }
+    }
+    problems
+}
+
+/// Checks one name. `file` is the Rust file that the page names directly before it. Returns the file
+/// that the name itself is.
+fn check_name(
+    repository: &Repository,
+    page: &str,
+    name: &str,
+    file: Option<String>,
+) -> Result<Option<String>, String> {
+    let first = name.split(' ').next().unwrap_or_default();
+    if looks_like_path(first) {
+        return match repository.find_path(page, first) {
+            Some(path) => Ok(Some(path).filter(|path| path.ends_with(".rs"))),
+            None if GENERATED.iter().any(|folder| first.starts_with(folder)) => Ok(None),
+            None => Err("is not a file or folder".to_owned()),
+        };
+    }
+    let Some((path, is_call)) = item_path(name) else { return Ok(None) };
+    let items = &repository.items;
+    if is_foreign(name) || FOREIGN_CRATES.contains(&path[0]) {
+        return Ok(None);
+    }
+    match path[..] {
+        [single] => {
+            if let Some(file) = file {
+                let is_defined = items.defines_in(single, |path| path == file);
+                return is_defined.then_some(Some(file.clone())).ok_or(format!("is not defined in {file}"));
+            }
+            check_single(items, single, is_call || ABOUT_THE_SOURCE.contains(&page))
+        }
+        [.., owner, member] if is_camel_case(owner) => {
+            check_single(items, owner, true)?;
+            let is_member = items.has_member(owner, member);
+            is_member.then_some(()).ok_or(format!("is not defined: {owner} has no {member}"))
+        }
+        [ref modules @ .., item] => {
+            let in_modules = |file: &str| {
+                let file = file.trim_end_matches(".rs");
+                modules.iter().all(|module| file.split('/').any(|part| part == *module))
+            };
+            let is_defined = items.defines_in(item, in_modules);
+            is_defined.then_some(()).ok_or(format!("is not defined: {} has no {item}", modules.join("::")))
+        }
+        [] => Ok(()),
+    }
+    .map(|()| None)
+}
+
+/// Checks a name without a path. `is_item` is true if a word without an underscore is a name too.
+fn check_single(items: &Items, name: &str, is_item: bool) -> Result<(), String> {
+    let is_defined = if is_camel_case(name) {
+        items.defines_type(name)
+    } else if is_item || name.contains('_') {
+        let unprefixed = name.strip_prefix("barewire_").unwrap_or(name);
+        items.defines(name) || items.has_literal(name) || items.has_literal(unprefixed)
+    } else {
+        true
+    };
+    is_defined.then_some(()).ok_or("is not defined".to_owned())
+}
+
+fn is_foreign(name: &str) -> bool {
+    FOREIGN.iter().any(|(_, names)| names.contains(&name))
+}
+
+fn is_camel_case(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_uppercase())
+        && name.contains(|letter: char| letter.is_ascii_lowercase())
+        && !name.contains('_')
+}
+
+fn looks_like_path(text: &str) -> bool {
+    let is_plain = text.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-./".contains(letter));
+    let (start, end) = (text.split('/').next(), text.rsplit('/').next().unwrap_or_default());
+    let has_extension = end
+        .rsplit_once('.')
+        .is_some_and(|(stem, extension)| !stem.is_empty() && EXTENSIONS.contains(&extension));
+    let is_folder = text.ends_with('/') && text.len() > 1;
+    let is_in_folder = text.contains('/') && start.is_some_and(|start| FOLDERS.contains(&start));
+    is_plain && !text.starts_with('/') && (has_extension || is_folder || is_in_folder)
+}
+
+/// Splits a path such as `barewire::hub::Hub::place(key)` into its parts without the crate's name,
+/// and returns true if it is a call. Returns `None` for text of another form.
+fn item_path(text: &str) -> Option<(Vec<&str>, bool)> {
+    let (path, arguments) = text.split_at(text.find(['(', '<']).unwrap_or(text.len()));
+    let is_closed = arguments.is_empty() || arguments.ends_with([')', '>']);
+    let mut parts: Vec<&str> = path.split("::").collect();
+    if parts.len() > 1 && ["barewire", "crate"].contains(&parts[0]) {
+        parts.remove(0);
+    }
+    let is_name = |part: &&str| {
+        part.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && part.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+    };
+    (is_closed && parts.iter().all(is_name)).then_some((parts, arguments.starts_with('(')))
+}
+
+/// Returns the pages that are checked, with their content.
+fn pages(repository: &Repository) -> Vec<(String, String)> {
+    let is_page = |path: &&String| {
+        let is_documentation = path.starts_with("docs/") && path.ends_with(".md");
+        is_documentation || ["src/lib.rs", "README.md", "CONTRIBUTING.md"].contains(&path.as_str())
+    };
+    let mut paths: Vec<&String> = repository.paths.iter().filter(is_page).collect();
+    paths.sort();
+    let read = |path: &String| fs::read_to_string(root().join(path)).expect("the page is UTF-8");
+    paths.into_iter().map(|path| (path.clone(), read(path))).collect()
+}
+
+#[test]
+fn every_name_in_the_documentation_exists() {
+    let repository = Repository::read();
+    let pages = pages(&repository);
+    assert!(pages.len() > 10, "the pages have moved; update this test");
+    let problems: Vec<String> =
+        pages.iter().flat_map(|(path, content)| check(&repository, path, content)).collect();
+    assert!(
+        problems.is_empty(),
+        "update these pages, or add a name that is not ours to FOREIGN:\n{}",
+        problems.join("\n")
+    );
+}
+
+#[test]
+fn the_list_of_foreign_names_has_no_unused_entry() {
+    let pages = pages(&Repository::read());
+    let texts: Vec<String> = pages.iter().map(|(path, content)| documentation(path, content)).collect();
+    let used: HashSet<&str> = texts.iter().flat_map(|text| spans(text)).map(|span| span.text).collect();
+    let names = FOREIGN.iter().flat_map(|(_, names)| *names);
+    let unused: Vec<&&str> = names.filter(|name| !used.contains(**name)).collect();
+    assert!(unused.is_empty(), "no page has these names: {unused:?}");
+}
+
+/// A repository with one source file for each kind of name.
+fn example() -> Repository {
+    let mut repository = Repository::default();
+    repository.paths.extend(["src/", "src/hub/", "tests/", "tests/suites/"].map(str::to_owned));
+    repository.add_file("README.md", "");
+    repository.add_file("docs/picture.svg", "");
+    repository.add_file("tests/suites/run", "");
+    repository.add_file("src/lib.rs", "pub mod hub;");
+    repository.add_file(
+        "src/hub/log.rs",
+        r##"
+        //! `CommentedOut` is not defined here.
+        const OLDEST: u64 = 'a' as u64;
+        pub struct Log<'a> { pub(crate) lost_through: u64, text: &'a str }
+        impl<'a> Log<'a> {
+            const LIMIT: [u8; 2] = [b'{', b'\''];
+            pub fn append(&mut self) -> Option<Place> { json("\"last_sequence\"") }
+        }
+        struct Pair(u64, u64);
+        pub enum Place { Gap { missed_events: u64 }, At(u64), Start }
+        impl Iterator for Pair where u64: Copy { type Item = u64; fn next_back(&mut self) { "fn in_text()" } }
+        trait Encoder { fn encode_event(&self); }
+        "##,
+    );
+    repository
+        .add_file("src/hub/rules.rs", "rules! { pub enum Broken => status: Status { TooLong: BAD, 1; } }");
+    repository
+}
+
+/// Returns the problems of a page with this text.
+fn problems(page: &str, text: &str) -> Vec<String> {
+    check(&example(), page, text)
+}
+
+#[test]
+fn accepts_names_that_exist() {
+    let text = "\
+        `src/hub/log.rs`, `hub/log.rs`, `log.rs`, `hub/`, `src/hub/`, `tests/suites/run --quick 3`,\n\
+        `README.md`, `picture.svg`, `../README.md`, `target/debug/barewire`,\n\
+        `Log`, `Log<'a>`, `Log::append`, `Log::append(event)`, `Log::lost_through`, `Log::LIMIT`,\n\
+        `Place::Gap`, `Place::At`, `Place::missed_events`, `Gap`, `Start`, `Broken::TooLong`,\n\
+        `Encoder::encode_event`, `Pair::next_back`, `hub::Log`, `barewire::hub`, `hub::Log::append`,\n\
+        `append()`, `lost_through`, `last_sequence`, `OLDEST`, `barewire_last_sequence`,\n\
+        `std::io::Result`, `io::Result`, `TCP_NODELAY`, `Upgrade`.";
+    assert_eq!(problems("docs/page.md", text), [""; 0]);
+}
+
+#[test]
+fn ignores_text_that_is_not_a_name() {
+    let text = "\
+        `text/event-stream`, `/topics/demo`, `Content-Length`, `--max-topics`, `GET /`, `id`, `HEAD`,\n\
+        `{\"id\":\"1\"}`, `http://127.0.0.1:8080/`, `*/*`, `wss://`, `?since=ID`, `fn old_name()`.\n\
+        ```rust\nOldType::old_name();\n```\n\
+        An unpaired ` ends with its paragraph.\n\nSo this is no OldType` span.";
+    assert_eq!(problems("docs/page.md", text), [""; 0]);
+}
+
+#[test]
+fn reports_a_missing_file_with_page_and_line() {
+    let text = "The log is in\n`hub/old.rs`, `old.rs`, `src/old/`, `tests/suites/old/run` and\n`log.rs`.";
+    assert_eq!(
+        problems("docs/page.md", text),
+        [
+            "docs/page.md:2: `hub/old.rs` is not a file or folder",
+            "docs/page.md:2: `old.rs` is not a file or folder",
+            "docs/page.md:2: `src/old/` is not a file or folder",
+            "docs/page.md:2: `tests/suites/old/run` is not a file or folder",
+        ]
+    );
+}
+
+#[test]
+fn reports_a_missing_type_with_page_and_line() {
+    assert_eq!(
+        problems("README.md", "\n\n`CommentedOut` and `hub::OldLog`"),
+        [
+            "README.md:3: `CommentedOut` is not defined",
+            "README.md:3: `hub::OldLog` is not defined: hub has no OldLog",
+        ]
+    );
+}
+
+#[test]
+fn reports_a_missing_method_with_page_and_line() {
+    let text = "```text\n```\n`Log::encode_event`, `Place::Now`, `OldLog::append`, `hub::Log::old()`";
+    assert_eq!(
+        problems("docs/page.md", text),
+        [
+            "docs/page.md:3: `Log::encode_event` is not defined: Log has no encode_event",
+            "docs/page.md:3: `Place::Now` is not defined: Place has no Now",
+            "docs/page.md:3: `OldLog::append` is not defined",
+            "docs/page.md:3: `hub::Log::old()` is not defined: Log has no old",
+        ]
+    );
+}
+
+#[test]
+fn reports_a_missing_function_with_page_and_line() {
+    assert_eq!(
+        problems("docs/page.md", "`in_text`\n`append_all`, `old()`"),
+        [
+            "docs/page.md:1: `in_text` is not defined",
+            "docs/page.md:2: `append_all` is not defined",
+            "docs/page.md:2: `old()` is not defined",
+        ]
+    );
+}
+
+#[test]
+fn reports_a_function_that_is_not_in_the_file_before_it() {
+    assert_eq!(
+        problems("docs/page.md", "(`hub/log.rs`, `append`), (`src/lib.rs`, `append`)"),
+        ["docs/page.md:1: `append` is not defined in src/lib.rs"]
+    );
+}
+
+#[test]
+fn reads_the_module_comment_of_a_rust_page() {
+    let source = "//! The `Log` and its\n//! `sweep`.\n\n/// Not `OldType`.\npub mod hub;\n";
+    assert_eq!(problems("src/lib.rs", source), ["src/lib.rs:2: `sweep` is not defined"]);
+}
