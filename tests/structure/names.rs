@@ -39,7 +39,7 @@ const FOREIGN: [(&str, &[&str]); 8] = [
         ],
     ),
     ("a metric with the same name in every program", &["process_resident_memory_bytes"]),
-    ("crates", &["httparse"]),
+    ("crates, and functions of C", &["httparse", "memcpy"]),
     ("Rust syntax", &["pub(crate)", "use"]),
     ("a topic in the examples", &["demo"]),
 ];
