@@ -193,7 +193,7 @@ impl Run {
             // The server may have closed the follower as too slow, which only a read shows.
             if begun.elapsed() > TICK {
                 connection.receive_available();
-                over = connection.ended || connection.buffer.ends_with(b"that were not read");
+                over = connection.ended || connection.buffer.ends_with(b"unread events are no longer kept");
             }
             assert!(begun.elapsed() < DEADLINE, "{accepted} of {} messages were published", texts.len());
         }

@@ -16,8 +16,8 @@
 use arbitrary::Arbitrary;
 use barewire::client::Url;
 use barewire::protocol::http::{
-    self, HeadError, HeadLimits, HeadScan, MAX_FIELD_LINES, Method, Response, ResponseError, ResponseHead, ResponseScan,
-    Status, Target, Version,
+    self, HeadError, HeadLimits, HeadScan, MAX_FIELD_LINES, Method, Response, ResponseError, ResponseHead,
+    ResponseScan, Status, Target, Version,
 };
 use barewire::protocol::websocket::client_handshake::{ClientHandshake, Key, Negotiated};
 use barewire::protocol::websocket::extension::{self, ClientWindow, Offer, ServerPreferences};
@@ -106,11 +106,9 @@ fn responses(input: &Input<'_>) {
         assert_eq!(read(&parts, &small), limited);
     }
     match limited {
-        Read::Refused(
-            ResponseError::Head(
-                HeadError::HeadTooLarge | HeadError::StartLineTooLong | HeadError::TooManyFieldLines,
-            ),
-        ) => {}
+        Read::Refused(ResponseError::Head(
+            HeadError::HeadTooLarge | HeadError::StartLineTooLong | HeadError::TooManyFieldLines,
+        )) => {}
         other => assert_eq!(other, whole),
     }
 
