@@ -11,7 +11,8 @@
 //! - A name in CamelCase must be a type, a trait or a variant.
 //! - A name with an underscore, or with `()` after it, must be a function, constant, module or field.
 //!   Names that are a string literal in `src/` also pass: JSON members, metrics and parameters.
-//! - A single word after a file, as in `hub/log.rs`, `append`, must be defined in that file.
+//! - An item next to a file must be defined in that file: (`hub/log.rs`, `append`), and also
+//!   `Log::append` (`hub/log.rs`) and the row | `hub/log.rs` | `Log::append` | of a table.
 //!
 //! Other single words, such as `id` or `read`, are checked only on pages about the source.
 //! [`FOREIGN`] lists the names that are defined elsewhere.
@@ -193,53 +194,93 @@ fn documentation(path: &str, content: &str) -> String {
 /// Returns one line for each name on the page that does not exist.
 fn check(repository: &Repository, page: &str, content: &str) -> Vec<String> {
     let text = documentation(page, content);
-    let mut file = None;
     let mut problems = Vec::new();
+    // The Rust file and the item directly before the current span.
+    let (mut file, mut item) = (None, None);
     for span in spans(&text) {
-        let follows_file = span.before == ", ";
-        match check_name(repository, page, span.text, file.take().filter(|_| follows_file)) {
-            Ok(found) => file = found,
-            Err(problem) => problems.push(format!("{page}:{}: `{}` {problem}", span.line, span.text)),
+        let result = match Name::of(span.text) {
+            Name::Path(path) => {
+                let found = find_path(repository, page, path);
+                file = found.clone().unwrap_or_default().filter(|path| path.ends_with(".rs"));
+                let item = item.take().filter(|_| span.before == " (");
+                found.and_then(|_| file.iter().zip(item).try_for_each(|(f, i)| check_file(repository, f, i)))
+            }
+            Name::Item { parts, is_call } => {
+                let is_strict = is_call || ABOUT_THE_SOURCE.contains(&page);
+                let name = parts.last().copied();
+                file = file.filter(|_| [", ", " | "].contains(&span.before));
+                item = name;
+                match (&file, name) {
+                    (Some(file), Some(name)) => check_file(repository, file, name),
+                    _ => Ok(()),
+                }
+                .and_then(|()| check_item(&repository.items, &parts, is_strict || file.is_some()))
+            }
+            Name::Other => {
+                (file, item) = (None, None);
+                Ok(())
+            }
+        };
+        if let Err(problem) = result {
+            problems.push(format!("{page}:{}: `{}` {problem}", span.line, span.text));
         }
     }
     problems
 }
 
-/// Checks one name. `file` is the Rust file that the page names directly before it. Returns the file
-/// that the name itself is.
-fn check_name(
-    repository: &Repository,
-    page: &str,
-    name: &str,
-    file: Option<String>,
-) -> Result<Option<String>, String> {
-    let first = name.split(' ').next().unwrap_or_default();
-    if looks_like_path(first) {
-        return match repository.find_path(page, first) {
-            Some(path) => Ok(Some(path).filter(|path| path.ends_with(".rs"))),
-            None if GENERATED.iter().any(|folder| first.starts_with(folder)) => Ok(None),
-            None => Err("is not a file or folder".to_owned()),
-        };
-    }
-    let Some((path, is_call)) = item_path(name) else { return Ok(None) };
-    let items = &repository.items;
-    if is_foreign(name) || FOREIGN_CRATES.contains(&path[0]) {
-        return Ok(None);
-    }
-    match path[..] {
-        [single] => {
-            if let Some(file) = file {
-                let is_defined = items.defines_in(single, |path| path == file);
-                return is_defined.then_some(Some(file.clone())).ok_or(format!("is not defined in {file}"));
-            }
-            check_single(items, single, is_call || ABOUT_THE_SOURCE.contains(&page))
+/// A name, by its form.
+enum Name<'t> {
+    Path(&'t str),
+    /// An item with its modules and its type.
+    Item {
+        parts: Vec<&'t str>,
+        is_call: bool,
+    },
+    /// Text of another form, and names that are not ours.
+    Other,
+}
+
+impl<'t> Name<'t> {
+    fn of(text: &'t str) -> Name<'t> {
+        let first = text.split(' ').next().unwrap_or_default();
+        if looks_like_path(first) {
+            return Name::Path(first);
         }
+        match item_path(text) {
+            Some((parts, is_call)) if !is_foreign(text) && !FOREIGN_CRATES.contains(&parts[0]) => {
+                Name::Item { parts, is_call }
+            }
+            _ => Name::Other,
+        }
+    }
+}
+
+/// Returns the full path, or `None` for a path that a build creates.
+fn find_path(repository: &Repository, page: &str, path: &str) -> Result<Option<String>, String> {
+    let is_generated = GENERATED.iter().any(|folder| path.starts_with(folder));
+    match repository.find_path(page, path) {
+        None if !is_generated => Err("is not a file or folder".to_owned()),
+        found => Ok(found),
+    }
+}
+
+/// Checks that a file defines an item.
+fn check_file(repository: &Repository, file: &str, item: &str) -> Result<(), String> {
+    let is_defined = repository.items.defines_in(item, |path| path == file);
+    is_defined.then_some(()).ok_or(format!("is wrong: {file} does not define {item}"))
+}
+
+/// Checks a name. `is_strict` is true if a single word in lower case is a name too.
+fn check_item(items: &Items, parts: &[&str], is_strict: bool) -> Result<(), String> {
+    match parts {
+        [] => Ok(()),
+        [single] => check_single(items, single, is_strict),
         [.., owner, member] if is_camel_case(owner) => {
             check_single(items, owner, true)?;
             let is_member = items.has_member(owner, member);
             is_member.then_some(()).ok_or(format!("is not defined: {owner} has no {member}"))
         }
-        [ref modules @ .., item] => {
+        [modules @ .., item] => {
             let in_modules = |file: &str| {
                 let file = file.trim_end_matches(".rs");
                 modules.iter().all(|module| file.split('/').any(|part| part == *module))
@@ -247,16 +288,13 @@ fn check_name(
             let is_defined = items.defines_in(item, in_modules);
             is_defined.then_some(()).ok_or(format!("is not defined: {} has no {item}", modules.join("::")))
         }
-        [] => Ok(()),
     }
-    .map(|()| None)
 }
 
-/// Checks a name without a path. `is_item` is true if a word without an underscore is a name too.
-fn check_single(items: &Items, name: &str, is_item: bool) -> Result<(), String> {
+fn check_single(items: &Items, name: &str, is_strict: bool) -> Result<(), String> {
     let is_defined = if is_camel_case(name) {
         items.defines_type(name)
-    } else if is_item || name.contains('_') {
+    } else if is_strict || name.contains('_') {
         let unprefixed = name.strip_prefix("barewire_").unwrap_or(name);
         items.defines(name) || items.has_literal(name) || items.has_literal(unprefixed)
     } else {
@@ -447,10 +485,20 @@ fn reports_a_missing_function_with_page_and_line() {
 }
 
 #[test]
-fn reports_a_function_that_is_not_in_the_file_before_it() {
+fn reports_an_item_that_is_not_in_the_file_next_to_it() {
+    let text = "\
+        (`hub/log.rs`, `append`), (`src/lib.rs`, `append`)\n\
+        `Log::append` (`hub/log.rs`), `Log::append` (`src/lib.rs`)\n\
+        | `hub/log.rs` | `Log::append`, `Pair` |\n\
+        | `hub/rules.rs` | `Broken`, `Log::append`, `Pair` |";
     assert_eq!(
-        problems("docs/page.md", "(`hub/log.rs`, `append`), (`src/lib.rs`, `append`)"),
-        ["docs/page.md:1: `append` is not defined in src/lib.rs"]
+        problems("docs/page.md", text),
+        [
+            "docs/page.md:1: `append` is wrong: src/lib.rs does not define append",
+            "docs/page.md:2: `src/lib.rs` is wrong: src/lib.rs does not define append",
+            "docs/page.md:4: `Log::append` is wrong: src/hub/rules.rs does not define append",
+            "docs/page.md:4: `Pair` is wrong: src/hub/rules.rs does not define Pair",
+        ]
     );
 }
 
