@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::connect::connect_tcp;
-use super::follow::{Error, Follower, Next, Resource, Shared, Since, Traffic, Via};
+use super::follow::{Error, Follower, Next, Resource, Shared, Since, Traffic, Transport};
 use super::random::Random;
 use super::stream::{BufferedStream, Received};
 use super::update::{FollowError, Update};
@@ -19,7 +19,7 @@ pub struct FollowOptions {
     ///
     /// The client tries the next one when one does not work here, for example because a proxy does
     /// not support WebSockets. It does not do so because the server is temporarily unavailable.
-    pub transports: Vec<Via>,
+    pub transports: Vec<Transport>,
     /// The position in the topic to start from.
     pub since: Since,
     /// Time for TCP, and then again for the start of the response.
@@ -36,7 +36,7 @@ pub struct FollowOptions {
 impl Default for FollowOptions {
     fn default() -> Self {
         Self {
-            transports: vec![Via::EventStream],
+            transports: vec![Transport::EventStream],
             since: Since::Now,
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(45),
@@ -85,7 +85,7 @@ impl Follow {
     /// [`FollowError::Fatal`] if the system provides no random bytes.
     pub fn new(resource: Resource, options: FollowOptions) -> Result<Self, FollowError> {
         let now = Instant::now();
-        let via = options.transports.first().copied().unwrap_or(Via::EventStream);
+        let via = options.transports.first().copied().unwrap_or(Transport::EventStream);
         Ok(Self {
             transport: 0,
             follower: Follower::new(via, options.since.clone()),
@@ -110,7 +110,7 @@ impl Follow {
     }
 
     /// Returns the current transport.
-    pub fn via(&self) -> Via {
+    pub fn via(&self) -> Transport {
         self.follower.via()
     }
 
@@ -188,11 +188,11 @@ impl Follow {
     fn read_deadline(&self) -> Instant {
         let FollowOptions { connect_timeout, idle_timeout, .. } = self.options;
         match self.follower.via() {
-            Via::WebSocket if self.follower.is_streaming() && !self.is_pinged => {
+            Transport::WebSocket if self.follower.is_streaming() && !self.is_pinged => {
                 self.last_read + idle_timeout / 2
             }
             _ if self.follower.is_streaming() => self.last_read + idle_timeout,
-            Via::LongPoll if self.follower.is_awaiting_response() => {
+            Transport::LongPoll if self.follower.is_awaiting_response() => {
                 self.last_request + Duration::from_secs(self.resource.wait.into()) + connect_timeout
             }
             _ => self.last_read + connect_timeout,
@@ -340,7 +340,7 @@ impl Follow {
 
     /// Handles a missed read deadline: pings a WebSocket once, then drops the connection.
     fn read_timed_out(&mut self) -> Result<(), FollowError> {
-        if !self.is_pinged && self.follower.is_streaming() && self.follower.via() == Via::WebSocket {
+        if !self.is_pinged && self.follower.is_streaming() && self.follower.via() == Transport::WebSocket {
             let mut out = Vec::new();
             self.follower.ping(&mut self.shared, &mut out)?;
             self.is_pinged = true;

@@ -21,7 +21,7 @@
 //! ```
 //! use std::io::Write;
 //! use std::os::unix::net::UnixStream;
-//! use barewire::client::follow::{Resource, Since, Via};
+//! use barewire::client::follow::{Resource, Since, Transport};
 //! use barewire::client::{Follow, Update, FollowOptions, Publisher};
 //! use barewire::server::{Options, Server};
 //!
@@ -35,12 +35,12 @@
 //!     let id = publisher.publish("hello").unwrap();
 //!
 //!     let options = FollowOptions {
-//!         transports: vec![Via::LongPoll],
+//!         transports: vec![Transport::LongPoll],
 //!         since: Since::Start,
 //!         ..FollowOptions::default()
 //!     };
 //!     let mut follow = Follow::new(resource, options).unwrap();
-//!     assert_eq!(follow.next(), Some(Ok(Update::Opened(Via::LongPoll))));
+//!     assert_eq!(follow.next(), Some(Ok(Update::Opened(Transport::LongPoll))));
 //!     let Some(Ok(Update::Event(event))) = follow.next() else { panic!("expected an event") };
 //!     assert_eq!((event.id, event.data), (id, "hello".to_owned()));
 //!     drop((follow, publisher));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::follow::{Error, Notice, Via};
+use super::follow::{Error, Notice, Transport};
 use crate::protocol::sse::Event;
 
 /// An update from [`Follow`](super::Follow).
@@ -22,7 +22,7 @@ pub enum Update {
     },
     /// The server responds as expected, for the first time or after a
     /// [`Disconnected`](Self::Disconnected).
-    Opened(Via),
+    Opened(Transport),
     /// The connection is lost or could not be opened. The client retries on its own.
     Disconnected {
         /// A description of the failure.
@@ -33,9 +33,9 @@ pub enum Update {
     /// A transport does not work here, so the client tries the next one.
     FellBack {
         /// The transport that failed.
-        from: Via,
+        from: Transport,
         /// The transport that is tried next.
-        to: Via,
+        to: Transport,
         /// The error of the transport that failed.
         reason: Error,
     },

@@ -1,5 +1,7 @@
 //! The four transports, and their names.
 
+use std::fmt;
+
 /// One of the four ways to follow a topic.
 ///
 /// This is the only list of the transports. Options, the access log, metrics, the wire view and
@@ -34,5 +36,11 @@ impl Transport {
     /// Returns the transport with a name.
     pub fn named(name: &str) -> Option<Transport> {
         Transport::ALL.into_iter().find(|transport| transport.name() == name)
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

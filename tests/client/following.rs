@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use barewire::client::follow::{Error, Resource, Since, Via};
+use barewire::client::follow::{Error, Resource, Since, Transport};
 use barewire::client::{FollowError, Publisher, Update};
 use barewire::protocol::http::ResponseError;
 use barewire::protocol::websocket::client_handshake::ClientHandshakeError;
@@ -41,7 +41,7 @@ fn all_transports_deliver_the_same_events_and_accept_each_others_ids() {
     let ids: Vec<String> =
         ["one", "two\n2", "é😀"].map(|data| publisher.publish(data).expect("published")).into();
     let mut since = ids[0].clone();
-    for via in Via::ALL {
+    for via in Transport::ALL {
         let mut from_start = follow(&url, &[via], Since::Start, |_, _| {});
         assert_eq!(next(&mut from_start), Ok(Update::Opened(via)));
         let received = [(); 3].map(|()| match next(&mut from_start) {
@@ -68,7 +68,7 @@ fn following_from_now_delivers_new_events_only() {
     let url = server.url("t");
     let mut publisher = publisher(&url);
     publisher.publish("before").expect("published");
-    for via in Via::ALL {
+    for via in Transport::ALL {
         let mut follow = follow(&url, &[via], Since::Now, |_, _| {});
         assert_eq!(next(&mut follow), Ok(Update::Opened(via)));
         for text in ["x", "y"] {
@@ -82,7 +82,7 @@ fn following_from_now_delivers_new_events_only() {
 
 #[test]
 fn a_follower_survives_a_restart_and_reports_the_gap() {
-    for via in Via::ALL {
+    for via in Transport::ALL {
         // The client does not read while the server drains, so the server waits until these
         // timeouts elapse.
         let short_timeouts = |options: &mut Options| {
@@ -115,7 +115,8 @@ fn a_follower_survives_a_restart_and_reports_the_gap() {
         assert_eq!(gap, (first, true), "{via}");
         // A poll may reach the new server without noticing that the old one is gone.
         assert!(
-            matches!(via, Via::ShortPoll | Via::LongPoll) || updates.contains(&Update::Opened(via)),
+            matches!(via, Transport::ShortPoll | Transport::LongPoll)
+                || updates.contains(&Update::Opened(via)),
             "{updates:?}"
         );
         assert_eq!(data(&mut follow), "second", "{via}");
@@ -127,8 +128,8 @@ fn a_follower_waits_for_the_retry_time_of_a_drain() {
     let server = Barewire::with(|options| {
         options.policy.retry = 700;
     });
-    let mut follow = follow(&server.url("t"), &[Via::EventStream], Since::Now, |_, _| {});
-    assert_eq!(next(&mut follow), Ok(Update::Opened(Via::EventStream)));
+    let mut follow = follow(&server.url("t"), &[Transport::EventStream], Since::Now, |_, _| {});
+    assert_eq!(next(&mut follow), Ok(Update::Opened(Transport::EventStream)));
     drop(server);
     match next(&mut follow) {
         Ok(Update::Disconnected { retry_in, .. }) => {
@@ -144,7 +145,7 @@ fn a_refusal_ends_following_with_the_reason_of_the_server() {
         options.policy.access.follow_token = Some("follow-me".into());
         options.policy.access.publish_token = Some("tell-me".into());
     });
-    for via in Via::ALL {
+    for via in Transport::ALL {
         let mut without = follow(&server.url("t"), &[via], Since::Now, |_, _| {});
         match next(&mut without) {
             Err(FollowError::Fatal(Error::Refused { status: 401, detail: Some(_) })) => {}
@@ -165,12 +166,12 @@ fn a_refusal_ends_following_with_the_reason_of_the_server() {
     }
     // A missing token does not depend on the transport, so the client does not fall back.
     let mut follow_in_turn =
-        follow(&server.url("t"), &[Via::WebSocket, Via::LongPoll], Since::Now, |_, _| {});
+        follow(&server.url("t"), &[Transport::WebSocket, Transport::LongPoll], Since::Now, |_, _| {});
     assert!(matches!(next(&mut follow_in_turn), Err(FollowError::Fatal(Error::Refused { status: 401, .. }))));
     let foreign =
         Resource::new(&server.url("t"), Some("tell-me"), &[("Origin", "http://x.example")]).expect("valid");
     let mut foreign =
-        follow(&server.url("t"), &[Via::WebSocket], Since::Now, |resource, _| *resource = foreign);
+        follow(&server.url("t"), &[Transport::WebSocket], Since::Now, |resource, _| *resource = foreign);
     assert!(matches!(next(&mut foreign), Err(FollowError::Fatal(Error::Refused { status: 403, .. }))));
 }
 
@@ -189,15 +190,15 @@ fn falls_back_to_the_next_transport_if_one_is_not_supported() {
         stream.write_all(response.as_bytes()).expect("the client reads");
         before < 2
     });
-    let order = [Via::WebSocket, Via::EventStream, Via::LongPoll];
+    let order = [Transport::WebSocket, Transport::EventStream, Transport::LongPoll];
     let mut follow = follow(&url, &order, Since::Now, |_, _| {});
     let reason = Error::Handshake(ClientHandshakeError::Status(200));
-    let (from, to) = (Via::WebSocket, Via::EventStream);
+    let (from, to) = (Transport::WebSocket, Transport::EventStream);
     assert_eq!(next(&mut follow), Ok(Update::FellBack { from, to, reason }));
     let reason = Error::ContentType { expected: "text/event-stream" };
-    assert_eq!(next(&mut follow), Ok(Update::FellBack { from: to, to: Via::LongPoll, reason }));
-    assert_eq!(next(&mut follow), Ok(Update::Opened(Via::LongPoll)));
-    assert_eq!((follow.via(), follow.cursor()), (Via::LongPoll, Some("a-0")));
+    assert_eq!(next(&mut follow), Ok(Update::FellBack { from: to, to: Transport::LongPoll, reason }));
+    assert_eq!(next(&mut follow), Ok(Update::Opened(Transport::LongPoll)));
+    assert_eq!((follow.via(), follow.cursor()), (Transport::LongPoll, Some("a-0")));
     server.join().expect("the script succeeds");
 }
 
@@ -214,7 +215,7 @@ fn does_not_fall_back_because_the_server_is_unavailable() {
         }
         before < 2
     });
-    let mut follow = follow(&url, &[Via::WebSocket, Via::LongPoll], Since::Now, |_, _| {});
+    let mut follow = follow(&url, &[Transport::WebSocket, Transport::LongPoll], Since::Now, |_, _| {});
     let started = Instant::now();
     match next(&mut follow) {
         Ok(Update::Disconnected { reason, retry_in }) => {
@@ -224,18 +225,18 @@ fn does_not_fall_back_because_the_server_is_unavailable() {
     }
     assert!(matches!(next(&mut follow), Ok(Update::Disconnected { .. })));
     assert!(started.elapsed() >= Duration::from_secs(1), "the follower waited for Retry-After");
-    assert!(matches!(next(&mut follow), Ok(Update::FellBack { to: Via::LongPoll, .. })));
+    assert!(matches!(next(&mut follow), Ok(Update::FellBack { to: Transport::LongPoll, .. })));
     server.join().expect("the script succeeds");
 }
 
 #[test]
 fn detects_a_server_that_went_silent() {
-    for via in [Via::EventStream, Via::WebSocket, Via::LongPoll] {
+    for via in [Transport::EventStream, Transport::WebSocket, Transport::LongPoll] {
         let (sender, receiver) = mpsc::channel();
         let (url, server) = scripted(move |_, stream| {
             match via {
-                Via::WebSocket => open_websocket(stream),
-                Via::EventStream => {
+                Transport::WebSocket => open_websocket(stream),
+                Transport::EventStream => {
                     head(stream);
                     stream.write_all(STREAM).expect("the client reads");
                 }
@@ -252,7 +253,7 @@ fn detects_a_server_that_went_silent() {
             options.idle_timeout = Duration::from_millis(1500);
             options.connect_timeout = Duration::from_millis(1500);
         });
-        if via != Via::LongPoll {
+        if via != Transport::LongPoll {
             assert_eq!(next(&mut follow), Ok(Update::Opened(via)));
         }
         match next(&mut follow) {
@@ -261,7 +262,7 @@ fn detects_a_server_that_went_silent() {
         }
         let received = receiver.recv().expect("the script succeeds");
         let is_pinged = received.starts_with(&[0x89, 0x80]);
-        assert_eq!(is_pinged, via == Via::WebSocket, "{via}: {received:x?}");
+        assert_eq!(is_pinged, via == Transport::WebSocket, "{via}: {received:x?}");
         server.join().expect("the script succeeds");
     }
 }
@@ -271,7 +272,7 @@ fn heartbeats_and_pings_keep_an_idle_stream_open() {
     let server = Barewire::with(|options| {
         (options.heartbeat, options.ping_interval) = (1, 1);
     });
-    let followers = [Via::EventStream, Via::WebSocket].map(|via| {
+    let followers = [Transport::EventStream, Transport::WebSocket].map(|via| {
         let url = server.url("t");
         thread::spawn(move || {
             let idle_timeout = Duration::from_secs(5);
@@ -298,8 +299,8 @@ fn a_connection_that_ended_between_two_polls_is_replaced_without_an_update() {
         stream.write_all(response.as_bytes()).expect("the client reads");
         before < 2 // ends the connection without having announced it
     });
-    let mut follow = follow(&url, &[Via::ShortPoll], Since::Start, |_, _| {});
-    assert_eq!(next(&mut follow), Ok(Update::Opened(Via::ShortPoll)));
+    let mut follow = follow(&url, &[Transport::ShortPoll], Since::Start, |_, _| {});
+    assert_eq!(next(&mut follow), Ok(Update::Opened(Transport::ShortPoll)));
     for expected in ["1", "2", "3"] {
         match next(&mut follow) {
             Ok(Update::Event(event)) => assert_eq!(event.data, expected),
@@ -323,8 +324,8 @@ fn immediate_empty_long_poll_responses_cause_no_busy_loop() {
         assert!((1..200).contains(&requests), "{requests} requests");
         false
     });
-    let mut follow = follow(&url, &[Via::LongPoll], Since::Id("a-1".into()), |_, _| {});
-    assert_eq!(next(&mut follow), Ok(Update::Opened(Via::LongPoll)));
+    let mut follow = follow(&url, &[Transport::LongPoll], Since::Id("a-1".into()), |_, _| {});
+    assert_eq!(next(&mut follow), Ok(Update::Opened(Transport::LongPoll)));
     let until = Instant::now() + Duration::from_secs(1);
     assert_eq!(follow.next_until(Some(until)), Ok(None));
     drop(follow);
@@ -349,7 +350,7 @@ fn an_invalid_response_is_an_error() {
             }
             false
         });
-        let mut follow = follow(&url, &[Via::ShortPoll], Since::Start, |_, _| {});
+        let mut follow = follow(&url, &[Transport::ShortPoll], Since::Start, |_, _| {});
         let reported = next(&mut follow);
         match (reported, error) {
             (Err(FollowError::Fatal(reported)), Error::UnexpectedJson) => {
@@ -368,9 +369,10 @@ fn gives_up_on_an_unreachable_server() {
     let url = format!("http://{}/topics/t", listener.local_addr().expect("a listening socket"));
     drop(listener);
     let started = Instant::now();
-    let mut follow = follow(&url, &[Via::WebSocket, Via::EventStream], Since::Now, |_, options| {
-        options.give_up_after = Some(Duration::from_millis(500));
-    });
+    let mut follow =
+        follow(&url, &[Transport::WebSocket, Transport::EventStream], Since::Now, |_, options| {
+            options.give_up_after = Some(Duration::from_millis(500));
+        });
     let last =
         follow.find(|update| !matches!(update, Ok(Update::Disconnected { .. }))).expect("following ends");
     assert!(matches!(last, Err(FollowError::GaveUp(_))), "{last:?}");
@@ -388,8 +390,8 @@ fn a_dropped_follower_sends_a_close_frame() {
         sender.send(received).expect("the test waits");
         false
     });
-    let mut follow = follow(&url, &[Via::WebSocket], Since::Now, |_, _| {});
-    assert_eq!(next(&mut follow), Ok(Update::Opened(Via::WebSocket)));
+    let mut follow = follow(&url, &[Transport::WebSocket], Since::Now, |_, _| {});
+    assert_eq!(next(&mut follow), Ok(Update::Opened(Transport::WebSocket)));
     drop(follow);
     let received = receiver.recv().expect("the script succeeds");
     assert_eq!(received[..2], [0x88, 0x82], "a masked close frame with a code");
@@ -400,7 +402,7 @@ fn a_dropped_follower_sends_a_close_frame() {
 fn simultaneous_followers_receive_every_event() {
     let server = Barewire::start();
     let url = server.url("t");
-    let followers: Vec<_> = Via::ALL
+    let followers: Vec<_> = Transport::ALL
         .into_iter()
         .map(|via| {
             let url = url.clone();

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use barewire::client::follow::{Resource, Since, Via};
+use barewire::client::follow::{Resource, Since, Transport};
 use barewire::client::{Backoff, Follow, FollowError, FollowOptions, Update};
 use barewire::server::Options;
 
@@ -85,7 +85,7 @@ pub fn request(stream: &mut TcpStream) -> (String, String) {
 /// Follows with short delays.
 pub fn follow(
     url: &str,
-    via: &[Via],
+    via: &[Transport],
     since: Since,
     set: impl FnOnce(&mut Resource, &mut FollowOptions),
 ) -> Follow {

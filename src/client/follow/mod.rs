@@ -24,11 +24,11 @@
 //! 6. `shared` — counters and buffers that all followers share; `error`.
 //!
 //! ```
-//! use barewire::client::follow::{Follower, Next, Notice, Resource, Shared, Since, Via};
+//! use barewire::client::follow::{Follower, Next, Notice, Resource, Shared, Since, Transport};
 //!
 //! let resource = Resource::new("http://127.0.0.1:8080/topics/demo", None, &[])?;
 //! let mut shared = Shared::with_system_random().expect("the system has random bytes");
-//! let mut follower = Follower::new(Via::ShortPoll, Since::Start);
+//! let mut follower = Follower::new(Transport::ShortPoll, Since::Start);
 //!
 //! let mut out = Vec::new();
 //! follower.write_request(&resource, &mut shared, &mut out)?;
@@ -71,6 +71,8 @@ pub use resource::{Resource, ResponseLimits};
 pub(crate) use response::{BufferedBody, Head, HeadReader};
 pub use shared::{Shared, Traffic};
 
+pub use crate::protocol::Transport;
+
 use crate::protocol::websocket::close::CloseCode;
 use event_stream::EventStream;
 use poll::Poll;
@@ -78,45 +80,6 @@ use websocket::WebSocket;
 
 /// The longest accepted id, in bytes. The id is part of each later request.
 pub const MAX_ID: usize = 1024;
-
-/// A transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Via {
-    /// One request per interval, with an immediate response.
-    ShortPoll,
-    /// One request after the other; the server delays each response until there is an event.
-    LongPoll,
-    /// Server-Sent Events: one request, with a response that does not end.
-    EventStream,
-    /// An HTTP request that switches to messages in both directions.
-    WebSocket,
-}
-
-impl Via {
-    /// All transports.
-    pub const ALL: [Self; 4] = [Self::ShortPoll, Self::LongPoll, Self::EventStream, Self::WebSocket];
-
-    /// Returns the name: `short-poll`, `long-poll`, `sse` or `websocket`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ShortPoll => "short-poll",
-            Self::LongPoll => "long-poll",
-            Self::EventStream => "sse",
-            Self::WebSocket => "websocket",
-        }
-    }
-
-    /// Returns the transport with this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|via| via.name() == name)
-    }
-}
-
-impl fmt::Display for Via {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// The position in a topic to follow from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,29 +194,29 @@ pub struct Follower {
 
 #[derive(Debug)]
 enum State {
-    Poll(Poll, Via),
+    Poll(Poll, Transport),
     EventStream(EventStream),
     WebSocket(WebSocket),
 }
 
 impl Follower {
     /// Creates a follower that has not sent a request.
-    pub fn new(via: Via, since: Since) -> Self {
+    pub fn new(via: Transport, since: Since) -> Self {
         let state = match via {
-            Via::ShortPoll => State::Poll(Poll::new(false), via),
-            Via::LongPoll => State::Poll(Poll::new(true), via),
-            Via::EventStream => State::EventStream(EventStream::new()),
-            Via::WebSocket => State::WebSocket(WebSocket::new()),
+            Transport::ShortPoll => State::Poll(Poll::new(false), via),
+            Transport::LongPoll => State::Poll(Poll::new(true), via),
+            Transport::EventStream => State::EventStream(EventStream::new()),
+            Transport::WebSocket => State::WebSocket(WebSocket::new()),
         };
         Self { since, state }
     }
 
     /// Returns the transport.
-    pub fn via(&self) -> Via {
+    pub fn via(&self) -> Transport {
         match &self.state {
             State::Poll(_, via) => *via,
-            State::EventStream(_) => Via::EventStream,
-            State::WebSocket(_) => Via::WebSocket,
+            State::EventStream(_) => Transport::EventStream,
+            State::WebSocket(_) => Transport::WebSocket,
         }
     }
 

@@ -9,7 +9,7 @@ use super::config::{BenchConfig, Workload};
 use super::event_tag::TAG_LENGTH;
 use super::template::CursorPlace;
 use crate::client::Url;
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::tools::args::{header, process, text};
 use crate::tools::load::Process;
 
@@ -78,7 +78,7 @@ struct Options {
     size: Option<usize>,
     burst: usize,
     rate: Option<f64>,
-    via: Option<Via>,
+    via: Option<Transport>,
     duration: f64,
     warm_up: f64,
     timeout: f64,
@@ -209,7 +209,7 @@ impl Options {
             "timeout" => self.timeout = real(parser, option, 0.01, MAX_SECONDS)?,
             "via" => {
                 let name = text(parser, option)?;
-                let via = Via::named(&name);
+                let via = Transport::named(&name);
                 self.via = Some(via.ok_or_else(|| {
                     format!(
                         "--via: {name:?} is not a transport; expected websocket, sse, long-poll or short-poll"
@@ -287,17 +287,17 @@ impl Options {
     }
 
     /// Returns the transport for a workload.
-    fn via(&self, workload: Workload) -> Result<Via, String> {
+    fn via(&self, workload: Workload) -> Result<Transport, String> {
         match (workload, self.via) {
-            (Workload::FanOut | Workload::Idle, Some(Via::ShortPoll)) => Err(format!(
+            (Workload::FanOut | Workload::Idle, Some(Transport::ShortPoll)) => Err(format!(
                 "--via: short-poll does not apply to {}, because the server holds no request",
                 workload.name()
             )),
-            (Workload::Connect, Some(Via::LongPoll)) => {
+            (Workload::Connect, Some(Transport::LongPoll)) => {
                 Err("--via: long-poll does not apply to connect, because the response is delayed".into())
             }
-            (Workload::Requests, _) => Ok(Via::ShortPoll),
-            (_, via) => Ok(via.unwrap_or(Via::WebSocket)),
+            (Workload::Requests, _) => Ok(Transport::ShortPoll),
+            (_, via) => Ok(via.unwrap_or(Transport::WebSocket)),
         }
     }
 }
@@ -344,7 +344,7 @@ mod tests {
         assert_eq!((echo.connections, echo.in_flight, echo.size, echo.rate), (50, 1, 64, None));
         let fan_out = config("fan-out");
         assert_eq!((fan_out.connections, fan_out.size, fan_out.burst), (1000, 120, 1));
-        assert_eq!(fan_out.via, Via::WebSocket);
+        assert_eq!(fan_out.via, Transport::WebSocket);
         assert_eq!(config("idle").connections, 1000);
         assert_eq!((config("connect").in_flight, config("requests").connections), (32, 50));
         let seconds = Duration::from_secs;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::keys::{Keys, write_handshake};
 use super::session::Session;
 use super::template::{CursorPlace, RequestTemplate};
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::protocol::websocket::client_handshake::RequestError;
 use crate::tools::load::Process;
 
@@ -53,7 +53,7 @@ impl Workload {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BenchConfig {
     pub workload: Workload,
-    pub via: Via,
+    pub via: Transport,
     /// Concurrent connections; for [`Workload::FanOut`], followers.
     pub connections: usize,
     /// Messages in flight per connection; for [`Workload::Connect`], connections in progress.
@@ -141,19 +141,24 @@ impl ServerTarget {
     ///
     /// # Errors
     /// The request has a field that only the WebSocket handshake itself may write.
-    pub fn session(&self, via: Via, id: usize, keys: &mut Keys) -> Result<(Session, Vec<u8>), RequestError> {
+    pub fn session(
+        &self,
+        via: Transport,
+        id: usize,
+        keys: &mut Keys,
+    ) -> Result<(Session, Vec<u8>), RequestError> {
         let mut first = Vec::new();
         let session = match via {
-            Via::WebSocket => websocket(&self.request, id, keys, &mut first)?,
-            Via::EventStream => {
+            Transport::WebSocket => websocket(&self.request, id, keys, &mut first)?,
+            Transport::EventStream => {
                 self.request.write_get("", id, Some("text/event-stream"), &mut first);
                 Session::event_stream()
             }
-            Via::LongPoll => {
+            Transport::LongPoll => {
                 self.first_request.write_get("now", id, None, &mut first);
                 Session::responses(self.cursor.clone())
             }
-            Via::ShortPoll => {
+            Transport::ShortPoll => {
                 self.request.write_get("", id, None, &mut first);
                 Session::responses(self.cursor.clone())
             }

@@ -13,7 +13,7 @@ use super::result::{BenchError, Run, describe};
 use super::schedule::{Pipeline, Schedule};
 use super::session::{Session, SessionEvent, SessionHandler};
 use super::{Progress, Stage};
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::protocol::websocket::frame::Opcode;
 use crate::tools::load::{ByteCounts, ClientPool, EndReason, Meter, Output};
 
@@ -402,6 +402,6 @@ fn session(
         Target::Server(server) if config.workload == Workload::Requests => {
             (Session::responses(server.cursor.clone()), Vec::new())
         }
-        Target::Server(server) => server.session(Via::WebSocket, id, keys)?,
+        Target::Server(server) => server.session(Transport::WebSocket, id, keys)?,
     })
 }

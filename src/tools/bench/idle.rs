@@ -9,7 +9,7 @@ use super::ramp_up::{RampUp, RampsUp, check_open, open_all};
 use super::result::{BenchError, IdleMemory, Run, describe};
 use super::session::{Session, SessionEvent, SessionHandler};
 use super::{Progress, Stage};
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::protocol::websocket::frame::Opcode;
 use crate::tools::load::{ClientPool, EndReason, Meter, Output, kernel_memory, user_memory};
 
@@ -109,7 +109,7 @@ pub fn run(
     let mut pool = ClientPool::new(config.sources)?;
     let mut idle = IdleConnections {
         server,
-        is_long_poll: config.via == Via::LongPoll,
+        is_long_poll: config.via == Transport::LongPoll,
         keys: Keys::default(),
         ramp_up: RampUp::default(),
         is_ramped_up: false,

@@ -5,7 +5,7 @@ use super::config::{BenchConfig, CeilingTarget, PublishTarget, ServerTarget, Wor
 use super::event_tag::TAG_LENGTH;
 use super::result::{BenchError, Run};
 use super::template::RequestTemplate;
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::protocol::websocket::frame::MAX_CONTROL_PAYLOAD;
 use crate::tools::load::Child;
 
@@ -25,7 +25,7 @@ impl Urls {
             (Workload::Echo, _) => {
                 Self { url: format!("http://{}/echo", child.address()), first: None, publish: None }
             }
-            (_, Via::LongPoll) => Self {
+            (_, Transport::LongPoll) => Self {
                 url: format!("{topic}?since={{cursor}}&wait=60"),
                 first: Some(format!("{topic}?since=now")),
                 publish: Some(topic),
@@ -85,15 +85,15 @@ pub fn ceiling(config: &BenchConfig, child: &Child, run: Option<&Run>) -> Ceilin
         (Workload::FanOut, Some(run)) => {
             let bursts = run.events.unwrap_or_default() / config.burst.max(1) as u64;
             let request_size = average(run.bytes_up, bursts * config.connections as u64);
-            let is_long_poll = config.via == Via::LongPoll;
+            let is_long_poll = config.via == Transport::LongPoll;
             (average(run.bytes_down, run.done), if is_long_poll { request_size } else { 0 })
         }
         (Workload::FanOut, None) => match config.via {
             // A response head and some JSON; a request.
-            Via::LongPoll | Via::ShortPoll => (config.size + 250, 100),
+            Transport::LongPoll | Transport::ShortPoll => (config.size + 250, 100),
             // A chunk, an id, and `data: `.
-            Via::EventStream => (config.size + 40, 0),
-            Via::WebSocket => (config.size + header, 0),
+            Transport::EventStream => (config.size + 40, 0),
+            Transport::WebSocket => (config.size + header, 0),
         },
         (_, Some(run)) => (average(run.bytes_up.max(run.bytes_down), run.done), 0),
         (_, None) => (config.size, 0),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::config::CompareConfig;
 use super::tracker::{MAX_EVENTS, MIN_SIZE};
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::tools::args::{bearer_token, header, process, resource, text, utf8};
 use crate::tools::load::Process;
 use crate::transport::Policy;
@@ -219,8 +219,8 @@ fn list<T: PartialEq>(text: &str, item: impl Fn(&str) -> Result<T, String>) -> R
     if has_duplicates { Err(format!("{text:?} contains an item twice")) } else { Ok(items) }
 }
 
-fn transport(name: &str) -> Result<Via, String> {
-    Via::named(name)
+fn transport(name: &str) -> Result<Transport, String> {
+    Transport::named(name)
         .ok_or_else(|| format!("{name:?} is not a transport: use short-poll, long-poll, sse or websocket"))
 }
 
@@ -271,7 +271,7 @@ mod tests {
         let config = config(&arguments);
         let milliseconds: Vec<_> = config.intervals.iter().map(Duration::as_millis).collect();
         assert_eq!(milliseconds, [500, 3000, 1500, 120_000]);
-        assert_eq!((config.duration.as_secs(), config.transports), (60, vec![Via::EventStream]));
+        assert_eq!((config.duration.as_secs(), config.transports), (60, vec![Transport::EventStream]));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::publisher::Publisher;
 use super::tracker::{self, EventTracker};
-use crate::client::follow::{Error, Follower, Next, Notice, Resource, Shared, Since, Via};
+use crate::client::follow::{Error, Follower, Next, Notice, Resource, Shared, Since, Transport};
 use crate::tools::load::{ByteCounts, DelayHistogram, Output};
 
 /// The wait before a broken connection is opened again. It doubles with each failed attempt.
@@ -21,7 +21,7 @@ const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(5);
 
 /// Followers of one topic over one transport.
 pub struct Clients {
-    via: Via,
+    via: Transport,
     resource: Resource,
     shared: Shared,
     clients: Vec<Client>,
@@ -96,7 +96,7 @@ impl Clients {
     /// Returns clients that start at `start`, spread evenly over `spread`, so that their polls are
     /// spread over the interval like those of independent visitors.
     pub fn new(
-        via: Via,
+        via: Transport,
         resource: Resource,
         count: usize,
         start: Instant,
@@ -203,7 +203,7 @@ impl Clients {
     pub fn write_request(&mut self, index: usize, out: &mut Vec<u8>) -> Result<(), Error> {
         // A long poll's first request only fetches the current id. The client follows the topic
         // once it sends an id.
-        if self.via == Via::LongPoll && self.clients[index].follower.cursor().is_some() {
+        if self.via == Transport::LongPoll && self.clients[index].follower.cursor().is_some() {
             self.mark_following(index);
         }
         let client = &mut self.clients[index];
@@ -308,7 +308,7 @@ impl Clients {
                 } else {
                     self.schedule.push(Reverse((due, index)));
                 }
-                if self.via == Via::ShortPoll {
+                if self.via == Transport::ShortPoll {
                     self.mark_following(index);
                 }
                 match output {

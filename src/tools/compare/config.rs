@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 
 /// The configuration of a comparison.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,7 +10,7 @@ pub struct CompareConfig {
     /// Clients in each trial.
     pub clients: usize,
     /// The transports, in the order of their trials.
-    pub transports: Vec<Via>,
+    pub transports: Vec<Transport>,
     /// Times between two short polls. Short polling has one trial for each.
     pub intervals: Vec<Duration>,
     /// Events published per minute, evenly spaced. The first is due after half an interval.
@@ -28,7 +28,7 @@ impl Default for CompareConfig {
     fn default() -> Self {
         Self {
             clients: 100,
-            transports: Via::ALL.to_vec(),
+            transports: Transport::ALL.to_vec(),
             intervals: vec![Duration::from_secs(3)],
             events_per_minute: 6.0,
             size: 200,
@@ -47,11 +47,11 @@ impl CompareConfig {
     }
 
     /// Returns the trials in order: each transport, and short polling once for each interval.
-    pub fn trials(&self) -> impl Iterator<Item = (Via, Option<Duration>)> {
+    pub fn trials(&self) -> impl Iterator<Item = (Transport, Option<Duration>)> {
         self.transports.iter().flat_map(|via| {
             let intervals: Vec<_> = match via {
-                Via::ShortPoll => self.intervals.iter().copied().map(Some).collect(),
-                Via::LongPoll | Via::EventStream | Via::WebSocket => vec![None],
+                Transport::ShortPoll => self.intervals.iter().copied().map(Some).collect(),
+                Transport::LongPoll | Transport::EventStream | Transport::WebSocket => vec![None],
             };
             intervals.into_iter().map(|interval| (*via, interval))
         })
@@ -79,11 +79,11 @@ mod tests {
         let config = CompareConfig { intervals: vec![fast, slow], ..CompareConfig::default() };
         let trials: Vec<_> = config.trials().collect();
         let expected = [
-            (Via::ShortPoll, Some(fast)),
-            (Via::ShortPoll, Some(slow)),
-            (Via::LongPoll, None),
-            (Via::EventStream, None),
-            (Via::WebSocket, None),
+            (Transport::ShortPoll, Some(fast)),
+            (Transport::ShortPoll, Some(slow)),
+            (Transport::LongPoll, None),
+            (Transport::EventStream, None),
+            (Transport::WebSocket, None),
         ];
         assert_eq!(trials, expected);
     }

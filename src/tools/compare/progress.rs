@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::config::CompareConfig;
 use super::trial::Progress;
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 
 /// The width of the bar in characters.
 const WIDTH: usize = 24;
@@ -34,7 +34,7 @@ impl ProgressBar {
     }
 
     /// Shows the progress of the trial with this index.
-    pub fn show(&mut self, index: usize, via: Via, progress: Progress) {
+    pub fn show(&mut self, index: usize, via: Transport, progress: Progress) {
         if self.is_shown && self.is_due(Instant::now()) {
             // A closed terminal does not end the measurement.
             let _ = write!(io::stderr(), "\r{}\x1b[K", self.line(index, via, progress));
@@ -59,7 +59,7 @@ impl ProgressBar {
         }
     }
 
-    fn line(&self, index: usize, via: Via, progress: Progress) -> String {
+    fn line(&self, index: usize, via: Transport, progress: Progress) -> String {
         let Self { trials, clients, seconds, .. } = *self;
         let (done, text) = match progress {
             Progress::Connecting { following } => (0.0, format!("{following} of {clients} clients")),
@@ -90,15 +90,15 @@ mod tests {
     #[test]
     fn the_bar_fills_over_all_trials() {
         let bar = ProgressBar::new(&CompareConfig::default(), true);
-        let line = bar.line(0, Via::ShortPoll, Progress::Connecting { following: 40 });
+        let line = bar.line(0, Transport::ShortPoll, Progress::Connecting { following: 40 });
         assert_eq!(line, format!("[{}] 1 of 4: short-poll, 40 of 100 clients", "-".repeat(24)));
         let half = Progress::Measuring { elapsed: Duration::from_secs(30), requests: 7 };
-        let line = bar.line(1, Via::LongPoll, half);
+        let line = bar.line(1, Transport::LongPoll, half);
         let filled = "#".repeat(9) + &"-".repeat(15);
         assert_eq!(line, format!("[{filled}] 2 of 4: long-poll, 30 of 60 s, 7 requests"));
-        let line = bar.line(3, Via::WebSocket, Progress::Draining);
+        let line = bar.line(3, Transport::WebSocket, Progress::Draining);
         assert!(line.contains("waiting for the last events"), "{line}");
         let over = Progress::Measuring { elapsed: Duration::from_secs(61), requests: 7 };
-        assert!(bar.line(3, Via::WebSocket, over).starts_with(&format!("[{}] 4", "#".repeat(24))));
+        assert!(bar.line(3, Transport::WebSocket, over).starts_with(&format!("[{}] 4", "#".repeat(24))));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::config::CompareConfig;
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 
 /// The results of a comparison, possibly of its first trials only.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Comparison {
 /// The result of one trial: one transport, measured and calculated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    pub via: Via,
+    pub via: Transport,
     /// The time between two short polls.
     pub interval: Option<Duration>,
     /// How long the trial was measured.

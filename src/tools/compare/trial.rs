@@ -12,7 +12,7 @@ use super::event_loop::EventLoop;
 use super::publisher::{Publisher, Schedule};
 use super::results::{Bytes, DelayFigures, Figures, ServerFigures, Trial};
 use crate::client::connect::connect_tcp;
-use crate::client::follow::{Error, Resource, Via};
+use crate::client::follow::{Error, Resource, Transport};
 
 use crate::tools::load::{Cost, DelayHistogram, Meter, Process, user_memory};
 
@@ -105,7 +105,7 @@ impl From<Error> for CompareError {
 /// A [`CompareError`] if the server is unreachable, refuses, or violates a protocol.
 pub fn measure(
     config: &CompareConfig,
-    via: Via,
+    via: Transport,
     interval: Option<Duration>,
     resource: &Resource,
     server: Option<Process>,

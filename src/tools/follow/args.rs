@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::client::FollowOptions;
-use crate::client::follow::{Resource, Since, Via};
+use crate::client::follow::{Resource, Since, Transport};
 use crate::tools::args::{bearer_token, header, resource, text, utf8};
 
 pub const HELP: &str = "\
@@ -55,7 +55,9 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Long("via") => options.transports = vec![transport(&text(&mut parser, "--via")?)?],
-            Long("fallback") => options.transports = vec![Via::WebSocket, Via::EventStream, Via::LongPoll],
+            Long("fallback") => {
+                options.transports = vec![Transport::WebSocket, Transport::EventStream, Transport::LongPoll]
+            }
             Long("since") => options.since = since(text(&mut parser, "--since")?),
             Long("count") => count = Some(number(&text(&mut parser, "--count")?, "--count")?),
             Long("timeout") => {
@@ -81,8 +83,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
     Ok(Some(Args { resource, options, count, is_json, is_quiet, fails_on_gap }))
 }
 
-fn transport(name: &str) -> Result<Via, String> {
-    Via::named(name).ok_or_else(|| {
+fn transport(name: &str) -> Result<Transport, String> {
+    Transport::named(name).ok_or_else(|| {
         format!("--via: {name:?} is not a transport: use short-poll, long-poll, sse or websocket")
     })
 }
@@ -120,7 +122,7 @@ mod tests {
         let url = "http://a/topics/t";
         let read = args(&["--via", "websocket", url, "--since=e-1", "--count", "2", "--interval", "0.5"]);
         let read = read.expect("valid").expect("not help");
-        assert_eq!((read.options.transports, read.count), (vec![Via::WebSocket], Some(2)));
+        assert_eq!((read.options.transports, read.count), (vec![Transport::WebSocket], Some(2)));
         assert_eq!(read.options.since, Since::Id("e-1".into()));
         assert_eq!(read.resource.interval, Duration::from_millis(500));
         let fallback = args(&["--fallback", url]).expect("valid").expect("not help");

@@ -1,6 +1,6 @@
 //! Valid and invalid bytes give the same notices however they are cut.
 
-use barewire::client::follow::{Next, RetryReason, Since, Via};
+use barewire::client::follow::{Next, RetryReason, Since, Transport};
 use barewire::protocol::websocket::close::CloseCode;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -27,7 +27,12 @@ fn expected(items: &[Item], next: &str, oldest: Option<Option<&str>>, cursor_fir
 }
 
 /// Runs the exchange uncut, byte by byte, cut once at every place, and cut at `cuts`.
-fn exchange_in_every_way(via: Via, since: &Since, bytes: &[u8], cuts: &[prop::sample::Index]) -> Outcome {
+fn exchange_in_every_way(
+    via: Transport,
+    since: &Since,
+    bytes: &[u8],
+    cuts: &[prop::sample::Index],
+) -> Outcome {
     let uncut = exchange(via, since, bytes, &[]);
     let each: Vec<usize> = (1..bytes.len()).collect();
     assert_eq!(comparable(exchange(via, since, bytes, &each)), comparable(uncut.clone()), "byte by byte");
@@ -62,7 +67,7 @@ proptest! {
         items in prop::collection::vec(item(), 0..4), has_gap: bool, is_long: bool, interim in 0..3usize,
         framing in framing(), cuts: [prop::sample::Index; 3],
     ) {
-        let via = if is_long { Via::LongPoll } else { Via::ShortPoll };
+        let via = if is_long { Transport::LongPoll } else { Transport::ShortPoll };
         let body = poll_body(&items, "n-9", has_gap);
         let bytes = response(interim, "200 OK", JSON, &body, framing);
         let outcome = exchange_in_every_way(via, &Since::Id("x-1".into()), &bytes, &cuts);
@@ -85,7 +90,7 @@ proptest! {
     ) {
         let gap = has_gap.then_some(r#"{"since":"x-1","oldest":"o-1"}"#);
         let bytes = response(interim, "200 OK", STREAM, &stream(&items, "n-9", gap), framing);
-        let outcome = exchange_in_every_way(Via::EventStream, &Since::Id("x-1".into()), &bytes, &cuts);
+        let outcome = exchange_in_every_way(Transport::EventStream, &Since::Id("x-1".into()), &bytes, &cuts);
         prop_assert_eq!(outcome.received, expected(&items, "n-9", has_gap.then_some(Some("o-1")), true));
         let least = Duration::from_millis(2500);
         prop_assert_eq!(outcome.next, Ok(Next::Reconnect { at_least: least, reason: RetryReason::Ended }));
@@ -99,7 +104,7 @@ proptest! {
     ) {
         let gap = has_gap.then_some(r#"{"since":"x-1","oldest":null}"#);
         let bytes = messages(&items, "n-9", gap);
-        let outcome = exchange_in_every_way(Via::WebSocket, &Since::Id("x-1".into()), &bytes, &cuts);
+        let outcome = exchange_in_every_way(Transport::WebSocket, &Since::Id("x-1".into()), &bytes, &cuts);
         prop_assert_eq!(outcome.received, expected(&items, "n-9", has_gap.then_some(None), true));
         let reason = RetryReason::Closed(CloseCode::GOING_AWAY);
         prop_assert_eq!(outcome.next, Ok(Next::Reconnect { at_least: Duration::ZERO, reason }));
@@ -109,15 +114,15 @@ proptest! {
 
     #[test]
     fn a_changed_byte_has_the_same_effect_however_the_bytes_are_cut(
-        items in prop::collection::vec(item(), 1..3), via in prop::sample::select(&Via::ALL[..]),
+        items in prop::collection::vec(item(), 1..3), via in prop::sample::select(&Transport::ALL[..]),
         framing in framing(), at: prop::sample::Index, byte: u8, cuts: [prop::sample::Index; 3],
     ) {
         let mut bytes = match via {
-            Via::ShortPoll | Via::LongPoll => {
+            Transport::ShortPoll | Transport::LongPoll => {
                 response(1, "200 OK", JSON, &poll_body(&items, "n-9", true), framing)
             }
-            Via::EventStream => response(1, "200 OK", STREAM, &stream(&items, "n-9", None), framing),
-            Via::WebSocket => messages(&items, "n-9", None),
+            Transport::EventStream => response(1, "200 OK", STREAM, &stream(&items, "n-9", None), framing),
+            Transport::WebSocket => messages(&items, "n-9", None),
         };
         let at = at.index(bytes.len());
         bytes[at] = byte;

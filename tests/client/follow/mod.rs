@@ -4,7 +4,7 @@ mod cuts;
 mod responses;
 mod rules;
 
-use barewire::client::follow::{Error, Follower, Next, Notice, Resource, Shared, Since, Traffic, Via};
+use barewire::client::follow::{Error, Follower, Next, Notice, Resource, Shared, Since, Traffic, Transport};
 
 /// An owned notice of a follower.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub fn resource() -> Resource {
 
 /// Sends a request, receives `bytes` split at `cuts`, and then ends the connection if the follower
 /// still reads.
-pub fn exchange(via: Via, since: &Since, bytes: &[u8], cuts: &[usize]) -> Outcome {
+pub fn exchange(via: Transport, since: &Since, bytes: &[u8], cuts: &[usize]) -> Outcome {
     let resource = resource();
     let mut shared = Shared::new(|| Ok(NONCE));
     let mut follower = Follower::new(via, since.clone());

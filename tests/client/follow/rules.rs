@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use barewire::client::follow::{Error, Follower, Next, Resource, RetryReason, Shared, Since, Via};
+use barewire::client::follow::{Error, Follower, Next, Resource, RetryReason, Shared, Since, Transport};
 use barewire::protocol::http::{BodyError, FramingError, ResponseError};
 use barewire::protocol::websocket::ProtocolError;
 use barewire::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
@@ -11,7 +11,7 @@ use barewire::protocol::websocket::close::CloseCode;
 use super::responses::{Body, JSON, OPENED, PROBLEM, STREAM, frame, messages, response};
 use super::{NONCE, Received, exchange};
 
-fn request(via: Via, since: Since, resource: &Resource) -> String {
+fn request(via: Transport, since: Since, resource: &Resource) -> String {
     let mut out = Vec::new();
     let mut shared = Shared::new(|| Ok(NONCE));
     Follower::new(via, since).write_request(resource, &mut shared, &mut out).expect("a valid request");
@@ -19,7 +19,7 @@ fn request(via: Via, since: Since, resource: &Resource) -> String {
     String::from_utf8(out).expect("ASCII")
 }
 
-fn next(via: Via, bytes: &[u8]) -> Result<Next, Error> {
+fn next(via: Transport, bytes: &[u8]) -> Result<Next, Error> {
     exchange(via, &Since::Now, bytes, &[]).next
 }
 
@@ -30,24 +30,24 @@ fn writes_the_request_of_each_transport() {
     let poll = "HTTP/1.1\r\nHost: h:81\r\nAccept: application/json\r\n";
     let id = Since::Id("e-5".into());
     assert_eq!(
-        request(Via::ShortPoll, Since::Start, &resource),
+        request(Transport::ShortPoll, Since::Start, &resource),
         format!("GET /topics/t?a=b&since=start {poll}{tail}")
     );
     assert_eq!(
-        request(Via::ShortPoll, id.clone(), &resource),
+        request(Transport::ShortPoll, id.clone(), &resource),
         format!("GET /topics/t?a=b {poll}Last-Event-ID: e-5\r\n{tail}")
     );
     assert_eq!(
-        request(Via::LongPoll, id.clone(), &resource),
+        request(Transport::LongPoll, id.clone(), &resource),
         format!("GET /topics/t?a=b&wait=30 {poll}Last-Event-ID: e-5\r\n{tail}")
     );
     assert_eq!(
-        request(Via::LongPoll, Since::Now, &resource),
+        request(Transport::LongPoll, Since::Now, &resource),
         format!("GET /topics/t?a=b&since=now {poll}{tail}"),
         "the first request returns at once with the position of the topic"
     );
     assert_eq!(
-        request(Via::EventStream, id.clone(), &resource),
+        request(Transport::EventStream, id.clone(), &resource),
         format!(
             "GET /topics/t?a=b HTTP/1.1\r\nHost: h:81\r\nAccept: text/event-stream\r\n\
              Cache-Control: no-store\r\nLast-Event-ID: e-5\r\n{tail}"
@@ -55,7 +55,7 @@ fn writes_the_request_of_each_transport() {
     );
     let plain = Resource::new("http://h", None, &[]).expect("valid");
     assert_eq!(
-        request(Via::WebSocket, id, &plain),
+        request(Transport::WebSocket, id, &plain),
         "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nLast-Event-ID: e-5\r\n\r\n"
     );
@@ -64,11 +64,11 @@ fn writes_the_request_of_each_transport() {
 #[test]
 fn an_id_that_is_not_a_valid_field_value_goes_into_the_query() {
     for (id, target) in [("a\r\nb c", "/?since=a%0D%0Ab%20c"), (" a", "/?since=%20a"), ("", "/")] {
-        for via in Via::ALL {
+        for via in Transport::ALL {
             let request = request(via, Since::Id(id.into()), &Resource::new("http://h", None, &[]).unwrap());
             let wait = match via {
-                Via::LongPoll if target.contains('?') => "&wait=30",
-                Via::LongPoll => "?wait=30",
+                Transport::LongPoll if target.contains('?') => "&wait=30",
+                Transport::LongPoll => "?wait=30",
                 _ => "",
             };
             assert!(request.starts_with(&format!("GET {target}{wait} HTTP/1.1\r\n")), "{request}");
@@ -95,7 +95,7 @@ fn rejects_fields_that_may_not_be_sent() {
 #[test]
 fn a_refusal_is_final_and_has_the_reason_of_the_server() {
     let body = br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"A token is wanted"}"#;
-    for via in Via::ALL {
+    for via in Transport::ALL {
         for framing in [Body::Length, Body::Chunks(7), Body::UntilEnd] {
             let refused = next(via, &response(1, "401 Unauthorized", PROBLEM, body, framing));
             let detail = Some("A token is wanted".into());
@@ -108,13 +108,13 @@ fn a_refusal_is_final_and_has_the_reason_of_the_server() {
         }
     }
     let text = br#"{"detail":"\u001b[31mred"}"#;
-    let refused = next(Via::EventStream, &response(0, "403 ", PROBLEM, text, Body::Length));
+    let refused = next(Transport::EventStream, &response(0, "403 ", PROBLEM, text, Body::Length));
     assert_eq!(refused, Err(Error::Refused { status: 403, detail: Some("[31mred".into()) }));
 }
 
 #[test]
 fn reconnects_after_a_temporary_failure() {
-    for via in Via::ALL {
+    for via in Transport::ALL {
         for status in [408, 425, 429, 500, 502, 503, 504] {
             for (field, least) in [("", 0), ("Retry-After: 7\r\n", 7), ("Retry-After: 999999\r\n", 3600)] {
                 let outcome =
@@ -139,18 +139,18 @@ fn reconnects_after_a_temporary_failure() {
 fn an_unexpected_response_suggests_a_fallback() {
     let html = response(0, "200 OK", "Content-Type: text/html\r\n", b"<html>", Body::Length);
     for (via, bytes, error) in [
-        (Via::ShortPoll, &html, Error::ContentType { expected: "application/json" }),
-        (Via::EventStream, &html, Error::ContentType { expected: "text/event-stream" }),
-        (Via::WebSocket, &html, Error::Handshake(ClientHandshakeError::Status(200))),
-        (Via::LongPoll, &b"SSH-2.0\r\n".to_vec(), Error::Head(ResponseError::NotHttp)),
-        (Via::LongPoll, &response(20, "200 OK", JSON, b"{}", Body::Length), Error::TooManyInterim),
+        (Transport::ShortPoll, &html, Error::ContentType { expected: "application/json" }),
+        (Transport::EventStream, &html, Error::ContentType { expected: "text/event-stream" }),
+        (Transport::WebSocket, &html, Error::Handshake(ClientHandshakeError::Status(200))),
+        (Transport::LongPoll, &b"SSH-2.0\r\n".to_vec(), Error::Head(ResponseError::NotHttp)),
+        (Transport::LongPoll, &response(20, "200 OK", JSON, b"{}", Body::Length), Error::TooManyInterim),
         (
-            Via::EventStream,
+            Transport::EventStream,
             &response(0, "200 OK", "Content-Length: 1\r\n", b"", Body::Length),
             Error::Framing(FramingError::LengthRepeated),
         ),
         (
-            Via::WebSocket,
+            Transport::WebSocket,
             &OPENED.replace("s3pP", "s3pp").into_bytes(),
             Error::Handshake(ClientHandshakeError::AcceptMismatch),
         ),
@@ -172,7 +172,7 @@ fn an_invalid_body_is_an_error_without_notices() {
         format!(r#"{{"events":[{event}],"next":"{}"}}"#, "x".repeat(1025)),
     ] {
         let outcome = exchange(
-            Via::ShortPoll,
+            Transport::ShortPoll,
             &Since::Now,
             &response(0, "200 OK", JSON, body.as_bytes(), Body::Length),
             &[],
@@ -189,10 +189,10 @@ fn an_invalid_body_is_an_error_without_notices() {
     }
     let too_large =
         response(0, "200 OK", &format!("{JSON}Content-Length: 9000000\r\n\r\n"), b"", Body::UntilEnd);
-    assert_eq!(next(Via::LongPoll, &too_large), Err(Error::Body(BodyError::ContentTooLarge)));
+    assert_eq!(next(Transport::LongPoll, &too_large), Err(Error::Body(BodyError::ContentTooLarge)));
     let bad_chunk = [&response(0, "200 OK", STREAM, b"data: a\n\n", Body::Chunks(100))[..]].concat();
     let bad_chunk = [&bad_chunk[..bad_chunk.len() - 5], b"zz\r\n"].concat();
-    let outcome = exchange(Via::EventStream, &Since::Now, &bad_chunk, &[]);
+    let outcome = exchange(Transport::EventStream, &Since::Now, &bad_chunk, &[]);
     assert_eq!(outcome.next, Err(Error::Body(BodyError::ChunkSize)));
     assert_eq!(outcome.received.len(), 1, "the event before the error is reported");
 }
@@ -201,8 +201,12 @@ fn an_invalid_body_is_an_error_without_notices() {
 fn the_close_code_decides_whether_to_reconnect() {
     let closed = |code: u16| {
         let payload = [&code.to_be_bytes()[..], b"why"].concat();
-        let outcome =
-            exchange(Via::WebSocket, &Since::Now, &[OPENED.as_bytes(), &frame(8, &payload)].concat(), &[]);
+        let outcome = exchange(
+            Transport::WebSocket,
+            &Since::Now,
+            &[OPENED.as_bytes(), &frame(8, &payload)].concat(),
+            &[],
+        );
         assert_eq!(outcome.replies.len(), 2 + 4 + 2, "the reply is a masked close frame");
         outcome.next
     };
@@ -218,7 +222,7 @@ fn the_close_code_decides_whether_to_reconnect() {
 #[test]
 fn replies_to_an_invalid_frame_with_a_close_frame() {
     let masked = [OPENED.as_bytes(), b"\x81\x81\0\0\0\0a"].concat();
-    let outcome = exchange(Via::WebSocket, &Since::Now, &masked, &[]);
+    let outcome = exchange(Transport::WebSocket, &Since::Now, &masked, &[]);
     assert_eq!(outcome.next, Err(Error::Protocol(ProtocolError::MaskedServerFrame)));
     assert_eq!(outcome.replies[0], 0x88);
     let code = [outcome.replies[6] ^ NONCE[0], outcome.replies[7] ^ NONCE[1]];
@@ -228,7 +232,7 @@ fn replies_to_an_invalid_frame_with_a_close_frame() {
 #[test]
 fn replies_to_the_last_of_several_pings() {
     let pings = [OPENED.as_bytes(), &frame(9, b"ab"), &frame(9, b"cd")].concat();
-    let outcome = exchange(Via::WebSocket, &Since::Now, &pings, &[]);
+    let outcome = exchange(Transport::WebSocket, &Since::Now, &pings, &[]);
     let expected = [&[0x8A, 0x82][..], &NONCE[..4], &[b'c' ^ NONCE[0], b'd' ^ NONCE[1]]].concat();
     assert_eq!(outcome.replies, expected);
 }
@@ -237,7 +241,7 @@ fn replies_to_the_last_of_several_pings() {
 fn polls_again_at_once_after_a_response_that_may_be_truncated() {
     let data = "x".repeat(128 * 1024);
     let body = format!(r#"{{"events":[{{"id":"a-1","event":"m","data":"{data}"}}],"next":"a-1"}}"#);
-    let full = next(Via::ShortPoll, &response(0, "200 OK", JSON, body.as_bytes(), Body::Length));
+    let full = next(Transport::ShortPoll, &response(0, "200 OK", JSON, body.as_bytes(), Body::Length));
     assert_eq!(full, Ok(Next::Request { after: Duration::ZERO, reuse: true }));
 }
 
@@ -247,7 +251,7 @@ fn keeps_a_connection_only_if_the_response_permits_it() {
     let reuse = |fields: &str, rest: &[u8]| {
         let bytes =
             [&response(0, "200 OK", &format!("{JSON}{fields}"), body, Body::Length)[..], rest].concat();
-        match next(Via::LongPoll, &bytes) {
+        match next(Transport::LongPoll, &bytes) {
             Ok(Next::Request { reuse, .. }) => reuse,
             other => panic!("{other:?}"),
         }
@@ -260,7 +264,7 @@ fn keeps_a_connection_only_if_the_response_permits_it() {
 #[test]
 fn an_event_named_gap_without_gap_data_is_an_event() {
     let bytes = response(0, "200 OK", STREAM, b"event: gap\ndata: mind it\n\n", Body::Chunks(9));
-    let outcome = exchange(Via::EventStream, &Since::Now, &bytes, &[]);
+    let outcome = exchange(Transport::EventStream, &Since::Now, &bytes, &[]);
     assert_eq!(
         outcome.received,
         [Received::Event { id: String::new(), event: "gap".into(), data: "mind it".into() }]
@@ -278,7 +282,7 @@ fn counts_the_received_bytes() {
     let bytes = messages(&items, "a-0", None);
     let resource = super::resource();
     let mut shared = Shared::new(|| Ok(NONCE));
-    let mut follower = Follower::new(Via::WebSocket, Since::Now);
+    let mut follower = Follower::new(Transport::WebSocket, Since::Now);
     follower.write_request(&resource, &mut shared, &mut Vec::new()).expect("valid");
     let mut out = Vec::new();
     let mut input = bytes.clone();

@@ -9,7 +9,7 @@ use super::super::keys::Keys;
 use super::super::ramp_up::{RampUp, RampsUp};
 use super::super::result::{Run, describe};
 use super::super::session::{CompleteResponse, SessionEvent, SessionHandler};
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::protocol::websocket::frame::Opcode;
 use crate::tools::load::{EndReason, Output};
 
@@ -17,7 +17,7 @@ use crate::tools::load::{EndReason, Output};
 /// them.
 pub(super) struct FanOut<'t> {
     pub target: &'t Target,
-    via: Via,
+    via: Transport,
     pub keys: Keys,
     pub ramp_up: RampUp,
     pub is_ramped_up: bool,
@@ -188,7 +188,7 @@ impl SessionHandler for FanOut<'_> {
         let is_ready = match self.target {
             Target::Ceiling(_) => true,
             Target::Server(server) if is_publisher => matches!(server.publish, Some(PublishTarget::Post(_))),
-            Target::Server(_) => self.via == Via::LongPoll,
+            Target::Server(_) => self.via == Transport::LongPoll,
         };
         if is_publisher {
             self.publisher = Publisher::Connected;

@@ -30,14 +30,14 @@ use std::time::Duration;
 
 use super::config::CompareConfig;
 use super::results::{Bytes, DelayFigures, Figures};
-use crate::client::follow::{Resource, Via};
+use crate::client::follow::{Resource, Transport};
 use crate::server::Options;
 use sizes::{KeepAlive, Sizes};
 use timeline::Timeline;
 
 /// A way to calculate figures: for a configuration, a transport and, for short polling, an
 /// interval.
-pub type Formula<'a> = dyn Fn(&CompareConfig, Via, Option<Duration>) -> Figures + 'a;
+pub type Formula<'a> = dyn Fn(&CompareConfig, Transport, Option<Duration>) -> Figures + 'a;
 
 /// The formulas for the clients of one resource. The length of its name and of its header fields
 /// determines the length of requests.
@@ -53,12 +53,17 @@ impl Arithmetic {
 
     /// Returns the expected figures of one trial. The bytes are those of the whole
     /// [`CompareConfig::duration`].
-    pub fn trial(&self, config: &CompareConfig, via: Via, interval: Option<Duration>) -> Figures {
+    pub fn trial(&self, config: &CompareConfig, via: Transport, interval: Option<Duration>) -> Figures {
         self.figures(Timeline::trial(config), config, via, interval)
     }
 
     /// Returns the same figures for the steady state, which has no beginning and no end.
-    pub fn steady_state(&self, config: &CompareConfig, via: Via, interval: Option<Duration>) -> Figures {
+    pub fn steady_state(
+        &self,
+        config: &CompareConfig,
+        via: Transport,
+        interval: Option<Duration>,
+    ) -> Figures {
         self.figures(Timeline::steady_state(config), config, via, interval)
     }
 
@@ -66,20 +71,20 @@ impl Arithmetic {
         &self,
         timeline: Timeline,
         config: &CompareConfig,
-        via: Via,
+        via: Transport,
         interval: Option<Duration>,
     ) -> Figures {
         let clients = config.clients as f64;
         let minutes = config.duration.as_secs_f64() / 60.0;
         let sizes = Sizes::new(self.resource.clone(), config, via);
         let client = match via {
-            Via::ShortPoll => {
+            Transport::ShortPoll => {
                 let interval = interval.unwrap_or(self.resource.interval);
                 PerClient::short_poll(&timeline, minutes, interval, &sizes)
             }
-            Via::LongPoll => PerClient::long_poll(&timeline, minutes, config.wait, &sizes),
-            Via::EventStream => PerClient::event_stream(&timeline, minutes, &sizes),
-            Via::WebSocket => PerClient::websocket(&timeline, minutes, &sizes),
+            Transport::LongPoll => PerClient::long_poll(&timeline, minutes, config.wait, &sizes),
+            Transport::EventStream => PerClient::event_stream(&timeline, minutes, &sizes),
+            Transport::WebSocket => PerClient::websocket(&timeline, minutes, &sizes),
         };
         Figures {
             requests_per_minute: clients * client.requests,
@@ -193,13 +198,13 @@ mod tests {
         Arithmetic::new(&resource)
     }
 
-    fn trial(config: &CompareConfig, via: Via, interval_seconds: u64) -> Figures {
+    fn trial(config: &CompareConfig, via: Transport, interval_seconds: u64) -> Figures {
         arithmetic().trial(config, via, Some(Duration::from_secs(interval_seconds)))
     }
 
     #[test]
     fn matches_the_example_of_the_course() {
-        let figures = trial(&CompareConfig::default(), Via::ShortPoll, 3);
+        let figures = trial(&CompareConfig::default(), Transport::ShortPoll, 3);
         assert_eq!(figures.requests_per_minute, 2000.0);
         assert_eq!(figures.empty_per_minute, 1400.0);
         assert_eq!(figures.empty_percent(), 70.0);
@@ -214,7 +219,7 @@ mod tests {
             duration: Duration::from_secs(10),
             ..CompareConfig::default()
         };
-        assert!((trial(&config, Via::ShortPoll, 3).empty_per_minute - 100.0).abs() < 1e-9);
+        assert!((trial(&config, Transport::ShortPoll, 3).empty_per_minute - 100.0).abs() < 1e-9);
         // More events change nothing, because only the time of the first one matters.
         let timeline = Timeline::trial(&CompareConfig { events_per_minute: 240.0, ..config });
         let polls = timeline.first_polls(1.0, 0.25);
@@ -235,21 +240,22 @@ mod tests {
             (60.0, 3, 2000.0, 0.0),
             (0.5, 120, 50.0, 0.0),
         ] {
-            let found = steady_state(events_per_minute, Via::ShortPoll, seconds);
+            let found = steady_state(events_per_minute, Transport::ShortPoll, seconds);
             assert_eq!(found, (requests, empty), "{events_per_minute} per minute, every {seconds} s");
         }
         let slow = Some(Duration::from_secs(120));
-        let slow = arithmetic().steady_state(&CompareConfig::default(), Via::ShortPoll, slow);
+        let slow = arithmetic().steady_state(&CompareConfig::default(), Transport::ShortPoll, slow);
         // Each poll needs a new connection, but no more than 100 are open at once.
         assert_eq!(slow.connections, 100.0);
         // One event every 120 s, each poll waits 30 s: three polls time out.
-        assert_eq!(steady_state(0.5, Via::LongPoll, 0), (200.0, 150.0));
-        assert_eq!(steady_state(0.0, Via::LongPoll, 0), (200.0, 200.0));
+        assert_eq!(steady_state(0.5, Transport::LongPoll, 0), (200.0, 150.0));
+        assert_eq!(steady_state(0.0, Transport::LongPoll, 0), (200.0, 200.0));
     }
 
     #[test]
     fn half_the_interval_means_twice_the_requests_and_half_the_delay() {
-        let [short, long] = [2, 4].map(|seconds| trial(&CompareConfig::default(), Via::ShortPoll, seconds));
+        let [short, long] =
+            [2, 4].map(|seconds| trial(&CompareConfig::default(), Transport::ShortPoll, seconds));
         assert_eq!(short.requests_per_minute, 2.0 * long.requests_per_minute);
         assert_eq!(short.up.total(), 2.0 * long.up.total());
         assert_eq!(2.0 * short.delay.p50, long.delay.p50);
@@ -258,7 +264,7 @@ mod tests {
     #[test]
     fn polls_slower_than_the_events_are_empty_only_before_the_first_event() {
         let config = CompareConfig { events_per_minute: 60.0, ..CompareConfig::default() };
-        let figures = trial(&config, Via::ShortPoll, 3);
+        let figures = trial(&config, Transport::ShortPoll, 3);
         // Half a second before the first event, out of 3 between two polls: a sixth of the clients.
         assert_eq!(figures.requests_per_minute, 2000.0);
         assert!((figures.empty_per_minute - 100.0 / 6.0).abs() < 1e-9, "{figures:?}");
@@ -270,7 +276,7 @@ mod tests {
             [(6.0, 30, 600.0, 0.0), (1.0, 30, 200.0, 100.0), (1.0, 25, 300.0, 200.0), (0.0, 30, 200.0, 200.0)]
         {
             let config = CompareConfig { events_per_minute, wait, ..CompareConfig::default() };
-            let figures = trial(&config, Via::LongPoll, 0);
+            let figures = trial(&config, Transport::LongPoll, 0);
             let found = (figures.requests_per_minute, figures.empty_per_minute);
             assert_eq!(found, (requests, empty), "{events_per_minute} per minute, waits {wait} s");
             assert_eq!(figures.delay, DelayFigures::default());
@@ -280,19 +286,19 @@ mod tests {
     #[test]
     fn streams_cost_their_events_and_their_keep_alive() {
         let busy = CompareConfig { events_per_minute: 6.0, size: 200, ..CompareConfig::default() };
-        let stream = trial(&busy, Via::EventStream, 0);
+        let stream = trial(&busy, Transport::EventStream, 0);
         // 100 clients, 6 events: "id: 00000000-6\ndata: …\n\n" in a chunk "DE\r\n…\r\n".
         assert_eq!(stream.down, Bytes { headers: 600.0 * 6.0, payload: 600.0 * (15.0 + 207.0 + 1.0) });
         assert_eq!(stream.up, Bytes::default());
         let silent = CompareConfig { events_per_minute: 0.0, ..CompareConfig::default() };
-        let heartbeats = trial(&silent, Via::EventStream, 0);
+        let heartbeats = trial(&silent, Transport::EventStream, 0);
         // One every 15 seconds.
         assert_eq!(heartbeats.down, Bytes { headers: 400.0 * 5.0, payload: 400.0 * 3.0 });
         for config in [&busy, &silent] {
-            let socket = trial(config, Via::WebSocket, 0);
+            let socket = trial(config, Transport::WebSocket, 0);
             assert_eq!(socket.up.total(), 100.0 * 3.0 * 6.0); // one pong every 20 seconds
         }
-        let socket = trial(&silent, Via::WebSocket, 0);
+        let socket = trial(&silent, Transport::WebSocket, 0);
         assert_eq!(socket.requests_per_minute, 0.0);
     }
 }

@@ -1,6 +1,6 @@
 //! The lengths of requests, responses and events, taken from the encoders that write them.
 
-use crate::client::follow::{Follower, Resource, Shared, Since, Via};
+use crate::client::follow::{Follower, Resource, Shared, Since, Transport};
 use crate::hub::{Epoch, Event, Hub, HubLimits, Id, Sequence, Tick};
 use crate::protocol::http::{Version, write_date};
 use crate::protocol::sse;
@@ -24,7 +24,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    pub fn new(mut resource: Resource, config: &CompareConfig, via: Via) -> Self {
+    pub fn new(mut resource: Resource, config: &CompareConfig, via: Transport) -> Self {
         resource.wait = config.wait;
         // The number in an id grows by a digit now and then. The last event's id counts for all.
         let id = Id { epoch: Epoch::from_random(0), sequence: config.events().max(1) };
@@ -36,7 +36,7 @@ impl Sizes {
 
         let event = event_bytes(id, config.size, via);
         let mut empty_response = empty_response(id.sequence);
-        if via == Via::LongPoll {
+        if via == Transport::LongPoll {
             // Most of its responses carry an event, so `Content-Length` has more digits.
             let digits = |length: f64| length.to_string().len() as f64;
             let empty = empty_response.payload;
@@ -47,7 +47,7 @@ impl Sizes {
 }
 
 /// Returns the length of an event with `size` bytes of data.
-fn event_bytes(id: Id, size: usize, via: Via) -> Bytes {
+fn event_bytes(id: Id, size: usize, via: Transport) -> Bytes {
     let data = tracker::data(0, size);
     let event = Event { id, name: "message", data: &data };
     let length = |encoding: Encoding| {
@@ -58,9 +58,9 @@ fn event_bytes(id: Id, size: usize, via: Via) -> Bytes {
     // The encoder writes a comma after each item. A list with one item has none.
     let item = length(Encoding::JsonItems) - 1;
     let (payload, all) = match via {
-        Via::ShortPoll | Via::LongPoll => (item, item),
-        Via::EventStream => (length(Encoding::EventStream), length(Encoding::EventStreamChunks)),
-        Via::WebSocket => (item, length(Encoding::JsonMessages)),
+        Transport::ShortPoll | Transport::LongPoll => (item, item),
+        Transport::EventStream => (length(Encoding::EventStream), length(Encoding::EventStreamChunks)),
+        Transport::WebSocket => (item, length(Encoding::JsonMessages)),
     };
     split(all, payload)
 }

@@ -18,17 +18,17 @@ use super::config::CompareConfig;
 use super::prediction::{self, Prediction, predict};
 use super::results::{Comparison, Figures};
 use super::run::Run;
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::tools::exit_status::REFUSED;
 
 /// Writes the result to standard output, the report to its file, and messages to standard error.
 /// Returns the exit status of the command.
 pub fn write(args: &Args, run: &Run) -> ExitCode {
     let Run { comparison, arithmetic, error } = run;
-    let trial_formula = |config: &CompareConfig, via: Via, interval: Option<Duration>| -> Figures {
+    let trial_formula = |config: &CompareConfig, via: Transport, interval: Option<Duration>| -> Figures {
         arithmetic.trial(config, via, interval)
     };
-    let steady_formula = |config: &CompareConfig, via: Via, interval: Option<Duration>| -> Figures {
+    let steady_formula = |config: &CompareConfig, via: Transport, interval: Option<Duration>| -> Figures {
         arithmetic.steady_state(config, via, interval)
     };
     let prediction_for = |users: &Users| {

@@ -29,7 +29,7 @@ use super::arithmetic::Formula;
 use super::config::CompareConfig;
 use super::output::numbers::{bytes, count, duration};
 use super::results::{Comparison, ServerFigures, Trial};
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 
 /// The memory growth, in bytes, that is large enough to measure the clients' share. The log, the
 /// encoded buffers and the memory that the allocator returns from the previous trial change the
@@ -63,7 +63,7 @@ pub struct Constants {
 /// The calculated cost of one transport.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PredictedTrial {
-    pub via: Via,
+    pub via: Transport,
     /// The time between two short polls.
     pub interval: Option<Duration>,
     pub requests_per_minute: f64,
@@ -207,7 +207,7 @@ fn predict_trial(
         bytes_down_per_minute: per_minute(figures.down.total() * constants.down.value),
         delay_ms_p50: figures.delay.p50,
         fan_out_ms: cpu_seconds
-            .filter(|_| trial.via != Via::ShortPoll)
+            .filter(|_| trial.via != Transport::ShortPoll)
             .map(|seconds| 1000.0 * seconds * users),
         cores: cpu_seconds
             .map(|seconds| seconds * (figures.requests_per_minute + deliveries_per_minute) / 60.0),
@@ -251,7 +251,7 @@ mod tests {
         comparison_of(CompareConfig { clients: 5000, intervals, ..CompareConfig::default() })
     }
 
-    fn predicted_trial(users: u64, events_per_minute: f64, via: Via) -> PredictedTrial {
+    fn predicted_trial(users: u64, events_per_minute: f64, via: Transport) -> PredictedTrial {
         let prediction = predict(&comparison(), users, events_per_minute, &formula, &formula);
         prediction.trials.into_iter().rfind(|trial| trial.via == via).expect("each transport has a trial")
     }
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn ten_times_the_users_cause_ten_times_the_work() {
-        for via in Via::ALL {
+        for via in Transport::ALL {
             let [small, large] = [100_000, 1_000_000].map(|users| predicted_trial(users, 6.0, via));
             let parts: [fn(&PredictedTrial) -> f64; 7] = [
                 |trial| trial.requests_per_minute,
@@ -316,11 +316,12 @@ mod tests {
 
     #[test]
     fn only_push_transports_scale_with_the_events_alone() {
-        let [few, many] = [6.0, 60.0].map(|events| predicted_trial(1_000_000, events, Via::EventStream));
+        let [few, many] =
+            [6.0, 60.0].map(|events| predicted_trial(1_000_000, events, Transport::EventStream));
         let cores = |trial: &PredictedTrial| trial.cores.expect("CPU time was measured");
         assert!(is_near(cores(&many), 10.0 * cores(&few)));
         assert_eq!((few.requests_per_minute, few.fan_out_ms), (0.0, many.fan_out_ms));
-        let polls = predicted_trial(1_000_000, 6.0, Via::ShortPoll);
+        let polls = predicted_trial(1_000_000, 6.0, Transport::ShortPoll);
         assert_eq!((polls.requests_per_minute, polls.fan_out_ms), (10_000_000.0, None));
         assert!(polls.processes() > Some(1.0));
     }

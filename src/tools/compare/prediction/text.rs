@@ -1,7 +1,7 @@
 //! A prediction as a table of text.
 
 use super::{Constant, Constants, PredictedTrial, Prediction};
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::tools::compare::output::numbers::{NOT_KNOWN, bytes, count, delay, duration};
 
 impl PredictedTrial {
@@ -10,8 +10,10 @@ impl PredictedTrial {
         let or_not_known =
             |value: Option<f64>, text: fn(f64) -> String| value.map_or(NOT_KNOWN.to_owned(), text);
         let fan_out = match self.via {
-            Via::ShortPoll => "–".to_owned(),
-            Via::LongPoll | Via::EventStream | Via::WebSocket => or_not_known(self.fan_out_ms, delay),
+            Transport::ShortPoll => "–".to_owned(),
+            Transport::LongPoll | Transport::EventStream | Transport::WebSocket => {
+                or_not_known(self.fan_out_ms, delay)
+            }
         };
         [
             ("requests per minute", count(self.requests_per_minute)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::tools::compare::config::CompareConfig;
 use crate::tools::compare::results::{Bytes, Comparison, DelayFigures, Figures, ServerFigures, Trial};
 
@@ -13,13 +13,15 @@ const EMPTY: f64 = 36.0;
 const EVENT_OVERHEAD: f64 = 47.0;
 
 /// Calculates figures that behave like those of the real formulas.
-pub fn formula(config: &CompareConfig, via: Via, interval: Option<Duration>) -> Figures {
+pub fn formula(config: &CompareConfig, via: Transport, interval: Option<Duration>) -> Figures {
     let clients = config.clients as f64;
     let minutes = config.duration.as_secs_f64() / 60.0;
     let events = config.events_per_minute;
     let (requests, delay) = match (via, interval) {
-        (Via::ShortPoll, Some(interval)) => (60.0 / interval.as_secs_f64(), interval.as_secs_f64() * 1000.0),
-        (Via::LongPoll, _) => (events, 0.0),
+        (Transport::ShortPoll, Some(interval)) => {
+            (60.0 / interval.as_secs_f64(), interval.as_secs_f64() * 1000.0)
+        }
+        (Transport::LongPoll, _) => (events, 0.0),
         _ => (0.0, 0.0),
     };
     let data = events * (config.size as f64 + EVENT_OVERHEAD);
@@ -43,7 +45,7 @@ pub fn formula(config: &CompareConfig, via: Via, interval: Option<Duration>) -> 
 }
 
 /// Returns a trial whose measured figures differ a little from the calculated ones.
-fn trial(config: &CompareConfig, index: usize, via: Via, interval: Option<Duration>) -> Trial {
+fn trial(config: &CompareConfig, index: usize, via: Transport, interval: Option<Duration>) -> Trial {
     let calculated = formula(config, via, interval);
     let factor = 1.0 + [0.002, -0.004, 0.006, 0.0, 0.001][index % 5];
     let latency = [0.41, 0.46, 0.44, 0.39, 0.52][index % 5];

@@ -19,7 +19,7 @@ mod words;
 use std::fmt::Write;
 
 use super::numbers::{bytes, count, duration};
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::tools::compare::arithmetic::Formula;
 use crate::tools::compare::config::CompareConfig;
 use crate::tools::compare::prediction::Prediction;
@@ -103,8 +103,8 @@ fn figures(comparison: &Comparison) -> String {
 /// Returns the legend of the transports that were measured.
 fn legend(comparison: &Comparison) -> String {
     let mut legend = "<ul class=\"legend\">\n".to_owned();
-    let is_measured = |via: &Via| comparison.trials.iter().any(|trial| trial.via == *via);
-    for via in Via::ALL.into_iter().filter(is_measured) {
+    let is_measured = |via: &Transport| comparison.trials.iter().any(|trial| trial.via == *via);
+    for via in Transport::ALL.into_iter().filter(is_measured) {
         let _ = writeln!(legend, "<li>{}{}</li>", Mark::of(via).icon(), escaped(name(via)));
     }
     legend.push_str("</ul>\n");
@@ -114,7 +114,7 @@ fn legend(comparison: &Comparison) -> String {
 fn cost(comparison: &Comparison, formula: &Formula<'_>) -> String {
     let mut text = legend(comparison);
     text.push_str(&element("p", "Lower is faster, further left is cheaper. Each mark was measured."));
-    if comparison.trials.iter().any(|trial| trial.via == Via::ShortPoll) {
+    if comparison.trials.iter().any(|trial| trial.via == Transport::ShortPoll) {
         let line = "The line shows short polling as calculated for other intervals: half as many requests \
                     mean twice the delay. No interval leaves the line.";
         text.push_str(&element("p", line));
@@ -149,7 +149,7 @@ fn users(comparison: &Comparison, formula: &Formula<'_>) -> String {
     let mut aside = element("p", "Lines are calculated; the marks on them were measured.");
     let most = USERS[USERS.len() - 1];
     let config = CompareConfig { clients: most, ..comparison.config.clone() };
-    if let Some(trial) = comparison.trials.iter().find(|trial| trial.via == Via::ShortPoll) {
+    if let Some(trial) = comparison.trials.iter().find(|trial| trial.via == Transport::ShortPoll) {
         let requests = formula(&config, trial.via, trial.interval).requests_per_minute;
         let text = format!(
             "{} users that poll every {} make {} requests per minute, {} per second, no matter how few \
@@ -161,7 +161,11 @@ fn users(comparison: &Comparison, formula: &Formula<'_>) -> String {
         );
         aside.push_str(&element("p", &text));
     }
-    if comparison.trials.iter().any(|trial| matches!(trial.via, Via::EventStream | Via::WebSocket)) {
+    if comparison
+        .trials
+        .iter()
+        .any(|trial| matches!(trial.via, Transport::EventStream | Transport::WebSocket))
+    {
         let text = "A stream or a WebSocket needs one request. After that, it costs its events and memory.";
         aside.push_str(&element("p", text));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::markup::{Table, element, escaped};
 use super::plots::{self, Mark, USERS};
 use super::words::{Ratio, TOLERANCE, cpu_share, name, pairs, trial_name};
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::tools::compare::arithmetic::Formula;
 use crate::tools::compare::config::CompareConfig;
 use crate::tools::compare::output::figures::{FIGURES, Figure, MEASUREMENTS, Unit};
@@ -16,7 +16,7 @@ use crate::tools::compare::results::{self, Comparison, Trial};
 /// Returns the column headings: the first one, and the mark, name and interval of each trial.
 fn columns<'a>(
     first: &str,
-    trials: impl Iterator<Item = (Via, Option<Duration>)> + 'a,
+    trials: impl Iterator<Item = (Transport, Option<Duration>)> + 'a,
 ) -> impl Iterator<Item = String> {
     let trials = trials.map(|(via, interval)| {
         let interval = interval.map(|interval| format!("<small>every {}</small>", duration(interval)));
@@ -25,7 +25,7 @@ fn columns<'a>(
     std::iter::once(escaped(first)).chain(trials)
 }
 
-fn trials_of(comparison: &Comparison) -> impl Iterator<Item = (Via, Option<Duration>)> {
+fn trials_of(comparison: &Comparison) -> impl Iterator<Item = (Transport, Option<Duration>)> {
     comparison.trials.iter().map(|trial| (trial.via, trial.interval))
 }
 

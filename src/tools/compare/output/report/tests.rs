@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::fixture::{comparison, comparison_of, formula};
 use super::tables::CAPTION;
 use super::{report, words};
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::tools::compare::config::CompareConfig;
 use crate::tools::compare::output::numbers::{bytes, count, delay, percent, ratio};
 use crate::tools::compare::prediction::predict;
@@ -211,7 +211,7 @@ fn missing_trials_do_not_cause_a_panic() {
             .contains("The run was interrupted: these are the results so far, 2 of 6 trials.")
     );
 
-    for via in Via::ALL {
+    for via in Transport::ALL {
         let config = CompareConfig { transports: vec![via], ..CompareConfig::default() };
         let html = checked_report(&comparison_of(config));
         assert!(html.contains(words::name(via)));

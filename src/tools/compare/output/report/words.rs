@@ -1,27 +1,27 @@
 //! The results in sentences.
 
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::tools::compare::config::CompareConfig;
 use crate::tools::compare::output::numbers::{bytes, count, delay, duration, percent};
 use crate::tools::compare::results::{Comparison, Trial, difference};
 
 /// Returns the name of a transport for running text.
-pub fn name(via: Via) -> &'static str {
+pub fn name(via: Transport) -> &'static str {
     match via {
-        Via::ShortPoll => "Short polling",
-        Via::LongPoll => "Long polling",
-        Via::EventStream => "Server-Sent Events",
-        Via::WebSocket => "WebSocket",
+        Transport::ShortPoll => "Short polling",
+        Transport::LongPoll => "Long polling",
+        Transport::EventStream => "Server-Sent Events",
+        Transport::WebSocket => "WebSocket",
     }
 }
 
 /// Returns a short name of a transport, for a narrow plot.
-pub fn short_name(via: Via) -> &'static str {
+pub fn short_name(via: Transport) -> &'static str {
     match via {
-        Via::ShortPoll => "short poll",
-        Via::LongPoll => "long poll",
-        Via::EventStream => "SSE",
-        Via::WebSocket => "WebSocket",
+        Transport::ShortPoll => "short poll",
+        Transport::LongPoll => "long poll",
+        Transport::EventStream => "SSE",
+        Transport::WebSocket => "WebSocket",
     }
 }
 
@@ -41,9 +41,10 @@ pub fn quantity(number: f64, noun: &str) -> String {
 /// Returns the summary as paragraphs, the most important one first.
 pub fn summary(comparison: &Comparison) -> Vec<String> {
     let clients = quantity(comparison.config.clients as f64, "client");
-    let trial_of = |via: Via| comparison.trials.iter().find(|trial| trial.via == via);
-    let polls = trial_of(Via::ShortPoll);
-    let push = [Via::EventStream, Via::WebSocket, Via::LongPoll].into_iter().find_map(trial_of);
+    let trial_of = |via: Transport| comparison.trials.iter().find(|trial| trial.via == via);
+    let polls = trial_of(Transport::ShortPoll);
+    let push =
+        [Transport::EventStream, Transport::WebSocket, Transport::LongPoll].into_iter().find_map(trial_of);
     let mut paragraphs = Vec::new();
     match (polls, push) {
         (Some(polls), _) => {
@@ -86,7 +87,7 @@ fn arrival_sentence(trial: &Trial) -> String {
 }
 
 fn push_phrase(trial: &Trial) -> String {
-    let once = if trial.via == Via::LongPoll { "" } else { " once connected" };
+    let once = if trial.via == Transport::LongPoll { "" } else { " once connected" };
     let requests = format!("{} per minute{once}", quantity(trial.measured.requests_per_minute, "request"));
     if trial.arrived == 0 {
         return format!("{requests}, and no event arrived");

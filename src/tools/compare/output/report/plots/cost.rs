@@ -6,7 +6,7 @@ use super::axis::{Axis, number, time};
 use super::grid::grid;
 use super::labels::Labels;
 use super::{Anchor, Canvas, Frame, Mark};
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 use crate::tools::compare::arithmetic::Formula;
 use crate::tools::compare::output::numbers::{count, delay, duration};
 use crate::tools::compare::output::report::words::{name, short_name, trial_name};
@@ -46,7 +46,7 @@ fn curve(comparison: &Comparison, formula: &Formula<'_>) -> Vec<Point> {
         .into_iter()
         .filter_map(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .map(|interval| {
-            let figures = formula(&comparison.config, Via::ShortPoll, Some(interval));
+            let figures = formula(&comparison.config, Transport::ShortPoll, Some(interval));
             Point { interval, requests: figures.requests_per_minute, delay: figures.delay.p50 }
         })
         .filter(|point| point.requests > 0.0 && point.delay > 0.0)

@@ -18,7 +18,7 @@ pub use users::{USERS, users};
 use std::fmt::Write;
 
 use super::markup::escaped;
-use crate::client::follow::Via;
+use crate::client::follow::Transport;
 
 /// One of the two drawings of a plot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,12 +63,12 @@ pub enum Mark {
 }
 
 impl Mark {
-    pub fn of(via: Via) -> Self {
+    pub fn of(via: Transport) -> Self {
         match via {
-            Via::ShortPoll => Self::Circle,
-            Via::LongPoll => Self::Triangle,
-            Via::EventStream => Self::Square,
-            Via::WebSocket => Self::Diamond,
+            Transport::ShortPoll => Self::Circle,
+            Transport::LongPoll => Self::Triangle,
+            Transport::EventStream => Self::Square,
+            Transport::WebSocket => Self::Diamond,
         }
     }
 
