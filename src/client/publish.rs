@@ -8,35 +8,36 @@ use super::connect::connect_tcp;
 use super::follow::{Error, Next, PublishRequest, PublishStep, Resource, RetryReason};
 use super::stream::{BufferedStream, Received};
 
-/// A publisher to one topic. It keeps its connection from one event to the next.
+/// A publisher to one topic. It keeps its connection open between events.
 #[derive(Debug)]
 pub struct Publisher {
     resource: Resource,
     stream: Option<BufferedStream>,
     /// The name of the events; `None` means `message`.
     pub event: Option<String>,
-    /// Time for TCP, and then again for the response.
+    /// The time limit for each step: connecting, a write that makes no progress, and the response.
     pub timeout: Duration,
 }
 
 /// The reason why a publish failed, or why its result is unknown.
 #[derive(Debug)]
 pub enum PublishError {
-    /// The server refused, or its response cannot be parsed; [`Error`] says which.
+    /// The server refused the events, or its response is invalid; [`Error`] says which.
     Refused(Error),
-    /// The server is temporarily unable to publish, with this status.
+    /// The server responded that it cannot publish at the moment.
     Unavailable {
-        /// The status code.
+        /// The status code of the response.
         status: u16,
-        /// `Retry-After`; zero if the response has none.
+        /// The delay that `Retry-After` requests; zero if the response has no such field.
         retry_after: Duration,
     },
-    /// The connection could not be opened: nothing was published.
+    /// The connection could not be opened. Nothing was published.
     Unreachable(io::Error),
-    /// The connection failed or timed out before the response was complete: the events may have
+    /// The connection failed or timed out before the response was complete. The events may have
     /// been published.
     NoResponse(io::Error),
-    /// A line that cannot be one of several events: it is empty or contains a line end.
+    /// One of several events is empty or contains a line break. Such an event can only be published
+    /// on its own.
     InvalidLine,
 }
 
@@ -49,10 +50,10 @@ impl fmt::Display for PublishError {
             }
             Self::Unreachable(error) => error.fmt(f),
             Self::NoResponse(error) => {
-                write!(f, "no complete response arrived, so the event may have been published: {error}")
+                write!(f, "no complete response arrived, but the event may have been published: {error}")
             }
             Self::InvalidLine => f.write_str(
-                "one of several events is empty or has several lines: publish such an event on its own",
+                "one of several events is empty or contains a line break: publish that event on its own",
             ),
         }
     }
@@ -91,7 +92,7 @@ impl Publisher {
     /// Publishes one event per line, all of them or none, and returns their ids.
     ///
     /// # Errors
-    /// [`PublishError`]; [`PublishError::InvalidLine`] before anything is sent.
+    /// [`PublishError`]. If it is [`PublishError::InvalidLine`], nothing was sent.
     pub fn publish_lines(&mut self, lines: &[&str]) -> Result<Vec<String>, PublishError> {
         if lines.iter().any(|line| line.is_empty() || line.contains(['\r', '\n'])) {
             return Err(PublishError::InvalidLine);
@@ -137,10 +138,10 @@ impl Publisher {
         }
     }
 
-    /// Returns the kept connection if the server has not ended it, or opens a new one.
+    /// Returns the kept connection if the server has not closed it, or opens a new one.
     ///
-    /// The check matters because a POST on a connection that ends cannot be repeated: the server
-    /// may have processed it (RFC 9110 §9.2.2).
+    /// The check matters because a POST must not be repeated automatically if its connection fails:
+    /// the server may have processed it (RFC 9110 §9.2.2).
     fn connected(&mut self) -> Result<BufferedStream, PublishError> {
         if let Some(stream) = self.stream.take().filter(BufferedStream::is_reusable) {
             return Ok(stream);

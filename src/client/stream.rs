@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Size of the read buffer. The largest accepted head fits into it.
+/// The size of the read buffer, in bytes. A response head must fit into it: `connect` accepts heads
+/// up to the default limit of [`HeadLimits`](crate::protocol::http::HeadLimits), which is smaller.
 const BUFFER: usize = 64 * 1024;
 
 /// A blocking TCP stream with a read buffer.
@@ -15,7 +16,7 @@ pub(super) struct BufferedStream {
     /// `start..end` of the buffer has been read from the socket but not consumed.
     start: usize,
     end: usize,
-    /// The read timeout that the socket has now.
+    /// The socket's current read timeout.
     read_timeout: Option<Duration>,
 }
 
@@ -24,17 +25,17 @@ pub(super) struct BufferedStream {
 pub(super) enum Received {
     /// More bytes are in the buffer.
     Data,
-    /// The peer has ended its side.
+    /// The peer has closed its side of the connection.
     End,
     /// Nothing arrived in time.
     TimedOut,
 }
 
 impl BufferedStream {
-    /// Wraps a connected socket. `write_timeout` limits how long the peer may accept no bytes at
-    /// all.
+    /// Wraps a connected socket. A write fails if the peer accepts no bytes for `write_timeout`;
+    /// `None` waits forever.
     pub(super) fn new(stream: TcpStream, write_timeout: Option<Duration>) -> io::Result<Self> {
-        // Requests and frames are written whole, so Nagle's algorithm would only delay them.
+        // Each request or frame is one write, so Nagle's algorithm would only delay it.
         stream.set_nodelay(true)?;
         stream.set_write_timeout(write_timeout)?;
         Ok(Self { stream, buffer: vec![0; BUFFER].into_boxed_slice(), start: 0, end: 0, read_timeout: None })
@@ -51,7 +52,8 @@ impl BufferedStream {
     /// Reads once and appends to the unread bytes. Waits until `until` at most; `None` waits
     /// forever.
     ///
-    /// Callers must consume or reject the unread bytes before they fill the whole buffer.
+    /// There must be space in the buffer: callers consume the unread bytes, or fail, before the
+    /// buffer is full of them.
     pub(super) fn fill(&mut self, until: Option<Instant>) -> io::Result<Received> {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
@@ -82,7 +84,7 @@ impl BufferedStream {
     }
 
     /// Returns whether the connection can carry another request: the peer has neither sent
-    /// unexpected bytes nor ended its side.
+    /// unexpected bytes nor closed its side.
     pub(super) fn is_reusable(&self) -> bool {
         let peeked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
         let is_blocking = self.stream.set_nonblocking(false).is_ok();
@@ -95,10 +97,10 @@ impl BufferedStream {
         self.stream.write_all(bytes)
     }
 
-    /// Waits up to `timeout` for the peer to end TCP, then ends TCP on this side.
+    /// Waits up to `timeout` for the peer to close TCP, then closes TCP on this side.
     ///
-    /// The server ends TCP first, so that the TIME_WAIT state stays with the server (RFC 6455
-    /// §7.1.1). Bytes that still arrive are read and dropped. Closing a socket with unread bytes
+    /// The server closes TCP first, so that the server holds the TIME_WAIT state (RFC 6455 §7.1.1).
+    /// Bytes that still arrive are read and dropped, because closing a socket with unread bytes
     /// sends a reset, which can destroy data that the peer has not read.
     pub(super) fn wait_for_end(&mut self, timeout: Duration) {
         let until = Instant::now() + timeout;
@@ -112,7 +114,7 @@ impl BufferedStream {
         self.shut_down();
     }
 
-    /// Ends TCP in both directions. Ignores an error, which means that TCP has ended already.
+    /// Shuts TCP down in both directions. Ignores an error, which means that TCP is closed already.
     pub(super) fn shut_down(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Both);
     }

@@ -4,17 +4,17 @@ use std::fmt;
 
 use crate::protocol::http::host_and_port;
 
-/// The port of both schemes where the URL names none.
+/// The default port of both schemes.
 const DEFAULT_PORT: u16 = 80;
 
 /// The server to connect to and the resource to request there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
-    /// Host and port exactly as the URL has them: the value of `Host`.
+    /// Host and port exactly as written in the URL: the value of the `Host` field.
     pub authority: String,
-    /// The name or address to resolve. An IPv6 address has no brackets here.
+    /// The host name or address to connect to. An IPv6 address has no brackets here.
     pub host: String,
-    /// The port; 80 if the URL names none.
+    /// The port; 80 if the URL has none.
     pub port: u16,
     /// Path and query, still percent-encoded. The path starts with `/`.
     pub target: String,
@@ -79,8 +79,8 @@ pub enum UrlError {
     WebSocketScheme,
     /// The scheme is `https` or `wss`, and the client does not support TLS.
     Tls,
-    /// The URL has a fragment. It is never sent (RFC 9110 §7.1), and a WebSocket URI has none (RFC
-    /// 6455 §3).
+    /// The URL has a fragment. A client never sends a fragment (RFC 9110 §7.1), and a WebSocket URI
+    /// must not have one (RFC 6455 §3).
     Fragment,
     /// The host is missing, the host or port is invalid (RFC 3986 §3.2), or there is user
     /// information, which the client does not support.
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_each_broken_rule() {
+    fn rejects_invalid_urls() {
         use UrlError::*;
         for (text, error) in [
             ("a:80/", Scheme),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_each_broken_rule_of_a_websocket_uri_and_names_its_section() {
+    fn rejects_invalid_websocket_uris_and_names_the_section() {
         use UrlError::*;
         for (text, error) in [
             ("", WebSocketScheme),

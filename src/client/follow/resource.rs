@@ -1,4 +1,4 @@
-//! The topic to follow and the requests for it. All followers of a topic share one value.
+//! A topic's URL and the requests for it. One value serves any number of followers and publishers.
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use crate::protocol::sse::DecodeLimits;
 use crate::protocol::websocket::client_handshake::check_field;
 use crate::protocol::websocket::message::MessageLimits;
 
-/// Fields that callers may not add: the client writes them itself, or they would announce a body.
+/// Fields that callers may not add. The client writes most of them itself; the others would change
+/// how a request's body is framed or sent.
 const OWN_FIELDS: [&str; 10] = [
     "Host",
     "Accept",
@@ -25,14 +26,14 @@ const OWN_FIELDS: [&str; 10] = [
     "Cache-Control",
 ];
 
-/// The URL of a topic and the parameters of requests for it.
+/// The URL of a topic, and the header fields, times and limits of the requests for it.
 #[derive(Clone, Debug)]
 pub struct Resource {
     pub(super) url: Url,
     pub(super) fields: Vec<(String, String)>,
-    /// Time that a long poll asks the server to wait for an event, in seconds.
+    /// How long a long poll asks the server to wait for an event, in seconds.
     pub wait: u16,
-    /// Time between the requests of a short poll.
+    /// The interval between short polls.
     pub interval: Duration,
     /// Size limits for responses.
     pub limits: ResponseLimits,
@@ -41,11 +42,11 @@ pub struct Resource {
 /// Size limits for one response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseLimits {
-    /// Limits for the head.
+    /// Limits for the response head.
     pub head: HeadLimits,
-    /// Bytes in the body of a poll response.
+    /// The maximum size of a response body that is not an event stream, in bytes.
     pub body: u64,
-    /// Limits for a line and an event of an event stream.
+    /// Limits for each line and each event of an event stream.
     pub stream: DecodeLimits,
     /// Limits for a WebSocket message.
     pub message: MessageLimits,
@@ -63,11 +64,12 @@ impl Default for ResponseLimits {
 }
 
 impl Resource {
-    /// Creates a resource from its URL, an optional bearer token (RFC 6750 §2.1) and additional
-    /// header fields.
+    /// Creates a resource from a topic's URL, an optional bearer token (RFC 6750 §2.1) and
+    /// additional header fields.
     ///
     /// # Errors
-    /// [`Error::Url`], or [`Error::Request`] for a field that may not be sent.
+    /// [`Error::Url`] if the URL is invalid, [`Error::Request`] if a field is invalid or may not be
+    /// added.
     pub fn new(url: &str, token: Option<&str>, fields: &[(&str, &str)]) -> Result<Self, Error> {
         let url = Url::parse(url)?;
         let bearer = token.map(|token| ("Authorization".to_owned(), format!("Bearer {token}")));
@@ -89,7 +91,8 @@ impl Resource {
         BodyLimits { content: self.limits.body, ..BodyLimits::default() }
     }
 
-    /// Appends an HTTP/1.1 GET request, which keeps the connection (RFC 9112 §9.3).
+    /// Appends an HTTP/1.1 GET request. Without a `Connection` field, the connection stays open
+    /// after the response (RFC 9112 §9.3).
     pub(super) fn write_get(&self, accept: &str, since: &Since, wait: Option<u16>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"GET ");
         self.write_target(since, wait, out);
@@ -136,8 +139,8 @@ impl Resource {
         self.write_with(parameters.into_iter().filter_map(|(name, value)| Some((name, value?))), out);
     }
 
-    /// Appends the request target with more query parameters. Their values are percent-encoded (RFC
-    /// 3986 §2.1).
+    /// Appends the request target with additional query parameters. Percent-encodes their values
+    /// (RFC 3986 §2.1).
     fn write_with<'a>(&self, parameters: impl Iterator<Item = (&'a str, &'a str)>, out: &mut Vec<u8>) {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";
         out.extend_from_slice(self.url.target.as_bytes());
@@ -158,9 +161,10 @@ impl Resource {
 }
 
 impl Since {
-    /// Returns the id if it can be a field value.
+    /// Returns the id if it can be sent as a field value.
     ///
-    /// Control characters are not allowed there, and whitespace at either end would be lost.
+    /// A field value cannot contain control characters, and the recipient strips whitespace at both
+    /// ends (RFC 9110 §5.5).
     pub(super) fn field(&self) -> Option<&str> {
         match self {
             Self::Id(id) if id.is_empty() || id.trim() != id || id.bytes().any(is_control) => None,

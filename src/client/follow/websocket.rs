@@ -1,4 +1,5 @@
-//! WebSocket: a handshake, then one message per event (RFC 6455).
+//! Following over a WebSocket: a handshake, a first message with the cursor, then one message per
+//! event (RFC 6455).
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ enum State {
         reader: HeadReader,
     },
     Open(Box<Receiver>),
-    /// A response that refuses the handshake. Its body may explain the status.
+    /// The server refused the handshake. The body of its response may explain the status.
     Other(Box<BufferedBody>),
     Over,
 }
@@ -116,7 +117,7 @@ impl WebSocket {
         next.unwrap_or(Ok(ENDED))
     }
 
-    /// Appends a ping if the WebSocket is open. Returns whether it is.
+    /// Appends a ping if the WebSocket is open, and returns whether it is open.
     pub fn ping(&self, shared: &mut Shared, out: &mut Vec<u8>) -> Result<bool, Error> {
         if self.is_open() {
             write_control(Opcode::Ping, b"", shared, out)?;
@@ -137,7 +138,7 @@ impl WebSocket {
         matches!(self.state, State::Open(_))
     }
 
-    /// Returns whether a response is due and no byte of it has arrived.
+    /// Returns whether the client is waiting for a response of which no byte has arrived.
     pub fn is_awaiting_response(&self) -> bool {
         matches!(&self.state, State::Handshake { reader, .. } if !reader.has_started())
     }
@@ -145,8 +146,8 @@ impl WebSocket {
 
 const ENDED: Next = Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended };
 
-/// Returns the handshake. Without a subprotocol the server sends events in JSON. Compression is not
-/// offered.
+/// Returns the parameters of the handshake. It offers no subprotocol, so the server sends events as
+/// JSON, and no compression.
 fn handshake<'a>(
     resource: &'a Resource,
     target: &'a str,
@@ -166,13 +167,13 @@ fn check_response(
             handshake(resource, "/", &[]).check_response(key, response)?;
             Ok(HandshakeOutcome::Open)
         }
-        // A proxy that drops the upgrade from the request causes a plain response.
+        // The server sends an ordinary response if a proxy has removed `Upgrade` from the request.
         status if status < 300 => Err(Error::Handshake(ClientHandshakeError::Status(status))),
         _ => Head::of(response).map(HandshakeOutcome::Other),
     }
 }
 
-/// Reports the events in `input` and appends the replies to control frames.
+/// Reports the events in `input`, and appends the replies to control frames to `out`.
 fn receive_messages(
     receiver: &mut Receiver,
     input: &mut [u8],
@@ -220,7 +221,7 @@ fn receive_messages(
     next
 }
 
-/// Reports the event or the gap of one message.
+/// Reports the content of one message: an event, or the cursor after a gap if there is one.
 fn receive_message(
     text: &str,
     since: &mut Since,
@@ -248,9 +249,10 @@ fn receive_message(
     Ok(())
 }
 
-/// Returns the consequence of the server's close frame (§7.4.1).
+/// Returns how the follower proceeds after the server's close frame (§7.4.1).
 ///
-/// A code that blames the client is final, because the server would send it again.
+/// Codes that blame the client, and codes from 3000 that RFC 6455 does not define, are errors: the
+/// server would send the same code to a client that reconnects.
 fn after_close(close: Option<(CloseCode, &str)>) -> Result<Next, Error> {
     let Some((code, reason)) = close else { return Ok(ENDED) };
     match code.0 {
