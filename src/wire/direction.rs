@@ -1,4 +1,4 @@
-//! One direction of a connection: a state machine from one protocol state to the next.
+//! One direction of a connection, as a state machine: heads, bodies, frames, an event stream.
 
 use super::body::{Body, Framing};
 use super::content::Content;
@@ -15,8 +15,8 @@ use super::splitter::{DATA_SPAN_BYTES, FieldSpec, Progress, Splitter};
 use crate::protocol::http::fields::is_token;
 use crate::protocol::rule::Section;
 
-/// The maximum number of client bytes that wait for a response, which determines their protocol.
-/// Beyond it, the view guesses.
+/// The maximum number of client bytes to hold back until a response determines their protocol.
+/// With more, the view guesses the protocol.
 const MAX_WAITING_BYTES: usize = 64 * 1024;
 
 const OPAQUE: FieldSpec = FieldSpec::new("octets", Kind::Opaque, Section::rfc(9293, "2.2"), "");
@@ -35,13 +35,13 @@ pub enum Start {
     EventStreamChunks,
 }
 
-/// One direction.
+/// One direction of a connection: its protocol state and the bytes not yet split into spans.
 #[derive(Debug)]
 pub(super) struct Direction {
     side: Side,
-    /// The number of bytes that are in spans.
+    /// The number of bytes already split into spans.
     offset: u64,
-    /// Bytes that are not in a span yet.
+    /// The bytes after those, which have arrived but are not in a span yet.
     pending: Vec<u8>,
     state: State,
     ended: bool,
@@ -57,8 +57,8 @@ pub(super) enum State {
         /// The protocol that the client requested instead of HTTP.
         target: Option<SwitchTarget>,
     },
-    /// The client requested another protocol. Until the response arrives, its bytes may belong to
-    /// that protocol or to HTTP.
+    /// The client requested another protocol. Until the server responds, the client's next bytes
+    /// may belong to that protocol or to HTTP.
     AwaitingSwitch(SwitchTarget),
     Frames(Box<Frames>),
     EventStream(Box<EventStream>),
@@ -99,13 +99,13 @@ impl Direction {
         &self.state
     }
 
-    /// Notes that no more bytes will arrive.
+    /// Records that no more bytes will arrive.
     pub fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Returns why the direction can't be read, if it can't. The first bytes are enough for that:
-    /// another protocol may not have lines.
+    /// Returns the reason if this direction can't be read. Checks the first bytes instead of waiting
+    /// for a complete line, because another protocol might never send a line end.
     pub fn unreadable(&self) -> Option<&'static str> {
         match &self.state {
             State::Opaque { why, .. } => Some(why),
@@ -116,13 +116,13 @@ impl Direction {
         }
     }
 
-    /// Returns true if a head has begun and not ended.
+    /// Returns true if a head has begun but is incomplete.
     pub fn is_in_head(&self) -> bool {
         matches!(&self.state, State::Head(head) if head.has_start_line() || !self.pending.is_empty())
     }
 
-    /// Splits `bytes` and the pending bytes before them. Returns true if the other direction must
-    /// advance before this one continues.
+    /// Splits the pending bytes and then `bytes`. Returns true if the other direction must advance
+    /// before this one continues.
     pub fn advance(
         &mut self,
         bytes: &[u8],
@@ -189,7 +189,7 @@ impl Direction {
         }
     }
 
-    /// Enters the state after the one that has ended.
+    /// Replaces the state that has ended with the next one.
     fn next(&mut self, splitter: &mut Splitter, exchange: &mut Exchange) {
         let head = State::Head(Head::new(self.side));
         self.state = match (std::mem::replace(&mut self.state, head), self.side) {
@@ -254,8 +254,8 @@ impl Direction {
     }
 }
 
-/// Returns true if a head can begin with these bytes: the first letter of a method, an empty line
-/// (RFC 9112 §2.2), or a version.
+/// Returns true if a head can begin with these bytes. A request begins with a method or an empty
+/// line (RFC 9112 §2.2), and a response with a version.
 fn may_begin_head(side: Side, bytes: &[u8]) -> bool {
     const VERSION: &[u8] = b"HTTP/";
     match (side, bytes) {
@@ -293,8 +293,8 @@ fn after_request_head(head: &HeadFields, splitter: &Splitter, exchange: &mut Exc
     State::Body { body: Body::new(framing, Content::of(head)), note, target }
 }
 
-/// Returns the protocol of the bytes after a request for another protocol, or `None` while it is
-/// not known.
+/// Returns the protocol that the client speaks after its request for another protocol, or `None`
+/// while the view can't tell.
 fn switch_for(target: SwitchTarget, splitter: &Splitter, exchange: &mut Exchange) -> Option<Switch> {
     if let Some(switch) = exchange.switch.take() {
         return Some(switch);
@@ -302,8 +302,9 @@ fn switch_for(target: SwitchTarget, splitter: &Splitter, exchange: &mut Exchange
     let [first, ..] = splitter.rest() else { return None };
     let guesses = exchange.is_one_sided || splitter.rest().len() > MAX_WAITING_BYTES;
     guesses.then(|| match target {
-        // One byte must be enough. Methods begin with these letters. A frame does not: reserved
-        // bits would be set, or its opcode would be reserved.
+        // One byte must be enough. The standard methods begin with these letters. A valid frame
+        // never does: RSV3 would be set, its opcode would be reserved, or it would be a fragmented
+        // control frame.
         SwitchTarget::WebSocket if !(b'C'..=b'Z').contains(first) => Switch::WebSocket(Compression::NotSeen),
         SwitchTarget::Tunnel => Switch::Opaque("The bytes belong to a tunnel, if the server accepts it."),
         SwitchTarget::WebSocket | SwitchTarget::Other => Switch::Http,
