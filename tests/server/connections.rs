@@ -1,4 +1,4 @@
-//! HTTP connections: sequences of requests, the end of a connection, and half-closes.
+//! HTTP connections: several requests on one connection, closing, and half-closes.
 
 use crate::harness::{Connection, Request, Response, Server, eventually, in_every_mode};
 
@@ -9,7 +9,7 @@ fn is_health(response: &Response) -> bool {
 }
 
 #[test]
-fn a_connection_continues_with_the_next_request_unless_it_says_close() {
+fn a_connection_stays_open_until_a_request_says_close() {
     let server = Server::start();
     let mut connection = server.connect();
     let requests = [
@@ -39,7 +39,7 @@ fn a_connection_continues_with_the_next_request_unless_it_says_close() {
 }
 
 #[test]
-fn http_1_0_ends_after_one_response_unless_it_says_keep_alive() {
+fn an_http_1_0_connection_closes_after_one_response_unless_the_request_says_keep_alive() {
     in_every_mode(|server| {
         let response = server.request(&Request::get("/health").http10());
         assert!(is_health(&response) && response.ends());
@@ -50,7 +50,7 @@ fn http_1_0_ends_after_one_response_unless_it_says_keep_alive() {
 }
 
 #[test]
-fn ends_the_connection_if_the_framing_is_unreliable() {
+fn closes_the_connection_after_an_invalid_request() {
     in_every_mode(|server| {
         let post = |fields: &str| format!("POST /topics/a HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n0\r\n\r\n");
         for (bytes, status) in [
@@ -121,7 +121,7 @@ fn sends_the_final_response_instead_of_100_if_the_body_is_unwanted() {
 }
 
 #[test]
-fn any_other_expectation_is_417() {
+fn rejects_any_other_expectation_with_417() {
     in_every_mode(|server| {
         server.request(&Request::post("/topics/a", "x").field("Expect", "200-ok")).assert_problem(417);
     });
@@ -140,7 +140,7 @@ fn responds_to_pipelined_requests_in_order() {
     assert!(is_health(&connection.response()));
 }
 
-/// Waits until that many polls have been held.
+/// Waits until the server has held `held` long polls since its start.
 fn await_held(server: &Server, held: u64) {
     server.await_metric("barewire_long_polls_held_total", held);
 }
@@ -158,7 +158,7 @@ fn requests_pipelined_after_a_held_poll_wait_for_its_response() {
     assert_eq!(connection.response().data(), ["1"]);
     assert!(is_health(&connection.response()));
     await_held(&server, 2);
-    // One more request arrives in two parts while the second poll is held.
+    // The first part of one more request arrives while the second poll is held, and the rest later.
     let (first, second) = HEALTH.split_at(10);
     connection.send(first);
     server.publish("/topics/a", "2");
@@ -170,7 +170,7 @@ fn requests_pipelined_after_a_held_poll_wait_for_its_response() {
     assert_eq!(server.request(&Request::get("/topics/b")).data(), ["pipelined"]);
 }
 
-/// Sends all bytes and closes the client's side, as `nc` does.
+/// Connects, sends `bytes`, and closes the client's side of the connection, as `nc` does.
 fn half_closed(server: &Server, bytes: impl AsRef<[u8]>) -> Connection {
     let mut connection = server.connect();
     connection.send(bytes);
@@ -179,7 +179,7 @@ fn half_closed(server: &Server, bytes: impl AsRef<[u8]>) -> Connection {
 }
 
 #[test]
-fn after_a_half_close_all_responses_arrive_and_then_the_end() {
+fn after_a_half_close_all_responses_arrive_before_the_connection_closes() {
     let server = Server::start();
     let mut connection = half_closed(&server, HEALTH.repeat(3));
     assert!((0..3).all(|_| is_health(&connection.response())));
@@ -191,7 +191,7 @@ fn after_a_half_close_all_responses_arrive_and_then_the_end() {
 }
 
 #[test]
-fn a_half_close_in_an_incomplete_request_ends_the_connection() {
+fn a_half_close_within_a_request_closes_the_connection() {
     let server = Server::start();
     for part in ["", "GET /hea", "POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell"] {
         assert!(half_closed(&server, part).is_at_end(), "{part:?}");
@@ -226,14 +226,14 @@ fn an_event_stream_continues_after_a_half_close() {
 }
 
 #[test]
-fn a_follower_that_disconnects_frees_its_topic() {
+fn a_topic_is_freed_when_its_last_follower_disconnects() {
     let server = Server::with(|options| options.hub.topics = 1);
     let followed = |request: Request| {
         let mut connection = server.begin(&request);
         connection.take("HTTP/1.1 200".len()).expect("a response");
         server.request(&Request::post("/topics/b", "x")).assert_problem(503);
         drop(connection);
-        // There is room for another topic once the server has noticed the last follower's end.
+        // Another topic fits once the server has noticed that the last follower disconnected.
         eventually(|| server.request(&Request::post("/topics/b", "x")).status == 201);
     };
     server.publish("/topics/a", "x");

@@ -1,22 +1,23 @@
-//! Reads responses by their framing (RFC 9112 §6.3), and accepts only exactly correct ones.
+//! Reads HTTP responses by their framing (RFC 9112 §6.3), and panics if one is malformed.
 
 use serde_json::Value;
 
 use super::connection::Connection;
 use super::transports::Event;
 
-/// A response.
+/// A response with its complete body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Response {
     pub status: u16,
-    /// The field lines in order.
+    /// The names and values of the field lines, in order.
     pub fields: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// The interim responses that preceded it (RFC 9110 §15.2).
+    /// The status codes of the interim responses that preceded this response (RFC 9110 §15.2).
     pub interim: Vec<u16>,
 }
 
-/// Reads the response to a request with this method.
+/// Reads the response to a request with this method. After 101, reads only the head, because the
+/// bytes that follow are not HTTP.
 pub fn read(connection: &mut Connection, method: &str) -> Response {
     let mut interim = Vec::new();
     loop {
@@ -33,7 +34,7 @@ pub fn read(connection: &mut Connection, method: &str) -> Response {
     }
 }
 
-/// Reads a head, and nothing after it.
+/// Reads a response head and consumes no bytes after it.
 pub fn read_head(connection: &mut Connection) -> Response {
     let end = |unread: &[u8]| unread.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
     let head = connection.read_until(end).expect("the server responds before it closes the connection");
@@ -99,8 +100,8 @@ pub fn read_chunk(connection: &mut Connection) -> Option<Option<Vec<u8>>> {
 }
 
 impl Response {
-    /// Returns the value of the field with this name, in any case. Fails if there is more than one
-    /// such field line.
+    /// Returns the value of a field. The case of `name` does not matter. Panics if more than one
+    /// field line has this name.
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut lines = self.fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
         let line = lines.next();
@@ -108,14 +109,14 @@ impl Response {
         line.map(|(_, value)| value.as_str())
     }
 
-    /// Whether the response says that the connection ends after it.
+    /// Returns whether the response says that the server closes the connection after it.
     pub fn ends(&self) -> bool {
         let mut lines = self.fields.iter();
         lines.any(|(name, value)| name.eq_ignore_ascii_case("Connection") && value == "close")
     }
 
     pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).expect("a body of text")
+        std::str::from_utf8(&self.body).expect("a body in UTF-8")
     }
 
     pub fn json(&self) -> Value {
@@ -128,7 +129,7 @@ impl Response {
         self.json()["id"].as_str().expect("an id is a string").to_owned()
     }
 
-    /// Returns the ids in the response to a publish of lines.
+    /// Returns the ids in the response to a publish of several events, one per line.
     pub fn ids(&self) -> Vec<String> {
         assert_eq!(self.status, 201, "{self:?}");
         let json = self.json();
@@ -153,8 +154,8 @@ impl Response {
         self.events().into_iter().map(|event| event.data).collect()
     }
 
-    /// Asserts that this is a refusal with this status, with the matching problem document as its
-    /// body (RFC 9457).
+    /// Asserts that the response has this status, and a problem document with the same status as
+    /// its body (RFC 9457).
     pub fn assert_problem(&self, status: u16) {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.get("Content-Type"), Some("application/problem+json"));

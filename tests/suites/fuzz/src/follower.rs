@@ -1,5 +1,5 @@
-//! Well-behaved followers, one per transport. Whatever other peers do, each of them must receive
-//! every event once and in order.
+//! Well-behaved followers, one per transport. Each of them must receive every event exactly once
+//! and in order, whatever other peers do.
 
 use barewire::protocol::http::{BodyLimits, BodyReader, Framing, Version};
 use barewire::protocol::sse::{DecodeLimits, Decoder};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::responses::{self, Request};
 
-/// The topic of all well-behaved followers.
+/// The topic that every well-behaved follower follows.
 pub const TOPIC: &str = "/topics/w";
 
 /// An event: its id (empty if the transport does not send it), its name, and its data.
@@ -19,10 +19,11 @@ pub type Event = (String, String, String);
 
 /// The state of a follower's transport.
 enum Link {
+    /// An event stream. The `BodyReader` is present if the stream is chunked.
     Stream(Option<BodyReader>, Decoder),
-    /// A WebSocket; true for JSON messages, false for bare data.
+    /// A WebSocket. The flag is true if its messages are JSON, false if they contain only the data.
     Socket(Receiver, bool),
-    /// The next cursor, and the wait of each poll.
+    /// The next cursor, and the `wait` parameter in seconds; a short poll has none.
     Poll(String, Option<u32>),
 }
 
@@ -32,9 +33,10 @@ pub struct Follower {
     pub name: &'static str,
     link: Link,
     pub events: Vec<Event>,
-    /// Whether a gap was reported, which is allowed only for polls. `events` then begins after the
-    /// gap.
+    /// True if the server reported a gap, which only a poll may receive. `events` then begins after
+    /// the last gap.
     pub gap: bool,
+    /// The number of bytes received.
     pub received: usize,
 }
 
@@ -62,8 +64,8 @@ impl Follower {
             (Follower::new(peer, name, Link::Stream(chunks, Decoder::new("", limits))), bytes)
         };
         let mut all = vec![
-            stream(server, "stream in chunks", "HTTP/1.1"),
-            stream(server, "bare stream", "HTTP/1.0"),
+            stream(server, "chunked stream", "HTTP/1.1"),
+            stream(server, "unchunked stream", "HTTP/1.0"),
             socket(server, "socket", ""),
             socket(server, "compressed socket", "Sec-WebSocket-Extensions: permessage-deflate\r\n"),
             socket(
@@ -97,17 +99,17 @@ impl Follower {
         Follower { peer, name, link, events: Vec::new(), gap: false, received: 0 }
     }
 
-    /// Whether its transport sends the ids of events.
+    /// Returns whether this follower's transport sends event ids.
     pub fn knows_ids(&self) -> bool {
         !matches!(self.link, Link::Socket(_, false))
     }
 
-    /// Whether it sends poll after poll.
+    /// Returns whether this follower polls.
     pub fn polls(&self) -> bool {
         matches!(self.link, Link::Poll(..))
     }
 
-    /// Reads everything that has arrived, and sends pongs and further polls.
+    /// Reads everything that has arrived, and sends pongs and the next polls.
     pub fn proceed(&mut self, server: &mut Simulation) {
         loop {
             let bytes = server.take(self.peer);
@@ -128,7 +130,8 @@ impl Follower {
                     let response = server.take(self.peer);
                     self.received += response.len();
                     self.read_poll(&response);
-                    // One response may not hold all events.
+                    // One response may contain only some of the events, so a short poll repeats
+                    // until a response contains none.
                     if self.events.len() == before {
                         return;
                     }
@@ -137,7 +140,7 @@ impl Follower {
         }
     }
 
-    /// Publishes a text message if it is a WebSocket. Returns whether it is.
+    /// Publishes a text message if this follower uses a WebSocket. Returns whether it does.
     pub fn publish(&mut self, server: &mut Simulation, text: &str) -> bool {
         if !matches!(self.link, Link::Socket(..)) {
             return false;
@@ -153,7 +156,7 @@ impl Follower {
         server.send(self.peer, request.as_bytes());
     }
 
-    /// Processes received bytes. Returns the pongs to send.
+    /// Processes received bytes and returns the pongs to send.
     fn receive(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
         let mut reply = Vec::new();
         match &mut self.link {
@@ -235,11 +238,11 @@ fn send_request(server: &mut Simulation, request: &str) -> (Peer, Vec<u8>) {
 }
 
 fn event_of(event: &Value) -> Event {
-    let text = |name: &str| event[name].as_str().expect("a text").to_owned();
+    let text = |name: &str| event[name].as_str().expect("a string").to_owned();
     (text("id"), text("event"), text("data"))
 }
 
-/// Returns a masked frame, as a client sends it.
+/// Returns a masked frame, as a client must send it (RFC 6455 §5.3).
 pub fn frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let masking_key = [0x12, 0x34, 0x56, 0x78];
     let mut out = Vec::new();
