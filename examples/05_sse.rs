@@ -1,15 +1,15 @@
-//! 5. Server-Sent Events: ask once, and let the response never end.
+//! 5. Server-Sent Events: ask once, for a response that never ends.
 //!
 //! New since `04_long_poll`: a GET that accepts `text/event-stream` receives a response head
 //! without a length. Each event follows as a block of lines, for as long as the connection lasts.
-//! The cursor now belongs to the connection. The client also learns its position, from the `id:`
-//! line of each event, and sends it as `Last-Event-ID` when it reconnects. Old and new events take
-//! the same path (`deliver`): the server sends everything between the cursor and the end of the
-//! list.
+//! The server now keeps a cursor for each connection. The client keeps its position too: it takes
+//! the position from the `id:` line of each event, and sends it as `Last-Event-ID` when it
+//! reconnects. Old and new events take the same path (`deliver`): the server sends everything
+//! between the cursor and the end of the list.
 //!
 //! A line of the stream ends with CR, LF or CRLF. So each line of an event's data needs its own
 //! `data:` line, and the stream cannot represent a CR within the data. The server replaces CR and
-//! CRLF with LF when an event is published, so that all transports deliver the same data.
+//! CRLF with LF when it receives a publish, so that all transports deliver the same data.
 //!
 //! Start the server in one terminal:
 //!
