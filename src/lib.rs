@@ -9,8 +9,8 @@
 //!    poll. `Connection::serve` (`server/connection/read.rs`) reads into the one buffer that all
 //!    connections share.
 //! 2. **Bytes become a request.** `Connection::receive_request` (`server/connection/http.rs`) passes
-//!    them to [`protocol::http`]: `HeadScan` finds the blank line, and `parse` makes a `RequestHead`
-//!    of the bytes before it.
+//!    them to [`protocol::http`]: `HeadScan` finds the blank line, and `parse` turns the bytes before
+//!    it into a `RequestHead`.
 //! 3. **The head becomes an action.** `Action::of` (`transport/route.rs`) reads the method, the target
 //!    and the fields: the request publishes to `demo`, and it is allowed to. A refusal is decided
 //!    here.
@@ -29,9 +29,9 @@
 //! 8. **The cursor moves.** `Connection::write` (`server/connection/write.rs`) writes the bytes between
 //!    the follower's cursor and the end of the log, in one write, and `Following::advance` moves the
 //!    cursor. A long poll receives a response made of the same bytes (`transport/poll.rs`).
-//! 9. **A full socket is not a queue.** A follower whose socket accepts only a part keeps a cursor in
-//!    the middle of the encoded bytes, and counts as lagging until the poll reports room. That
-//!    costs no memory, and no other follower waits for it.
+//! 9. **A full socket needs no queue.** A follower whose socket accepts only a part of the bytes
+//!    keeps its cursor in the middle of the encoded buffer, and lags until the poll reports the socket
+//!    writable. This costs no memory, and no other follower waits for it.
 //!
 //! The one idea is in step 8: **the log is the queue**. The four transports differ only in who holds
 //! the cursor and when it moves.

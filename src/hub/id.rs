@@ -25,7 +25,7 @@ impl Epoch {
         Epoch(text)
     }
 
-    /// The epoch's characters, all of them ASCII.
+    /// Returns the epoch's characters, all of them ASCII.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

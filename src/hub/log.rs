@@ -51,7 +51,7 @@ pub struct EncodedBuffer {
 }
 
 impl EncodedBuffer {
-    /// The encoded events.
+    /// Returns the encoded events.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -106,7 +106,7 @@ impl Segment {
         }
     }
 
-    /// The number of events.
+    /// Returns the number of events.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -164,17 +164,17 @@ impl Segment {
         self.encoded[encoding].as_deref()
     }
 
-    /// Whether the buffer of an encoding holds every event of the segment.
+    /// Returns whether the buffer of an encoding holds every event of the segment.
     pub(crate) fn is_encoded(&self, encoding: usize) -> bool {
         self.encoded(encoding).is_some_and(|buffer| buffer.ends.len() == self.entries.len())
     }
 
-    /// The memory of all encoded buffers, in bytes.
+    /// Returns the memory of all encoded buffers, in bytes.
     pub(super) fn encoded_memory(&self) -> usize {
         self.encoded.iter().flatten().map(|buffer| buffer.memory()).sum()
     }
 
-    /// The memory of the events, in bytes, without their encodings.
+    /// Returns the memory of the events, in bytes, without their encodings.
     pub(super) fn event_memory(&self) -> usize {
         self.text.len() + self.entries.len() * size_of::<Entry>()
     }
@@ -215,7 +215,8 @@ pub(super) struct Growth {
 }
 
 impl Log {
-    /// An empty log that has lost everything through `lost_through`, for `window_events` events.
+    /// Creates an empty log that has lost everything through `lost_through`, for `window_events`
+    /// events.
     pub(super) fn new(lost_through: Sequence, window_events: usize) -> Log {
         Log {
             segments: VecDeque::new(),
@@ -228,37 +229,37 @@ impl Log {
         }
     }
 
-    /// The last sequence that the log no longer keeps.
+    /// Returns the last sequence that the log no longer keeps.
     pub fn lost_through(&self) -> Sequence {
         self.lost_through
     }
 
-    /// The newest event's sequence; [`Log::lost_through`] if the log is empty.
+    /// Returns the newest event's sequence; [`Log::lost_through`] if the log is empty.
     pub fn newest(&self) -> Sequence {
         self.newest
     }
 
-    /// The memory of the events, in bytes, without their encodings.
+    /// Returns the memory of the events, in bytes, without their encodings.
     pub(super) fn event_memory(&self) -> usize {
         self.segments.iter().map(Segment::event_memory).sum()
     }
 
-    /// The oldest kept event's sequence.
+    /// Returns the oldest kept event's sequence.
     pub(super) fn oldest(&self) -> Option<Sequence> {
         self.segments.front().map(Segment::first_sequence)
     }
 
-    /// The number of events kept.
+    /// Returns the number of events kept.
     pub(crate) fn len(&self) -> usize {
         self.events
     }
 
-    /// The number of the oldest segment kept.
+    /// Returns the number of the oldest segment kept.
     pub fn first_segment(&self) -> u32 {
         self.first
     }
 
-    /// The number of the newest segment, which the next event joins if it has room.
+    /// Returns the number of the newest segment, which the next event joins if it has room.
     pub fn open_segment(&self) -> u32 {
         self.first + (self.segments.len() as u32).saturating_sub(1)
     }

@@ -159,7 +159,8 @@ impl Followers {
         }
     }
 
-    /// The first segment that the fan-out still needs: neither it nor a later one may be dropped.
+    /// Returns the first segment that the fan-out still needs: neither it nor a later one may be
+    /// dropped.
     pub(super) fn floor(&self) -> u32 {
         self.fan_out.map_or(u32::MAX, |fan_out| fan_out.floor)
     }
@@ -185,17 +186,17 @@ pub struct Topic {
 }
 
 impl Topic {
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether a connection that is held open follows the topic.
+    /// Returns whether a connection that is held open follows the topic.
     pub fn has_followers(&self) -> bool {
         !self.followers.is_empty()
     }
 
-    /// The followers that could not take everything at once.
+    /// Returns the followers whose sockets did not accept everything at once.
     pub fn lagging(&self) -> &[Follower] {
         &self.followers.lagging
     }
@@ -213,7 +214,7 @@ pub enum Since {
 }
 
 impl Since {
-    /// The heap memory of the client's id, in bytes.
+    /// Returns the heap memory of the client's id, in bytes.
     pub fn memory(&self) -> usize {
         match self {
             Since::Start | Since::Now => 0,
@@ -303,7 +304,7 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A hub without topics.
+    /// Creates a hub without topics.
     pub fn new(epoch: Epoch, limits: HubLimits, encoders: Encoders) -> Hub {
         Hub {
             epoch,
@@ -328,17 +329,17 @@ impl Hub {
         Id { epoch: self.epoch, sequence }
     }
 
-    /// The number of topics.
+    /// Returns the number of topics.
     pub fn topic_count(&self) -> usize {
         self.by_name.len()
     }
 
-    /// The bytes of events in all topics.
+    /// Returns the size of the events in all topics, in bytes.
     pub fn event_bytes(&self) -> usize {
         self.event_bytes
     }
 
-    /// The bytes of encoded events in all topics.
+    /// Returns the size of the encoded events in all topics, in bytes.
     pub fn encoded_bytes(&self) -> usize {
         self.encoded_bytes
     }
@@ -446,7 +447,8 @@ impl Hub {
         self.id(sequence)
     }
 
-    /// Whether an event has not yet reached every follower of its topic that is not lagging.
+    /// Returns whether an event has not yet reached every follower of its topic that is not
+    /// lagging.
     pub fn has_deliveries(&self) -> bool {
         !self.fan_outs.is_empty()
     }
@@ -509,7 +511,7 @@ impl Hub {
         });
     }
 
-    /// Whether a follower lags.
+    /// Returns whether a follower lags.
     pub fn is_lagging(&self, key: TopicKey, follower: Follower) -> bool {
         self.topic(key).followers.is_lagging(follower, &self.positions)
     }

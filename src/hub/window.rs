@@ -41,7 +41,8 @@ impl Hub {
         }
     }
 
-    /// Whether the topic has more than one segment, and keeps enough without the oldest one.
+    /// Returns whether the topic has more than one segment, and keeps enough without the oldest
+    /// one.
     fn exceeds_window(&self, key: TopicKey) -> bool {
         let topic = self.topic(key);
         let Some(oldest) = topic.log.oldest_segment() else { return false };

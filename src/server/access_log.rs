@@ -45,7 +45,7 @@ pub struct Line<'a> {
 }
 
 impl AccessLog {
-    /// A log in a form, written to `to`.
+    /// Creates a log that writes entries in this form to `to`.
     pub fn new(form: LogForm, to: Box<dyn Write>) -> AccessLog {
         AccessLog { form, lines: Vec::new(), to }
     }

@@ -27,7 +27,7 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// No connections, with a bound if `most` is set.
+    /// Creates an empty count. `most`, if set, is the maximum number of connections per address.
     pub fn new(most: Option<u32>) -> Addresses {
         Addresses { most, ..Addresses::default() }
     }

@@ -16,14 +16,14 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that starts now.
+    /// Creates a clock that starts now.
     pub fn start() -> Clock {
         let mut clock = Clock { start: Instant::now(), tick: Tick(1), second: 0, date: Vec::new() };
         clock.read();
         clock
     }
 
-    /// A clock that does not move by itself, at the first tick and the start of 1970.
+    /// Creates a clock that does not move by itself, at the first tick and the start of 1970.
     pub fn still() -> Clock {
         let mut clock = Clock { start: Instant::now(), tick: Tick(1), second: 0, date: Vec::new() };
         write_date(0, &mut clock.date);
@@ -47,12 +47,12 @@ impl Clock {
         }
     }
 
-    /// The tick at the last reading.
+    /// Returns the tick at the last reading.
     pub fn tick(&self) -> Tick {
         self.tick
     }
 
-    /// The value of the `Date` field at the last reading.
+    /// Returns the value of the `Date` field at the last reading.
     pub fn date(&self) -> &[u8] {
         &self.date
     }

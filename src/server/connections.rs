@@ -124,7 +124,7 @@ impl<S: ByteStream> Connections<S> {
         self.handle_deadlines();
     }
 
-    /// Whether the next iteration has work, whatever the poll reports.
+    /// Returns whether the next iteration has work, whatever the poll reports.
     pub fn has_work(&self) -> bool {
         !self.cx.scheduled.is_empty() || self.cx.service.hub.has_deliveries()
     }
@@ -271,7 +271,7 @@ impl<S: ByteStream> Connections<S> {
         }
     }
 
-    /// Whether the shutdown is complete, or its time is over.
+    /// Returns whether the shutdown is complete, or its time is over.
     pub fn is_over(&self) -> bool {
         self.drain_until.is_some_and(|deadline| self.slab.len() == 0 || self.cx.now() >= deadline)
     }

@@ -82,7 +82,7 @@ const MIN_READ_BYTES: usize = 4 * 1024;
 const SHARED_RESPONSES: usize = 16;
 
 impl LoopContext {
-    /// The state at the start of a server. `seed` is random.
+    /// Creates the state of a server that starts now. `seed` must be random.
     pub fn new(service: Service, options: Options, clock: Clock, log: AccessLog, seed: u64) -> LoopContext {
         LoopContext {
             timer_wheel: TimerWheel::new(clock.tick()),
@@ -116,7 +116,7 @@ impl LoopContext {
         }
     }
 
-    /// The time of this iteration.
+    /// Returns the time of this iteration.
     pub fn now(&self) -> Tick {
         self.clock.tick()
     }

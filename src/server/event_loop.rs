@@ -54,7 +54,7 @@ pub struct EventLoop {
 }
 
 impl EventLoop {
-    /// An event loop for a listener. A byte from `stop` begins the shutdown.
+    /// Creates an event loop for a listener. A byte from `stop` begins the shutdown.
     pub fn new(
         mut listener: TcpListener,
         cx: LoopContext,
@@ -78,7 +78,7 @@ impl EventLoop {
         })
     }
 
-    /// The address of the listener.
+    /// Returns the address of the listener.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }

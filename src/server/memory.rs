@@ -10,7 +10,7 @@ use std::rc::Rc;
 pub struct Memory(Rc<Cell<usize>>);
 
 impl Memory {
-    /// The sum in bytes.
+    /// Returns the sum in bytes.
     pub fn bytes(&self) -> usize {
         self.0.get()
     }
@@ -41,7 +41,7 @@ impl Part {
         self.bytes = bytes;
     }
 
-    /// The size in bytes.
+    /// Returns the size in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -126,7 +126,7 @@ impl Server {
         self
     }
 
-    /// The address on which the server listens.
+    /// Returns the address on which the server listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.event_loop.local_addr()
     }

@@ -18,26 +18,27 @@ pub enum Sender {
 /// A connection is known by a number that is unique among the open connections. All calls happen
 /// inside the loop iteration, so an observer must not wait for anything.
 pub trait Observer {
-    /// Whether the bytes of connections are wanted now.
+    /// Returns whether the observer wants the bytes of connections now.
     fn is_active(&self) -> bool;
 
-    /// A loop iteration begins.
+    /// Called when a loop iteration begins.
     fn begin_iteration(&mut self);
 
-    /// A connection was accepted.
+    /// Called when a connection has been accepted.
     fn opened(&mut self, connection: u32);
 
-    /// The purpose of the request to which the client's last bytes belong has become known.
+    /// Called when the purpose of the current request is known. The client's last bytes belong to
+    /// that request.
     fn has_purpose(&mut self, connection: u32, purpose: Purpose);
 
-    /// Bytes have passed. Called only while the observer is active.
+    /// Called when bytes have been read or written, if the observer is active.
     fn passed<'b>(&mut self, connection: u32, sender: Sender, bytes: &mut dyn Iterator<Item = &'b [u8]>);
 
-    /// A connection was closed.
+    /// Called when a connection has been closed.
     fn closed(&mut self, connection: u32);
 
-    /// A loop iteration ends. `is_followed`: a client follows `/wire` now. `publish` sends an event
-    /// to such clients.
+    /// Called when a loop iteration ends. `is_followed` means that a client follows `/wire` now.
+    /// `publish` sends an event to these clients.
     fn end_iteration(&mut self, is_followed: bool, publish: &mut dyn FnMut(&str));
 }
 

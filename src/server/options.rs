@@ -79,7 +79,7 @@ pub enum ObservationEndpoint {
 }
 
 impl ObservationEndpoint {
-    /// Whether `/wire` exists on a server that listens on loopback only, or not.
+    /// Returns whether `/wire` exists. `is_loopback` means that the server listens on loopback only.
     pub fn exists_on(self, is_loopback: bool) -> bool {
         self.access(is_loopback) != ObserverAccess::Nobody
     }

@@ -126,8 +126,8 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// A server at its start. The same `seed` and the same calls have the same outcome, except for
-    /// the memory of the process in the metrics.
+    /// Creates a server. The same `seed` and the same calls have the same outcome, except for the
+    /// memory of the process in the metrics.
     pub fn new(options: Options, seed: u64) -> Simulation {
         let service = Service::new(Epoch::from_random(seed), options.hub.clone(), options.policy.clone());
         let log = AccessLog::new(options.log, Box::new(io::sink()));
@@ -191,7 +191,7 @@ impl Simulation {
         std::mem::take(&mut self.peers[peer.0].1.borrow_mut().to_peer)
     }
 
-    /// Whether the server has ended its side of the peer's connection, or closed it.
+    /// Returns whether the server has ended its side of the peer's connection, or closed it.
     pub fn has_ended(&self, peer: Peer) -> bool {
         let pipe = self.peers[peer.0].1.borrow();
         pipe.server_ended || pipe.closed
@@ -218,12 +218,12 @@ impl Simulation {
         self.run_until_idle();
     }
 
-    /// Whether the shutdown is complete.
+    /// Returns whether the shutdown is complete.
     pub fn is_over(&self) -> bool {
         self.connections.is_over()
     }
 
-    /// The number of connections.
+    /// Returns the number of connections.
     pub fn connections(&self) -> usize {
         self.connections.len()
     }

@@ -20,7 +20,7 @@ pub struct TimerWheel {
 }
 
 impl TimerWheel {
-    /// A wheel without entries.
+    /// Creates a wheel without entries.
     pub fn new(now: Tick) -> TimerWheel {
         TimerWheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), now, hint: now, entries: 0 }
     }

@@ -123,7 +123,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Whether `text` is an origin as a browser writes it, with nothing after the authority.
+/// Returns whether `text` is an origin as a browser writes it, with nothing after the authority.
 pub fn is_origin(text: &str) -> bool {
     Parts::of(text).is_some_and(|parts| !parts.scheme.is_empty() && !parts.host.is_empty())
 }
@@ -147,7 +147,8 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Whether a host name or address means loopback (RFC 6761 §6.3 for `localhost` and its subdomains).
+/// Returns whether a host name or address means loopback (RFC 6761 §6.3 for `localhost` and its
+/// subdomains).
 pub fn is_loopback(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     if host == "localhost" || host.ends_with(".localhost") {

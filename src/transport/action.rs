@@ -95,7 +95,7 @@ impl Action<'_> {
         }
     }
 
-    /// The heap memory kept of the request's head once the action is owned, in bytes.
+    /// Returns the heap memory kept of the request's head once the action is owned, in bytes.
     pub fn memory(&self) -> usize {
         match self {
             Action::Page(_)

@@ -111,7 +111,7 @@ pub struct EchoCompression {
 }
 
 impl EchoCompression {
-    /// The compression at the start of a connection.
+    /// Creates the compression state of a new connection.
     pub fn new(agreement: Agreement) -> EchoCompression {
         EchoCompression {
             agreement,
@@ -120,7 +120,7 @@ impl EchoCompression {
         }
     }
 
-    /// Whether a window is kept from one message to the next in either direction.
+    /// Returns whether a window is kept from one message to the next in either direction.
     pub fn keeps_context(&self) -> bool {
         !self.agreement.server_no_context_takeover || !self.agreement.client_no_context_takeover
     }

@@ -1,7 +1,8 @@
 //! A follower whose connection holds the cursor: an event stream or a WebSocket.
 //!
-//! [`Following`] is the one idea as an object: a position in a topic's log, and the encoding in
-//! which the follower receives the events. It has no queue. Delivery is four operations:
+//! [`Following`] is a position in a topic's log, and the encoding in which the follower receives the
+//! events. A follower has no queue of its own, because the log is the queue. Delivery is four
+//! operations:
 //! [`Following::prepare`], [`Following::pending`], [`Following::advance`] and
 //! [`Following::is_caught_up`].
 
@@ -11,10 +12,11 @@ use crate::protocol::http::{self, fields};
 use crate::protocol::websocket::frame::{self, Opcode};
 use crate::protocol::{json, sse};
 
-/// The bytes in which a follower receives its events. Each is made once per event, for all.
+/// The encoding in which a follower receives its events. Each event is encoded once per encoding,
+/// for all followers that use it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Encoding {
-    /// Items of a JSON array, each with a comma after it: a slice less its last byte is a list.
+    /// Items of a JSON array, each with a comma after it: a slice without its last byte is a list.
     JsonItems,
     /// The event stream, each event one chunk (HTTP/1.1).
     EventStreamChunks,
@@ -22,7 +24,7 @@ pub enum Encoding {
     EventStream,
     /// A WebSocket text message per event, with the same JSON as in the polls.
     JsonMessages,
-    /// A WebSocket text message per event, with the bare data.
+    /// A WebSocket text message per event, with the data only.
     TextMessages,
     /// [`Encoding::JsonMessages`], compressed in a window of 15 bits where that is shorter.
     JsonMessagesIn15Bits,
@@ -60,7 +62,7 @@ impl Encoding {
         FUNCTIONS[self.slot()](event, compress_from, out);
     }
 
-    /// The encoding's index in a segment.
+    /// Returns the encoding's index in a segment.
     pub fn slot(self) -> usize {
         self as usize
     }
@@ -91,17 +93,17 @@ impl Following {
         Following { topic, encoding, segment, offset }
     }
 
-    /// The number of the segment in which the position is.
+    /// Returns the number of the segment in which the position is.
     pub fn segment(&self) -> u32 {
         self.segment
     }
 
-    /// The offset in the segment's encoded buffer, in bytes.
+    /// Returns the offset in the segment's encoded buffer, in bytes.
     pub fn offset(&self) -> usize {
         self.offset as usize
     }
 
-    /// Encodes events from the position on, until at least `budget` bytes are pending or no event
+    /// Encodes the events after the position, until at least `budget` bytes are pending or no event
     /// is left.
     pub fn prepare(&mut self, hub: &mut Hub, budget: usize, now: Tick) {
         self.clamp_to_window(hub);
@@ -131,7 +133,7 @@ impl Following {
         let Following { topic, encoding, segment: first, offset } = *self;
         let mut ends_here = false;
         hub.topic(topic).log.segments_from(first).map_while(move |(number, segment)| {
-            // After a buffer that is not complete, a later segment would leave events out.
+            // The slices must end with an incomplete buffer: a later segment would skip events.
             let buffer = segment.encoded(encoding.slot()).filter(|_| !ends_here)?;
             ends_here = !segment.is_encoded(encoding.slot());
             let from = if number == first { offset as usize } else { 0 };
@@ -139,7 +141,7 @@ impl Following {
         })
     }
 
-    /// Returns how many pending bytes complete the event in whose middle the position is; 0 if the
+    /// Returns how many pending bytes complete an event that has been sent in part; 0 if the
     /// position is between two events.
     pub fn rest_of_event(&self, hub: &Hub) -> usize {
         let segment = hub.topic(self.topic).log.segment(self.segment);
@@ -149,9 +151,9 @@ impl Following {
 
     /// Moves the position over `written` pending bytes.
     ///
-    /// From the end of a closed segment the position moves on to the start of the next, even if
-    /// that is not encoded yet. So a follower that has been sent all of a segment is not in it when
-    /// it is dropped.
+    /// At the end of a closed segment, the position moves to the start of the next one, even if that
+    /// one is not encoded yet. So when a segment is dropped, no follower that has been sent all of it
+    /// is still in it.
     pub fn advance(&mut self, hub: &Hub, mut written: usize) {
         let log = &hub.topic(self.topic).log;
         for (number, segment) in log.segments_from(self.segment) {
@@ -166,7 +168,7 @@ impl Following {
         }
     }
 
-    /// Whether the follower has been sent every event.
+    /// Returns whether the follower has been sent every event.
     pub fn is_caught_up(&self, hub: &Hub) -> bool {
         let log = &hub.topic(self.topic).log;
         let Some(open) = log.segment(log.open_segment()) else { return true };

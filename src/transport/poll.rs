@@ -37,7 +37,7 @@ pub struct HeldPoll {
 }
 
 impl Poll {
-    /// The heap memory kept of the request, in bytes.
+    /// Returns the heap memory kept of the request, in bytes.
     pub fn memory(&self) -> usize {
         self.context.memory() + self.if_none_match.as_ref().map_or(0, |line| line.len())
     }

@@ -16,7 +16,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// The name; that of the transport where there is one.
+    /// Returns the name: that of the transport if the purpose is a transport.
     pub const fn name(self) -> &'static str {
         match self {
             Purpose::Follow(transport) => transport.name(),

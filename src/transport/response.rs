@@ -50,7 +50,7 @@ impl ResponseContext {
         cors: None,
     };
 
-    /// The heap memory kept of the request, in bytes.
+    /// Returns the heap memory kept of the request, in bytes.
     pub fn memory(&self) -> usize {
         self.cors.as_ref().map_or(0, |origin| origin.len())
     }
@@ -103,7 +103,7 @@ impl Overload {
     pub const ALL: [Overload; 5] =
         [Overload::Draining, Overload::Connections, Overload::Address, Overload::Topics, Overload::Memory];
 
-    /// The name in the metrics.
+    /// Returns the name in the metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Overload::Draining => "draining",
@@ -114,7 +114,7 @@ impl Overload {
         }
     }
 
-    /// The explanation for the client.
+    /// Returns the explanation for the client.
     pub const fn detail(self) -> &'static str {
         match self {
             Overload::Draining => "The server is shutting down.",
@@ -154,7 +154,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with a status and an explanation.
+    /// Returns a refusal with a status and an explanation.
     pub fn new(status: Status, detail: impl Into<Cow<'static, str>>) -> Refusal {
         Refusal {
             status,
@@ -166,7 +166,7 @@ impl Refusal {
         }
     }
 
-    /// A refusal with 400.
+    /// Returns a refusal with 400.
     pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Refusal {
         Refusal::new(Status::BAD_REQUEST, detail)
     }
@@ -181,7 +181,7 @@ impl Refusal {
         Refusal { closes: true, ..self }
     }
 
-    /// A refusal for a temporary limit: 503 with `Retry-After`, or 429 (RFC 6585 §4).
+    /// Returns a refusal for a temporary limit: 503 with `Retry-After`, or 429 (RFC 6585 §4).
     ///
     /// An `EventSource` ends permanently at any status but 200 (WHATWG HTML §9.2.3). For an
     /// `event_stream` the response is therefore 200, a stream that sets the reconnection time, and

@@ -57,8 +57,9 @@ const UPGRADE_REQUIRED: &[(&str, &str)] =
 /// The field of 401 (RFC 6750 §3).
 const AUTHENTICATE: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer")];
 
-/// Whether the client prefers an event stream: `Accept` names `text/event-stream` with a quality
-/// above 0 and not below that of `application/json` (RFC 9110 §12.5.1). `*/*` does not name it.
+/// Returns whether the client prefers an event stream: `Accept` names `text/event-stream` with a
+/// quality above 0 and not below that of `application/json` (RFC 9110 §12.5.1). `*/*` does not name
+/// it.
 pub fn prefers_event_stream(head: &RequestHead<'_, '_>) -> bool {
     let accept = || head.fields.get_all("accept");
     fields::explicit_quality(accept(), "text", "event-stream")
@@ -213,7 +214,7 @@ impl<'b> Request<'_, '_, 'b> {
         Ok(Action::Socket { topic, since, handshake, may_publish: rights.publish })
     }
 
-    /// The observation is an event stream, whatever `Accept` says.
+    /// Returns the action for `/wire`: an event stream, whatever `Accept` says.
     fn observe(&self) -> Result<Action<'b>, Refusal> {
         self.refuse_foreign()?;
         observation::admit(self.rules.access.observers, self.rules.access, self.head)?;
@@ -242,7 +243,8 @@ impl<'b> Request<'_, '_, 'b> {
         agreement.map_err(|error| Refusal::new(error.status(), error.to_string()))
     }
 
-    /// Whether `Upgrade` names `websocket`. In HTTP/1.0 the field is ignored (RFC 9110 §7.8).
+    /// Returns whether `Upgrade` names `websocket`. In HTTP/1.0 the field is ignored (RFC 9110
+    /// §7.8).
     fn requests_websocket(&self) -> bool {
         self.head.version == Version::Http11 && self.head.fields.has_token("upgrade", "websocket")
     }

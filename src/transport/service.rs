@@ -99,7 +99,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service without topics.
+    /// Creates a service without topics.
     pub fn new(epoch: Epoch, limits: HubLimits, policy: Policy) -> Service {
         let hub = Hub::new(epoch, limits, Encoding::encoders(policy.compress_from));
         Service { hub, policy, counters: Counters::default(), observed: false }
@@ -298,7 +298,7 @@ impl Service {
         Ok((Status::SWITCHING_PROTOCOLS, next))
     }
 
-    /// Whether a client follows the observation now.
+    /// Returns whether a client follows the observation now.
     pub fn is_observed(&self) -> bool {
         self.observed
             && self.hub.find(observation::TOPIC).is_some_and(|key| self.hub.topic(key).has_followers())

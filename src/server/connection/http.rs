@@ -26,7 +26,7 @@ struct RequestStart<'a> {
     label: Label<'a>,
 }
 
-/// A refusal for a rule of HTTP that the request breaks.
+/// Returns a refusal for a rule of HTTP that the request breaks.
 fn malformed(status: Status, error: impl Display) -> Refusal {
     Refusal::new(status, error.to_string())
 }
@@ -310,7 +310,7 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// Whether the connection has reached its limit of requests.
+    /// Returns whether the connection has reached its limit of requests.
     pub(super) fn is_at_request_limit(&self, cx: &LoopContext) -> bool {
         cx.options.requests_per_connection.is_some_and(|most| self.count >= most)
     }

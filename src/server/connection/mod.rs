@@ -73,7 +73,7 @@ pub struct RestOfEvent {
 }
 
 impl<S: ByteStream> Connection<S> {
-    /// A connection that was accepted just now.
+    /// Creates the state of a newly accepted connection.
     pub fn new(stream: S, key: Key, surplus: Option<Overload>, cx: &mut LoopContext) -> Connection<S> {
         let mut connection = Connection {
             stream,
@@ -92,7 +92,7 @@ impl<S: ByteStream> Connection<S> {
         connection
     }
 
-    /// The position in a topic, if the connection holds the cursor.
+    /// Returns the position in a topic, if the connection holds the cursor.
     pub fn following(&self) -> Option<Following> {
         self.state.following()
     }
@@ -127,7 +127,7 @@ impl<S: ByteStream> Connection<S> {
         busy.share.get_or_insert_with(|| cx.memory.part()).set(bytes);
     }
 
-    /// The memory in bytes that closing this connection would free.
+    /// Returns the memory in bytes that closing this connection would free.
     pub fn freeable_memory(&self) -> usize {
         self.busy
             .as_ref()

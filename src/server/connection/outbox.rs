@@ -16,7 +16,7 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// An empty batch.
+    /// Creates an empty batch.
     pub fn new() -> Batch<'a> {
         Batch { slices: [IoSlice::new(&[]); SLICES], len: 0 }
     }
@@ -31,12 +31,12 @@ impl<'a> Batch<'a> {
         has_room
     }
 
-    /// The slices.
+    /// Returns the slices.
     pub fn slices(&self) -> &[IoSlice<'a>] {
         &self.slices[..self.len]
     }
 
-    /// The number of bytes in all slices.
+    /// Returns the number of bytes in all slices.
     pub fn bytes(&self) -> usize {
         self.slices().iter().map(|slice| slice.len()).sum()
     }
@@ -82,13 +82,13 @@ impl Outbox {
         self.buffers.is_empty() && self.pong.is_none()
     }
 
-    /// The number of bytes that wait.
+    /// Returns the number of pending bytes.
     pub fn len(&self) -> usize {
         let buffers: usize = self.buffers.iter().map(|(_, start, end)| end - start).sum();
         buffers + self.pong.as_ref().map_or(0, Vec::len)
     }
 
-    /// The memory of the connection's own buffers, in bytes.
+    /// Returns the memory of the connection's own buffers, in bytes.
     pub fn own_memory(&self) -> usize {
         let buffers = self.buffers.iter().map(|(buffer, ..)| match buffer {
             Buffer::Own(bytes) => bytes.capacity(),
@@ -97,7 +97,7 @@ impl Outbox {
         buffers.sum::<usize>() + self.pong.as_ref().map_or(0, Vec::capacity)
     }
 
-    /// The connection's share of the shared buffers, in bytes.
+    /// Returns the connection's share of the shared buffers, in bytes.
     pub fn shared_memory(&self) -> usize {
         let buffers = self.buffers.iter().map(|(buffer, ..)| match buffer {
             Buffer::Own(_) => 0,

@@ -62,7 +62,7 @@ impl<S: ByteStream> Connection<S> {
         self.state.may_read() && self.outbox_len() < cx.options.outbox_bytes
     }
 
-    /// Whether bytes have arrived that are not interpreted yet.
+    /// Returns whether bytes have arrived that are not interpreted yet.
     pub(super) fn has_input(&self) -> bool {
         self.input != Input::Drained || self.busy.as_ref().is_some_and(|busy| !busy.deferred.is_empty())
     }

@@ -80,7 +80,7 @@ pub enum Socket {
 }
 
 impl State {
-    /// Under which name the metrics count the connection.
+    /// Returns the name under which the metrics count the connection.
     pub fn carried(&self) -> Option<Carried> {
         match self {
             State::Http => Some(Carried::Http),
@@ -93,7 +93,8 @@ impl State {
         }
     }
 
-    /// Whether bytes from the socket have a use. While a poll is held they stay in the socket.
+    /// Returns whether the connection accepts bytes from the socket. While a poll is held, they stay
+    /// in the socket.
     pub fn may_read(&self) -> bool {
         !matches!(self, State::Held { .. } | State::Closed)
     }
@@ -102,7 +103,7 @@ impl State {
         matches!(self, State::Closed)
     }
 
-    /// The position in a topic, if the connection holds the cursor.
+    /// Returns the position in a topic, if the connection holds the cursor.
     pub fn following(&self) -> Option<Following> {
         match self {
             State::Stream(following) | State::Socket(Socket::Topic { following, .. }) => Some(*following),
@@ -117,7 +118,7 @@ impl State {
         }
     }
 
-    /// The topic that has the connection in its list of followers.
+    /// Returns the topic that has the connection in its list of followers.
     pub fn topic(&self) -> Option<TopicKey> {
         match self {
             State::Held { held, .. } => Some(held.topic),
@@ -125,7 +126,7 @@ impl State {
         }
     }
 
-    /// The flag of an open WebSocket that a ping is unanswered.
+    /// Returns the flag that a ping is unanswered, if the connection is an open WebSocket.
     pub fn pinged_mut(&mut self) -> Option<&mut bool> {
         match self {
             State::Socket(Socket::Topic { pinged, .. } | Socket::Echo { pinged }) => Some(pinged),
@@ -176,13 +177,13 @@ pub struct Busy {
 }
 
 impl Busy {
-    /// Whether nothing is in progress.
+    /// Returns whether nothing is in progress.
     pub fn is_idle(&self) -> bool {
         let nothing = self.outbox.is_empty() && self.deferred.is_empty();
         nothing && self.compression.is_none() && matches!(self.partial, Partial::None)
     }
 
-    /// The memory in bytes, without buffers that are shared with other connections.
+    /// Returns the memory in bytes, without buffers that are shared with other connections.
     pub fn memory(&self) -> usize {
         let partial = match &self.partial {
             Partial::None => 0,
@@ -228,7 +229,7 @@ pub struct PartialBody {
 }
 
 impl PartialBody {
-    /// The heap memory of the content and of what is kept of the head, in bytes.
+    /// Returns the heap memory of the content and of what is kept of the head, in bytes.
     fn memory(&self) -> usize {
         let action = self.action.as_ref().map_or(0, Action::memory);
         self.content.capacity() + action + self.context.memory() + self.label.path.len()

@@ -72,7 +72,7 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// Whether more messages have arrived in this second than allowed.
+    /// Returns whether more messages have arrived in this second than allowed.
     fn is_too_fast(&mut self, cx: &LoopContext) -> bool {
         let Some(most) = cx.options.messages_per_second else { return false };
         let second = cx.now().0 / Tick::PER_SECOND;

@@ -129,7 +129,7 @@ impl<S: ByteStream> Connection<S> {
         self.busy.as_ref().is_some_and(|busy| busy.stalled_since.is_some())
     }
 
-    /// Whether neither own output nor an event is pending.
+    /// Returns whether neither own output nor an event is pending.
     fn is_drained(&self, cx: &LoopContext) -> bool {
         self.busy.as_ref().is_none_or(|busy| busy.outbox.is_empty())
             && self.following().is_none_or(|following| following.is_caught_up(&cx.service.hub))
