@@ -23,7 +23,7 @@ impl Transport {
     pub const ALL: [Transport; 4] =
         [Transport::ShortPoll, Transport::LongPoll, Transport::EventStream, Transport::WebSocket];
 
-    /// The name: `short-poll`, `long-poll`, `sse` or `websocket`.
+    /// Returns the name: `short-poll`, `long-poll`, `sse` or `websocket`.
     pub const fn name(self) -> &'static str {
         match self {
             Transport::ShortPoll => "short-poll",

@@ -1,7 +1,7 @@
 //! State machines that follow a topic over any of the four transports, without sockets and without
 //! a clock.
 //!
-//! A [`Follower`] writes requests, receives the bytes of responses cut at any point, and reports
+//! A [`Follower`] writes requests, receives the bytes of responses split at any point, and reports
 //! what they contain. Its caller opens the connections and waits: [`Follow`](super::Follow) does so
 //! for one follower, and an event loop can do so for thousands, with one [`Shared`] for all of
 //! them.

@@ -8,7 +8,7 @@ use super::response::{BufferedBody, Head, HeadReader, Media};
 use super::{Next, RetryReason};
 use crate::protocol::json::{JsonError, Reader};
 
-/// A publish request and the parser of its response. The response may be cut at any point.
+/// A publish request and the parser of its response. The response may be split at any point.
 #[derive(Debug, Default)]
 pub struct PublishRequest {
     state: State,

@@ -100,7 +100,7 @@ fn problem_text(content: &[u8]) -> Option<Box<str>> {
     (!text.is_empty()).then(|| text.into())
 }
 
-/// A reader of response heads that are cut at any point. It skips interim responses.
+/// A reader of response heads that are split at any point. It skips interim responses.
 #[derive(Debug, Default)]
 pub(crate) struct HeadReader {
     /// The bytes of an incomplete head.

@@ -1,8 +1,8 @@
 //! Request heads: the request line and the field lines (RFC 9112 §3, §5).
 //!
-//! [`HeadScan`] finds the end of a head while the head arrives, and [`parse`] makes a value of the bytes before it. The
-//! crate `httparse` splits lines at colons and spaces; this module adds the rules that `httparse`
-//! relaxes.
+//! [`HeadScan`] finds the end of a head while the head arrives, and [`parse`] turns the bytes before
+//! that end into a value. The crate `httparse` splits lines at colons and spaces; this module adds
+//! the rules that `httparse` relaxes.
 
 use std::mem::MaybeUninit;
 
@@ -36,7 +36,7 @@ impl<'h, 'b> Fields<'h, 'b> {
     }
 
     /// Returns the values of all lines named `name`, without the whitespace around them. Names are
-    /// compared without case.
+    /// not case-sensitive.
     pub fn get_all<'n>(self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + Clone + use<'h, 'b, 'n> {
         let named = self.lines.iter().filter(move |line| line.name.eq_ignore_ascii_case(name));
         named.map(|line| line.value)
@@ -47,8 +47,8 @@ impl<'h, 'b> Fields<'h, 'b> {
         self.get_all(name).next()
     }
 
-    /// Returns whether the comma-separated list in all lines named `name` contains `token`, without
-    /// case.
+    /// Returns whether the comma-separated list in all lines named `name` contains `token`. Tokens
+    /// are not case-sensitive.
     pub fn has_token(self, name: &str, token: &str) -> bool {
         self.get_all(name).flat_map(members).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
     }
@@ -118,8 +118,8 @@ const MAX_EMPTY_LINES: u8 = 4;
 /// head.
 ///
 /// The scan remembers its position, so it reads each byte once, however many parts the head arrives
-/// in. Only CRLF ends a line. RFC 9112 §2.2 lets a recipient accept LF alone, but a proxy in front
-/// of the server that does not would see different lines. Request smuggling depends on such
+/// in. Only CRLF ends a line. RFC 9112 §2.2 lets a recipient accept LF alone, but then a proxy that
+/// does not accept LF would see different lines than the server. Request smuggling depends on such
 /// differences.
 ///
 /// Each head needs a new scan.
@@ -240,7 +240,7 @@ fn text_length(bytes: &[u8]) -> usize {
 /// zero.
 ///
 /// No summand has its top bit set, so each sum stays within its byte and no carry changes the
-/// result of a neighbouring byte.
+/// result of a neighboring byte.
 const fn controls(word: u64) -> u64 {
     const fn each(byte: u8) -> u64 {
         u64::from_le_bytes([byte; 8])
@@ -265,7 +265,7 @@ pub fn scratch<'b>() -> Scratch<'b> {
 /// Reads a request head: the bytes up to the end that [`HeadScan`] found with the same limits.
 ///
 /// # Errors
-/// Returns a [`RequestError`] for each rule that only a complete head shows to be broken.
+/// Returns a [`RequestError`] for each rule that can be checked only in a complete head.
 pub fn parse<'h, 'b>(
     head: &'b [u8],
     scratch: &'h mut Scratch<'b>,

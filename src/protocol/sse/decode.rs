@@ -1,4 +1,4 @@
-//! Decoding an event stream as a browser does (WHATWG HTML §9.2.6), from bytes in any division.
+//! Decoding an event stream as a browser does (WHATWG HTML §9.2.6), from bytes split anywhere.
 
 use std::fmt;
 use std::mem;
@@ -6,9 +6,9 @@ use std::mem;
 /// The limits for a stream. A browser has none, but a client of unknown servers needs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeLimits {
-    /// The greatest length of a line in bytes, without its line end.
+    /// The maximum length of a line in bytes, without its line end.
     pub line: usize,
-    /// The greatest length of the data of an event in bytes, with a line feed after each line.
+    /// The maximum length of the data of an event in bytes, with a line feed after each line.
     pub data: usize,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for DecodeError {
                 "A line of the event stream exceeds the limit of this client (WHATWG HTML §9.2.5)."
             }
             Self::DataTooLarge => {
-                "The data of an event exceed the limit of this client (WHATWG HTML §9.2.6)."
+                "The data of an event exceeds the limit of this client (WHATWG HTML §9.2.6)."
             }
         })
     }
@@ -55,8 +55,7 @@ impl fmt::Display for DecodeError {
 impl std::error::Error for DecodeError {}
 
 /// A decoder for the events of one stream. After a reconnect, the caller creates a new decoder with
-/// the
-/// [`last_event_id`](Self::last_event_id) of the old one.
+/// the [`last_event_id`](Self::last_event_id) of the old one.
 ///
 /// At the end of the stream the caller drops the decoder: an incomplete block is discarded
 /// (§9.2.6).

@@ -153,7 +153,7 @@ impl Receiver {
     /// message of one frame whose payload is completely in `input` is not copied. After a close
     /// frame or an error all bytes are consumed and ignored.
     ///
-    /// The division of the bytes into calls changes neither the events nor the error.
+    /// How the bytes are split into calls affects neither the events nor the error.
     ///
     /// # Errors
     /// The first rule that the peer breaks, in the call with the first byte that reveals it.
@@ -256,7 +256,7 @@ impl Receiver {
         }
     }
 
-    /// Decodes a header from the `bytes` that are available, and checks each byte as soon as it is.
+    /// Decodes a header from the available `bytes`, and checks each byte as soon as it is available.
     fn check_header(&self, bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ProtocolError> {
         let [first, after @ ..] = bytes else { return Ok(None) };
         let FirstByte { rsv1, opcode, .. } = FirstByte::decode(*first)?;
@@ -290,7 +290,7 @@ impl Receiver {
         Ok(Some((header, length)))
     }
 
-    /// Returns the greatest payload length that a data frame may have: the rest of the current
+    /// Returns the maximum payload length that a data frame may have: the rest of the current
     /// message, or the limit of a new message that is compressed if `rsv1` is set.
     fn remaining_bytes(&self, rsv1: bool) -> usize {
         let (is_compressed, received) = match &self.message {

@@ -1,6 +1,6 @@
 //! UTF-8 validation of text that arrives in parts (RFC 6455 §8.1, RFC 3629 §4).
 //!
-//! A text message may be cut anywhere, even inside a character. [`Utf8`] keeps the bytes of an
+//! A text message may be split anywhere, even inside a character. [`Utf8`] keeps the bytes of an
 //! incomplete character and rejects a byte as soon as no valid text can continue with that byte.
 //! The sender of a long message therefore learns of an error at once, not at the end of the
 //! message.
@@ -196,7 +196,7 @@ mod tests {
     }
 
     /// The first and the last byte of every range in the table of RFC 3629 §4, and their
-    /// neighbours.
+    /// neighbors.
     const EDGES: [u8; 21] = [
         0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEF, 0xF0,
         0xF1, 0xF4, 0xF5, 0xFF,
