@@ -6,7 +6,7 @@
 //
 // A browser opens at most six HTTP/1.1 connections to a host. This page uses at most five of them:
 // one each for the short poll, the long poll, the event stream, the wire and a publish. Its
-// WebSocket does not count towards the six.
+// WebSocket does not count toward the six.
 
 import { Flood } from './flood.js';
 import { bytes } from './format.js';

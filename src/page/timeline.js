@@ -1,8 +1,8 @@
 // The timeline of a lane: the last 30 seconds. Time runs to the right, and the right edge is "now".
 //
 // Each item is drawn once, at a fixed position on a group that has no end. To move the timeline,
-// the page only changes the group's `transform`, once per frame. page.css defines all colours, so
-// this module does not depend on light, dark or forced colours.
+// the page only changes the group's `transform`, once per frame. page.css defines all colors, so
+// this module does not depend on light, dark or forced colors.
 
 /** The time shown, in milliseconds. */
 const SPAN = 30_000;

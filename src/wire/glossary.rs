@@ -84,7 +84,7 @@ fn status_class(code: u16) -> Entry {
         200..=299 => ("The request succeeded.", rfc(9110, "15.3")),
         300..=399 => ("The client must take another step to complete the request.", rfc(9110, "15.4")),
         400..=499 => ("The request is at fault.", rfc(9110, "15.5")),
-        500..=599 => ("The server failed to fulfil a request that may be valid.", rfc(9110, "15.6")),
+        500..=599 => ("The server failed to fulfill a request that may be valid.", rfc(9110, "15.6")),
         _ => ("Not a status code: they are 100 to 599.", rfc(9110, "15")),
     }
 }
@@ -120,7 +120,7 @@ fn standard_field(name: &[u8]) -> Option<Entry> {
         b"etag" => {
             ("A tag for the current state of the target, for conditional requests.", rfc(9110, "8.8.3"))
         }
-        b"expect" => ("The behaviour that the client expects before it sends the body.", rfc(9110, "10.1.1")),
+        b"expect" => ("The behavior that the client expects before it sends the body.", rfc(9110, "10.1.1")),
         b"host" => ("The host and port that the client requests.", rfc(9110, "7.2")),
         b"if-none-match" => ("Process the request only if no tag in the list matches.", rfc(9110, "13.1.2")),
         b"keep-alive" => ("How long the connection stays open; not a standard field.", rfc(9112, "9.3")),

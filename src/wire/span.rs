@@ -33,7 +33,7 @@ impl Side {
     }
 }
 
-/// The kind of bytes in a span. It determines the colour, and separates data from overhead.
+/// The kind of bytes in a span. It determines the color, and separates data from overhead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A part of a request line or a status line.

@@ -1,8 +1,8 @@
-//! The client side of one connection as a state machine: bytes in, cut anywhere, and events out.
-//! No sockets.
+//! The client side of one connection as a state machine without sockets: bytes in, split anywhere,
+//! and events out.
 //!
-//! It is one level below [`Follower`](crate::client::follow::Follower), which knows barewire's
-//! JSON: the server at the other end may be of any make.
+//! A session is one level below [`Follower`](crate::client::follow::Follower). It does not depend on
+//! barewire's JSON, so the server can be any implementation.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -82,12 +82,12 @@ impl CompleteResponse<'_> {
     }
 }
 
-/// Receives what happens on connections that carry a [`Session`].
+/// Handles the events of connections that carry a [`Session`].
 pub trait SessionHandler {
     /// See [`Handler::connected`].
     fn connected(&mut self, _id: usize, _output: &mut Output) {}
 
-    /// The server sent something, read at `now`.
+    /// Called for each event that the server's bytes contain. They were read at `now`.
     fn event(&mut self, id: usize, event: SessionEvent<'_>, output: &mut Output, now: Instant);
 
     /// See [`Handler::ended`].
@@ -145,7 +145,7 @@ impl Session {
     ///
     /// # Errors
     /// The first rule that the server breaks, or the status with which it refuses a handshake or an
-    /// event stream. The connection is useless afterwards.
+    /// event stream. The caller must drop the connection after an error.
     pub fn receive(
         &mut self,
         input: &mut [u8],
@@ -321,13 +321,13 @@ mod tests {
         events
     }
 
-    /// Asserts that a session reports the same events for the bytes as a whole, cut in two
-    /// anywhere, and one at a time.
+    /// Asserts that a session reports the same events for the bytes in one piece, split in two at
+    /// each position, and one at a time.
     fn assert_events(session: impl Fn() -> Session, bytes: &[u8], expected: &[&str]) {
         assert_eq!(events(&mut session(), &[bytes]), expected);
         for cut in 0..=bytes.len() {
             let (first, second) = bytes.split_at(cut);
-            assert_eq!(events(&mut session(), &[first, second]), expected, "cut at {cut}");
+            assert_eq!(events(&mut session(), &[first, second]), expected, "split at {cut}");
         }
         assert_eq!(events(&mut session(), &bytes.chunks(1).collect::<Vec<_>>()), expected);
     }

@@ -28,22 +28,23 @@ use crate::client::follow::Error;
 /// one connection, so that one read is enough.
 const BUFFER: usize = 256 * 1024;
 
-/// The most readiness events that one poll returns.
+/// The maximum number of readiness events that one poll returns.
 const EVENTS: usize = 4096;
 
 /// `EINPROGRESS` (errno(3)).
 const IN_PROGRESS: i32 = 115;
 
-/// Receives what happens on the connections of a [`ClientPool`].
+/// Handles the events of the connections of a [`ClientPool`].
 pub trait Handler<S> {
-    /// The TCP connection is established. The bytes passed to [`ClientPool::open`] are sent next,
-    /// and after them whatever this call appends to `output`.
+    /// Called when the TCP connection is established. The pool sends the bytes passed to
+    /// [`ClientPool::open`], and after them the bytes that this call appends to `output`.
     fn connected(&mut self, id: usize, output: &mut Output);
 
-    /// `input` arrived at `now`.
+    /// Called when `input` has arrived, at `now`.
     ///
     /// # Errors
-    /// The peer broke its protocol. The pool drops the connection and calls [`ended`](Self::ended).
+    /// Fails if the peer broke its protocol. The pool then drops the connection and calls
+    /// [`ended`](Self::ended).
     fn received(
         &mut self,
         id: usize,
@@ -53,14 +54,15 @@ pub trait Handler<S> {
         now: Instant,
     ) -> Result<(), Error>;
 
-    /// The peer closed its side at `now`. If the handler expected that, it calls
-    /// [`Output::close`]; otherwise [`ended`](Self::ended) follows.
+    /// Called when the peer has closed its side, at `now`. A handler that expected this calls
+    /// [`Output::close`]; otherwise the pool calls [`ended`](Self::ended) next.
     fn end_of_input(&mut self, _id: usize, _session: &mut S, _output: &mut Output, _now: Instant) {}
 
-    /// The socket accepted `length` bytes.
+    /// Called when the socket has accepted `length` bytes.
     fn written(&mut self, _id: usize, _length: usize) {}
 
-    /// The connection ended, and the handler did not close it. The pool has dropped the session.
+    /// Called when the connection has ended, unless the handler closed it. The pool has dropped the
+    /// session.
     fn ended(&mut self, id: usize, reason: EndReason);
 }
 
@@ -340,8 +342,8 @@ impl<S> ClientPool<S> {
         }
     }
 
-    /// Writes as much as the socket accepts. Returns false if writing has failed; the connection
-    /// must then be read to its end, because the peer may have explained itself before.
+    /// Writes as much as the socket accepts. Returns false if writing has failed. The connection
+    /// must then be read to its end, because the peer may have sent a reason before it closed.
     fn flush(&mut self, id: usize, handler: &mut impl Handler<S>) -> bool {
         let Some(connection) = &mut self.slots[id].connection else { return false };
         if !connection.is_connected {

@@ -46,7 +46,7 @@ impl Filter {
 struct Observed {
     /// The number of the connection, counted from 1.
     number: u64,
-    /// How often the view had become active when the connection's bytes were first seen.
+    /// The value of `WireView::activations` when the connection's bytes were first seen.
     activation: u32,
     /// The purpose when the view became active, if bytes had passed before. It determines how the
     /// next bytes are parsed.
@@ -74,7 +74,7 @@ pub struct WireView {
 }
 
 impl WireView {
-    /// A view with the outputs that the options ask for.
+    /// Creates a view with the outputs that the options ask for.
     ///
     /// # Errors
     /// The file to record to cannot be created.
@@ -134,7 +134,7 @@ impl WireView {
         self.connections.get_mut(connection as usize)?.as_deref_mut()
     }
 
-    /// Notes whether a client follows `/wire`, and thereby whether the view is active.
+    /// Records whether a client follows `/wire`, which makes the view active.
     fn set_followed(&mut self, is_followed: bool) {
         if self.outputs.is_followed != is_followed {
             self.outputs.is_followed = is_followed;

@@ -67,7 +67,7 @@ impl Outputs {
         self
     }
 
-    /// Whether there is any output now.
+    /// Returns whether there is any output now.
     pub fn is_any(&self) -> bool {
         self.is_followed || self.terminal.is_some() || self.record.is_some()
     }

@@ -15,7 +15,7 @@ const CAPACITY_BYTES: usize = 64 * 1024 * 1024;
 /// The cost of an observation in addition to its bytes, in bytes.
 const OBSERVATION_BYTES: usize = 128;
 
-/// The behaviour when the queue is full.
+/// The behavior when the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// The connection that adds more is not shown any further. Traffic continues: a client and a

@@ -36,7 +36,7 @@ enum Last {
 }
 
 impl Text {
-    /// Returns a writer that uses the colours of ECMA-48 if `color` is true. It writes all bytes of
+    /// Returns a writer that uses the colors of ECMA-48 if `color` is true. It writes all bytes of
     /// each span if `all_bytes` is true, and otherwise the first 32.
     pub fn new(color: bool, all_bytes: bool) -> Self {
         Self {
@@ -209,7 +209,7 @@ impl Text {
         }
     }
 
-    /// Returns the escape sequences before and after text in the span's colour.
+    /// Returns the escape sequences before and after text in the span's color.
     fn paint(&self, span: &Span) -> [&'static str; 2] {
         if !self.color {
             return ["", ""];

@@ -9,7 +9,7 @@ pub struct Labels {
     occupied: Vec<Area>,
 }
 
-/// The distance between the centre of a mark and its label.
+/// The distance between the center of a mark and its label.
 const GAP: f64 = 11.0;
 
 impl Labels {

@@ -2,7 +2,7 @@
 //!
 //! Each plot is drawn twice, for a wide and for a narrow page, because the letters of a scaled-down
 //! plot would be too small to read. The page shows one of the two drawings. The shape of a mark
-//! shows its transport; colour alone never does.
+//! shows its transport; color alone never does.
 
 mod axis;
 mod bytes;
