@@ -212,7 +212,7 @@ impl Run {
         line.and_then(|count| count.parse().ok()).expect("a count")
     }
 
-    /// Whether a request was refused for lack of topics.
+    /// Returns whether a request was refused for lack of topics.
     pub fn refused(&self, status: u16) -> bool {
         assert!(status != 503 || self.few_topics, "a request is refused despite free topics");
         status == 503

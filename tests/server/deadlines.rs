@@ -1,4 +1,4 @@
-//! Time-outs over real sockets. These tests check only that something happens after a time-out,
+//! Timeouts over real sockets. These tests check only that something happens after a timeout,
 //! never exactly when.
 
 use crate::harness::{Frame, Opcode, Request, Server, eventually};

@@ -262,7 +262,7 @@ fn the_command_shows_it_on_standard_error_and_records_it_for_explain() {
     }
 }
 
-/// Whether the bytes are complete chunks, up to the last one (RFC 9112 §7.1).
+/// Returns whether the bytes are complete chunks, up to the last one (RFC 9112 §7.1).
 fn are_complete_chunks(mut rest: &[u8]) -> bool {
     loop {
         let Some(line) = rest.windows(2).position(|end| end == b"\r\n") else { return false };

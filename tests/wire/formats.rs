@@ -176,7 +176,7 @@ fn the_figure_in_the_documentation_is_current() {
 }
 
 #[test]
-fn text_has_colours_and_all_bytes_only_on_request() {
+fn text_has_colors_and_all_bytes_only_on_request() {
     let bytes = [&[0x82, 0x7d][..], &[0; 125]].concat();
     let spans = one_side(Start::WebSocket(Compression::None), Side::Server, [&bytes[..]]);
     let shown = |color, all| {

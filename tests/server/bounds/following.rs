@@ -109,7 +109,7 @@ fn heartbeat() {
     assert!(text.ends_with("data: y\n\n") && !text.contains("\n:") && !ended, "{text:?}");
 }
 
-/// Whether a WebSocket has received a ping. Fails if it has received anything else.
+/// Returns whether a WebSocket has received a ping. Fails if it has received anything else.
 fn is_pinged(server: &mut SimulatedServer, peer: Peer) -> bool {
     let frames = server.frames(peer);
     assert!(

@@ -81,7 +81,7 @@ impl Followers {
     }
 }
 
-/// Whether a client that requests the events after `id` receives a gap.
+/// Returns whether a client that requests the events after `id` receives a gap.
 fn has_gap(server: &mut SimulatedServer, id: &str) -> bool {
     let response = server.request(&Request::get(format!("/topics/a?since={id}")));
     response.json().get("gap").is_some()

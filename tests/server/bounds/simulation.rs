@@ -26,7 +26,7 @@ pub struct ControlFollowers {
 }
 
 impl SimulatedServer {
-    /// Creates a server on which no time-out is due, except those that `set` configures.
+    /// Creates a server on which no timeout is due, except those that `set` configures.
     pub fn with(set: impl FnOnce(&mut Options)) -> SimulatedServer {
         SimulatedServer::seeded(1, set)
     }

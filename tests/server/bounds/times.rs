@@ -206,7 +206,7 @@ fn write_timeout() {
             "nothing of the connection remains"
         );
         server.assert_undisturbed(&mut control);
-        // A peer that reads one byte within each time-out stays connected.
+        // A peer that reads one byte within each timeout stays connected.
         let peer = pending(&mut server);
         for _ in 0..5 {
             server.pass(TICKS - 1);

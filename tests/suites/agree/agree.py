@@ -181,14 +181,14 @@ def requests(title, command, program, rounds, seconds):
         url = f"http://{server.address}/topics/bench"
         wrk(server, 1)  # warm-up
         pairs = [(bench(program, "requests", server, seconds, url), wrk(server, seconds)) for _ in range(rounds)]
-    return agree(f"requests at {title}: bench, wrk", *zip(*pairs, strict=True))
+    return agree(f"requests to {title}: bench, wrk", *zip(*pairs, strict=True))
 
 
 def echoes(program, rounds, seconds):
     with Server(["/usr/bin/python3", str(Path(__file__).with_name("slow_echo.py"))]) as server:
         url = f"ws://{server.address}/"
         pairs = [(bench(program, "echo", server, seconds, url), tsung(server, seconds)) for _ in range(rounds)]
-    return agree("echo at Python's websockets, a slow server: bench, tsung", *zip(*pairs, strict=True))
+    return agree("echo by Python's websockets, a slow server: bench, tsung", *zip(*pairs, strict=True))
 
 
 def main(program, rounds=15, seconds=1):

@@ -9,7 +9,7 @@ import { checkWire } from './wire.js';
 
 const LANES = ['short-poll', 'long-poll', 'sse', 'websocket'];
 const OUT = new URL('out/', import.meta.url).pathname;
-/** The time-out in milliseconds for every wait. No wait is expected to need it. */
+/** The timeout in milliseconds for every wait. No wait is expected to need it. */
 const PATIENCE = 60_000;
 
 const [binary, ...flags] = process.argv.slice(2);

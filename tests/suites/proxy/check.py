@@ -20,7 +20,7 @@ NOT_UPGRADED = "no: 200 for 101"  # nginx drops Upgrade, so the server answers t
 NGINX = {
     **{(trial, WebSocket): NOT_UPGRADED for trial in ("at once", "silence", "mute", "reload", "slow", "end", "leaves")},
     "codes": NOT_UPGRADED,
-    # The poll's wait and nginx's time-out are both 60 s.
+    # The poll's wait and nginx's timeout are both 60 s.
     ("silence", LongPoll): ("yes", "no: 504"),
     ("mute", EventStream): "no: cut",
     ("leaves", LongPoll): "no: at its response",

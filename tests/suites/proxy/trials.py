@@ -10,7 +10,7 @@ import time
 from clients import CUT, HOST, TRANSPORTS, EventStream, LongPoll, Poll, WebSocket, Wire, fetch, read_response, request
 from fronts import ORIGIN, Front, Server, wait_for
 
-SILENCE = 65  # seconds: longer than any default time-out of a proxy
+SILENCE = 65  # seconds: longer than any default timeout of a proxy
 AT_ONCE = 5  # seconds: an event that takes longer is held back, and not only late because the machine is busy
 LATE = 0.15  # seconds: if even the fastest of many takes longer, the proxy waits for more data (TCP_CORK does so for 0.2 s)
 LINE = (1 << 15) - 1

@@ -73,7 +73,7 @@ try {
   const sockets = await open(TABS + 1);
   for (const tab of sockets.tabs) await socket(tab);
   measured.with_sockets = await request(sockets.tabs[TABS], PATIENCE);
-  must(measured.with_sockets !== null, 'WebSockets count towards the limit of six');
+  must(measured.with_sockets !== null, 'WebSockets count toward the limit of six');
   await sockets.context.close();
 
   // One tab holds the stream and forwards its events to the others (a BroadcastChannel; a Web Lock

@@ -46,12 +46,12 @@ def case(short):
         raise Fault(f"{dict(outcome)}; still open: {dict(left)}")
     ends = [end for end in slow.ended if end is not None]
     if min(ends) < TIMEOUT - 0.2:
-        raise Fault(f"a connection was closed after {min(ends):.1f} s, before its time-out of {TIMEOUT} s")
+        raise Fault(f"a connection was closed after {min(ends):.1f} s, before its timeout of {TIMEOUT} s")
     slow.close()
     control.phase("after")
     report = control.stop()
     return Outcome(
-        f"{4 * each} connections whose heads, bodies, chunk sizes, chunks arrive at one byte per second, with a time-out of {TIMEOUT} s; {each} WebSockets "
+        f"{4 * each} connections whose heads, bodies, chunk sizes, chunks arrive at one byte per second, with a timeout of {TIMEOUT} s; {each} WebSockets "
         "whose frames do",
         f"408 for each request, the last connection closed after {max(ends):.1f} s; the WebSockets stay open, like any peer that answers pings; all together used "
         f"{max(0, grown) / 1024:.0f} KiB", server.peak(), report,

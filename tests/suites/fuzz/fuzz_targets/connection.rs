@@ -394,7 +394,7 @@ impl Run<'_> {
         assert_eq!(self.server.connections(), 0, "connections of peers that are gone");
     }
 
-    /// Whether the server may still be sending this peer an event stream.
+    /// Returns whether the server may still be sending this peer an event stream.
     fn is_listening(&self, actor: &Actor) -> bool {
         let is_here = !actor.is_gone && !self.server.has_ended(actor.peer);
         is_here && read(actor).last().is_some_and(|last| last.events.is_some() && !last.is_complete)

@@ -53,7 +53,7 @@ pub struct Response {
     pub status: u16,
     pub content: Vec<u8>,
     pub is_complete: bool,
-    /// Whether it is the last response on its connection.
+    /// Whether this is the last response on its connection.
     pub closes: bool,
     /// The events of an event stream.
     pub events: Option<Vec<sse::Event>>,
