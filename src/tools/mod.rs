@@ -41,10 +41,10 @@ Usage: barewire [serve] [OPTION]...
   compare  measure what each transport costs
   explain  explain every byte of a recorded conversation
   tap      relay between any client and any server, and explain every byte
-  bench    measure how fast any server of these transports is
+  bench    measure the speed of any server with one of these transports
 
-Without a subcommand, barewire serves. barewire COMMAND --help shows the options of a command; barewire --version shows the
-version.
+Without a command, barewire runs the server. barewire COMMAND --help shows the options of a command; barewire --version
+shows the version.
 ";
 
 /// Runs the command that the arguments select. The first argument is not the program's name.

@@ -17,15 +17,15 @@ use crate::client::follow::Transport;
 use crate::protocol::websocket::frame::Opcode;
 use crate::tools::load::{ByteCounts, ClientPool, EndReason, Meter, Output};
 
-/// If the next message is due within this time, the poll does not wait. It counts in milliseconds
-/// (epoll_wait(2)) and would make each message late.
+/// If the next message is due within this time, the poll does not wait. A poll counts in
+/// milliseconds (epoll_wait(2)) and would make each message late.
 const SPIN: Duration = Duration::from_millis(2);
 
 /// The message that the clients send again and again.
 enum Message {
     /// The payload of a frame, which must return unchanged.
     Frame(Vec<u8>),
-    /// Bytes, of which the same number must return.
+    /// Bytes. The same number of bytes must return.
     Bytes(Vec<u8>),
     /// A request per connection, which needs a response with status 2xx or 304.
     Requests(Vec<Rc<[u8]>>),
@@ -332,8 +332,8 @@ impl Measurement<'_> {
     }
 
     fn stop_measuring(&mut self, meter: &Meter, traffic: ByteCounts, now: Duration) {
-        // Messages that this process was too late for were due all the same, and their latency
-        // includes the delay.
+        // A message that this process sends late was due at its scheduled time all the same, so its
+        // latency includes the delay.
         if let Some(pace) = &mut self.pace {
             pace.send_due(now, &mut self.pool, &mut self.exchanges);
         }

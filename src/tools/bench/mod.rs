@@ -1,4 +1,4 @@
-//! `barewire bench`: a load generator for any server of WebSockets, Server-Sent Events or polling.
+//! `barewire bench`: a load generator for any WebSocket, Server-Sent Events or polling server.
 //!
 //! All clients run on one thread and one event loop. A run opens its connections, does its work for
 //! a while (the *warm-up*), and then measures for a while: the work per second and per second of
@@ -72,7 +72,7 @@ Usage: barewire bench echo     [OPTION]...
        barewire bench requests [OPTION]...
        barewire bench ceiling echo|fan-out [OPTION]...
 
-Puts load on any server of WebSockets, Server-Sent Events or polling, and measures its throughput, latency and memory.
+Puts load on any WebSocket, Server-Sent Events or polling server, and measures its throughput, latency and memory.
 Without --url it starts a barewire server for the measurement.
 
   echo      messages on WebSockets, which the server must send back
@@ -80,7 +80,7 @@ Without --url it starts a barewire server for the measurement.
   idle      connections without data: the memory of each, in user space and in the kernel
   connect   connections that are opened, answered once, and closed
   requests  GETs over persistent connections
-  ceiling   echo or fan-out with a bare program without a protocol, the most that any server could do
+  ceiling   echo or fan-out with a bare program that has no protocol: the most that any server could do
 
 Requests:
 

@@ -1,7 +1,7 @@
 //! The clients of a trial: their followers, and when each of them sends its next request.
 //!
-//! Sockets are the business of [`ClientPool`](crate::tools::load::ClientPool). Each client has one
-//! connection at a time, whose id in the pool is the client's index.
+//! [`ClientPool`](crate::tools::load::ClientPool) owns the sockets. Each client has one connection
+//! at a time, whose id in the pool is the client's index.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -25,7 +25,7 @@ pub struct Clients {
     resource: Resource,
     shared: Shared,
     clients: Vec<Client>,
-    /// When which client sends its next request, the earliest first.
+    /// The times at which clients send their next requests, the earliest first.
     schedule: BinaryHeap<Reverse<(Instant, usize)>>,
     /// Clients that send a request at once, but need a new connection for it.
     unconnected: Vec<usize>,
@@ -211,7 +211,7 @@ impl Clients {
         client.follower.write_request(&self.resource, &mut self.shared, out)
     }
 
-    /// Notes that a client's next request is sent on a new connection.
+    /// Records that a client's next request is sent on a new connection.
     pub fn use_new_connection(&mut self, index: usize) {
         let client = &mut self.clients[index];
         (client.is_new, client.has_responded) = (true, false);

@@ -31,8 +31,8 @@ impl Schedule {
     }
 }
 
-/// The time before an event is due at which its connection is prepared. So the time to connect does
-/// not add to any event's delay.
+/// How long before an event is due its connection is prepared, so that the time to connect does not
+/// add to the event's delay.
 const LEAD: Duration = Duration::from_secs(1);
 
 /// The idle time after which the server may be about to close the connection. A POST must not be

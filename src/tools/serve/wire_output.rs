@@ -49,7 +49,7 @@ pub struct Outputs {
     events: Vec<String>,
     /// The bytes of this iteration's events.
     event_bytes: usize,
-    /// How many bytes have passed in this iteration that clients are not shown.
+    /// The number of bytes that passed in this iteration and are not shown to clients.
     lost: usize,
     shortener: Shortener,
 }
@@ -91,7 +91,7 @@ impl Outputs {
         }
     }
 
-    /// Delivers what is shown of `passed` bytes.
+    /// Delivers `shown`, which covers `passed` bytes, to the terminal and to the clients.
     fn deliver(&mut self, passage: Passage, shown: &[Shown<'_>], passed: usize) {
         if let Some((text, _)) = &mut self.terminal {
             for shown in shown {
