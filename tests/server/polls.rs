@@ -206,7 +206,7 @@ fn if_none_match_is_evaluated_when_the_response_is_made() {
             Request::get(format!("/topics/a?since={id}&wait={wait}"))
                 .field("If-None-Match", format!("W/\"{id}\""))
         };
-        // The time is over, and nothing has changed.
+        // The wait is over, and nothing has changed.
         assert_eq!(server.request(&known(1)).status, 304);
         // An event has arrived, so the response differs from the client's copy.
         let poll = server.begin(&known(60));

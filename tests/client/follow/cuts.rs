@@ -1,4 +1,4 @@
-//! Valid and invalid bytes give the same notices however they are cut.
+//! Valid and invalid bytes produce the same notices however they are split.
 
 use barewire::client::follow::{Next, RetryReason, Since, Transport};
 use barewire::protocol::websocket::close::CloseCode;
@@ -26,7 +26,7 @@ fn expected(items: &[Item], next: &str, oldest: Option<Option<&str>>, cursor_fir
     gap.into_iter().chain(first).chain(events).chain(last).collect()
 }
 
-/// Runs the exchange uncut, byte by byte, cut once at every place, and cut at `cuts`.
+/// Runs the exchange in one piece, byte by byte, split in two at every place, and split at `cuts`.
 fn exchange_in_every_way(
     via: Transport,
     since: &Since,
@@ -49,8 +49,8 @@ fn exchange_in_every_way(
     uncut
 }
 
-/// Removes what may depend on the cuts: the pongs, because only the latest ping in a call needs
-/// one, and whether bytes after the response prevent reuse.
+/// Removes everything that may depend on how the bytes are split: the pongs, because only the latest
+/// ping in a call needs one, and whether bytes after the response prevent reuse.
 fn comparable(mut outcome: Outcome) -> Outcome {
     outcome.replies.clear();
     if let Ok(Next::Request { reuse, .. }) = &mut outcome.next {

@@ -1,4 +1,4 @@
-//! Followers without sockets: their notices do not depend on how the bytes are cut.
+//! Followers without sockets: their notices do not depend on how the bytes are split.
 
 mod cuts;
 mod responses;
@@ -71,7 +71,7 @@ pub fn exchange(via: Transport, since: &Since, bytes: &[u8], cuts: &[usize]) -> 
         next = follower.end(&resource, &mut shared, &mut |notice| received.push(Received::of(notice)));
         assert_ne!(next, Ok(Next::Read));
     }
-    // Bytes after the end are read or not, depending on the cuts.
+    // Whether bytes after the end are read depends on how they are split.
     let traffic = Traffic { bytes_down: 0, bytes_up: 0, ..shared.traffic };
     Outcome { received, next, cursor: follower.cursor().map(Into::into), traffic, replies }
 }

@@ -9,8 +9,8 @@ use super::response::{self, Response};
 /// The limit on waiting for anything that must arrive.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// The number of bytes at each end of a message that are sent one by one. Sending the middle that
-/// way would only take long.
+/// The number of bytes at each end of a message that are sent one by one. Doing the same with the
+/// middle would take longer and test nothing more.
 const ONE_BY_ONE: usize = 3000;
 
 /// The client's end of a connection.
