@@ -29,9 +29,15 @@
 //! 8. **The cursor moves.** `Connection::write` (`server/connection/write.rs`) writes the bytes between
 //!    the follower's cursor and the end of the log, in one write, and `Following::advance` moves the
 //!    cursor. A long poll receives a response made of the same bytes (`transport/poll.rs`).
-//! 9. **A full socket needs no queue.** A follower whose socket accepts only a part of the bytes
-//!    keeps its cursor in the middle of the encoded buffer, and lags until the poll reports the socket
-//!    writable. This costs no memory, and no other follower waits for it.
+//! 9. **A full socket is not a queue.** A follower whose socket accepts only a part keeps a cursor in
+//!    the middle of the encoded bytes, and counts as lagging until the poll reports room. No other
+//!    follower waits for it.
+//! 10. **Too slow is evicted.** When a segment leaves the window (`hub/window.rs`) while a lagging
+//!    follower's cursor is in it, `Connections::evict_from` (`server/connections.rs`) ends that
+//!    follower, and its reconnect reports the gap.
+//!
+//! A long poll takes another way: `Service::poll` decides that its response must wait, and the
+//! connection stays in `State::Held` (`server/connection/state.rs`) until step 6 reaches it.
 //!
 //! The one idea is in step 8: **the log is the queue**. The four transports differ only in who holds
 //! the cursor and when it moves.

@@ -17,7 +17,7 @@ pub const ENCODINGS: usize = 9;
 
 /// Appends an event's bytes in one encoding; the second argument is [`Encoders::parameter`].
 ///
-/// The function never appends nothing, and always appends the same bytes for the same event: an
+/// The function appends at least one byte, and the same bytes for the same event every time: an
 /// encoded buffer may be dropped and made again while a follower is in the middle of it.
 pub type Encode = fn(&Event<'_>, usize, &mut Vec<u8>);
 
@@ -26,11 +26,11 @@ pub type Encode = fn(&Event<'_>, usize, &mut Vec<u8>);
 pub struct Encoders {
     /// The functions, indexed by encoding.
     pub functions: [Encode; ENCODINGS],
-    /// Passed to each function.
+    /// A number that the hub passes to each function unchanged.
     pub parameter: usize,
 }
 
-/// One event as kept in the log.
+/// An event as the log keeps it.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
     /// The id.
@@ -61,7 +61,7 @@ impl EncodedBuffer {
         events.checked_sub(1).map_or(0, |last| self.ends[last] as usize)
     }
 
-    /// Returns where the event around `offset` ends; `offset` itself if that is between two events.
+    /// Returns where the event that contains `offset` ends; `offset` itself if that is between two events.
     pub fn event_end(&self, offset: usize) -> usize {
         let ended = self.ends.partition_point(|end| (*end as usize) < offset);
         if offset == 0 { 0 } else { self.ends.get(ended).map_or(offset, |end| *end as usize) }
@@ -79,18 +79,20 @@ impl EncodedBuffer {
     }
 }
 
+/// The place of an event's name and data in [`Segment::text`].
 struct Entry {
     sequence: Sequence,
     name_end: u32,
     data_end: u32,
 }
 
-/// Up to 256 events or 64 KiB of names and data, and their encodings. An event is never split.
+/// At most 256 events and 64 KiB of names and data, or one larger event; and their encodings.
 #[derive(Default)]
 pub struct Segment {
     entries: Vec<Entry>,
     /// Name and data of every event, end to end.
     text: String,
+    /// The time of the newest event.
     newest_at: Tick,
     encoded: [Option<Box<EncodedBuffer>>; ENCODINGS],
 }
@@ -145,7 +147,7 @@ impl Segment {
     }
 
     /// Encodes the events that the buffer of `encoding` does not hold yet. Returns by how many
-    /// bytes the segment's buffers have grown.
+    /// bytes that buffer has grown.
     pub(super) fn encode(&mut self, encoding: usize, with: &Encoders, epoch: Epoch, now: Tick) -> usize {
         let mut buffer = self.encoded[encoding].take().unwrap_or_default();
         let before = buffer.memory();
@@ -200,12 +202,13 @@ pub struct Log {
     /// The number of `segments[0]`; numbers count up over the life of the log.
     first: u32,
     events: usize,
+    /// The most events in one segment.
     segment_events: usize,
     lost_through: Sequence,
     newest: Sequence,
 }
 
-/// By how many bytes an append has changed the memory of a log.
+/// The change of a log's memory by an append, in bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Growth {
     /// Added to the events.
@@ -215,8 +218,8 @@ pub(super) struct Growth {
 }
 
 impl Log {
-    /// Creates an empty log that has lost everything through `lost_through`, for `window_events`
-    /// events.
+    /// Creates an empty log whose first event comes after `lost_through`. `window_events` is the size
+    /// of the window.
     pub(super) fn new(lost_through: Sequence, window_events: usize) -> Log {
         Log {
             segments: VecDeque::new(),
@@ -259,7 +262,8 @@ impl Log {
         self.first
     }
 
-    /// Returns the number of the newest segment, which the next event joins if it has room.
+    /// Returns the number of the newest segment, which the next event joins if it has room. In an empty log:
+    /// the number that its first segment will have.
     pub fn open_segment(&self) -> u32 {
         self.first + (self.segments.len() as u32).saturating_sub(1)
     }
@@ -288,7 +292,7 @@ impl Log {
     }
 
     /// Returns the place of the first event after `sequence`: the segment's number, and the event's
-    /// index in it. If there is none, that is the end of the open segment.
+    /// index in it. If there is no such event, the place is the end of the open segment.
     pub fn first_after(&self, sequence: Sequence) -> (u32, usize) {
         let earlier = self.segments.partition_point(|segment| segment.last_sequence() <= sequence);
         match self.segments.get(earlier) {
@@ -297,7 +301,7 @@ impl Log {
         }
     }
 
-    /// Appends an event to the open segment, or to a new one if that has no room.
+    /// Appends an event to the open segment, or to a new one if the open segment has no room.
     pub(super) fn append(&mut self, sequence: Sequence, name: &str, data: &str, now: Tick) -> Growth {
         let mut released = 0;
         let has_room = self.segments.back().is_some_and(|open| {

@@ -5,6 +5,8 @@
 pub struct Tick(pub u32);
 
 impl Tick {
+    /// A time that never comes.
+    pub const NEVER: Tick = Tick(u32::MAX);
     /// The number of ticks per second.
     pub const PER_SECOND: u32 = 10;
 

@@ -274,7 +274,7 @@ impl Default for HubLimits {
 }
 
 /// A segment that has left a topic's window while followers of the topic lag.
-pub struct Dropped {
+pub struct DroppedSegment {
     /// The topic.
     pub topic: TopicKey,
     /// The segment's number.
@@ -297,7 +297,7 @@ pub struct Hub {
     /// Topics that have grown since the windows were last enforced.
     pub(super) grown: Vec<TopicKey>,
     /// Segments with lagging followers, to be returned by [`Hub::next_dropped`].
-    pub(super) dropped: VecDeque<Dropped>,
+    pub(super) dropped: VecDeque<DroppedSegment>,
     pub(super) event_bytes: usize,
     pub(super) encoded_bytes: usize,
     pub(super) encodings_checked_at: Tick,

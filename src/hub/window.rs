@@ -1,13 +1,13 @@
 //! The retained window: how segments, encoded buffers and topics are dropped when a bound is
 //! exceeded.
 
-use super::topics::{Dropped, Hub, NoRoom, TopicKey};
+use super::topics::{DroppedSegment, Hub, NoRoom, TopicKey};
 use super::{EncodedBuffer, Log, Tick};
 
 /// An encoded buffer is dropped when it has not been used for this many ticks.
 const ENCODING_UNUSED: u32 = 60 * Tick::PER_SECOND;
 
-impl Dropped {
+impl DroppedSegment {
     /// Returns the segment's events in one encoding.
     pub fn encoded(&mut self, hub: &Hub, encoding: usize) -> &EncodedBuffer {
         self.segment.encode(encoding, &hub.encoders, hub.epoch, Tick::default());
@@ -21,7 +21,7 @@ impl Hub {
     ///
     /// The event loop calls this after each connection that it serves, never in the middle: the
     /// cursor of the follower that publishes may itself be in a segment to be dropped.
-    pub fn next_dropped(&mut self) -> Option<Dropped> {
+    pub fn next_dropped(&mut self) -> Option<DroppedSegment> {
         if !self.grown.is_empty() {
             self.trim();
         }
@@ -93,7 +93,7 @@ impl Hub {
         // Only a lagging follower's cursor can be in the segment. A topic with followers is not
         // evicted, so the key stays valid.
         if any_lagging {
-            self.dropped.push_back(Dropped { topic: key, number, segment });
+            self.dropped.push_back(DroppedSegment { topic: key, number, segment });
         }
         true
     }

@@ -1,4 +1,4 @@
-//! The protocols: bytes in, values out, without a socket or a clock.
+//! The protocols: bytes in, values out. This layer uses no socket, no clock and no other layer.
 
 pub mod http;
 pub mod json;

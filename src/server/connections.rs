@@ -1,5 +1,5 @@
-//! All connections, and the parts of a loop iteration that concern them. From here on, the code
-//! knows neither the poll nor the real clock.
+//! All connections, and the parts of a loop iteration that concern them. This module and those
+//! below it know neither the poll nor the real clock.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -11,8 +11,8 @@ use super::context::LoopContext;
 use super::memory::SharedBytes;
 use super::observer::Observer;
 use super::slab::{Key, Slab};
-use crate::hub::{Dropped, Tick};
-use crate::transport::metrics::Ended;
+use crate::hub::{DroppedSegment, Tick};
+use crate::transport::metrics::EndReason;
 use crate::transport::response::Overload;
 
 /// How many followers the fan-out serves before other work.
@@ -79,7 +79,7 @@ impl<S: ByteStream> Connections<S> {
         self.slab.insert(connection);
     }
 
-    /// Begins a loop iteration in which `ready` connections are reported.
+    /// Begins a loop iteration with this number of readiness reports.
     pub fn begin_iteration(&mut self, ready: usize) {
         let scheduled = self.cx.scheduled.len();
         self.cx.divide_read_budget(ready + scheduled);
@@ -92,24 +92,23 @@ impl<S: ByteStream> Connections<S> {
     pub fn serve(&mut self, key: Key, readiness: Readiness) {
         if let Some(connection) = self.slab.get(key) {
             connection.serve(readiness, &mut self.buffer, &mut self.cx);
-            self.after_serving(key);
+            connection.account_memory(&self.cx);
+            self.enforce_bounds();
         }
     }
 
     /// Closes a connection that the poll has reported as broken.
     pub fn handle_broken(&mut self, key: Key) {
         if let Some(connection) = self.slab.get(key) {
-            connection.close(Ended::Broken, &mut self.cx);
-            self.after_serving(key);
+            connection.close(EndReason::Broken, &mut self.cx);
+            connection.account_memory(&self.cx);
+            self.enforce_bounds();
         }
     }
 
-    /// Keeps the bounds after a connection was served.
-    fn after_serving(&mut self, key: Key) {
+    /// Enforces the bounds after a connection was served.
+    fn enforce_bounds(&mut self) {
         debug_assert!(self.cx.out.is_empty(), "a connection leaves no output in the shared buffer");
-        if let Some(connection) = self.slab.get(key) {
-            connection.account_memory(&self.cx);
-        }
         self.evict_slow_followers();
         self.shed_until_within_memory();
     }
@@ -164,7 +163,8 @@ impl<S: ByteStream> Connections<S> {
             for key in keys {
                 if let Some(connection) = self.slab.get(key) {
                     connection.handle_deadline(entry, &mut self.buffer, &mut self.cx);
-                    self.after_serving(key);
+                    connection.account_memory(&self.cx);
+                    self.enforce_bounds();
                 }
             }
         }
@@ -182,14 +182,16 @@ impl<S: ByteStream> Connections<S> {
         }
     }
 
-    /// Evicts the followers whose cursors are in one segment. Those in the middle of an event share
-    /// the segment's encoded bytes until that event is written.
-    fn evict_from(&mut self, mut dropped: Dropped) {
+    /// Evicts the followers whose cursors are in a dropped segment, or before it. Those in the middle of
+    /// an event share the segment's encoded bytes until that event is written.
+    fn evict_from(&mut self, mut dropped: DroppedSegment) {
+        // A copy, because each eviction changes the list.
         let lagging = self.cx.service.hub.topic(dropped.topic).lagging().to_vec();
         let mut shared: HashMap<usize, Rc<SharedBytes>> = HashMap::new();
         for follower in lagging {
             let Some(connection) = self.slab.get_slot(follower) else { continue };
-            let Some(following) = connection.following().filter(|it| it.segment() <= dropped.number) else {
+            let Some(following) = connection.following().filter(|cursor| cursor.segment() <= dropped.number)
+            else {
                 continue;
             };
             let mut rest = None;
@@ -213,7 +215,7 @@ impl<S: ByteStream> Connections<S> {
     }
 
     /// Closes the connections that hold the most memory, until all together hold no more than
-    /// allowed. A connection that asks for a little must not suffer for those that hold a lot.
+    /// allowed. So a connection that holds little is not closed for one that holds a lot.
     fn shed_until_within_memory(&mut self) {
         while self.cx.memory.bytes() > self.cx.options.buffered_bytes {
             let holders = self.slab.iter_mut().map(|connection| (connection.freeable_memory(), connection));
@@ -223,8 +225,8 @@ impl<S: ByteStream> Connections<S> {
         }
     }
 
-    /// Ends a loop iteration: hands the observation to its followers, and frees the connections that
-    /// have closed. Returns whether there were any.
+    /// Ends a loop iteration: frees the closed connections, then publishes the observation. Returns
+    /// whether a connection was freed.
     pub fn end_iteration(&mut self) -> bool {
         let closed = std::mem::take(&mut self.cx.closed);
         for slot in &closed {
@@ -248,13 +250,13 @@ impl<S: ByteStream> Connections<S> {
             let is_followed = service.is_observed();
             let now = clock.tick();
             observer.end_iteration(is_followed, &mut |json| service.publish_observation(json, now));
-            // New events may have pushed out a segment; its followers must be evicted before they
-            // are written to.
+            // The new events may have pushed out a segment. The followers in it must be evicted before
+            // they are written to.
             self.evict_slow_followers();
         }
     }
 
-    /// Begins the shutdown: the first call drains the connections, the second ends it at once.
+    /// Begins the shutdown: the first call drains the connections, the second ends the shutdown at once.
     pub fn stop(&mut self) {
         if self.drain_until.is_some() {
             self.drain_until = Some(Tick(0));

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::access_log::{AccessLog, Line};
 use super::clock::Clock;
 use super::memory::{Memory, SharedBytes};
-use super::observer::{Observing, Sender};
+use super::observer::{ObserverSlot, Sender};
 use super::options::Options;
 use super::slab::Key;
 use super::timer_wheel::TimerWheel;
@@ -69,7 +69,7 @@ pub struct LoopContext {
     /// The gauges of the metrics.
     pub gauges: Gauges,
     /// The observer of all bytes.
-    pub observer: Observing,
+    pub observer: ObserverSlot,
     jitter: Jitter,
     shared: Vec<SharedResponse>,
 }
@@ -97,7 +97,7 @@ impl LoopContext {
             echo_contexts: 0,
             memory: Memory::default(),
             gauges: Gauges::default(),
-            observer: Observing::default(),
+            observer: ObserverSlot::default(),
             jitter: Jitter::new(seed),
             shared: Vec::new(),
         }
@@ -184,7 +184,7 @@ impl LoopContext {
     }
 
     /// Shows bytes that have passed to the observer.
-    pub fn observe<'b>(&mut self, key: Key, sender: Sender, bytes: &mut dyn Iterator<Item = &'b [u8]>) {
+    pub fn observe(&mut self, key: Key, sender: Sender, bytes: &mut dyn Iterator<Item = &[u8]>) {
         if let Some(observer) = self.observer.active() {
             observer.passed(key.slot, sender, bytes);
         }

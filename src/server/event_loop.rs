@@ -95,7 +95,7 @@ impl EventLoop {
     /// Runs one iteration:
     ///
     /// 1. Wait for readiness reports, at most until the next deadline.
-    /// 2. Serve each reported connection: read, apply, respond.
+    /// 2. Serve each reported connection: read, interpret, respond.
     /// 3. Serve the connections that a budget has stopped before.
     /// 4. Deliver new events to their followers.
     /// 5. Handle deadlines.

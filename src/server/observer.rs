@@ -32,7 +32,7 @@ pub trait Observer {
     fn has_purpose(&mut self, connection: u32, purpose: Purpose);
 
     /// Called when bytes have been read or written, if the observer is active.
-    fn passed<'b>(&mut self, connection: u32, sender: Sender, bytes: &mut dyn Iterator<Item = &'b [u8]>);
+    fn passed(&mut self, connection: u32, sender: Sender, bytes: &mut dyn Iterator<Item = &[u8]>);
 
     /// Called when a connection has been closed.
     fn closed(&mut self, connection: u32);
@@ -44,9 +44,9 @@ pub trait Observer {
 
 /// The observer of a server, if there is one.
 #[derive(Default)]
-pub struct Observing(Option<Box<dyn Observer>>);
+pub struct ObserverSlot(Option<Box<dyn Observer>>);
 
-impl Observing {
+impl ObserverSlot {
     /// Sets the observer.
     pub fn set(&mut self, observer: Box<dyn Observer>) {
         self.0 = Some(observer);

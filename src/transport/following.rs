@@ -1,13 +1,12 @@
 //! A follower whose connection holds the cursor: an event stream or a WebSocket.
 //!
-//! [`Following`] is a position in a topic's log, and the encoding in which the follower receives the
-//! events. A follower has no queue of its own, because the log is the queue. Delivery is four
-//! operations:
+//! A [`Following`] is a cursor: a position in a topic's log, and the encoding in which the follower
+//! receives the events. It has no queue. Delivery is four operations:
 //! [`Following::prepare`], [`Following::pending`], [`Following::advance`] and
 //! [`Following::is_caught_up`].
 
 use super::compression;
-use crate::hub::{Encode, Encoders, Event, Gap, Hub, Id, Sequence, Tick, TopicKey};
+use crate::hub::{ENCODINGS, Encode, Encoders, Event, Gap, Hub, Id, Sequence, Tick, TopicKey};
 use crate::protocol::http::{self, fields};
 use crate::protocol::websocket::frame::{self, Opcode};
 use crate::protocol::{json, sse};
@@ -37,7 +36,7 @@ pub enum Encoding {
 }
 
 /// The functions of all encodings, in the order of [`Encoding`].
-const FUNCTIONS: [Encode; 9] = [
+const FUNCTIONS: [Encode; ENCODINGS] = [
     json_item,
     event_stream_chunk,
     event_stream,

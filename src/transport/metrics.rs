@@ -10,7 +10,7 @@ use crate::protocol::http::Status;
 
 /// The present use of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Carried {
+pub enum ConnectionUse {
     /// Requests with immediate responses, or no request yet.
     Http,
     /// A held long poll.
@@ -25,7 +25,7 @@ pub enum Carried {
     Ending,
 }
 
-impl Carried {
+impl ConnectionUse {
     /// The names in the metrics.
     const NAMES: [&str; 6] = [
         "http",
@@ -40,7 +40,7 @@ impl Carried {
 /// Why a connection ends. Each end is counted once, when it is decided, by what the connection
 /// carried then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ended {
+pub enum EndReason {
     /// The client ended its side, or sent a close frame.
     Client,
     /// The network reports that the client is gone.
@@ -75,7 +75,7 @@ pub enum Ended {
     Drain,
 }
 
-impl Ended {
+impl EndReason {
     /// The names in the metrics.
     const NAMES: [&str; 16] = [
         "client",
@@ -109,7 +109,7 @@ pub struct Counters {
     /// Requests refused for a temporary limit, by limit.
     pub overloads: [u64; Overload::ALL.len()],
     /// Connections ended, by what they carried and why.
-    pub ended: [[u64; Ended::NAMES.len()]; Carried::NAMES.len()],
+    pub ended: [[u64; EndReason::NAMES.len()]; ConnectionUse::NAMES.len()],
     /// Events published.
     pub events: u64,
     /// Bytes of data published.
@@ -151,7 +151,7 @@ impl Counters {
     }
 
     /// Counts the end of a connection.
-    pub fn end(&mut self, carried: Carried, ended: Ended) {
+    pub fn end(&mut self, carried: ConnectionUse, ended: EndReason) {
         self.ended[carried as usize][ended as usize] += 1;
     }
 }
@@ -160,7 +160,7 @@ impl Counters {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gauges {
     /// Open connections, by what they carry.
-    pub connections: [usize; Carried::NAMES.len()],
+    pub connections: [usize; ConnectionUse::NAMES.len()],
     /// Bytes that connections hold: incomplete requests and messages, and unwritten output.
     pub buffered: usize,
     /// The resident memory of the process in bytes, if the system reports it.
@@ -211,14 +211,14 @@ impl Families<'_> {
         let open: usize = gauges.connections.iter().sum();
         self.gauge("connections", "Connections open now.", open as u64);
         self.begin("connections_by_transport", "gauge", "Connections open now, by what they carry.");
-        for (name, open) in Carried::NAMES.iter().zip(gauges.connections) {
+        for (name, open) in ConnectionUse::NAMES.iter().zip(gauges.connections) {
             self.sample("connections_by_transport", &[("transport", name)], open as u64);
         }
         self.counter("connections_accepted_total", "Connections accepted.", counters.accepted);
         self.begin("connections_ended_total", "counter", "Connections ended, by what they carried and why.");
-        for (carried, ended) in Carried::NAMES.iter().zip(&counters.ended) {
+        for (carried, ended) in ConnectionUse::NAMES.iter().zip(&counters.ended) {
             // The end of a connection is counted when it is decided, so never while it is ending.
-            for (reason, count) in Ended::NAMES.iter().zip(ended).filter(|_| *carried != "ending") {
+            for (reason, count) in EndReason::NAMES.iter().zip(ended).filter(|_| *carried != "ending") {
                 self.sample("connections_ended_total", &[("transport", carried), ("reason", reason)], *count);
             }
         }

@@ -1,7 +1,8 @@
 //! Short and long polling: the client holds the cursor.
 //!
 //! Both get the same response: the events after the cursor, and the cursor for the next request. A
-//! short poll gets it at once; the response to a long poll waits for an event or for its timeout.
+//! short poll gets it at once. A long poll waits for an event or for its timeout as `State::Held`
+//! (`server/connection/state.rs`).
 //! The body is copied from the encoded JSON items, without the comma after the last one.
 
 use super::following::{Encoding, Following, write_id};

@@ -7,36 +7,36 @@ use crate::protocol::websocket::close::CloseCode;
 use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
 use crate::transport::event_stream;
-use crate::transport::metrics::{Carried, Ended};
+use crate::transport::metrics::{ConnectionUse, EndReason};
 use crate::transport::response::{Overload, Refusal};
 
 impl<S: ByteStream> Connection<S> {
     /// Counts the end of the connection, once, when it is decided.
-    pub(super) fn count_end(&self, ended: Ended, cx: &mut LoopContext) {
-        if let Some(carried) = self.state.carried().filter(|carried| *carried != Carried::Ending) {
+    pub(super) fn count_end(&self, ended: EndReason, cx: &mut LoopContext) {
+        if let Some(carried) = self.state.carried().filter(|carried| *carried != ConnectionUse::Ending) {
             cx.service.counters.end(carried, ended);
         }
     }
 
     /// Ends the connection once everything is written.
-    pub(super) fn end(&mut self, ended: Ended, cx: &mut LoopContext) {
+    pub(super) fn end(&mut self, ended: EndReason, cx: &mut LoopContext) {
         self.count_end(ended, cx);
         self.enter(State::Flushing, cx);
         // As long as the client reads something within each write timeout, it receives everything.
-        self.due = Tick(u32::MAX);
+        self.due = Tick::NEVER;
         self.flush(cx);
     }
 
     /// Ends the server's side after the last byte is written, and waits for the client's end.
     pub(super) fn linger(&mut self, cx: &mut LoopContext) {
         if self.input == Input::Ended {
-            return self.close(Ended::Client, cx);
+            return self.close(EndReason::Client, cx);
         }
         self.drop_busy(cx);
         self.enter(State::Lingering, cx);
         self.due_in(cx.options.linger, cx);
         if self.stream.end().is_err() {
-            self.close(Ended::Broken, cx);
+            self.close(EndReason::Broken, cx);
         }
     }
 
@@ -47,7 +47,7 @@ impl<S: ByteStream> Connection<S> {
     }
 
     /// Closes the connection at once.
-    pub fn close(&mut self, ended: Ended, cx: &mut LoopContext) {
+    pub fn close(&mut self, ended: EndReason, cx: &mut LoopContext) {
         if self.state.is_closed() {
             return;
         }
@@ -89,16 +89,16 @@ impl<S: ByteStream> Connection<S> {
     pub fn evict(&mut self, rest: Option<RestOfEvent>, cx: &mut LoopContext) {
         match self.state {
             State::Stream(following) => {
-                self.count_end(Ended::TooSlow, cx);
+                self.count_end(EndReason::TooSlow, cx);
                 self.leave(rest, State::Flushing, cx);
                 event_stream::write_end(following.encoding, None, &mut cx.out);
-                self.end(Ended::TooSlow, cx);
+                self.end(EndReason::TooSlow, cx);
             }
             State::Socket(Socket::Topic { .. }) => {
-                self.count_end(Ended::TooSlow, cx);
+                self.count_end(EndReason::TooSlow, cx);
                 self.leave(rest, State::Socket(Socket::Closing), cx);
                 let reason = "too slow: unread events are no longer kept";
-                self.start_close(CloseCode::TRY_AGAIN_LATER, reason, Ended::TooSlow, cx);
+                self.start_close(CloseCode::TRY_AGAIN_LATER, reason, EndReason::TooSlow, cx);
                 // So slow a client has as long for the close frame as for any other byte.
                 self.due_in(cx.options.write_timeout, cx);
                 self.flush(cx);
@@ -115,7 +115,7 @@ impl<S: ByteStream> Connection<S> {
     pub fn shed(&mut self, cx: &mut LoopContext) {
         if self.outbox_len() > 0 {
             cx.service.counters.overloaded(Overload::Memory);
-            return self.close(Ended::Memory, cx);
+            return self.close(EndReason::Memory, cx);
         }
         let partial = self.busy.as_mut().map(|busy| {
             busy.deferred = Vec::new();
@@ -128,11 +128,16 @@ impl<S: ByteStream> Connection<S> {
             }
             State::Socket(Socket::Topic { .. } | Socket::Echo { .. }) => {
                 cx.service.counters.overloaded(Overload::Memory);
-                self.start_close(CloseCode::TRY_AGAIN_LATER, Overload::Memory.detail(), Ended::Memory, cx);
-                self.end(Ended::Memory, cx);
+                self.start_close(
+                    CloseCode::TRY_AGAIN_LATER,
+                    Overload::Memory.detail(),
+                    EndReason::Memory,
+                    cx,
+                );
+                self.end(EndReason::Memory, cx);
             }
             State::Held { .. } => self.refuse_held(Refusal::overloaded(Overload::Memory, false), cx),
-            _ => self.close(Ended::Memory, cx),
+            _ => self.close(EndReason::Memory, cx),
         }
         self.arm_unless_closed(cx);
     }
@@ -143,10 +148,10 @@ impl<S: ByteStream> Connection<S> {
             State::Http => {
                 let is_idle = |busy: &Busy| busy.deferred.is_empty() && matches!(busy.partial, Partial::None);
                 if self.busy.as_deref().is_none_or(is_idle) {
-                    self.end(Ended::Drain, cx);
+                    self.end(EndReason::Drain, cx);
                 }
             }
-            State::Held { .. } => self.release(cx),
+            State::Held { .. } => self.respond_to_held(cx),
             // The log ends with the server, so a follower first receives the events that it lacks.
             State::Stream(_) | State::Socket(Socket::Topic { .. }) => self.flush(cx),
             State::Socket(Socket::Echo { .. }) => self.send_going_away(cx),
@@ -159,14 +164,14 @@ impl<S: ByteStream> Connection<S> {
     pub(super) fn send_going_away(&mut self, cx: &mut LoopContext) {
         match self.state {
             State::Stream(following) => {
-                self.count_end(Ended::Drain, cx);
+                self.count_end(EndReason::Drain, cx);
                 self.leave(None, State::Flushing, cx);
                 let retry = cx.retry();
                 event_stream::write_end(following.encoding, Some(retry), &mut cx.out);
-                self.end(Ended::Drain, cx);
+                self.end(EndReason::Drain, cx);
             }
             State::Socket(Socket::Topic { .. } | Socket::Echo { .. }) => {
-                self.start_close(CloseCode::GOING_AWAY, "the server is shutting down", Ended::Drain, cx);
+                self.start_close(CloseCode::GOING_AWAY, "the server is shutting down", EndReason::Drain, cx);
                 self.flush(cx);
             }
             _ => {}

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::Connection;
-use super::read::Parsed;
+use super::read::ParseOutcome;
 use super::state::{Label, Partial, PartialBody, Socket, State};
 use crate::protocol::Transport;
 use crate::protocol::http::{
@@ -14,7 +14,7 @@ use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
 use crate::transport::action::Action;
 use crate::transport::compression::{ContextTakeover, EchoCompression};
-use crate::transport::metrics::Ended;
+use crate::transport::metrics::EndReason;
 use crate::transport::response::{Overload, Refusal, ResponseContext};
 use crate::transport::route::Rules;
 use crate::transport::{Next, Purpose, Responded, websocket};
@@ -39,9 +39,9 @@ impl<S: ByteStream> Connection<S> {
         input: &[u8],
         scan: Option<HeadScan>,
         cx: &mut LoopContext,
-    ) -> Parsed {
+    ) -> ParseOutcome {
         if let Some(body) = self.take_partial_body() {
-            return Parsed::Consumed(self.receive_body(body, input, cx));
+            return ParseOutcome::Consumed(self.receive_body(body, input, cx));
         }
         if scan.is_none() {
             self.due_in(cx.options.head_timeout, cx);
@@ -49,10 +49,10 @@ impl<S: ByteStream> Connection<S> {
         let mut scan = scan.unwrap_or_default();
         let end = match scan.scan(input, &cx.options.head) {
             Ok(Some(end)) => end,
-            Ok(None) => return Parsed::IncompleteHead(scan),
+            Ok(None) => return ParseOutcome::IncompleteHead(scan),
             Err(error) => {
                 self.refuse(malformed(error.status(), error), cx);
-                return Parsed::Consumed(input.len());
+                return ParseOutcome::Consumed(input.len());
             }
         };
         let mut scratch = http::scratch();
@@ -63,7 +63,7 @@ impl<S: ByteStream> Connection<S> {
                 0
             }
         };
-        Parsed::Consumed(end + of_body)
+        ParseOutcome::Consumed(end + of_body)
     }
 
     /// Starts a request whose head is complete: responds, or waits for the content. `rest` are the
@@ -258,15 +258,15 @@ impl<S: ByteStream> Connection<S> {
     }
 
     /// Returns why the connection ends after its last response.
-    fn reason_after(&self, status: Status, overload: Option<Overload>, cx: &LoopContext) -> Ended {
+    fn reason_after(&self, status: Status, overload: Option<Overload>, cx: &LoopContext) -> EndReason {
         match status {
-            _ if cx.gauges.draining => Ended::Drain,
-            _ if overload == Some(Overload::Memory) => Ended::Memory,
-            _ if self.surplus.is_some() => Ended::Overload,
-            Status::REQUEST_TIMEOUT => Ended::RequestTimeout,
-            _ if status.code() >= 400 => Ended::Refused,
-            _ if self.is_at_request_limit(cx) => Ended::Requests,
-            _ => Ended::Answered,
+            _ if cx.gauges.draining => EndReason::Drain,
+            _ if overload == Some(Overload::Memory) => EndReason::Memory,
+            _ if self.surplus.is_some() => EndReason::Overload,
+            Status::REQUEST_TIMEOUT => EndReason::RequestTimeout,
+            _ if status.code() >= 400 => EndReason::Refused,
+            _ if self.is_at_request_limit(cx) => EndReason::Requests,
+            _ => EndReason::Answered,
         }
     }
 
@@ -279,7 +279,7 @@ impl<S: ByteStream> Connection<S> {
                 cx.service.counters.held += 1;
                 cx.service.hub.join(held.topic, slot, now);
                 self.due_in(u32::from(held.wait), cx);
-                self.enter(State::Held { held, since: now }, cx);
+                self.enter(State::Held { held, arrived_at: now }, cx);
             }
             Next::Stream(following) => {
                 cx.service.counters.streams += 1;
@@ -297,7 +297,7 @@ impl<S: ByteStream> Connection<S> {
                 cx.service.hub.join(following.topic, slot, now);
                 self.flush(cx);
             }
-            Next::Gap => self.start_close(websocket::CLOSE_GAP, "gap", Ended::Gap, cx),
+            Next::Gap => self.start_close(websocket::CLOSE_GAP, "gap", EndReason::Gap, cx),
             Next::Echo { agreement } => {
                 if let Some(compression) = agreement.map(EchoCompression::new) {
                     cx.echo_contexts += usize::from(compression.keeps_context());
@@ -318,7 +318,7 @@ impl<S: ByteStream> Connection<S> {
     /// Handles the timeout of a request, or of the wait for one.
     pub(super) fn expire_request(&mut self, cx: &mut LoopContext) {
         match self.busy.as_mut().map(|busy| std::mem::take(&mut busy.partial)) {
-            None | Some(Partial::None) => self.end(Ended::Idle, cx),
+            None | Some(Partial::None) => self.end(EndReason::Idle, cx),
             Some(partial) => {
                 let detail = "The request did not arrive in time; send it faster (RFC 9110 §15.5.9).";
                 self.refuse_partial(partial, Refusal::new(Status::REQUEST_TIMEOUT, detail), cx);
@@ -331,7 +331,7 @@ impl<S: ByteStream> Connection<S> {
         if !matches!(self.state, State::Held { .. }) {
             return;
         }
-        self.count_end(Ended::Memory, cx);
+        self.count_end(EndReason::Memory, cx);
         let State::Held { held, .. } = self.enter(State::Flushing, cx) else { return };
         cx.service.hub.leave(held.topic, self.key.slot, cx.now());
         let path = cx.path_of(held.topic).into();

@@ -29,7 +29,7 @@ use super::memory::{Part, SharedBytes};
 use super::slab::Key;
 use crate::hub::Tick;
 use crate::transport::Following;
-use crate::transport::metrics::Carried;
+use crate::transport::metrics::ConnectionUse;
 use crate::transport::response::Overload;
 
 /// One connection.
@@ -41,7 +41,7 @@ pub struct Connection<S> {
     /// The deadline of the state.
     due: Tick,
     /// The earliest entry in the timer wheel.
-    scheduled: Tick,
+    timer_entry: Tick,
     input: Input,
     /// The limit that this connection exceeds. It is accepted only to be refused.
     surplus: Option<Overload>,
@@ -81,13 +81,13 @@ impl<S: ByteStream> Connection<S> {
             busy: None,
             key,
             due: cx.now().after(cx.options.head_timeout * Tick::PER_SECOND),
-            scheduled: Tick(u32::MAX),
-            input: Input::Drained,
+            timer_entry: Tick::NEVER,
+            input: Input::Empty,
             surplus,
             count: 0,
             second: 0,
         };
-        cx.gauges.connections[Carried::Http as usize] += 1;
+        cx.gauges.connections[ConnectionUse::Http as usize] += 1;
         connection.arm(cx);
         connection
     }
@@ -150,8 +150,8 @@ impl<S: ByteStream> Connection<S> {
     /// Enters the next deadline in the timer wheel, unless an earlier entry is there already.
     fn arm(&mut self, cx: &mut LoopContext) {
         let next = self.next_deadline(cx);
-        if next < self.scheduled {
-            self.scheduled = cx.timer_wheel.insert(self.key, next);
+        if next < self.timer_entry {
+            self.timer_entry = cx.timer_wheel.insert(self.key, next);
         }
     }
 

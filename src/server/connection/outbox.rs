@@ -1,56 +1,9 @@
 //! The outbox: a connection's own output that the socket has not accepted yet.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::rc::Rc;
 
 use crate::server::memory::SharedBytes;
-
-/// The most slices in one write.
-const SLICES: usize = 16;
-
-/// The slices of one write.
-pub struct Batch<'a> {
-    slices: [IoSlice<'a>; SLICES],
-    len: usize,
-}
-
-impl<'a> Batch<'a> {
-    /// Creates an empty batch.
-    pub fn new() -> Batch<'a> {
-        Batch { slices: [IoSlice::new(&[]); SLICES], len: 0 }
-    }
-
-    /// Adds bytes at the end. Returns whether there was room for them.
-    pub fn push(&mut self, bytes: &'a [u8]) -> bool {
-        let has_room = self.len < SLICES;
-        if has_room && !bytes.is_empty() {
-            self.slices[self.len] = IoSlice::new(bytes);
-            self.len += 1;
-        }
-        has_room
-    }
-
-    /// Returns the slices.
-    pub fn slices(&self) -> &[IoSlice<'a>] {
-        &self.slices[..self.len]
-    }
-
-    /// Returns the number of bytes in all slices.
-    pub fn bytes(&self) -> usize {
-        self.slices().iter().map(|slice| slice.len()).sum()
-    }
-
-    /// Returns the first `length` bytes.
-    pub fn prefix(&self, length: usize) -> impl Iterator<Item = &[u8]> {
-        let mut left = length;
-        self.slices().iter().map(move |slice| {
-            let taken = left.min(slice.len());
-            left -= taken;
-            &slice[..taken]
-        })
-    }
-}
 
 /// A buffer that waits, owned or shared with other connections.
 enum Buffer {
@@ -158,14 +111,13 @@ impl Outbox {
         }
     }
 
-    /// Adds the waiting buffers to a write, as far as there is room. Returns whether all are in it. A
-    /// pong joins only when nothing else waits: until then a newer one may replace it.
-    pub fn fill<'a>(&'a mut self, batch: &mut Batch<'a>) -> bool {
+    /// Returns the waiting buffers in order. A pong joins them only when nothing else waits: until then
+    /// a newer one may replace it.
+    pub fn pending(&mut self) -> impl Iterator<Item = &[u8]> {
         if self.buffers.is_empty() {
             self.queue_pong();
         }
-        let mut buffers = self.buffers.iter().map(|(buffer, start, end)| &buffer.bytes()[*start..*end]);
-        buffers.all(|bytes| batch.push(bytes))
+        self.buffers.iter().map(|(buffer, start, end)| &buffer.bytes()[*start..*end])
     }
 
     /// Removes up to `written` bytes from the front, and returns how many.
@@ -187,16 +139,15 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use super::{Batch, Outbox};
+    use super::Outbox;
     use crate::server::memory::Memory;
 
     fn written(outbox: &mut Outbox, mut step: impl FnMut() -> usize) -> Vec<u8> {
         let mut out = Vec::new();
         while !outbox.is_empty() {
-            let mut batch = Batch::new();
-            outbox.fill(&mut batch);
-            let taken = step().min(batch.bytes());
-            out.extend(batch.prefix(taken).flatten());
+            let pending: Vec<u8> = outbox.pending().flatten().copied().collect();
+            let taken = step().min(pending.len());
+            out.extend(&pending[..taken]);
             assert_eq!(outbox.consume(taken), taken);
         }
         out
@@ -250,9 +201,7 @@ mod tests {
         outbox.set_pong(b"<3>".to_vec());
         outbox.set_pong(b"<4>".to_vec());
         assert_eq!(outbox.consume(11), 11);
-        let mut batch = Batch::new();
-        assert!(outbox.fill(&mut batch));
-        assert_eq!(batch.slices().len(), 1);
+        assert_eq!(outbox.pending().count(), 1);
         outbox.consume(1);
         outbox.set_pong(b"<5>".to_vec());
         assert_eq!(written(&mut outbox, || 100), b"4><5>");

@@ -1,5 +1,5 @@
-//! Reading: from a readiness report or a deadline to bytes, which go to [`http`](super::http) or to
-//! [`websocket`](super::websocket).
+//! Reading: from a readiness report to bytes, which go to [`http`](super::http) or to
+//! [`websocket`](super::websocket); and the deadlines of each state.
 
 use std::io;
 
@@ -11,13 +11,13 @@ use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
 use crate::server::observer::Sender;
 use crate::transport::event_stream;
-use crate::transport::metrics::Ended;
+use crate::transport::metrics::EndReason;
 
 /// The outcome of interpreting some bytes as a request.
-pub(super) enum Parsed {
+pub(super) enum ParseOutcome {
     /// This many bytes are consumed.
     Consumed(usize),
-    /// All bytes are an incomplete head; how far they have been scanned.
+    /// All bytes belong to an incomplete head; the scan so far.
     IncompleteHead(HeadScan),
 }
 
@@ -27,7 +27,7 @@ impl<S: ByteStream> Connection<S> {
     pub fn serve(&mut self, readiness: Readiness, buffer: &mut [u8], cx: &mut LoopContext) {
         if readiness.ended && self.input != Input::Ended {
             self.input = Input::Ending;
-        } else if readiness.readable && self.input == Input::Drained {
+        } else if readiness.readable && self.input == Input::Empty {
             self.input = Input::Ready;
         }
         if readiness.writable && self.busy.is_some() {
@@ -53,7 +53,7 @@ impl<S: ByteStream> Connection<S> {
         }
         if self.input == Input::Ended && self.may_read(cx) && matches!(self.state, State::Http) {
             // A half-close: every request before it has been answered (RFC 9112 §9.6).
-            self.end(Ended::Client, cx);
+            self.end(EndReason::Client, cx);
         }
         self.arm(cx);
     }
@@ -62,12 +62,12 @@ impl<S: ByteStream> Connection<S> {
         self.state.may_read() && self.outbox_len() < cx.options.outbox_bytes
     }
 
-    /// Returns whether bytes have arrived that are not interpreted yet.
+    /// Returns whether bytes or the client's FIN may still have to be handled.
     pub(super) fn has_input(&self) -> bool {
-        self.input != Input::Drained || self.busy.as_ref().is_some_and(|busy| !busy.deferred.is_empty())
+        self.input != Input::Empty || self.busy.as_ref().is_some_and(|busy| !busy.deferred.is_empty())
     }
 
-    /// Reads once, and returns the number of bytes.
+    /// Reads once, interprets the bytes and writes the output. Returns how many bytes were read.
     fn read(&mut self, buffer: &mut [u8], cx: &mut LoopContext) -> usize {
         match self.stream.read(buffer) {
             Ok(0) => {
@@ -79,16 +79,16 @@ impl<S: ByteStream> Connection<S> {
                 cx.service.counters.bytes_read += length as u64;
                 if length < buffer.len() && self.input == Input::Ready {
                     // A short read has emptied the socket, and the poll will report the next bytes
-                    // (epoll(7), question 9). It will not report a FIN again that it has reported.
-                    self.input = Input::Drained;
+                    // (epoll(7), question 9). It does not report the same FIN twice.
+                    self.input = Input::Empty;
                 }
                 self.receive(&mut buffer[..length], cx);
                 self.flush(cx);
                 return length;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.input = Input::Drained,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.input = Input::Empty,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => self.close(Ended::Broken, cx),
+            Err(_) => self.close(EndReason::Broken, cx),
         }
         0
     }
@@ -103,7 +103,7 @@ impl<S: ByteStream> Connection<S> {
                 self.flush(cx);
             }
             // Half of a TCP connection is not a WebSocket (RFC 6455 §7.1.1).
-            State::Socket(_) | State::Lingering => self.close(Ended::Client, cx),
+            State::Socket(_) | State::Lingering => self.close(EndReason::Client, cx),
             State::Http | State::Held { .. } | State::Flushing | State::Closed => {}
         }
     }
@@ -125,9 +125,9 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// Passes bytes to whatever the connection carries, which may change with each request. `scan`:
-    /// how far the head at the start has been scanned before. Returns the length of an incomplete
-    /// head at the end, and how far that has been scanned.
+    /// Passes bytes to the handler of the current state, which each request can change. `scan` is the
+    /// scan so far of the head at the start. Returns the scan of an incomplete head at the end, and
+    /// the length of that head.
     fn interpret(
         &mut self,
         input: &mut [u8],
@@ -145,15 +145,15 @@ impl<S: ByteStream> Connection<S> {
             }
             let consumed = match &self.state {
                 State::Http => match self.receive_request(rest, scan.take(), cx) {
-                    Parsed::Consumed(consumed) => consumed,
-                    Parsed::IncompleteHead(scan) => return Some((scan, rest.len())),
+                    ParseOutcome::Consumed(consumed) => consumed,
+                    ParseOutcome::IncompleteHead(scan) => return Some((scan, rest.len())),
                 },
                 State::Socket(_) => self.receive_frames(rest, cx),
                 State::Held { .. } => {
                     self.defer(rest);
                     rest.len()
                 }
-                // A client sends nothing of use to a connection in these states.
+                // In these states, the client's bytes are dropped.
                 State::Stream(_) | State::Flushing | State::Lingering | State::Closed => rest.len(),
             };
             rest = &mut rest[consumed..];
@@ -172,8 +172,8 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// Keeps bytes for later. Nothing is read while bytes are deferred, so these are at most one
-    /// read and one head.
+    /// Keeps bytes for later. Nothing is read while bytes are deferred, so at most one read buffer and
+    /// one incomplete head are deferred.
     fn defer(&mut self, bytes: &[u8]) {
         self.busy().deferred.extend_from_slice(bytes);
     }
@@ -183,18 +183,18 @@ impl<S: ByteStream> Connection<S> {
         (!deferred.is_empty()).then(|| std::mem::take(deferred))
     }
 
-    /// Handles an entry of the timer wheel. If an earlier entry has replaced it, it means nothing; if
-    /// the deadline has moved since, a new entry is made.
+    /// Handles an entry of the timer wheel. An entry that an earlier one has replaced is ignored. If the
+    /// deadline has moved since, a new entry is made.
     pub fn handle_deadline(&mut self, entry: Tick, buffer: &mut [u8], cx: &mut LoopContext) {
-        if entry != self.scheduled {
+        if entry != self.timer_entry {
             return;
         }
-        self.scheduled = Tick(u32::MAX);
+        self.timer_entry = Tick::NEVER;
         let now = cx.now();
         if self.next_deadline(cx) <= now {
             if now < self.due {
                 // The socket has accepted no byte for too long.
-                self.close(Ended::WriteTimeout, cx);
+                self.close(EndReason::WriteTimeout, cx);
             } else {
                 self.expire(cx);
                 self.serve(Readiness::default(), buffer, cx);
@@ -209,7 +209,7 @@ impl<S: ByteStream> Connection<S> {
     fn expire(&mut self, cx: &mut LoopContext) {
         match self.state {
             State::Http => self.expire_request(cx),
-            State::Held { .. } => self.release(cx),
+            State::Held { .. } => self.respond_to_held(cx),
             State::Stream(following) => {
                 // A stream with pending output needs no heartbeat; the write timeout applies.
                 if self.busy.is_none() {
@@ -219,8 +219,8 @@ impl<S: ByteStream> Connection<S> {
                 self.due_in(cx.options.heartbeat, cx);
             }
             State::Socket(socket) => self.expire_socket(socket, cx),
-            // The end was counted when it was decided.
-            State::Flushing | State::Lingering | State::Closed => self.close(Ended::WriteTimeout, cx),
+            // The end was counted when it was decided, so the reason has no effect.
+            State::Flushing | State::Lingering | State::Closed => self.close(EndReason::WriteTimeout, cx),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::protocol::websocket::message::Receiver;
 use crate::server::memory::Part;
 use crate::transport::action::Action;
 use crate::transport::compression::EchoCompression;
-use crate::transport::metrics::Carried;
+use crate::transport::metrics::ConnectionUse;
 use crate::transport::poll::HeldPoll;
 use crate::transport::response::{Refusal, ResponseContext};
 use crate::transport::{Following, Purpose};
@@ -22,31 +22,38 @@ use crate::transport::{Following, Purpose};
 /// | `Http` | a long poll without an event | `Held` |
 /// | `Http` | a request for an event stream | `Stream` |
 /// | `Http` | a WebSocket handshake | `Socket(Topic)` or `Socket(Echo)` |
-/// | `Http` | a malformed request, a timeout, the client's FIN | `Flushing` |
+/// | `Http` | a handshake for bare text, with a gap | `Socket(Closing)` |
+/// | `Http` | a malformed request, a timeout, the client's FIN, shutdown | `Flushing` |
 /// | `Held` | an event, its timeout, shutdown | `Http` or `Flushing` |
-/// | `Held` | bytes | `Held`; they are deferred |
+/// | `Held` | bytes read together with the poll | `Held`; the bytes are deferred |
 /// | `Stream` | eviction, shutdown | `Flushing` |
-/// | `Socket(Topic)`, `Socket(Echo)` | the client's close frame, a protocol error | `Flushing` |
-/// | `Socket(Topic)`, `Socket(Echo)` | eviction, a forbidden message, shutdown | `Socket(Closing)` |
-/// | `Socket(Closing)` | the client's close frame, a protocol error | `Flushing` |
-/// | `Flushing` | the last byte is written | `Lingering` |
+/// | `Stream` | the client's FIN | `Stream`; a comment shows whether the client is still there |
+/// | `Socket(Topic)` | eviction, a forbidden message | `Socket(Closing)` |
+/// | `Socket(Topic)`, `Socket(Echo)` | shutdown | `Socket(Closing)` |
+/// | `Socket(Topic)`, `Socket(Echo)` | the client's close frame, too many messages per second | `Flushing` |
+/// | `Socket(_)` | a protocol error | `Flushing` |
+/// | `Socket(_)` | the client's FIN | `Closed` |
+/// | `Socket(Closing)` | the client's close frame | `Flushing` |
+/// | `Flushing` | the last byte is written | `Lingering`, or `Closed` after the client's FIN |
 /// | `Lingering` | the client's FIN, its timeout | `Closed` |
-/// | any | a reset, a write timeout, a pong timeout | `Closed` |
+/// | any | the memory limit | `Flushing`, or `Closed` if output is pending |
+/// | any | a reset, a write timeout, a pong timeout, a close timeout | `Closed` |
 pub enum State {
-    /// HTTP: awaits a request, or the rest of one.
+    /// The connection awaits a request, or the rest of one.
     Http,
-    /// A held poll: awaits an event.
+    /// The connection holds a long poll, which waits for an event. `enter_next` in
+    /// [`http`](super::http) enters this state, `respond_to_held` in [`write`](super::write) leaves it.
     Held {
         /// The poll.
         held: HeldPoll,
         /// The time at which the poll arrived.
-        since: Tick,
+        arrived_at: Tick,
     },
-    /// An event stream: awaits events.
+    /// The connection is an event stream.
     Stream(Following),
-    /// A WebSocket: awaits frames.
+    /// The connection is a WebSocket.
     Socket(Socket),
-    /// Awaits that the outbox is written. Then the server's side ends.
+    /// The outbox is being written; then the server ends its side.
     Flushing,
     /// The server's side has ended. The client's bytes are read and dropped until its side ends too:
     /// closing a connection with unread bytes resets it, and the reset can overtake the last
@@ -67,34 +74,36 @@ pub enum Socket {
         may_publish: bool,
         /// The client's messages may be compressed, each without context.
         compressed: bool,
-        /// A ping is sent, and no byte has arrived since.
+        /// A ping was sent. Since then no byte has arrived, and no stalled output has moved.
         pinged: bool,
     },
     /// The WebSocket echoes the client's messages.
     Echo {
-        /// A ping is sent, and no byte has arrived since.
+        /// A ping was sent. Since then no byte has arrived, and no stalled output has moved.
         pinged: bool,
     },
-    /// The server's close frame is queued or sent: awaits the client's.
+    /// The server's close frame is queued or sent; the client's close frame is awaited.
     Closing,
 }
 
 impl State {
-    /// Returns the name under which the metrics count the connection.
-    pub fn carried(&self) -> Option<Carried> {
+    /// Returns the use under which the metrics count the connection.
+    pub fn carried(&self) -> Option<ConnectionUse> {
         match self {
-            State::Http => Some(Carried::Http),
-            State::Held { .. } => Some(Carried::LongPoll),
-            State::Stream(_) => Some(Carried::EventStream),
-            State::Socket(Socket::Topic { .. }) => Some(Carried::WebSocket),
-            State::Socket(Socket::Echo { .. }) => Some(Carried::Echo),
-            State::Socket(Socket::Closing) | State::Flushing | State::Lingering => Some(Carried::Ending),
+            State::Http => Some(ConnectionUse::Http),
+            State::Held { .. } => Some(ConnectionUse::LongPoll),
+            State::Stream(_) => Some(ConnectionUse::EventStream),
+            State::Socket(Socket::Topic { .. }) => Some(ConnectionUse::WebSocket),
+            State::Socket(Socket::Echo { .. }) => Some(ConnectionUse::Echo),
+            State::Socket(Socket::Closing) | State::Flushing | State::Lingering => {
+                Some(ConnectionUse::Ending)
+            }
             State::Closed => None,
         }
     }
 
-    /// Returns whether the connection accepts bytes from the socket. While a poll is held, they stay
-    /// in the socket.
+    /// Returns whether the connection reads from its socket in this state. While a poll is held, the
+    /// client's bytes stay in the socket.
     pub fn may_read(&self) -> bool {
         !matches!(self, State::Held { .. } | State::Closed)
     }
@@ -103,7 +112,7 @@ impl State {
         matches!(self, State::Closed)
     }
 
-    /// Returns the position in a topic, if the connection holds the cursor.
+    /// Returns the cursor, if the connection holds it.
     pub fn following(&self) -> Option<Following> {
         match self {
             State::Stream(following) | State::Socket(Socket::Topic { following, .. }) => Some(*following),
@@ -126,7 +135,7 @@ impl State {
         }
     }
 
-    /// Returns the flag that a ping is unanswered, if the connection is an open WebSocket.
+    /// Returns the `pinged` flag of an open WebSocket.
     pub fn pinged_mut(&mut self) -> Option<&mut bool> {
         match self {
             State::Socket(Socket::Topic { pinged, .. } | Socket::Echo { pinged }) => Some(pinged),
@@ -150,7 +159,7 @@ pub struct Readiness {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Input {
     /// The socket is empty; the poll will report the next bytes.
-    Drained,
+    Empty,
     /// The poll has reported bytes.
     Ready,
     /// The poll has reported the client's FIN, after bytes that may still be unread.
@@ -159,12 +168,12 @@ pub enum Input {
     Ended,
 }
 
-/// The memory of a connection that is not idle. An idle connection has none of it.
+/// Memory that a connection owns only while something is in progress.
 #[derive(Default)]
 pub struct Busy {
     /// The connection's unwritten output.
     pub outbox: Outbox,
-    /// Since when the socket has accepted no byte.
+    /// The time of the last write progress, while output is pending.
     pub stalled_since: Option<Tick>,
     /// The incomplete input.
     pub partial: Partial,

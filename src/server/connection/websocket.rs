@@ -9,13 +9,13 @@ use crate::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver,
 use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
 use crate::transport::compression;
-use crate::transport::metrics::Ended;
+use crate::transport::metrics::EndReason;
 
 impl<S: ByteStream> Connection<S> {
     /// Consumes frames, and returns how many bytes they have: all of `input`, unless the connection
     /// stops being a WebSocket or its output must be written first.
     pub(super) fn receive_frames(&mut self, input: &mut [u8], cx: &mut LoopContext) -> usize {
-        self.note_life(cx);
+        self.note_sign_of_life(cx);
         let partial = self.busy.as_mut().map(|busy| std::mem::take(&mut busy.partial));
         let (mut boxed, mut fresh): (Option<Box<Receiver>>, Option<Receiver>) = (None, None);
         let receiver: &mut Receiver = match partial {
@@ -33,14 +33,14 @@ impl<S: ByteStream> Connection<S> {
                     event
                 }
                 Err(error) => {
-                    self.fail(error.close_code(), &error.close_reason(), Ended::Violation, cx);
+                    self.fail(error.close_code(), &error.close_reason(), EndReason::Violation, cx);
                     return input.len();
                 }
             };
             let Some(event) = event else { continue };
             if self.is_too_fast(cx) {
                 let reason = "more messages per second than allowed";
-                self.fail(CloseCode::POLICY_VIOLATION, reason, Ended::Rate, cx);
+                self.fail(CloseCode::POLICY_VIOLATION, reason, EndReason::Rate, cx);
                 return input.len();
             }
             self.handle_event(event, cx);
@@ -91,7 +91,7 @@ impl<S: ByteStream> Connection<S> {
     }
 
     /// Notes a sign of life: bytes have arrived, or were accepted by the socket.
-    pub(super) fn note_life(&mut self, cx: &mut LoopContext) {
+    pub(super) fn note_sign_of_life(&mut self, cx: &mut LoopContext) {
         if let Some(pinged) = self.state.pinged_mut() {
             *pinged = false;
             self.due_in(cx.options.ping_interval, cx);
@@ -104,16 +104,16 @@ impl<S: ByteStream> Connection<S> {
             (MessageEvent::Close(close), Socket::Topic { .. } | Socket::Echo { .. }) => {
                 // RFC 6455 §5.5.1: the response has the same code. The server then ends the TCP
                 // connection first (§7.1.1).
-                self.count_end(Ended::Client, cx);
+                self.count_end(EndReason::Client, cx);
                 self.leave(None, State::Flushing, cx);
                 self.drop_pong();
                 match close {
                     Some((code, _)) => close::encode(code, "", &mut cx.out),
                     None => frame::write_frame(Opcode::Close, b"", &mut cx.out),
                 }
-                self.end(Ended::Client, cx);
+                self.end(EndReason::Client, cx);
             }
-            (MessageEvent::Close(_), Socket::Closing) => self.end(Ended::Client, cx),
+            (MessageEvent::Close(_), Socket::Closing) => self.end(EndReason::Client, cx),
             // §5.5.1: after the server's close frame, only the client's close frame matters.
             (_, Socket::Closing) => {}
             (MessageEvent::Ping(payload), _) => self.pong(payload, cx),
@@ -126,11 +126,11 @@ impl<S: ByteStream> Connection<S> {
             }
             (MessageEvent::Text(_), Socket::Topic { may_publish: false, .. }) => {
                 let reason = "publishing needs a token";
-                self.start_close(CloseCode::POLICY_VIOLATION, reason, Ended::Violation, cx);
+                self.start_close(CloseCode::POLICY_VIOLATION, reason, EndReason::Violation, cx);
             }
             (MessageEvent::Binary(_), Socket::Topic { .. }) => {
                 let reason = "an event's data is text";
-                self.start_close(CloseCode::UNSUPPORTED_DATA, reason, Ended::Violation, cx);
+                self.start_close(CloseCode::UNSUPPORTED_DATA, reason, EndReason::Violation, cx);
             }
         }
     }
@@ -153,7 +153,13 @@ impl<S: ByteStream> Connection<S> {
     }
 
     /// Starts the closing handshake (RFC 6455 §7.1.2). The next flush writes the frame.
-    pub(super) fn start_close(&mut self, code: CloseCode, reason: &str, ended: Ended, cx: &mut LoopContext) {
+    pub(super) fn start_close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        ended: EndReason,
+        cx: &mut LoopContext,
+    ) {
         self.count_end(ended, cx);
         self.leave(None, State::Socket(Socket::Closing), cx);
         self.drop_pong();
@@ -163,7 +169,7 @@ impl<S: ByteStream> Connection<S> {
 
     /// Fails the WebSocket connection (RFC 6455 §7.1.7): sends the reason, and ends without waiting
     /// for the client's close frame. It sends at most one close frame (§5.5.1).
-    fn fail(&mut self, code: CloseCode, reason: &str, ended: Ended, cx: &mut LoopContext) {
+    fn fail(&mut self, code: CloseCode, reason: &str, ended: EndReason, cx: &mut LoopContext) {
         if !matches!(self.state, State::Socket(Socket::Closing)) {
             self.start_close(code, reason, ended, cx);
         }
@@ -175,7 +181,7 @@ impl<S: ByteStream> Connection<S> {
     pub(super) fn expire_socket(&mut self, socket: Socket, cx: &mut LoopContext) {
         match socket {
             Socket::Closing | Socket::Topic { pinged: true, .. } | Socket::Echo { pinged: true } => {
-                self.close(Ended::PongTimeout, cx)
+                self.close(EndReason::PongTimeout, cx)
             }
             Socket::Topic { .. } | Socket::Echo { .. } => {
                 // While output is pending, the write timeout applies. A ping that is not written

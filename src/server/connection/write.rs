@@ -1,10 +1,10 @@
 //! Writing: pending output and events, from the outbox and the log to the socket.
 
 use std::io::{self, IoSlice, Write};
+use std::iter::once;
 use std::rc::Rc;
 
 use super::Connection;
-use super::outbox::Batch;
 use super::state::State;
 use crate::protocol::Transport;
 use crate::protocol::http::Status;
@@ -14,16 +14,18 @@ use crate::server::context::LoopContext;
 use crate::server::memory::SharedBytes;
 use crate::server::observer::Sender;
 use crate::transport::Purpose;
-use crate::transport::metrics::Ended;
+use crate::transport::metrics::EndReason;
 use crate::transport::poll::HeldPoll;
 
 /// How many bytes of the log are prepared for one write.
 const WRITE_BYTES: usize = 256 * 1024;
+/// The most slices in one write.
+const SLICES: usize = 16;
 /// How many complete writes a connection may make in a row before others are served.
-const WRITES_IN_A_ROW: usize = 4;
+const WRITES_IN_A_ROW: usize = 5;
 
 /// The outcome of a write.
-enum Written {
+enum WriteOutcome {
     /// Nothing was pending.
     Nothing,
     /// The socket accepted everything.
@@ -34,64 +36,98 @@ enum Written {
     Broken,
 }
 
+/// The slices of one write.
+struct Batch<'a> {
+    slices: [IoSlice<'a>; SLICES],
+    len: usize,
+}
+
+impl<'a> Batch<'a> {
+    /// Collects slices in order, as many as one write takes.
+    fn new(pending: impl Iterator<Item = &'a [u8]>) -> Batch<'a> {
+        let mut batch = Batch { slices: [IoSlice::new(&[]); SLICES], len: 0 };
+        for bytes in pending.filter(|bytes| !bytes.is_empty()).take(SLICES) {
+            batch.slices[batch.len] = IoSlice::new(bytes);
+            batch.len += 1;
+        }
+        batch
+    }
+
+    fn slices(&self) -> &[IoSlice<'a>] {
+        &self.slices[..self.len]
+    }
+
+    fn bytes(&self) -> usize {
+        self.slices().iter().map(|slice| slice.len()).sum()
+    }
+
+    /// Returns the first `length` bytes.
+    fn prefix(&self, length: usize) -> impl Iterator<Item = &[u8]> {
+        let mut left = length;
+        self.slices().iter().map(move |slice| {
+            let taken = left.min(slice.len());
+            left -= taken;
+            &slice[..taken]
+        })
+    }
+}
+
 impl<S: ByteStream> Connection<S> {
     /// Writes until nothing is pending or the socket is full: first the connection's own output, then
     /// the log from the cursor on. Afterwards `cx.out` is empty.
     pub(super) fn flush(&mut self, cx: &mut LoopContext) {
-        let mut writes = 0;
+        let mut writes = 1;
         while !self.state.is_closed() {
             let was_stalled = self.is_stalled();
             let written = self.write(cx);
             if was_stalled && !self.is_stalled() {
                 // Write progress proves that the peer is alive; its pong is queued after this data.
-                self.note_life(cx);
+                self.note_sign_of_life(cx);
             }
             match written {
-                Written::Broken => return self.close(Ended::Broken, cx),
-                Written::Nothing => return self.handle_drained(cx),
-                Written::Part => return self.handle_blocked(cx),
-                Written::All if self.is_drained(cx) => return self.handle_drained(cx),
-                Written::All if writes == WRITES_IN_A_ROW => {
+                WriteOutcome::Broken => return self.close(EndReason::Broken, cx),
+                WriteOutcome::Nothing => return self.handle_all_written(cx),
+                WriteOutcome::Part => return self.handle_blocked(cx),
+                WriteOutcome::All if self.is_all_written(cx) => return self.handle_all_written(cx),
+                WriteOutcome::All if writes == WRITES_IN_A_ROW => {
                     cx.schedule(self.key);
                     return self.handle_blocked(cx);
                 }
-                Written::All => writes += 1,
+                WriteOutcome::All => writes += 1,
             }
         }
     }
 
-    /// Makes one write of everything that is pending. The connection's own output goes out between
-    /// two events: after the rest of an event that is partly written, before the next event.
-    fn write(&mut self, cx: &mut LoopContext) -> Written {
+    /// Makes one write of as much pending output as one write takes. The connection's own output goes
+    /// out between two events: after the rest of an event that is partly written, before the next.
+    fn write(&mut self, cx: &mut LoopContext) -> WriteOutcome {
         if let Some(following) = self.state.following_mut() {
             following.prepare(&mut cx.service.hub, WRITE_BYTES, cx.clock.tick());
         }
-        self.queue_own(&mut cx.out);
+        self.queue_output(&mut cx.out);
         let (following, hub) = (self.state.following(), &cx.service.hub);
         let has_own = !cx.out.is_empty() || self.outbox_len() > 0;
         let rest = following.filter(|_| has_own).map_or(0, |following| following.rest_of_event(hub));
-        let mut pending = following.iter().flat_map(|following| following.pending(hub));
-        let first = if rest > 0 { pending.next().unwrap_or_default() } else { &[] };
+        let mut events = following.iter().flat_map(|following| following.pending(hub));
+        let (event, next) = events.next().unwrap_or_default().split_at(rest);
 
-        let mut batch = Batch::new();
-        batch.push(&first[..rest]);
-        let outbox = self.busy.as_mut().map(|busy| &mut busy.outbox);
-        if outbox.is_none_or(|outbox| outbox.fill(&mut batch)) && batch.push(&cx.out) {
-            let mut events = std::iter::once(&first[rest..]).chain(pending);
-            while events.next().is_some_and(|bytes| batch.push(bytes)) {}
-        }
+        let outbox = self.busy.as_mut().map(|busy| busy.outbox.pending());
+        let own = outbox.into_iter().flatten().chain(once(&cx.out[..]));
+        let batch = Batch::new(once(event).chain(own).chain(once(next)).chain(events));
         let total = batch.bytes();
         if total == 0 {
-            return Written::Nothing;
+            return WriteOutcome::Nothing;
         }
-        let Some(written) = write_batch(&mut self.stream, batch.slices()) else { return Written::Broken };
+        let Some(written) = write_batch(&mut self.stream, batch.slices()) else {
+            return WriteOutcome::Broken;
+        };
         if let Some(observer) = cx.observer.active() {
             observer.passed(self.key.slot, Sender::Server, &mut batch.prefix(written));
         }
         cx.service.counters.bytes_written += written as u64;
 
         let of_event = written.min(rest);
-        let of_own = self.consume_own(written - of_event, &mut cx.out);
+        let of_own = self.consume_output(written - of_event, &mut cx.out);
         if let Some(following) = self.state.following_mut() {
             following.advance(&cx.service.hub, written - of_own);
         }
@@ -100,11 +136,11 @@ impl<S: ByteStream> Connection<S> {
         {
             busy.stalled_since = None;
         }
-        if written < total { Written::Part } else { Written::All }
+        if written < total { WriteOutcome::Part } else { WriteOutcome::All }
     }
 
-    /// Moves new output after the output that waits already.
-    fn queue_own(&mut self, out: &mut Vec<u8>) {
+    /// Moves new output to the end of the outbox if older output waits there.
+    fn queue_output(&mut self, out: &mut Vec<u8>) {
         if let Some(busy) = self.busy.as_mut().filter(|busy| !busy.outbox.is_empty()) {
             busy.outbox.push(out);
             out.clear();
@@ -113,7 +149,7 @@ impl<S: ByteStream> Connection<S> {
 
     /// Removes up to `written` bytes of the connection's own output, and returns how many. New output
     /// that is not written goes to the outbox.
-    fn consume_own(&mut self, written: usize, out: &mut Vec<u8>) -> usize {
+    fn consume_output(&mut self, written: usize, out: &mut Vec<u8>) -> usize {
         if out.is_empty() {
             return self.busy.as_mut().map_or(0, |busy| busy.outbox.consume(written));
         }
@@ -130,13 +166,13 @@ impl<S: ByteStream> Connection<S> {
     }
 
     /// Returns whether neither own output nor an event is pending.
-    fn is_drained(&self, cx: &LoopContext) -> bool {
+    fn is_all_written(&self, cx: &LoopContext) -> bool {
         self.busy.as_ref().is_none_or(|busy| busy.outbox.is_empty())
             && self.following().is_none_or(|following| following.is_caught_up(&cx.service.hub))
     }
 
-    /// Handles the end of all pending output.
-    fn handle_drained(&mut self, cx: &mut LoopContext) {
+    /// Handles the case that nothing is pending any more.
+    fn handle_all_written(&mut self, cx: &mut LoopContext) {
         if let Some(following) = self.following() {
             cx.service.hub.set_lagging(following.topic, self.key.slot, false);
         }
@@ -170,28 +206,26 @@ impl<S: ByteStream> Connection<S> {
 
     /// Delivers new events: the fan-out has reached this follower.
     pub fn deliver(&mut self, cx: &mut LoopContext) {
-        match self.state {
-            // The poll joined during this fan-out; there is nothing new for it yet.
-            State::Held { ref held, .. }
-                if cx.service.hub.topic(held.topic).log.newest() <= held.poll.after => {}
-            State::Held { .. } => self.release(cx),
-            _ => self.flush(cx),
+        let State::Held { held, .. } = &self.state else { return self.flush(cx) };
+        // A poll that joined during this fan-out has nothing new yet.
+        if cx.service.hub.topic(held.topic).log.newest() > held.poll.after {
+            self.respond_to_held(cx);
         }
     }
 
     /// Sends the response to the held poll. Requests that have arrived meanwhile are served in the
     /// next loop iteration.
-    pub(super) fn release(&mut self, cx: &mut LoopContext) {
+    pub(super) fn respond_to_held(&mut self, cx: &mut LoopContext) {
         if !matches!(self.state, State::Held { .. }) {
             return;
         }
-        let State::Held { mut held, since } = self.enter(State::Http, cx) else { return };
+        let State::Held { mut held, arrived_at } = self.enter(State::Http, cx) else { return };
         cx.service.hub.leave(held.topic, self.key.slot, cx.clock.tick());
         if cx.gauges.draining {
             held.poll.context.persists = false;
         }
         let (status, bytes) = cx.shared_response(&held);
-        self.log_held(&held, status, cx.now().0 - since.0, cx);
+        self.log_held(&held, status, cx.now().0 - arrived_at.0, cx);
         self.due_in(cx.options.idle_timeout, cx);
         self.send_shared(bytes, cx);
         if self.state.is_closed() {
@@ -199,9 +233,9 @@ impl<S: ByteStream> Connection<S> {
         }
         if !held.poll.context.persists {
             let ended = match cx.gauges.draining {
-                true => Ended::Drain,
-                false if self.is_at_request_limit(cx) => Ended::Requests,
-                false => Ended::Answered,
+                true => EndReason::Drain,
+                false if self.is_at_request_limit(cx) => EndReason::Requests,
+                false => EndReason::Answered,
             };
             self.end(ended, cx);
         } else if self.has_input() {
@@ -217,15 +251,15 @@ impl<S: ByteStream> Connection<S> {
         cx.record(line, || self.stream.peer());
     }
 
-    /// Writes bytes that other connections write too.
+    /// Writes a shared response, and queues the part that the socket does not accept.
     fn send_shared(&mut self, bytes: Rc<SharedBytes>, cx: &mut LoopContext) {
         let mut written = 0;
         if self.busy.as_ref().is_none_or(|busy| busy.outbox.is_empty()) {
             match write_batch(&mut self.stream, &[IoSlice::new(&bytes)]) {
                 Some(length) => written = length,
-                None => return self.close(Ended::Broken, cx),
+                None => return self.close(EndReason::Broken, cx),
             }
-            cx.observe(self.key, Sender::Server, &mut std::iter::once(&bytes[..written]));
+            cx.observe(self.key, Sender::Server, &mut once(&bytes[..written]));
             cx.service.counters.bytes_written += written as u64;
         }
         if written < bytes.len() {
@@ -239,6 +273,7 @@ impl<S: ByteStream> Connection<S> {
 }
 
 /// Writes once, and returns how many bytes the socket accepted; `None` if the connection is broken.
+#[inline]
 fn write_batch(stream: &mut impl Write, slices: &[IoSlice<'_>]) -> Option<usize> {
     loop {
         // One slice is the usual case, and `write` costs the kernel less than `write_vectored`.

@@ -99,7 +99,7 @@ impl WireView {
     }
 
     /// Parses bytes and shows them.
-    fn show<'b>(&mut self, connection: u32, side: Side, bytes: &mut dyn Iterator<Item = &'b [u8]>) {
+    fn show(&mut self, connection: u32, side: Side, bytes: &mut dyn Iterator<Item = &[u8]>) {
         let Some(observed) = self.connections.get_mut(connection as usize).and_then(Option::as_mut) else {
             return;
         };
@@ -181,7 +181,7 @@ impl Observer for WireView {
         }
     }
 
-    fn passed<'b>(&mut self, connection: u32, sender: Sender, bytes: &mut dyn Iterator<Item = &'b [u8]>) {
+    fn passed(&mut self, connection: u32, sender: Sender, bytes: &mut dyn Iterator<Item = &[u8]>) {
         let activations = self.activations;
         let Some(observed) = self.observed(connection) else { return };
         if observed.activation != activations {
