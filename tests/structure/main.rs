@@ -1,6 +1,7 @@
-//! The structure of the source: which layers may name which others, and whether the names and links
-//! in the documentation exist.
+//! The structure of the source: its budgets, which layers may name which others, and whether the
+//! names and links in the documentation exist.
 
+mod budgets;
 mod items;
 mod layers;
 mod links;
