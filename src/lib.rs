@@ -33,8 +33,8 @@
 //!    the middle of the encoded bytes, and counts as lagging until the poll reports room. No other
 //!    follower waits for it.
 //! 10. **Too slow is evicted.** When a segment leaves the window (`hub/window.rs`) while a lagging
-//!    follower's cursor is in it, `Connections::evict_from` (`server/connections.rs`) ends that
-//!    follower, and its reconnect reports the gap.
+//!     follower's cursor is in it, `Connections::evict_from` (`server/connections.rs`) ends that
+//!     follower, and its reconnect reports the gap.
 //!
 //! A long poll takes another way: `Service::poll` decides that its response must wait, and the
 //! connection stays in `State::Held` (`server/connection/state.rs`) until step 6 reaches it.

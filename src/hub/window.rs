@@ -41,13 +41,15 @@ impl Hub {
         }
     }
 
-    /// Returns whether the topic has more than one segment, and keeps enough without the oldest
-    /// one.
+    /// Returns whether the topic keeps more than its window. A topic with its own limit of bytes has no
+    /// other window; the others keep enough events without the oldest segment.
     fn exceeds_window(&self, key: TopicKey) -> bool {
         let topic = self.topic(key);
-        let Some(oldest) = topic.log.oldest_segment() else { return false };
-        topic.log.len() - oldest.len() >= self.limits.window_events
-            || topic.max_bytes < usize::MAX && topic.log.event_memory() > topic.max_bytes
+        if topic.max_bytes < usize::MAX {
+            return topic.log.event_memory() > topic.max_bytes;
+        }
+        let oldest = topic.log.oldest_segment();
+        oldest.is_some_and(|oldest| topic.log.len() - oldest.len() >= self.limits.window_events)
     }
 
     /// Returns the topic whose oldest segment is the oldest of all that may be dropped.

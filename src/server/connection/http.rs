@@ -104,8 +104,14 @@ impl<S: ByteStream> Connection<S> {
             _ => cx.service.policy.event_bytes,
         } as u64;
         match framing {
-            // Content that has arrived with the head is used where it is.
-            Framing::Length(length) if !expects_continue && length <= max && length <= rest.len() as u64 => {
+            // Content that has arrived with the head is used where it is; except at shutdown, when
+            // `receive_body` refuses the request.
+            Framing::Length(length)
+                if !expects_continue
+                    && !cx.gauges.draining
+                    && length <= max
+                    && length <= rest.len() as u64 =>
+            {
                 self.respond(start, &rest[..length as usize], cx);
                 length as usize
             }

@@ -111,10 +111,10 @@ impl Outbox {
         }
     }
 
-    /// Returns the waiting buffers in order. A pong joins them only when nothing else waits: until then
-    /// a newer one may replace it.
-    pub fn pending(&mut self) -> impl Iterator<Item = &[u8]> {
-        if self.buffers.is_empty() {
+    /// Returns the waiting buffers in order. A pong joins them only when nothing else waits, or when
+    /// new output follows (`has_new`): until then a newer pong may replace it.
+    pub fn pending(&mut self, has_new: bool) -> impl Iterator<Item = &[u8]> {
+        if self.buffers.is_empty() || has_new {
             self.queue_pong();
         }
         self.buffers.iter().map(|(buffer, start, end)| &buffer.bytes()[*start..*end])
@@ -145,7 +145,7 @@ mod tests {
     fn written(outbox: &mut Outbox, mut step: impl FnMut() -> usize) -> Vec<u8> {
         let mut out = Vec::new();
         while !outbox.is_empty() {
-            let pending: Vec<u8> = outbox.pending().flatten().copied().collect();
+            let pending: Vec<u8> = outbox.pending(false).flatten().copied().collect();
             let taken = step().min(pending.len());
             out.extend(&pending[..taken]);
             assert_eq!(outbox.consume(taken), taken);
@@ -181,13 +181,15 @@ mod tests {
     }
 
     #[test]
-    fn a_waiting_pong_goes_before_new_bytes() {
+    fn a_waiting_pong_goes_before_new_output() {
         let mut outbox = Outbox::default();
         outbox.push(b"old");
         outbox.set_pong(b"<pong>".to_vec());
-        outbox.push(b"new");
-        // The socket accepts the pong, and the first of the new bytes after it.
-        outbox.consume(10);
+        assert_eq!(outbox.pending(false).collect::<Vec<_>>(), [b"old"]);
+        assert_eq!(outbox.pending(true).collect::<Vec<_>>(), [&b"old"[..], b"<pong>"]);
+        // The socket accepts all of these, and the first byte of the new output after them.
+        outbox.consume(9);
+        outbox.push(b"ew");
         assert_eq!(written(&mut outbox, || 100), b"ew");
     }
 
@@ -201,7 +203,7 @@ mod tests {
         outbox.set_pong(b"<3>".to_vec());
         outbox.set_pong(b"<4>".to_vec());
         assert_eq!(outbox.consume(11), 11);
-        assert_eq!(outbox.pending().count(), 1);
+        assert_eq!(outbox.pending(false).count(), 1);
         outbox.consume(1);
         outbox.set_pong(b"<5>".to_vec());
         assert_eq!(written(&mut outbox, || 100), b"4><5>");

@@ -104,14 +104,14 @@ impl<S: ByteStream> Connection<S> {
         if let Some(following) = self.state.following_mut() {
             following.prepare(&mut cx.service.hub, WRITE_BYTES, cx.clock.tick());
         }
-        self.queue_output(&mut cx.out);
         let (following, hub) = (self.state.following(), &cx.service.hub);
-        let has_own = !cx.out.is_empty() || self.outbox_len() > 0;
+        let has_new = !cx.out.is_empty();
+        let has_own = has_new || self.outbox_len() > 0;
         let rest = following.filter(|_| has_own).map_or(0, |following| following.rest_of_event(hub));
         let mut events = following.iter().flat_map(|following| following.pending(hub));
         let (event, next) = events.next().unwrap_or_default().split_at(rest);
 
-        let outbox = self.busy.as_mut().map(|busy| busy.outbox.pending());
+        let outbox = self.busy.as_mut().map(|busy| busy.outbox.pending(has_new));
         let own = outbox.into_iter().flatten().chain(once(&cx.out[..]));
         let batch = Batch::new(once(event).chain(own).chain(once(next)).chain(events));
         let total = batch.bytes();
@@ -139,26 +139,16 @@ impl<S: ByteStream> Connection<S> {
         if written < total { WriteOutcome::Part } else { WriteOutcome::All }
     }
 
-    /// Moves new output to the end of the outbox if older output waits there.
-    fn queue_output(&mut self, out: &mut Vec<u8>) {
-        if let Some(busy) = self.busy.as_mut().filter(|busy| !busy.outbox.is_empty()) {
-            busy.outbox.push(out);
-            out.clear();
-        }
-    }
-
     /// Removes up to `written` bytes of the connection's own output, and returns how many. New output
     /// that is not written goes to the outbox.
     fn consume_output(&mut self, written: usize, out: &mut Vec<u8>) -> usize {
-        if out.is_empty() {
-            return self.busy.as_mut().map_or(0, |busy| busy.outbox.consume(written));
-        }
-        let of_out = written.min(out.len());
+        let of_outbox = self.busy.as_mut().map_or(0, |busy| busy.outbox.consume(written));
+        let of_out = out.len().min(written - of_outbox);
         if of_out < out.len() {
             self.busy().outbox.push(&out[of_out..]);
         }
         out.clear();
-        of_out
+        of_outbox + of_out
     }
 
     fn is_stalled(&self) -> bool {
