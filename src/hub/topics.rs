@@ -480,11 +480,22 @@ impl Hub {
         }
     }
 
-    /// Encodes the new events of one segment. Afterwards, [`Segment::encoded`] is complete.
-    pub fn encode(&mut self, key: TopicKey, segment: u32, encoding: usize, now: Tick) {
+    /// Encodes the new events of the segments from the number `from` on, until their buffers hold
+    /// `bytes` or no segment is left. At least the first of these segments is encoded.
+    ///
+    /// The growth is accounted once: to drop other buffers, the hub looks at every segment.
+    pub fn encode(&mut self, key: TopicKey, from: u32, encoding: usize, bytes: usize, now: Tick) {
         let (encoders, epoch) = (self.encoders, self.epoch);
-        let segment = self.topic_mut(key).log.segment_mut(segment);
-        let grown = segment.map_or(0, |segment| segment.encode(encoding, &encoders, epoch, now));
+        let (mut grown, mut encoded) = (0, 0);
+        let log = &mut self.topic_mut(key).log;
+        for number in from..=log.open_segment() {
+            let Some(segment) = log.segment_mut(number) else { break };
+            grown += segment.encode(encoding, &encoders, epoch, now);
+            encoded += segment.encoded(encoding).map_or(0, |buffer| buffer.bytes().len());
+            if encoded >= bytes {
+                break;
+            }
+        }
         self.account_encoded(grown, now);
     }
 

@@ -85,7 +85,7 @@ impl Following {
     /// a position in an encoding is known only once the encoding is made.
     pub fn after(hub: &mut Hub, topic: TopicKey, after: Sequence, encoding: Encoding, now: Tick) -> Self {
         let (segment, event) = hub.topic(topic).log.first_after(after);
-        hub.encode(topic, segment, encoding.slot(), now);
+        hub.encode(topic, segment, encoding.slot(), 0, now);
         let segment_after = hub.topic(topic).log.segment(segment);
         let buffer = segment_after.and_then(|segment| segment.encoded(encoding.slot()));
         let offset = buffer.map_or(0, |buffer| buffer.end_of(event)) as u32;
@@ -106,16 +106,7 @@ impl Following {
     /// is left.
     pub fn prepare(&mut self, hub: &mut Hub, budget: usize, now: Tick) {
         self.clamp_to_window(hub);
-        let mut prepared = 0;
-        for number in self.segment..=hub.topic(self.topic).log.open_segment() {
-            hub.encode(self.topic, number, self.encoding.slot(), now);
-            let segment = hub.topic(self.topic).log.segment(number);
-            let buffer = segment.and_then(|segment| segment.encoded(self.encoding.slot()));
-            prepared += buffer.map_or(0, |buffer| buffer.bytes().len());
-            if prepared >= self.offset as usize + budget {
-                break;
-            }
-        }
+        hub.encode(self.topic, self.segment, self.encoding.slot(), self.offset() + budget, now);
     }
 
     /// Moves to the start of the window if the position's segment is no longer kept. Such a position

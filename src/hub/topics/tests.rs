@@ -155,7 +155,7 @@ fn encoded_buffers_are_bounded_and_dropped_when_unused_for_a_minute() {
     for second in 0..10 {
         let now = Tick(second * 10);
         let (segment, _) = hub.topic(key).log.first_after(u64::from(second));
-        hub.encode(key, segment, 0, now);
+        hub.encode(key, segment, 0, 1, now);
         assert!(hub.encoded_bytes() <= 300_000, "a buffer beyond the bound may be in use");
     }
     assert!(hub.encoded_bytes() > 0);

@@ -176,3 +176,17 @@ fn pong_timeout() {
     server.publish("a", "2");
     assert_eq!(server.streamed(stream).0.matches("data: ").count(), 2);
 }
+
+#[test]
+fn while_output_waits_only_the_newest_ping_is_answered() {
+    let mut server = SimulatedServer::with(|_| ());
+    let peer = server.handshake("/echo");
+    server.simulation.set_room(peer, 1);
+    server.send_message(peer, Opcode::Text, "echo");
+    for ping in ["first", "second", "third"] {
+        server.send_message(peer, Opcode::Ping, ping);
+    }
+    server.simulation.set_room(peer, usize::MAX);
+    let payloads: Vec<Vec<u8>> = server.frames(peer).into_iter().map(|frame| frame.payload).collect();
+    assert_eq!(payloads, [&b"echo"[..], b"third"]);
+}
