@@ -2,67 +2,19 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::error::ConnectError;
 use super::random::Random;
+use super::request::Request;
 use super::stream::{BufferedStream, Received};
 use super::url::Url;
 use super::websocket::WebSocket;
 use crate::protocol::http::{self, HeadLimits, ResponseScan};
 use crate::protocol::websocket::client_handshake::{ClientHandshake, Key};
-use crate::protocol::websocket::extension::Offer;
-use crate::protocol::websocket::message::MessageLimits;
 
 /// Interim responses that are skipped before the client reports an error.
 const MAX_INTERIM: usize = 8;
-
-/// The parameters of a WebSocket connection.
-#[derive(Clone, Debug)]
-pub struct Request<'a> {
-    /// Subprotocols in order of preference (RFC 6455 §1.9).
-    pub subprotocols: &'a [&'a str],
-    /// Additional header fields, such as `Authorization` or `Origin`: name and value.
-    pub fields: &'a [(&'a str, &'a str)],
-    /// The compression offer (RFC 7692 §7.1); `None` offers no compression.
-    #[cfg(feature = "deflate")]
-    pub deflate: Option<Offer>,
-    /// Size limits for received messages.
-    pub limits: MessageLimits,
-    /// Time for TCP and the handshake together.
-    pub connect_timeout: Duration,
-    /// Time that [`read`](WebSocket::read) waits for a complete message; `None` waits forever.
-    pub read_timeout: Option<Duration>,
-    /// Time that a write waits while the server accepts no bytes at all; `None` waits forever.
-    pub write_timeout: Option<Duration>,
-    /// Time for the server's close frame, and then again for the server to end TCP.
-    pub close_timeout: Duration,
-}
-
-impl Default for Request<'_> {
-    fn default() -> Self {
-        Self {
-            subprotocols: &[],
-            fields: &[],
-            #[cfg(feature = "deflate")]
-            deflate: Some(super::compression::OFFER),
-            limits: MessageLimits { message_bytes: (16 << 20) + 1, frames: 1 << 20 },
-            connect_timeout: Duration::from_secs(10),
-            read_timeout: None,
-            write_timeout: Some(Duration::from_secs(30)),
-            close_timeout: Duration::from_secs(5),
-        }
-    }
-}
-
-impl Request<'_> {
-    fn offer(&self) -> Option<Offer> {
-        #[cfg(feature = "deflate")]
-        return self.deflate;
-        #[cfg(not(feature = "deflate"))]
-        None
-    }
-}
 
 impl WebSocket {
     /// Connects to `ws://host:port/path?query`. Tries each address of the host in turn.

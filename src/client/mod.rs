@@ -87,6 +87,7 @@ mod error;
 pub mod follow;
 mod publish;
 mod random;
+mod request;
 mod stream;
 mod update;
 mod url;
@@ -94,9 +95,9 @@ mod websocket;
 
 pub use backoff::Backoff;
 pub use blocking::{Follow, FollowOptions};
-pub use connect::Request;
 pub use error::{ConnectError, Error, Misuse};
 pub use publish::{PublishError, Publisher, publish};
+pub use request::Request;
 pub use update::{FollowError, Update};
 pub use url::{Url, UrlError};
 pub use websocket::{Message, WebSocket};

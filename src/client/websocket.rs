@@ -4,9 +4,9 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use super::compression::{self, Deflater};
-use super::connect::Request;
 use super::error::{Error, Misuse};
 use super::random::Random;
+use super::request::Request;
 use super::stream::{BufferedStream, Received};
 use crate::protocol::websocket::ProtocolError;
 use crate::protocol::websocket::client_handshake::Negotiated;
