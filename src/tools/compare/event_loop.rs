@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::clients::Clients;
+use super::error::CompareError;
 use super::publisher::{Action, Publisher};
-use super::trial::CompareError;
 use crate::client::follow::Error;
 use crate::tools::load::{ClientPool, EndReason, Handler, Output};
 

@@ -28,6 +28,7 @@ mod args;
 mod arithmetic;
 mod clients;
 mod config;
+mod error;
 mod event_loop;
 mod output;
 mod prediction;

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use super::config::CompareConfig;
+use super::error::CompareError;
 use super::tracker;
-use super::trial::CompareError;
 use crate::client::follow::{Error, Next, PublishRequest, PublishStep, Resource};
 use crate::tools::load::Output;
 

@@ -1,18 +1,17 @@
 //! One trial: the clients connect, events are published and measured, and the last ones arrive.
 
-use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::arithmetic::Arithmetic;
 use super::clients::{Clients, Counts};
 use super::config::CompareConfig;
+use super::error::CompareError;
 use super::event_loop::EventLoop;
 use super::publisher::{Publisher, Schedule};
 use super::results::{Bytes, DelayFigures, Figures, ServerFigures, Trial};
 use crate::client::connect::connect_tcp;
-use crate::client::follow::{Error, Resource, Transport};
+use crate::client::follow::{Resource, Transport};
 
 use crate::tools::load::{Cost, DelayHistogram, Meter, Process, user_memory};
 
@@ -40,61 +39,6 @@ pub enum Progress {
     Measuring { elapsed: Duration, requests: u64 },
     /// The measurement is over, and the last events arrive.
     Draining,
-}
-
-/// An error that ends a trial without a result.
-#[derive(Debug)]
-pub enum CompareError {
-    Io(io::Error),
-    /// The server refused, or its response is invalid.
-    Client(Error),
-    /// No server accepts connections at the host and port of the URL.
-    Unreachable {
-        authority: String,
-        error: io::Error,
-    },
-    /// Not all clients followed the topic in time.
-    TooFewClients {
-        following: usize,
-        clients: usize,
-        /// The last error of a connection, if there was one.
-        reason: Option<String>,
-    },
-    /// An event could not be published.
-    Publish(String),
-}
-
-impl fmt::Display for CompareError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => error.fmt(f),
-            Self::Client(error) => error.fmt(f),
-            Self::Unreachable { authority, error } => write!(f, "cannot connect to {authority}: {error}"),
-            Self::TooFewClients { following, clients, reason } => {
-                let reason = reason.as_deref().unwrap_or("no response");
-                write!(
-                    f,
-                    "only {following} of {clients} clients follow the topic ({reason}): check the server's limit \
-                     on connections"
-                )
-            }
-            Self::Publish(reason) => write!(f, "an event could not be published: {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for CompareError {}
-
-impl From<io::Error> for CompareError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<Error> for CompareError {
-    fn from(error: Error) -> Self {
-        Self::Client(error)
-    }
 }
 
 /// Runs one trial on a topic that has no other clients. Calls `proceed` with the progress at least

@@ -83,13 +83,17 @@ mod tests {
 
     #[test]
     fn counts_memory_once_it_is_written() {
-        const SIZE: usize = 32 << 20;
-        let before = Process::own().memory().expect("Linux");
-        let written = black_box(vec![1_u8; SIZE]);
-        let after = Process::own().memory().expect("Linux");
-        // Other tests in this process may free memory at the same time.
-        assert!(after > before + SIZE as u64 / 2, "{before} before, {after} after");
-        drop(written);
+        const SIZE: usize = 64 << 20;
+        let growth = || {
+            let before = Process::own().memory().expect("Linux");
+            let written = black_box(vec![1_u8; SIZE]);
+            let after = Process::own().memory().expect("Linux");
+            drop(written);
+            after.saturating_sub(before)
+        };
+        // Other tests in this process may free memory at the same time, but not each time.
+        let most = (0..20).map(|_| growth()).find(|growth| *growth > SIZE as u64 / 2);
+        assert!(most.is_some(), "no measurement shows the written memory");
     }
 
     #[test]
