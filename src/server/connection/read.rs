@@ -110,6 +110,7 @@ impl<S: ByteStream> Connection<S> {
 
     /// Interprets bytes. The bytes of an incomplete head are kept together in one buffer, so the
     /// parser always sees a head from its start.
+    #[inline]
     pub(super) fn receive(&mut self, input: &mut [u8], cx: &mut LoopContext) {
         let Some((mut buffer, scan)) = self.take_partial_head() else {
             if let Some((scan, length)) = self.interpret(input, None, cx) {

@@ -43,14 +43,25 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Collects slices in order, as many as one write takes.
-    fn new(pending: impl Iterator<Item = &'a [u8]>) -> Batch<'a> {
-        let mut batch = Batch { slices: [IoSlice::new(&[]); SLICES], len: 0 };
-        for bytes in pending.filter(|bytes| !bytes.is_empty()).take(SLICES) {
-            batch.slices[batch.len] = IoSlice::new(bytes);
-            batch.len += 1;
+    fn new() -> Batch<'a> {
+        Batch { slices: [IoSlice::new(&[]); SLICES], len: 0 }
+    }
+
+    /// Adds bytes at the end, unless the batch is full.
+    fn push(&mut self, bytes: &'a [u8]) {
+        if self.len < SLICES && !bytes.is_empty() {
+            self.slices[self.len] = IoSlice::new(bytes);
+            self.len += 1;
         }
-        batch
+    }
+
+    /// Adds slices at the end until the batch is full.
+    fn extend(&mut self, mut slices: impl Iterator<Item = &'a [u8]>) {
+        while self.len < SLICES
+            && let Some(bytes) = slices.next()
+        {
+            self.push(bytes);
+        }
     }
 
     fn slices(&self) -> &[IoSlice<'a>] {
@@ -111,9 +122,14 @@ impl<S: ByteStream> Connection<S> {
         let mut events = following.iter().flat_map(|following| following.pending(hub));
         let (event, next) = events.next().unwrap_or_default().split_at(rest);
 
-        let outbox = self.busy.as_mut().map(|busy| busy.outbox.pending(has_new));
-        let own = outbox.into_iter().flatten().chain(once(&cx.out[..]));
-        let batch = Batch::new(once(event).chain(own).chain(once(next)).chain(events));
+        let mut batch = Batch::new();
+        batch.push(event);
+        if let Some(busy) = &mut self.busy {
+            batch.extend(busy.outbox.pending(has_new));
+        }
+        batch.push(&cx.out);
+        batch.push(next);
+        batch.extend(events);
         let total = batch.bytes();
         if total == 0 {
             return WriteOutcome::Nothing;
