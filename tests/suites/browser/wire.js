@@ -126,7 +126,7 @@ export async function checkWire({ check, equal, until, open, serve, recordingPro
   await check('the wire: pointing at a field shows its bits and their meaning with the section', async () => {
     await choose(page, NAMES.websocket);
     await page.locator('#wire [role=option][aria-label^="FIN, RSV1-3, opcode: FIN, text"]').last().hover();
-    await detail(page).getByText('The last frame of its message.').waitFor();
+    await detail(page).getByText('The last frame of the message.').waitFor();
     const bits = await detail(page).locator('.bits tr').evaluateAll((rows) => rows.map((row) =>
       [row.cells[0].textContent, row.cells[1].textContent, row.querySelector('a').href]));
     const section = (number) => `https://www.rfc-editor.org/rfc/rfc6455#section-${number}`;
@@ -166,7 +166,7 @@ export async function checkWire({ check, equal, until, open, serve, recordingPro
     socket.write(Buffer.from([0x81, 0x01, 0x78])); // not masked
     const wrong = page.locator('#wire [role=option][data-wrong][aria-label*="Wrong: "]').last();
     await wrong.click();
-    await detail(page).getByText('Breaks a rule: A client masks all that it sends.').waitFor();
+    await detail(page).getByText('Breaks a rule: A client frame is not masked.').waitFor();
     equal(await detailValue(page, 'bytes'), '01', 'the byte');
     socket.destroy();
     await release();
