@@ -159,9 +159,9 @@ impl<S: ByteStream> Connections<S> {
 
     fn handle_deadlines(&mut self) {
         let now = self.cx.now();
-        while let Some((entry, keys)) = self.cx.timer_wheel.take_due(now) {
-            for key in keys {
-                if let Some(connection) = self.slab.get(key) {
+        while let Some((entry, slots)) = self.cx.timer_wheel.take_due(now) {
+            for slot in slots {
+                if let Some(connection) = self.slab.get_slot(slot) {
                     connection.handle_deadline(entry, &mut self.buffer, &mut self.cx);
                     connection.account_memory(&self.cx);
                     self.enforce_bounds();

@@ -3,8 +3,10 @@
 //! No entry is removed early or moved. A connection knows which of its entries is the earliest. When
 //! that entry's slot is due, the connection's deadline is due too, or the connection is entered
 //! again; its other entries mean nothing. So a deadline that moves with every byte costs nothing.
+//!
+//! An entry is the slab's slot alone. It may belong to a connection that has closed; the next one in
+//! that slot ignores it, unless it has an entry at the same tick itself.
 
-use super::slab::Key;
 use crate::hub::Tick;
 
 /// How many ticks the wheel reaches ahead. A later deadline is entered at the end, and again there.
@@ -12,7 +14,7 @@ const SLOTS: u32 = 1024;
 
 /// The timer wheel.
 pub struct TimerWheel {
-    slots: Vec<Vec<Key>>,
+    slots: Vec<Vec<u32>>,
     now: Tick,
     /// No entry is before this tick.
     hint: Tick,
@@ -27,9 +29,9 @@ impl TimerWheel {
 
     /// Enters a deadline, and returns the tick of the entry: the next one for a deadline that has
     /// passed, the last one for a deadline beyond the wheel.
-    pub fn insert(&mut self, key: Key, due: Tick) -> Tick {
+    pub fn insert(&mut self, connection: u32, due: Tick) -> Tick {
         let due = due.clamp(self.now.after(1), self.now.after(SLOTS - 1));
-        self.slots[(due.0 % SLOTS) as usize].push(key);
+        self.slots[(due.0 % SLOTS) as usize].push(connection);
         self.hint = self.hint.min(due);
         self.entries += 1;
         due
@@ -49,7 +51,7 @@ impl TimerWheel {
 
     /// Advances to `now` and removes one slot that is due: its tick and its entries. Returns `None`
     /// when no slot is due any more.
-    pub fn take_due(&mut self, now: Tick) -> Option<(Tick, Vec<Key>)> {
+    pub fn take_due(&mut self, now: Tick) -> Option<(Tick, Vec<u32>)> {
         let due = self.next().filter(|due| *due <= now);
         let Some(due) = due else {
             self.now = self.now.max(now);
@@ -67,17 +69,13 @@ impl TimerWheel {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Key, TimerWheel};
+    use super::TimerWheel;
     use crate::hub::Tick;
-
-    fn key(slot: u32) -> Key {
-        Key { slot, generation: 0 }
-    }
 
     fn due(wheel: &mut TimerWheel, now: u32) -> Vec<u32> {
         let mut due = Vec::new();
-        while let Some((_, keys)) = wheel.take_due(Tick(now)) {
-            due.extend(keys.iter().map(|key| key.slot));
+        while let Some((_, connections)) = wheel.take_due(Tick(now)) {
+            due.extend(connections);
         }
         due
     }
@@ -86,9 +84,9 @@ mod tests {
     fn entries_are_due_in_their_slot_and_distant_ones_at_the_last_slot() {
         let mut wheel = TimerWheel::new(Tick(5));
         assert_eq!(wheel.next(), None);
-        wheel.insert(key(1), Tick(7));
-        wheel.insert(key(2), Tick(3));
-        wheel.insert(key(3), Tick(100_000));
+        wheel.insert(1, Tick(7));
+        wheel.insert(2, Tick(3));
+        wheel.insert(3, Tick(100_000));
         assert_eq!(wheel.next(), Some(Tick(6)));
         assert_eq!(due(&mut wheel, 6), [2]);
         assert_eq!(wheel.next(), Some(Tick(7)));
@@ -106,7 +104,7 @@ mod tests {
         ) {
             let mut wheel = TimerWheel::new(Tick(0));
             for (slot, due) in dues.iter().enumerate() {
-                wheel.insert(key(slot as u32), Tick(*due));
+                wheel.insert(slot as u32, Tick(*due));
             }
             let (mut now, mut seen) = (0, Vec::new());
             for step in steps {

@@ -136,7 +136,7 @@ impl<S: ByteStream> Connection<S> {
                 );
                 self.end(EndReason::Memory, cx);
             }
-            State::Held { .. } => self.refuse_held(Refusal::overloaded(Overload::Memory, false), cx),
+            State::Held(_) => self.refuse_held(Refusal::overloaded(Overload::Memory, false), cx),
             _ => self.close(EndReason::Memory, cx),
         }
         self.arm_unless_closed(cx);
@@ -151,7 +151,7 @@ impl<S: ByteStream> Connection<S> {
                     self.end(EndReason::Drain, cx);
                 }
             }
-            State::Held { .. } => self.respond_to_held(cx),
+            State::Held(_) => self.respond_to_held(cx),
             // The log ends with the server, so a follower first receives the events that it lacks.
             State::Stream(_) | State::Socket(Socket::Topic { .. }) => self.flush(cx),
             State::Socket(Socket::Echo { .. }) => self.send_going_away(cx),

@@ -285,7 +285,7 @@ impl<S: ByteStream> Connection<S> {
                 cx.service.counters.held += 1;
                 cx.service.hub.join(held.topic, slot, now);
                 self.due_in(u32::from(held.wait), cx);
-                self.enter(State::Held { held, arrived_at: now }, cx);
+                self.enter(State::Held(held), cx);
             }
             Next::Stream(following) => {
                 cx.service.counters.streams += 1;
@@ -334,11 +334,11 @@ impl<S: ByteStream> Connection<S> {
 
     /// Refuses a held poll.
     pub(super) fn refuse_held(&mut self, refusal: Refusal, cx: &mut LoopContext) {
-        if !matches!(self.state, State::Held { .. }) {
+        if !matches!(self.state, State::Held(_)) {
             return;
         }
         self.count_end(EndReason::Memory, cx);
-        let State::Held { held, .. } = self.enter(State::Flushing, cx) else { return };
+        let State::Held(held) = self.enter(State::Flushing, cx) else { return };
         cx.service.hub.leave(held.topic, self.key.slot, cx.now());
         let path = cx.path_of(held.topic).into();
         let purpose = Purpose::Follow(Transport::LongPoll);

@@ -53,7 +53,7 @@ pub struct Connection<S> {
 
 const _: () = assert!(
     // In a debug build mio checks its own use, and its stream is longer than a descriptor.
-    cfg!(debug_assertions) || size_of::<Connection<TcpStream>>() <= 120,
+    cfg!(debug_assertions) || size_of::<Connection<TcpStream>>() <= 104,
     "an idle connection is one slab entry of at most 128 bytes"
 );
 
@@ -112,7 +112,7 @@ impl<S: ByteStream> Connection<S> {
     /// Updates this connection's share of the memory budget.
     pub fn account_memory(&mut self, cx: &LoopContext) {
         let of_poll = match &self.state {
-            State::Held { held, .. } => held.poll.memory(),
+            State::Held(held) => held.poll.memory(),
             _ => 0,
         };
         if of_poll > SMALL_POLL {
@@ -151,7 +151,7 @@ impl<S: ByteStream> Connection<S> {
     fn arm(&mut self, cx: &mut LoopContext) {
         let next = self.next_deadline(cx);
         if next < self.timer_entry {
-            self.timer_entry = cx.timer_wheel.insert(self.key, next);
+            self.timer_entry = cx.timer_wheel.insert(self.key.slot, next);
         }
     }
 

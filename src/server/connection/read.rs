@@ -104,7 +104,7 @@ impl<S: ByteStream> Connection<S> {
             }
             // Half of a TCP connection is not a WebSocket (RFC 6455 §7.1.1).
             State::Socket(_) | State::Lingering => self.close(EndReason::Client, cx),
-            State::Http | State::Held { .. } | State::Flushing | State::Closed => {}
+            State::Http | State::Held(_) | State::Flushing | State::Closed => {}
         }
     }
 
@@ -150,7 +150,7 @@ impl<S: ByteStream> Connection<S> {
                     ParseOutcome::IncompleteHead(scan) => return Some((scan, rest.len())),
                 },
                 State::Socket(_) => self.receive_frames(rest, cx),
-                State::Held { .. } => {
+                State::Held(_) => {
                     self.defer(rest);
                     rest.len()
                 }
@@ -210,7 +210,7 @@ impl<S: ByteStream> Connection<S> {
     fn expire(&mut self, cx: &mut LoopContext) {
         match self.state {
             State::Http => self.expire_request(cx),
-            State::Held { .. } => self.respond_to_held(cx),
+            State::Held(_) => self.respond_to_held(cx),
             State::Stream(following) => {
                 // A stream with pending output needs no heartbeat; the write timeout applies.
                 if self.busy.is_none() {

@@ -42,13 +42,10 @@ pub enum State {
     /// The connection awaits a request, or the rest of one.
     Http,
     /// The connection holds a long poll, which waits for an event. `enter_next` in
-    /// [`http`](super::http) enters this state, `respond_to_held` in [`write`](super::write) leaves it.
-    Held {
-        /// The poll.
-        held: HeldPoll,
-        /// The time at which the poll arrived.
-        arrived_at: Tick,
-    },
+    /// [`http`](super::http) enters this state. `respond_to_held` in [`write`](super::write) leaves it
+    /// when an event arrives (`deliver`), at the timeout (`expire`) or at the shutdown (`drain`);
+    /// `refuse_held` leaves it at the memory limit, and `close` when the client is gone.
+    Held(HeldPoll),
     /// The connection is an event stream.
     Stream(Following),
     /// The connection is a WebSocket.
@@ -91,7 +88,7 @@ impl State {
     pub fn carried(&self) -> Option<ConnectionUse> {
         match self {
             State::Http => Some(ConnectionUse::Http),
-            State::Held { .. } => Some(ConnectionUse::LongPoll),
+            State::Held(_) => Some(ConnectionUse::LongPoll),
             State::Stream(_) => Some(ConnectionUse::EventStream),
             State::Socket(Socket::Topic { .. }) => Some(ConnectionUse::WebSocket),
             State::Socket(Socket::Echo { .. }) => Some(ConnectionUse::Echo),
@@ -105,7 +102,7 @@ impl State {
     /// Returns whether the connection reads from its socket in this state. While a poll is held, the
     /// client's bytes stay in the socket.
     pub fn may_read(&self) -> bool {
-        !matches!(self, State::Held { .. } | State::Closed)
+        !matches!(self, State::Held(_) | State::Closed)
     }
 
     pub fn is_closed(&self) -> bool {
@@ -130,7 +127,7 @@ impl State {
     /// Returns the topic that has the connection in its list of followers.
     pub fn topic(&self) -> Option<TopicKey> {
         match self {
-            State::Held { held, .. } => Some(held.topic),
+            State::Held(held) => Some(held.topic),
             _ => self.following().map(|following| following.topic),
         }
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::Connection;
 use super::state::State;
+use crate::hub::Tick;
 use crate::protocol::Transport;
 use crate::protocol::http::Status;
 use crate::server::access_log::Line;
@@ -212,7 +213,7 @@ impl<S: ByteStream> Connection<S> {
 
     /// Delivers new events: the fan-out has reached this follower.
     pub fn deliver(&mut self, cx: &mut LoopContext) {
-        let State::Held { held, .. } = &self.state else { return self.flush(cx) };
+        let State::Held(held) = &self.state else { return self.flush(cx) };
         // A poll that joined during this fan-out has nothing new yet.
         if cx.service.hub.topic(held.topic).log.newest() > held.poll.after {
             self.respond_to_held(cx);
@@ -222,16 +223,16 @@ impl<S: ByteStream> Connection<S> {
     /// Sends the response to the held poll. Requests that have arrived meanwhile are served in the
     /// next loop iteration.
     pub(super) fn respond_to_held(&mut self, cx: &mut LoopContext) {
-        if !matches!(self.state, State::Held { .. }) {
+        if !matches!(self.state, State::Held(_)) {
             return;
         }
-        let State::Held { mut held, arrived_at } = self.enter(State::Http, cx) else { return };
+        let State::Held(mut held) = self.enter(State::Http, cx) else { return };
         cx.service.hub.leave(held.topic, self.key.slot, cx.clock.tick());
         if cx.gauges.draining {
             held.poll.context.persists = false;
         }
         let (status, bytes) = cx.shared_response(&held);
-        self.log_held(&held, status, cx.now().0 - arrived_at.0, cx);
+        self.log_held(&held, status, cx);
         self.due_in(cx.options.idle_timeout, cx);
         self.send_shared(bytes, cx);
         if self.state.is_closed() {
@@ -250,8 +251,11 @@ impl<S: ByteStream> Connection<S> {
         self.arm(cx);
     }
 
-    fn log_held(&self, held: &HeldPoll, status: Status, ticks: u32, cx: &mut LoopContext) {
+    fn log_held(&self, held: &HeldPoll, status: Status, cx: &mut LoopContext) {
         let path = cx.path_of(held.topic);
+        // The deadline still is that of the wait, which began when the poll arrived.
+        let arrived_at = self.due.0.saturating_sub(u32::from(held.wait) * Tick::PER_SECOND);
+        let ticks = cx.now().0 - arrived_at;
         let purpose = Purpose::Follow(Transport::LongPoll);
         let line = Line { peer: None, method: "GET", path: &path, status, purpose, ticks };
         cx.record(line, || self.stream.peer());

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -42,18 +43,26 @@ impl Filter {
     }
 }
 
-/// A connection that is open.
+/// A connection that is open. There is one for every connection even while nobody watches, so it is
+/// small.
 struct Observed {
     /// The number of the connection, counted from 1.
-    number: u64,
-    /// The value of `WireView::activations` when the connection's bytes were first seen.
-    activation: u32,
+    number: NonZeroU32,
     /// The purpose when the view became active, if bytes had passed before. It determines how the
     /// next bytes are parsed.
     joined_at: Option<Purpose>,
     /// The purpose of the last request.
     purpose: Option<Purpose>,
-    conversation: Option<Box<Conversation>>,
+    /// What has passed since the view became active.
+    seen: Option<Box<Seen>>,
+}
+
+const _: () = assert!(size_of::<Option<Observed>>() <= 16, "an idle connection costs the view little");
+
+/// What has passed on a connection while the view was active.
+#[derive(Default)]
+struct Seen {
+    conversation: Option<Conversation>,
     /// The bytes of a request whose purpose is not known yet.
     waiting: Vec<u8>,
 }
@@ -63,12 +72,10 @@ pub struct WireView {
     filter: Filter,
     outputs: Outputs,
     /// The connections, indexed by the server's number for them.
-    connections: Vec<Option<Box<Observed>>>,
-    /// How many connections were accepted.
-    accepted: u64,
+    connections: Vec<Option<Observed>>,
+    /// How many connections were accepted, modulo 2³².
+    accepted: u32,
     is_active: bool,
-    /// How often the view has become active.
-    activations: u32,
     start: Instant,
     now_ms: u64,
 }
@@ -92,7 +99,6 @@ impl WireView {
             outputs,
             connections: Vec::new(),
             accepted: 0,
-            activations: 0,
             start: Instant::now(),
             now_ms: 0,
         })
@@ -105,33 +111,34 @@ impl WireView {
         };
         let purpose = observed.purpose.unwrap_or(Purpose::Other);
         // The view does not show its own stream: each event would cause the next.
-        if purpose == Purpose::Observe || !self.filter.accepts(observed.number, purpose) {
+        let number = u64::from(observed.number.get());
+        if purpose == Purpose::Observe || !self.filter.accepts(number, purpose) {
             return;
         }
         let start = observed.joined_at.map_or(Start::Http, start_within);
-        let conversation = observed
-            .conversation
-            .get_or_insert_with(|| Box::new(Conversation::starting(start).hiding_secrets()));
+        let seen = observed.seen.get_or_insert_default();
+        let conversation =
+            seen.conversation.get_or_insert_with(|| Conversation::starting(start).hiding_secrets());
         let mut spans = Vec::new();
         for bytes in bytes {
             conversation.feed(side, bytes, &mut spans);
         }
-        let passage = Passage { connection: observed.number, purpose, time_ms: self.now_ms };
+        let passage = Passage { connection: number, purpose, time_ms: self.now_ms };
         self.outputs.show(passage, &spans);
     }
 
     /// Shows the bytes that have waited for their purpose.
     fn show_waiting(&mut self, connection: u32) {
-        if let Some(observed) = self.observed(connection)
-            && !observed.waiting.is_empty()
+        if let Some(seen) = self.observed(connection).and_then(|observed| observed.seen.as_mut())
+            && !seen.waiting.is_empty()
         {
-            let waiting = std::mem::take(&mut observed.waiting);
+            let waiting = std::mem::take(&mut seen.waiting);
             self.show(connection, Side::Client, &mut std::iter::once(&waiting[..]));
         }
     }
 
     fn observed(&mut self, connection: u32) -> Option<&mut Observed> {
-        self.connections.get_mut(connection as usize)?.as_deref_mut()
+        self.connections.get_mut(connection as usize)?.as_mut()
     }
 
     /// Records whether a client follows `/wire`, which makes the view active.
@@ -139,9 +146,17 @@ impl WireView {
         if self.outputs.is_followed != is_followed {
             self.outputs.is_followed = is_followed;
             if self.outputs.is_any() && !self.is_active {
-                self.activations = self.activations.wrapping_add(1);
+                self.join_conversations();
             }
             self.is_active = self.outputs.is_any();
+        }
+    }
+
+    /// Joins the conversations of all open connections, whose bytes have passed unseen so far.
+    fn join_conversations(&mut self) {
+        for observed in self.connections.iter_mut().flatten() {
+            observed.joined_at = Some(observed.purpose.unwrap_or(Purpose::Other));
+            observed.seen = None;
         }
     }
 }
@@ -158,20 +173,14 @@ impl Observer for WireView {
     }
 
     fn opened(&mut self, connection: u32) {
-        self.accepted += 1;
-        let observed = Observed {
-            number: self.accepted,
-            activation: self.activations,
-            joined_at: None,
-            purpose: None,
-            conversation: None,
-            waiting: Vec::new(),
-        };
+        let number = NonZeroU32::MIN.saturating_add(self.accepted);
+        self.accepted = self.accepted.wrapping_add(1);
+        let observed = Observed { number, joined_at: None, purpose: None, seen: None };
         let at = connection as usize;
         if at >= self.connections.len() {
             self.connections.resize_with(at + 1, || None);
         }
-        self.connections[at] = Some(Box::new(observed));
+        self.connections[at] = Some(observed);
     }
 
     fn has_purpose(&mut self, connection: u32, purpose: Purpose) {
@@ -182,20 +191,15 @@ impl Observer for WireView {
     }
 
     fn passed(&mut self, connection: u32, sender: Sender, bytes: &mut dyn Iterator<Item = &[u8]>) {
-        let activations = self.activations;
         let Some(observed) = self.observed(connection) else { return };
-        if observed.activation != activations {
-            observed.activation = activations;
-            observed.joined_at = Some(observed.purpose.unwrap_or(Purpose::Other));
-            (observed.conversation, observed.waiting) = (None, Vec::new());
-        }
         // A request shows its purpose only when it is complete; it may ask for the view itself.
         let is_open = matches!(
             observed.purpose,
             Some(Purpose::Follow(Transport::EventStream | Transport::WebSocket) | Purpose::Observe)
         );
-        if sender == Sender::Client && !is_open && observed.waiting.len() < MAX_WAITING {
-            bytes.for_each(|bytes| observed.waiting.extend_from_slice(bytes));
+        let seen = observed.seen.get_or_insert_default();
+        if sender == Sender::Client && !is_open && seen.waiting.len() < MAX_WAITING {
+            bytes.for_each(|bytes| seen.waiting.extend_from_slice(bytes));
             return;
         }
         let side = match sender {
@@ -212,13 +216,15 @@ impl Observer for WireView {
         let Some(observed) = self.connections.get_mut(connection as usize).and_then(Option::take) else {
             return;
         };
-        if let Some(mut conversation) = observed.conversation.filter(|_| self.is_active) {
+        let conversation = observed.seen.and_then(|seen| seen.conversation);
+        if let Some(mut conversation) = conversation.filter(|_| self.is_active) {
             let mut spans = Vec::new();
             for side in [Side::Client, Side::Server] {
                 conversation.finish(side, &mut spans);
             }
             let purpose = observed.purpose.unwrap_or(Purpose::Other);
-            let passage = Passage { connection: observed.number, purpose, time_ms: self.now_ms };
+            let passage =
+                Passage { connection: u64::from(observed.number.get()), purpose, time_ms: self.now_ms };
             self.outputs.show(passage, &spans);
             self.outputs.show_end(passage);
         }
