@@ -37,14 +37,16 @@
 //!     follower, and its reconnect reports the gap.
 //!
 //! A long poll takes another way: `Service::poll` decides that its response must wait, and the
-//! connection stays in `State::Held` (`server/connection/state.rs`) until step 6 reaches it.
+//! connection stays in `State::Held` (`server/connection/state.rs`) until step 6 reaches it, or its
+//! timeout does (`Connection::handle_deadline` in `server/connection/read.rs`).
 //!
 //! The one idea is in step 8: **the log is the queue**. The four transports differ only in who holds
 //! the cursor and when it moves.
 //!
 //! # Layers
 //!
-//! Each layer knows only those below it. A test fails on a `use` that breaks this.
+//! Each layer knows only those below it, and `hub` and `protocol` do not know each other. A test fails
+//! on a path that breaks this, and on a socket or a clock outside `server` and above.
 //!
 //! ```text
 //! tools      the commands: arguments, load, reports

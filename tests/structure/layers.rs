@@ -125,6 +125,70 @@ fn each_layer_names_permitted_layers_only() {
     assert!(found.is_empty(), "these lines name a forbidden layer:\n{}", found.join("\n"));
 }
 
+/// The layers that receive bytes and time as values.
+const WITHOUT_IO: [&str; 5] = ["page", "protocol", "hub", "transport", "wire"];
+
+/// What such a layer may not name: sockets, files, threads, clocks and random numbers.
+const IO: [&str; 12] = [
+    "std::io",
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "std::os",
+    "mio",
+    "TcpStream",
+    "TcpListener",
+    "Instant",
+    "SystemTime",
+    "RandomState",
+];
+
+/// Returns the I/O that a file names.
+fn named_io(source: &str) -> Vec<&'static str> {
+    let code = code(source);
+    let is_name = |part: char| part.is_alphanumeric() || part == '_';
+    let names = |io: &&str| {
+        code.match_indices(**io)
+            .any(|(at, _)| !code[..at].ends_with(is_name) && !code[at + io.len()..].starts_with(is_name))
+    };
+    IO.iter().filter(|io| names(io)).copied().collect()
+}
+
+fn check_io(directory: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).expect("a source directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            check_io(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = fs::read_to_string(&path).expect("UTF-8");
+            found.extend(named_io(&source).iter().map(|io| format!("{}: {io}", path.display())));
+        }
+    }
+}
+
+#[test]
+fn the_layers_below_the_server_have_no_io_and_no_clock() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    for layer in WITHOUT_IO {
+        check_io(&source.join(layer), &mut found);
+    }
+    assert!(found.is_empty(), "these files name I/O, a clock or random numbers:\n{}", found.join("\n"));
+}
+
+#[test]
+fn finds_io_in_every_spelling() {
+    for source in
+        ["use std::io;", "use std::io::{self, Read};", "let now = std::time::Instant::now();", "mio::Poll"]
+    {
+        assert_eq!(named_io(source).len(), 1, "{source}");
+    }
+    for source in ["use std::net::IpAddr;", "// std::io", "use std::iter::once;", "struct Instants;"] {
+        assert_eq!(named_io(source), [""; 0], "{source}");
+    }
+}
+
 #[test]
 fn finds_a_violation_in_every_spelling() {
     for source in [
