@@ -183,7 +183,8 @@ impl<S: ByteStream> Connections<S> {
     }
 
     /// Evicts the followers whose cursors are in a dropped segment, or before it. Those in the middle of
-    /// an event share the segment's encoded bytes until that event is written.
+    /// an event share the segment's encoded bytes until that event is written. What each of them is
+    /// sent last is in `Connection::evict` (`connection/close.rs`).
     fn evict_from(&mut self, mut dropped: DroppedSegment) {
         // A copy, because each eviction changes the list.
         let lagging = self.cx.service.hub.topic(dropped.topic).lagging().to_vec();

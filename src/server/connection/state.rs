@@ -42,9 +42,10 @@ pub enum State {
     /// The connection awaits a request, or the rest of one.
     Http,
     /// The connection holds a long poll, which waits for an event. `enter_next` in
-    /// [`http`](super::http) enters this state. `respond_to_held` in [`write`](super::write) leaves it
-    /// when an event arrives (`deliver`), at the timeout (`expire`) or at the shutdown (`drain`);
-    /// `refuse_held` leaves it at the memory limit, and `close` when the client is gone.
+    /// [`http`](super::http) enters this state. `respond_to_held` in [`write`](super::write) leaves it:
+    /// `deliver` in the same file calls it for an event, `expire` in [`read`](super::read) at the
+    /// timeout, `drain` in [`close`](super::close) at the shutdown. `refuse_held` leaves it at the
+    /// memory limit, and `close` when the client is gone.
     Held(HeldPoll),
     /// The connection is an event stream.
     Stream(Following),
