@@ -1,6 +1,6 @@
 //! The end of a connection: after its last output, at shutdown, by eviction, or at once.
 
-use super::state::{Busy, Input, Partial, Socket, State};
+use super::state::{Busy, Input, Socket, State};
 use super::{Connection, RestOfEvent};
 use crate::hub::Tick;
 use crate::protocol::websocket::close::CloseCode;
@@ -117,14 +117,14 @@ impl<S: ByteStream> Connection<S> {
             cx.service.counters.overloaded(Overload::Memory);
             return self.close(EndReason::Memory, cx);
         }
-        let partial = self.busy.as_mut().map(|busy| {
+        let partial = self.busy.as_mut().and_then(|busy| {
             busy.deferred = Vec::new();
-            std::mem::take(&mut busy.partial)
+            busy.partial.take()
         });
         match self.state {
             State::Http => {
                 let refusal = Refusal::overloaded(Overload::Memory, false);
-                self.refuse_partial(partial.unwrap_or_default(), refusal, cx);
+                self.refuse_partial(partial, refusal, cx);
             }
             State::Socket(Socket::Topic { .. } | Socket::Echo { .. }) => {
                 cx.service.counters.overloaded(Overload::Memory);
@@ -146,7 +146,7 @@ impl<S: ByteStream> Connection<S> {
     pub fn drain(&mut self, cx: &mut LoopContext) {
         match self.state {
             State::Http => {
-                let is_idle = |busy: &Busy| busy.deferred.is_empty() && matches!(busy.partial, Partial::None);
+                let is_idle = |busy: &Busy| busy.deferred.is_empty() && busy.partial.is_none();
                 if self.busy.as_deref().is_none_or(is_idle) {
                     self.end(EndReason::Drain, cx);
                 }

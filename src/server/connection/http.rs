@@ -164,17 +164,13 @@ impl<S: ByteStream> Connection<S> {
         };
         let action = action.map(Action::into_owned);
         let body = PartialBody { reader, content: Vec::new(), action, context, label };
-        self.busy().partial = Partial::Body(Box::new(body));
+        self.busy().partial = Some(Partial::Body(Box::new(body)));
     }
 
     fn take_partial_body(&mut self) -> Option<Box<PartialBody>> {
-        let partial = &mut self.busy.as_mut()?.partial;
-        if !matches!(partial, Partial::Body(_)) {
-            return None;
-        }
-        match std::mem::take(partial) {
+        match self.busy.as_mut()?.partial.take_if(|partial| matches!(partial, Partial::Body(_)))? {
             Partial::Body(body) => Some(body),
-            _ => None,
+            Partial::Head { .. } | Partial::Message(_) => None,
         }
     }
 
@@ -182,7 +178,7 @@ impl<S: ByteStream> Connection<S> {
     fn receive_body(&mut self, mut body: Box<PartialBody>, input: &[u8], cx: &mut LoopContext) -> usize {
         let outcome = body.reader.read(input, &mut body.content);
         if let Ok((consumed, false)) = outcome {
-            self.busy().partial = Partial::Body(body);
+            self.busy().partial = Some(Partial::Body(body));
             return consumed;
         }
         let PartialBody { content, mut action, context, label, .. } = *body;
@@ -323,9 +319,9 @@ impl<S: ByteStream> Connection<S> {
 
     /// Handles the timeout of a request, or of the wait for one.
     pub(super) fn expire_request(&mut self, cx: &mut LoopContext) {
-        match self.busy.as_mut().map(|busy| std::mem::take(&mut busy.partial)) {
-            None | Some(Partial::None) => self.end(EndReason::Idle, cx),
-            Some(partial) => {
+        match self.busy.as_mut().and_then(|busy| busy.partial.take()) {
+            None => self.end(EndReason::Idle, cx),
+            partial => {
                 let detail = "The request did not arrive in time; send it faster (RFC 9110 §15.5.9).";
                 self.refuse_partial(partial, Refusal::new(Status::REQUEST_TIMEOUT, detail), cx);
             }
@@ -347,13 +343,18 @@ impl<S: ByteStream> Connection<S> {
     }
 
     /// Refuses an incomplete request, in its own context if that is known.
-    pub(super) fn refuse_partial(&mut self, partial: Partial, refusal: Refusal, cx: &mut LoopContext) {
+    pub(super) fn refuse_partial(
+        &mut self,
+        partial: Option<Partial>,
+        refusal: Refusal,
+        cx: &mut LoopContext,
+    ) {
         match partial {
-            Partial::Body(body) => {
+            Some(Partial::Body(body)) => {
                 let PartialBody { context, label, .. } = *body;
                 self.refuse_request(context, label, refusal, cx);
             }
-            Partial::None | Partial::Head { .. } | Partial::Message(_) => self.refuse(refusal, cx),
+            Some(Partial::Head { .. } | Partial::Message(_)) | None => self.refuse(refusal, cx),
         }
     }
 }

@@ -115,14 +115,14 @@ impl<S: ByteStream> Connection<S> {
         let Some((mut buffer, scan)) = self.take_partial_head() else {
             if let Some((scan, length)) = self.interpret(input, None, cx) {
                 let buffer = input[input.len() - length..].to_vec();
-                self.busy().partial = Partial::Head { buffer, scan };
+                self.busy().partial = Some(Partial::Head { buffer, scan });
             }
             return;
         };
         buffer.extend_from_slice(input);
         if let Some((scan, length)) = self.interpret(&mut buffer, Some(scan), cx) {
             buffer.drain(..buffer.len() - length);
-            self.busy().partial = Partial::Head { buffer, scan };
+            self.busy().partial = Some(Partial::Head { buffer, scan });
         }
     }
 
@@ -163,13 +163,9 @@ impl<S: ByteStream> Connection<S> {
     }
 
     fn take_partial_head(&mut self) -> Option<(Vec<u8>, HeadScan)> {
-        let partial = &mut self.busy.as_mut()?.partial;
-        if !matches!(partial, Partial::Head { .. }) {
-            return None;
-        }
-        match std::mem::take(partial) {
+        match self.busy.as_mut()?.partial.take_if(|partial| matches!(partial, Partial::Head { .. }))? {
             Partial::Head { buffer, scan } => Some((buffer, scan)),
-            _ => None,
+            Partial::Body(_) | Partial::Message(_) => None,
         }
     }
 

@@ -174,7 +174,7 @@ pub struct Busy {
     /// The time of the last write progress, while output is pending.
     pub stalled_since: Option<Tick>,
     /// The incomplete input.
-    pub partial: Partial,
+    pub partial: Option<Partial>,
     /// Bytes that arrived after a held poll, or while too much output was pending.
     pub deferred: Vec<u8>,
     /// The compression negotiated for `/echo`, which lasts as long as the connection.
@@ -187,27 +187,23 @@ impl Busy {
     /// Returns whether nothing is in progress.
     pub fn is_idle(&self) -> bool {
         let nothing = self.outbox.is_empty() && self.deferred.is_empty();
-        nothing && self.compression.is_none() && matches!(self.partial, Partial::None)
+        nothing && self.compression.is_none() && self.partial.is_none()
     }
 
     /// Returns the memory in bytes, without buffers that are shared with other connections.
     pub fn memory(&self) -> usize {
         let partial = match &self.partial {
-            Partial::None => 0,
-            Partial::Head { buffer, .. } => buffer.capacity(),
-            Partial::Body(body) => size_of::<PartialBody>() + body.memory(),
-            Partial::Message(receiver) => size_of::<Receiver>() + receiver.memory(),
+            None => 0,
+            Some(Partial::Head { buffer, .. }) => buffer.capacity(),
+            Some(Partial::Body(body)) => size_of::<PartialBody>() + body.memory(),
+            Some(Partial::Message(receiver)) => size_of::<Receiver>() + receiver.memory(),
         };
         size_of::<Busy>() + self.outbox.own_memory() + partial + self.deferred.capacity()
     }
 }
 
 /// Input that is incomplete.
-#[derive(Default)]
 pub enum Partial {
-    /// Nothing is incomplete.
-    #[default]
-    None,
     /// A request's head.
     Head {
         /// The bytes so far.

@@ -16,7 +16,7 @@ impl<S: ByteStream> Connection<S> {
     /// stops being a WebSocket or its output must be written first.
     pub(super) fn receive_frames(&mut self, input: &mut [u8], cx: &mut LoopContext) -> usize {
         self.note_sign_of_life(cx);
-        let partial = self.busy.as_mut().map(|busy| std::mem::take(&mut busy.partial));
+        let partial = self.busy.as_mut().and_then(|busy| busy.partial.take());
         let (mut boxed, mut fresh): (Option<Box<Receiver>>, Option<Receiver>) = (None, None);
         let receiver: &mut Receiver = match partial {
             Some(Partial::Message(receiver)) => boxed.insert(receiver),
@@ -48,7 +48,7 @@ impl<S: ByteStream> Connection<S> {
         if !receiver.is_idle() && matches!(self.state, State::Socket(_)) {
             // A receiver that was made for this call moves to the heap only if it must be kept.
             if let Some(receiver) = boxed.or(fresh.map(Box::new)) {
-                self.busy().partial = Partial::Message(receiver);
+                self.busy().partial = Some(Partial::Message(receiver));
             }
         }
         consumed

@@ -15,8 +15,8 @@ ECHO = ("--in-flight", "1", "--size", "64")
 
 @dataclass
 class Figures:
-    """The figures of one run: work per second of the server's CPU time, or bytes of memory per
-    follower.
+    """The figures of one run: work per second of the server's CPU time, CPU time per connection in
+    microseconds, or bytes of memory per follower.
     """
 
     value: float
@@ -61,8 +61,8 @@ class Bench:
             raise Failed(f"status {bench.returncode}: {'; '.join([*wrong, *error.splitlines()])}")
         if not is_placed:
             raise Failed("the bare program was not found and so could not be pinned to its core")
-        name = "per_server_cpu_second" if row.ceiling else "user_bytes_each"
+        name = "user_bytes_each" if row.unit == "bytes" else "per_server_cpu_second"
         value = found["runs"][0][name]
         if value is None:
             raise Failed(f"the load generator reports no {name}")
-        return Figures(value, found)
+        return Figures(1e6 / value if row.unit == "µs" else value, found)

@@ -32,6 +32,7 @@ def main():
         "barewire": target / "peers" / "barewire",
         "target": target / "peers" / "release",
         "nginx": shutil.which("nginx"),
+        "python": target / "peers" / "socketify" / "bin" / "python",
     }
     check_files(arguments)
     # Exiting this way ends the servers too.

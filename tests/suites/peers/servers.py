@@ -31,6 +31,11 @@ POLL = TOPIC + "?since={cursor}&wait=30"
 # Reasons for which a benchmark cannot run.
 NO_ECHO = "it cannot echo WebSocket messages"
 ONLY_WEB_SOCKET = "a library for WebSockets only"
+ONLY_ECHO = "an echo only"
+SLOW_IN_PYTHON = "its HTTP responses are written by Python code"
+
+# The benchmarks of the other transports.
+EXCEPT_WEB_SOCKET = ["sse", "long-poll", "burst-sse", "burst-long-poll", "requests", "idle-sse", "idle-long-poll"]
 
 
 class Failed(Exception):
@@ -268,7 +273,7 @@ http {{
 
 class TokioTungstenite(Server):
     name = "tokio-tungstenite"
-    cannot = dict.fromkeys(["sse", "long-poll", "requests", "idle-sse", "idle-long-poll"], ONLY_WEB_SOCKET)
+    cannot = dict.fromkeys(EXCEPT_WEB_SOCKET, ONLY_WEB_SOCKET)
     variants = {
         **dict.fromkeys(["echo-1", "echo-16", "idle-websocket"], ["--read-buffer", "4096"]),
         "burst": ["--batch"],
@@ -325,4 +330,48 @@ class Ws(Server):
         return ["node", HERE / "ws" / "server.js", 0]
 
 
-ALL = [Barewire, Nchan, TokioTungstenite, Fastwebsockets, Axum, Ws]
+class Bun(Server):
+    """Bun's HTTP and WebSockets are uWebSockets, called from JavaScript."""
+
+    name = "bun"
+
+    def version(self):
+        return output_of(self.program(), "--version")
+
+    def program(self):
+        return HERE / "bun" / "node_modules" / ".bin" / "bun"
+
+    def command(self):
+        return [self.program(), HERE / "bun" / "server.js", 0]
+
+
+class Socketify(Server):
+    """uWebSockets, called from Python. Its own publish and subscribe serves the followers."""
+
+    name = "socketify"
+    cannot = dict.fromkeys(EXCEPT_WEB_SOCKET, SLOW_IN_PYTHON)
+
+    def version(self):
+        return output_of(self.programs["python"], "-c", "from importlib.metadata import version; print(version('socketify'))")
+
+    def command(self):
+        return [self.programs["python"], HERE / "socketify" / "server.py", 0]
+
+
+class Epoll(Server):
+    """A WebSocket echo written by hand on epoll, for this benchmark alone."""
+
+    name = "epoll"
+    cannot = dict.fromkeys([*EXCEPT_WEB_SOCKET, "websocket", "burst", "idle-websocket"], ONLY_ECHO)
+
+    def version(self):
+        return f"by hand, with rustix {locked('rustix')}"
+
+    def command(self):
+        return [self.programs["target"] / "peer-epoll", 0]
+
+    def where(self, benchmark):
+        return ["--url", ECHO]
+
+
+ALL = [Barewire, Bun, Socketify, Epoll, Nchan, TokioTungstenite, Fastwebsockets, Axum, Ws]

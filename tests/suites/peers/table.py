@@ -31,7 +31,7 @@ class Table:
         self.problems.append(problem)
 
     def values(self, row, server, is_variant):
-        """Returns a cell's value for each round: ratios, or bytes."""
+        """Returns a cell's value for each round: ratios, or the row's unit."""
         found = self.figures.get((row.name, server.name, is_variant), [])
         if not row.ceiling:
             return [figures.value for figures in found]
@@ -68,7 +68,8 @@ class Table:
 
     def markdown(self, date):
         measured = [row for row in self.rows if row.ceiling]
-        idle = [row for row in self.rows if not row.ceiling]
+        idle = [row for row in self.rows if row.unit == "bytes"]
+        connect = [row for row in self.rows if row.unit == "µs"]
         parts = [f"{date.day} {date:%B %Y}, on {machine()}, by `{self.command}`."]
         if self.arguments.quick:
             parts.insert(0, "**From a quick run with short measurements: do not rely on these figures.**")
@@ -79,6 +80,9 @@ class Table:
         if measured:
             parts.append("Work per second of the server's CPU time, relative to the bare program in the same round; the median of the rounds:")
             parts.append(self.grid(measured, lambda row: lambda values: number(row, median(values))))
+        if connect:
+            parts.append("Microseconds of the server's CPU time for each connection that is opened, answered and closed, the median of the rounds:")
+            parts.append(self.grid(connect, lambda row: lambda values: number(row, median(values))))
         if idle:
             parts.append("Bytes of user-space memory, the median of the rounds:")
             parts.append(self.grid(idle, lambda row: lambda values: number(row, median(values))))
@@ -147,7 +151,7 @@ def placed():
 
 
 def number(row, value):
-    return f"{value:.2f}" if row.ceiling else f"{value:,.0f}"
+    return f"{value:,.{0 if row.unit == 'bytes' else 1 if row.unit == 'µs' else 2}f}"
 
 
 def machine():
