@@ -149,7 +149,7 @@ fn named_io(source: &str) -> Vec<&'static str> {
     let code = code(source);
     let is_name = |part: char| part.is_alphanumeric() || part == '_';
     let names = |io: &&str| {
-        code.match_indices(**io)
+        code.match_indices(*io)
             .any(|(at, _)| !code[..at].ends_with(is_name) && !code[at + io.len()..].starts_with(is_name))
     };
     IO.iter().filter(|io| names(io)).copied().collect()
