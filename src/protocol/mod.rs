@@ -2,9 +2,10 @@
 
 pub mod http;
 pub mod json;
+pub mod printable;
 pub mod rule;
 pub mod sse;
 mod transport;
 pub mod websocket;
 
-pub use transport::Transport;
+pub use transport::{MAX_EVENT_BYTES, Transport};

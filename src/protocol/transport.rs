@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+/// The most bytes of data in an event that any server accepts: the maximum of the server's
+/// `--max-event-bytes`. A client accepts this size by default.
+pub const MAX_EVENT_BYTES: usize = 16 << 20;
+
 /// One of the four ways to follow a topic.
 ///
 /// This is the only list of the transports. Options, the access log, metrics, the wire view and

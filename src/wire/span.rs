@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::note::Note;
+use crate::protocol::printable::one_line;
 use crate::protocol::rule::{Rule, Section};
 
 /// A peer of the connection.
@@ -166,51 +167,14 @@ impl Span {
     }
 }
 
-/// Returns bytes as one line of text. Control characters and bytes that are not UTF-8 become
-/// `\r`, `\n`, `\t` or `\xNN`.
+/// Returns bytes as one line of text. Control characters, invisible characters and bytes that are
+/// not UTF-8 become `\r`, `\n`, `\t` or `\xNN`.
 pub fn printable(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().min(4 * MAX_VALUE_CHARS));
-    let mut count = 0;
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            count += 1;
-            if count > MAX_VALUE_CHARS {
-                out.push('…');
-                return out;
-            }
-            push_printable_char(character, &mut out);
-        }
-        for byte in chunk.invalid() {
-            count += 1;
-            push_hex_escape(*byte, &mut out);
-        }
-        if count > MAX_VALUE_CHARS {
-            out.push('…');
-            return out;
-        }
-    }
-    out
-}
-
-fn push_printable_char(character: char, out: &mut String) {
-    match character {
-        '\r' => out.push_str("\\r"),
-        '\n' => out.push_str("\\n"),
-        '\t' => out.push_str("\\t"),
-        '\\' => out.push_str("\\\\"),
-        ' '..='~' => out.push(character),
-        // Other characters are shown only if they have a visible glyph. A bidirectional control
-        // would reverse the rest of the line.
-        _ if character.is_alphanumeric() || character.escape_debug().len() == 1 => out.push(character),
-        _ => character.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_hex_escape(byte, out)),
-    }
-}
-
-fn push_hex_escape(byte: u8, out: &mut String) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.push_str("\\x");
-    out.push(char::from(HEX[usize::from(byte >> 4)]));
-    out.push(char::from(HEX[usize::from(byte & 15)]));
+    // The view explains bytes, so only characters with a visible glyph are shown as they are.
+    let has_glyph = |character: char| {
+        matches!(character, ' '..='~') || character.is_alphanumeric() || character.escape_debug().len() == 1
+    };
+    one_line(bytes, MAX_VALUE_CHARS, has_glyph)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::string::{is_escaped, write_string};
+use crate::protocol::printable::acts_on_terminal;
 
 /// A JSON object while it is appended to a text, without whitespace between its tokens.
 ///
@@ -129,8 +130,10 @@ fn number(value: Option<f64>, out: &mut String) {
     };
 }
 
+/// Appends a string, in which characters that act on a terminal are escaped too, because the output
+/// of a command may be shown on one.
 fn string(text: &str, out: &mut String) {
-    if !text.bytes().any(is_escaped) {
+    if !text.bytes().any(is_escaped) && !text.contains(acts_on_terminal) {
         out.push('"');
         out.push_str(text);
         out.push('"');
@@ -138,8 +141,14 @@ fn string(text: &str, out: &mut String) {
     }
     let mut bytes = Vec::with_capacity(text.len() + 2);
     write_string(text, &mut bytes);
-    // The output is valid UTF-8, because the escapes are ASCII.
-    out.push_str(&String::from_utf8_lossy(&bytes));
+    // The bytes are valid UTF-8, because the escapes are ASCII.
+    for character in String::from_utf8_lossy(&bytes).chars() {
+        if acts_on_terminal(character) {
+            let _ = write!(out, "\\u{:04x}", u32::from(character));
+        } else {
+            out.push(character);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -177,7 +186,7 @@ mod tests {
     #[test]
     fn escapes_strings_and_writes_bytes_in_hexadecimal() {
         let text = written(|object| {
-            object.strings("texts", ["plain", "a\"b\\c\n", "é"]);
+            object.strings("texts", ["plain", "a\"b\\c\n", "é\u{9b}\x7f\u{202e}"]);
             object.strings("none", [""; 0]);
             object.value("a \"name\"", 1);
             object.hex("bytes", &[0x00, 0x1f, 0xff]);
@@ -185,7 +194,7 @@ mod tests {
         });
         assert_eq!(
             text,
-            "{\"texts\":[\"plain\",\"a\\\"b\\\\c\\n\",\"é\"],\"none\":[],\"a \\\"name\\\"\":1,\"bytes\":\"001fff\",\"section\":\"5.2\"}"
+            "{\"texts\":[\"plain\",\"a\\\"b\\\\c\\n\",\"é\\u009b\\u007f\\u202e\"],\"none\":[],\"a \\\"name\\\"\":1,\"bytes\":\"001fff\",\"section\":\"5.2\"}"
         );
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::wire::WireOptions;
 use crate::hub::Tick;
+use crate::protocol::MAX_EVENT_BYTES;
 use crate::protocol::http::MAX_FIELD_LINES;
 use crate::server::{LogForm, ObservationEndpoint, Options};
 use crate::tools::args::{TOKEN_SYNTAX, is_bearer_token};
@@ -314,7 +315,7 @@ pub const ROWS: &[Row] = &[
         "BYTES",
         "maximum size of the data of an event, and of a WebSocket message on a topic",
         1,
-        16 << 20,
+        MAX_EVENT_BYTES as u64,
         policy.event_bytes
     ),
     number!(
