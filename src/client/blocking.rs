@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::connect::connect_tcp;
-use super::follow::{Error, Follower, Next, Resource, Shared, Since, Traffic, Transport};
+use super::follow::{Error, Follower, Next, Resource, RetryReason, Shared, Since, Traffic, Transport};
 use super::random::Random;
 use super::stream::{BufferedStream, Received};
 use super::update::{FollowError, Update};
@@ -71,6 +71,8 @@ pub struct Follow {
     is_reported_open: bool,
     failed_attempts: u32,
     last_success: Instant,
+    /// `last_success` before the current request.
+    earlier_success: Instant,
     updates: VecDeque<Update>,
     connections: u64,
     error: Option<FollowError>,
@@ -100,6 +102,7 @@ impl Follow {
             is_reported_open: false,
             failed_attempts: 0,
             last_success: now,
+            earlier_success: now,
             updates: VecDeque::new(),
             connections: 0,
             error: None,
@@ -214,7 +217,7 @@ impl Follow {
             }
             self.connections += 1;
         }
-        self.last_request = Instant::now();
+        (self.last_request, self.earlier_success) = (Instant::now(), self.last_success);
         (self.last_read, self.is_pinged) = (self.last_request, false);
         let written = self.stream.as_mut().map_or(Ok(()), |stream| stream.write(&out));
         written.or_else(|error| self.io_error(&error))
@@ -271,7 +274,16 @@ impl Follow {
         match next {
             Ok(Next::Read) => Ok(()),
             Ok(Next::Request { after, reuse }) => self.schedule_request(after, reuse, notices),
-            Ok(Next::Reconnect { at_least, reason }) => self.disconnected(&reason.to_string(), at_least),
+            Ok(Next::Reconnect { at_least, reason }) => {
+                // The head of a stream that ends at once without content does not count as a
+                // success, or a server that sends only such streams would be tried forever.
+                if reason == RetryReason::EmptyStream
+                    && self.last_request.elapsed() < self.options.backoff.max
+                {
+                    self.last_success = self.earlier_success;
+                }
+                self.disconnected(&reason.to_string(), at_least)
+            }
             Err(error) => self.fall_back(error),
         }
     }

@@ -99,8 +99,9 @@ impl fmt::Display for UrlError {
             }
             Self::WebSocketScheme => "the URL has no supported scheme: start it with ws:// (RFC 6455 section 3)",
             Self::Tls => {
-                "https:// and wss:// need TLS, which this client does not support: use the http:// or ws:// URL \
-                 of the server itself, without the TLS proxy (RFC 9110 section 4.2.2)"
+                "https:// and wss:// need TLS, which this client does not support yet: run a local tunnel that \
+                 adds TLS, such as stunnel, or socat TCP-LISTEN:8443,fork OPENSSL:HOST:443, and use its http:// \
+                 or ws:// URL (RFC 9110 section 4.2.2)"
             }
             Self::Fragment => {
                 "the URL has a fragment, which is never sent: remove the # and the text after it (RFC 9110 section 7.1)"

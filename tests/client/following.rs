@@ -195,7 +195,8 @@ fn falls_back_to_the_next_transport_if_one_is_not_supported() {
     let reason = Error::Handshake(ClientHandshakeError::Status(200));
     let (from, to) = (Transport::WebSocket, Transport::EventStream);
     assert_eq!(next(&mut follow), Ok(Update::FellBack { from, to, reason }));
-    let reason = Error::ContentType { expected: "text/event-stream" };
+    let received = Some("application/json".into());
+    let reason = Error::ContentType { expected: "text/event-stream", received };
     assert_eq!(next(&mut follow), Ok(Update::FellBack { from: to, to: Transport::LongPoll, reason }));
     assert_eq!(next(&mut follow), Ok(Update::Opened(Transport::LongPoll)));
     assert_eq!((follow.via(), follow.cursor()), (Transport::LongPoll, Some("a-0")));
@@ -422,4 +423,49 @@ fn simultaneous_followers_receive_every_event() {
     for follower in followers {
         assert!(follower.join().expect("it gets all") == texts);
     }
+}
+
+#[test]
+fn follows_every_event_that_the_server_can_be_told_to_accept() {
+    const LENGTH: usize = 1_500_000;
+    let server = Barewire::with(|options| options.policy.event_bytes = LENGTH);
+    let url = server.url("t");
+    // The encodings expand these: the length of a line, the number of lines, the escapes of JSON.
+    let texts = ["x".repeat(LENGTH), "\n".repeat(LENGTH), "\u{1}".repeat(LENGTH)];
+    let mut publisher = publisher(&url);
+    for text in &texts {
+        publisher.publish(text).expect("published");
+    }
+    for via in Transport::ALL {
+        let mut follow = follow(&url, &[via], Since::Start, |_, _| {});
+        for text in &texts {
+            assert!(data(&mut follow) == *text, "{via}");
+        }
+    }
+}
+
+#[test]
+fn a_server_of_empty_event_streams_is_reported_and_given_up() {
+    let (url, server) = scripted(|_, stream| {
+        if head(stream).is_empty() {
+            return false;
+        }
+        stream.write_all(STREAM).expect("the client reads");
+        // The client reads the head before the end arrives.
+        thread::sleep(Duration::from_millis(20));
+        true
+    });
+    let mut follow = follow(&url, &[Transport::EventStream], Since::Now, |_, options| {
+        options.give_up_after = Some(Duration::from_millis(500));
+    });
+    let reason = "the server ended the event stream before its first byte";
+    assert_eq!(next(&mut follow), Ok(Update::Opened(Transport::EventStream)));
+    match next(&mut follow) {
+        Ok(Update::Disconnected { reason: reported, .. }) => assert_eq!(reported, reason),
+        other => panic!("{other:?}"),
+    }
+    let end = follow.find_map(Result::err);
+    assert_eq!(end, Some(FollowError::GaveUp(reason.into())));
+    drop(TcpStream::connect(url[7..].split('/').next().expect("an address")));
+    server.join().expect("the script succeeds");
 }

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use barewire::client::follow::{Error, Resource};
+use barewire::client::follow::{Error, Resource, ResponseLimits};
 use barewire::client::{PublishError, Publisher, publish};
 
 use crate::servers::{Barewire, request, scripted};
@@ -16,6 +16,18 @@ fn publisher(url: &str) -> Publisher {
 
 /// A check for the expected error.
 type Check = fn(&PublishError) -> bool;
+
+#[test]
+fn the_ids_of_a_large_batch_are_read() {
+    let server = Barewire::start();
+    let mut resource = Resource::new(&server.url("t"), None, &[]).expect("a URL");
+    resource.limits = ResponseLimits::for_events(1);
+    let lines = vec!["x"; 100_000];
+    let ids = Publisher::new(resource.clone()).publish_lines(&lines).expect("published");
+    assert_eq!(ids.len(), lines.len());
+    let length: usize = ids.iter().map(String::len).sum();
+    assert!(length as u64 > 2 * resource.limits.body, "the ids exceed the limit of other bodies");
+}
 
 const CREATED: &[u8] =
     b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"id\":\"a-1\"}";

@@ -13,6 +13,8 @@ use crate::protocol::websocket::close::CloseCode;
 
 /// A final error: the same request would fail again.
 ///
+/// Text of the server in an error is safe for a terminal: control characters are escaped.
+///
 /// A temporary failure is reported as [`Next::Reconnect`](super::Next::Reconnect) instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -24,7 +26,7 @@ pub enum Error {
     Random(io::ErrorKind),
     /// The server refused with this status and may have given a reason (RFC 9457).
     Refused {
-        /// 204, or a status from 300 to 599 that is not temporary.
+        /// A status other than the expected one, and not a temporary one.
         status: u16,
         /// The `detail` of the problem document, or else its `title`.
         detail: Option<Box<str>>,
@@ -37,10 +39,30 @@ pub enum Error {
     Framing(FramingError),
     /// The response body violates its framing or exceeds the limit.
     Body(BodyError),
-    /// The response has a media type that does not belong to the transport.
+    /// The server redirects to another URL. The client does not follow it.
+    Redirected {
+        /// A status from 300 to 399.
+        status: u16,
+        /// The value of `Location`.
+        location: Box<str>,
+    },
+    /// The response has a transfer coding other than `chunked` (RFC 9112 §7).
+    TransferCoding {
+        /// The value of `Transfer-Encoding`.
+        codings: Box<str>,
+    },
+    /// The content has a coding, although the request accepts none (RFC 9110 §8.4).
+    ContentCoding {
+        /// The value of `Content-Encoding`.
+        codings: Box<str>,
+    },
+    /// The response has a media type that does not belong to the transport, or a charset other than
+    /// UTF-8.
     ContentType {
         /// The media type of the transport.
         expected: &'static str,
+        /// The value of `Content-Type`; `None` if the response has none.
+        received: Option<Box<str>>,
     },
     /// The body or message is not valid JSON.
     Json(JsonError),
@@ -66,6 +88,9 @@ pub enum Error {
     IdTooLong,
 }
 
+/// How to read a larger event, for error messages.
+const RAISE_LIMIT: &str = "raise ResponseLimits, with barewire follow by --max-event-bytes";
+
 impl Error {
     /// Returns whether another transport may work where this one failed.
     ///
@@ -77,6 +102,9 @@ impl Error {
             Self::Head(_)
             | Self::TooManyInterim
             | Self::Framing(_)
+            | Self::Redirected { .. }
+            | Self::TransferCoding { .. }
+            | Self::ContentCoding { .. }
             | Self::ContentType { .. }
             | Self::Handshake(_)
             | Self::Protocol(_) => true,
@@ -99,6 +127,11 @@ impl fmt::Display for Error {
             Self::Url(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Random(kind) => write!(f, "the system provides no random bytes: {kind}"),
+            Self::Refused { status: status @ 200..=299, detail: None } => write!(
+                f,
+                "the server responded with status {status}, which is not the expected response: check that the \
+                 URL is that of a topic"
+            ),
             Self::Refused { status, detail: None } => write!(f, "the server responded with status {status}"),
             Self::Refused { status, detail: Some(detail) } => {
                 write!(f, "the server responded with status {status}: {detail}")
@@ -108,16 +141,44 @@ impl fmt::Display for Error {
                 "the server sent too many interim responses instead of a final one (RFC 9110 section 15.2)",
             ),
             Self::Framing(error) => write!(f, "the framing of the response is invalid: {error}"),
+            Self::Body(BodyError::ContentTooLarge) => write!(
+                f,
+                "the response body is larger than the limit of this client: {RAISE_LIMIT} (RFC 9110 section 15.5.14)"
+            ),
             Self::Body(error) => write!(f, "the response body is invalid: {error}"),
-            Self::ContentType { expected } => {
-                write!(f, "the response has the wrong media type: expected {expected}")
-            }
+            Self::Redirected { status, location } => write!(
+                f,
+                "the server responded with status {status} and redirects to {location}: if you trust this URL, \
+                 use it instead (RFC 9110 section 15.4)"
+            ),
+            Self::TransferCoding { codings } => write!(
+                f,
+                "the response has the transfer coding {codings}: expected chunked only; turn off the compression \
+                 in the server or proxy (RFC 9112 section 7)"
+            ),
+            Self::ContentCoding { codings } => write!(
+                f,
+                "the response has the content coding {codings}, but the request accepts only identity: turn off \
+                 the compression of this URL in the server or proxy (RFC 9110 section 8.4)"
+            ),
+            Self::ContentType { expected, received } => write!(
+                f,
+                "the response has {}: expected {expected} in UTF-8; check that the URL is that of a topic",
+                match received {
+                    Some(received) => format!("the media type {received}"),
+                    None => "no media type".to_owned(),
+                }
+            ),
             Self::Json(error) => error.fmt(f),
             Self::UnexpectedJson => {
                 f.write_str("the JSON in the response has an unexpected structure: expected events and ids")
             }
-            Self::Stream(error) => error.fmt(f),
+            Self::Stream(error) => write!(f, "{error} To read it, {RAISE_LIMIT}."),
             Self::Handshake(error) => error.fmt(f),
+            Self::Protocol(ProtocolError::MessageTooBig) => write!(
+                f,
+                "a WebSocket message is larger than the limit of this client: {RAISE_LIMIT} (RFC 6455 section 10.4)"
+            ),
             Self::Protocol(error) => error.fmt(f),
             Self::Closed { code, reason } if reason.is_empty() => {
                 write!(f, "the server closed the WebSocket with {code} (RFC 6455 section 7.4)")

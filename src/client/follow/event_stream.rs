@@ -1,15 +1,15 @@
 //! Server-Sent Events: one request and a response that does not end (WHATWG HTML §9.2).
 
+use std::mem;
+
 use super::error::Error;
 use super::json::read_gap;
 use super::resource::Resource;
-use super::response::{BufferedBody, Head, HeadReader, Media, capped_delay};
+use super::response::{BufferedBody, Expected, Head, HeadReader, capped_delay};
 use super::shared::Shared;
 use super::{Event, Next, Notice, RetryReason, Since, check_id};
-use crate::protocol::http::{BodyLimits, BodyReader};
+use crate::protocol::http::{BodyLimits, BodyReader, Response};
 use crate::protocol::sse::{Block, Decoder};
-
-const EVENT_STREAM: &str = "text/event-stream";
 
 #[derive(Debug)]
 pub(super) struct EventStream {
@@ -24,6 +24,8 @@ enum State {
     Stream {
         body: BodyReader,
         decoder: Box<Decoder>,
+        /// True if no content has arrived.
+        is_empty: bool,
     },
     /// A response that is not an event stream. Its body may explain the status.
     Other(Box<BufferedBody>),
@@ -50,16 +52,18 @@ impl EventStream {
     ) -> Result<Next, Error> {
         let mut rest = input;
         if let State::Head(reader) = &mut self.state {
-            let (consumed, head) = reader.read(rest, &resource.limits.head, Head::of)?;
+            let expect = |response: &Response<'_, '_>| Head::expect(Expected::EventStream, response);
+            let (consumed, head) = reader.read(rest, &resource.limits.head, expect)?;
             rest = &rest[consumed..];
             let Some(head) = head else { return Ok(Next::Read) };
             shared.traffic.responses += 1;
             self.state = after_head(head, resource, since)?;
         }
         match &mut self.state {
-            State::Stream { body, decoder } => {
+            State::Stream { body, decoder, is_empty } => {
                 shared.content.clear();
                 let read = body.read(rest, &mut shared.content);
+                *is_empty &= shared.content.is_empty();
                 shared.traffic.payload_down += shared.content.len() as u64;
                 // Content before a framing error is valid, so its events are reported before the
                 // error.
@@ -93,8 +97,11 @@ impl EventStream {
     }
 
     fn over(&mut self) -> Next {
-        self.state = State::Over;
-        Next::Reconnect { at_least: capped_delay(self.retry), reason: RetryReason::Ended }
+        let reason = match mem::replace(&mut self.state, State::Over) {
+            State::Stream { is_empty: true, .. } => RetryReason::EmptyStream,
+            _ => RetryReason::Ended,
+        };
+        Next::Reconnect { at_least: capped_delay(self.retry), reason }
     }
 
     pub fn is_open(&self) -> bool {
@@ -109,17 +116,14 @@ impl EventStream {
 
 /// Returns the state after a complete response head.
 fn after_head(head: Head, resource: &Resource, since: &Since) -> Result<State, Error> {
-    match (head.status, head.media) {
-        (200, Media::EventStream) => {
-            // The stream does not end, so no limit may apply to a total that grows with it.
-            let limits = BodyLimits { content: u64::MAX, extensions: u32::MAX, ..BodyLimits::default() };
-            let decoder = Decoder::new(since.id().unwrap_or_default(), resource.limits.stream);
-            let body = BodyReader::new(head.framing, limits)?;
-            Ok(State::Stream { body, decoder: Box::new(decoder) })
-        }
-        (200, _) => Err(Error::ContentType { expected: EVENT_STREAM }),
-        _ => Ok(State::Other(Box::new(BufferedBody::new(head, resource.body_limits())?))),
+    if head.status != 200 {
+        return Ok(State::Other(Box::new(BufferedBody::new(head, resource.body_limits())?)));
     }
+    // The stream does not end, so no limit may apply to a total that grows with it.
+    let limits = BodyLimits { content: u64::MAX, extensions: u32::MAX, ..BodyLimits::default() };
+    let decoder = Decoder::new(since.id().unwrap_or_default(), resource.limits.stream);
+    let body = BodyReader::new(head.framing, limits)?;
+    Ok(State::Stream { body, decoder: Box::new(decoder), is_empty: true })
 }
 
 /// Reports the events, gaps and cursors in `shared.content`.

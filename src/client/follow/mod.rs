@@ -68,7 +68,7 @@ pub use error::Error;
 pub use publish_request::{PublishRequest, PublishStep};
 pub use resource::{Resource, ResponseLimits};
 #[cfg(feature = "cli")]
-pub(crate) use response::{BufferedBody, Head, HeadReader};
+pub(crate) use response::{BufferedBody, Expected, Head, HeadReader};
 pub use shared::{Shared, Traffic};
 
 pub use crate::protocol::Transport;
@@ -166,6 +166,8 @@ pub enum Next {
 pub enum RetryReason {
     /// The connection or the event stream has ended.
     Ended,
+    /// The event stream has ended before its first byte. A server of events sends at least a comment.
+    EmptyStream,
     /// The server, or a proxy in front of it, is temporarily unable to respond (RFC 9110 §15.6.4).
     Status(u16),
     /// The server closed the WebSocket with this code (RFC 6455 §7.4.1).
@@ -176,6 +178,7 @@ impl fmt::Display for RetryReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended => f.write_str("the server ended the connection"),
+            Self::EmptyStream => f.write_str("the server ended the event stream before its first byte"),
             Self::Status(status) => write!(f, "the server responded with status {status}"),
             Self::Closed(code) => write!(f, "the server closed the WebSocket with {code}"),
         }

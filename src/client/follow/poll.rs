@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::error::Error;
 use super::json::{Summary, read_body};
 use super::resource::Resource;
-use super::response::{BufferedBody, Head, HeadReader, Media};
+use super::response::{BufferedBody, Expected, Head, HeadReader};
 use super::shared::Shared;
 use super::{Next, Notice, RetryReason, Since, check_id};
+use crate::protocol::http::Response;
 
 /// Content length at which the server may have truncated a response, so the next request follows at
 /// once.
@@ -54,7 +55,8 @@ impl Poll {
     ) -> Result<Next, Error> {
         let mut rest = input;
         if let State::Head(reader) = &mut self.state {
-            let (consumed, head) = reader.read(rest, &resource.limits.head, Head::of)?;
+            let expect = |response: &Response<'_, '_>| Head::expect(Expected::Events, response);
+            let (consumed, head) = reader.read(rest, &resource.limits.head, expect)?;
             rest = &rest[consumed..];
             let Some(head) = head else { return Ok(Next::Read) };
             shared.traffic.responses += 1;
@@ -127,13 +129,12 @@ fn finish(
     notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<Outcome, Error> {
     shared.traffic.payload_down += content.len() as u64;
-    match (head.status, head.media) {
-        (304, _) => {
+    match head.status {
+        304 => {
             shared.traffic.empty_responses += 1;
             return Ok(Outcome::Events(0));
         }
-        (200, Media::Json) => {}
-        (200, _) => return Err(Error::ContentType { expected: "application/json" }),
+        200 => {}
         _ => return head.failure(content).map(Outcome::Failure),
     }
     let requested = since.id().unwrap_or_default();

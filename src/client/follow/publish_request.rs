@@ -4,14 +4,21 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::resource::Resource;
-use super::response::{BufferedBody, Head, HeadReader, Media};
+use super::response::{BufferedBody, Expected, Head, HeadReader};
 use super::{Next, RetryReason};
+use crate::protocol::http::Response;
 use crate::protocol::json::{JsonError, Reader};
+
+/// The most bytes of an id in a response per byte of an event in the request: a line has at least 2
+/// bytes, and an id of barewire with its quotation marks and comma at most 32.
+const MAX_ID_BYTES_PER_BYTE: u64 = 16;
 
 /// A publish request and the parser of its response. The response may be split at any point.
 #[derive(Debug, Default)]
 pub struct PublishRequest {
     state: State,
+    /// An upper bound for the ids of the events in the request, as JSON.
+    max_ids_bytes: u64,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +61,7 @@ impl PublishRequest {
         let media_type = if is_lines { "application/x-ndjson" } else { "text/plain;charset=utf-8" };
         resource.write_post(event, media_type, body, out);
         self.state = State::Head(HeadReader::default());
+        self.max_ids_bytes = body.len() as u64 * MAX_ID_BYTES_PER_BYTE;
     }
 
     /// Consumes bytes of the response.
@@ -63,10 +71,13 @@ impl PublishRequest {
     pub fn receive(&mut self, input: &[u8], resource: &Resource) -> Result<PublishStep, Error> {
         let mut rest = input;
         if let State::Head(reader) = &mut self.state {
-            let (consumed, head) = reader.read(rest, &resource.limits.head, Head::of)?;
+            let expect = |response: &Response<'_, '_>| Head::expect(Expected::Ids, response);
+            let (consumed, head) = reader.read(rest, &resource.limits.head, expect)?;
             rest = &rest[consumed..];
             let Some(head) = head else { return Ok(PublishStep::Next(Next::Read)) };
-            self.state = State::Body(BufferedBody::new(head, resource.body_limits())?);
+            let mut limits = resource.body_limits();
+            limits.content = limits.content.max(self.max_ids_bytes);
+            self.state = State::Body(BufferedBody::new(head, limits)?);
         }
         let State::Body(body) = &mut self.state else { return Ok(ENDED) };
         let head = body.head;
@@ -94,10 +105,8 @@ const ENDED: PublishStep =
 
 /// Processes a complete response.
 fn finish(head: &Head, content: &[u8], reuse: bool) -> Result<PublishStep, Error> {
-    match (head.status, head.media) {
-        (201, Media::Json) => {}
-        (201, _) => return Err(Error::ContentType { expected: "application/json" }),
-        _ => return head.failure(content).map(PublishStep::Next),
+    if head.status != 201 {
+        return head.failure(content).map(PublishStep::Next);
     }
     let mut ids = Vec::new();
     let mut id = String::new();

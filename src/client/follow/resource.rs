@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Since;
 use super::error::Error;
 use crate::client::url::Url;
+use crate::protocol::MAX_EVENT_BYTES;
 use crate::protocol::http::fields::is_control;
 use crate::protocol::http::{BodyLimits, HeadLimits};
 use crate::protocol::sse::DecodeLimits;
@@ -13,9 +14,10 @@ use crate::protocol::websocket::message::MessageLimits;
 
 /// Fields that callers may not add. The client writes most of them itself; the others would change
 /// how a request's body is framed or sent.
-const OWN_FIELDS: [&str; 10] = [
+const OWN_FIELDS: [&str; 11] = [
     "Host",
     "Accept",
+    "Accept-Encoding",
     "Last-Event-ID",
     "Connection",
     "Upgrade",
@@ -25,6 +27,20 @@ const OWN_FIELDS: [&str; 10] = [
     "Expect",
     "Cache-Control",
 ];
+
+/// The field of every request that asks for content without a coding (RFC 9110 §12.5.3), which is
+/// the only content that the client can read.
+pub(super) const ACCEPT_ENCODING: (&str, &str) = ("Accept-Encoding", "identity");
+
+/// Bytes that ids, names and the JSON around them may need in a message, beside the data of the
+/// event.
+const OVERHEAD: usize = 16 * 1024;
+
+/// The most bytes of a character in a JSON string: `\u0001` (RFC 8259 §7).
+const MAX_JSON_ESCAPE: usize = 6;
+
+/// The most bytes of events in the response to a poll that has more than one event.
+const POLL_BYTES: usize = 256 * 1024;
 
 /// The URL of a topic, and the header fields, times and limits of the requests for it.
 #[derive(Clone, Debug)]
@@ -52,14 +68,26 @@ pub struct ResponseLimits {
     pub message: MessageLimits,
 }
 
-impl Default for ResponseLimits {
-    fn default() -> Self {
+impl ResponseLimits {
+    /// Returns limits that allow events with up to `data` bytes of data over every transport,
+    /// whatever the encoding adds.
+    pub fn for_events(data: usize) -> Self {
+        let text = data.saturating_add(OVERHEAD);
+        let json = data.saturating_mul(MAX_JSON_ESCAPE).saturating_add(OVERHEAD);
         Self {
             head: HeadLimits::default(),
-            body: 8 << 20,
-            stream: DecodeLimits::default(),
-            message: MessageLimits { message_bytes: 8 << 20, frames: 1 << 16 },
+            body: json.saturating_add(POLL_BYTES) as u64,
+            stream: DecodeLimits { line: text, data: text },
+            message: MessageLimits { message_bytes: json, frames: 1 << 16 },
         }
+    }
+}
+
+impl Default for ResponseLimits {
+    /// Allows every event that any `barewire serve` can send. The memory grows only with bytes that
+    /// have arrived.
+    fn default() -> Self {
+        Self::for_events(MAX_EVENT_BYTES)
     }
 }
 
@@ -101,7 +129,7 @@ impl Resource {
         }
         let id = since.field().map(|id| ("Last-Event-ID", id));
         let fields = self.fields.iter().map(|(name, value)| (&**name, &**value));
-        for (name, value) in id.into_iter().chain(fields) {
+        for (name, value) in [ACCEPT_ENCODING].into_iter().chain(id).chain(fields) {
             for part in [name, ": ", value, "\r\n"] {
                 out.extend_from_slice(part.as_bytes());
             }
@@ -114,7 +142,12 @@ impl Resource {
         out.extend_from_slice(b"POST ");
         self.write_with(event.map(|event| ("event", event)).into_iter(), out);
         let length = content.len().to_string();
-        let own = [("Host", &*self.url.authority), ("Content-Type", media_type), ("Content-Length", &length)];
+        let own = [
+            ("Host", &*self.url.authority),
+            ACCEPT_ENCODING,
+            ("Content-Type", media_type),
+            ("Content-Length", &length),
+        ];
         let others = self.fields.iter().map(|(name, value)| (&**name, &**value));
         out.extend_from_slice(b" HTTP/1.1\r\n");
         for (name, value) in own.into_iter().chain(others) {

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::{Next, RetryReason};
+use crate::protocol::http::fields::members;
 use crate::protocol::http::{
-    self, BodyLimits, BodyReader, Framing, HeadLimits, PROBLEM_JSON, Response, ResponseScan,
+    self, BodyLimits, BodyReader, Framing, FramingError, HeadLimits, PROBLEM_JSON, Response, ResponseScan,
 };
 use crate::protocol::json::Reader;
+use crate::protocol::printable::printable;
+use crate::protocol::websocket::client_handshake::ClientHandshakeError;
 
 /// Interim responses that are skipped before the client reports an error.
 const MAX_INTERIM: u8 = 8;
@@ -37,12 +40,87 @@ pub(crate) enum Media {
     Other,
 }
 
+/// The response that a request expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Status 200 with an event stream.
+    EventStream,
+    /// Status 200 with events in JSON.
+    Events,
+    /// Status 201 with ids in JSON.
+    Ids,
+    /// Status 101. The handshake has further rules (RFC 6455 §4.1).
+    WebSocket,
+}
+
+impl Expected {
+    /// Returns the status, and the media type with its name if the response has content.
+    const fn status_and_media(self) -> (u16, Option<(Media, &'static str)>) {
+        match self {
+            Self::EventStream => (200, Some((Media::EventStream, "text/event-stream"))),
+            Self::Events => (200, Some((Media::Json, "application/json"))),
+            Self::Ids => (201, Some((Media::Json, "application/json"))),
+            Self::WebSocket => (101, None),
+        }
+    }
+}
+
 impl Head {
+    /// Reads the head of the response to a request that expects `expected`.
+    ///
+    /// This is the one place that decides which responses the client accepts. The caller reads the
+    /// content of an accepted response: it is what the request expects if the status is the
+    /// expected one or 304, and otherwise it may explain a [`failure`](Self::failure).
+    ///
+    /// # Errors
+    /// The client cannot read the response, and says what arrived instead of the expected one.
+    pub fn expect(expected: Expected, response: &Response<'_, '_>) -> Result<Self, Error> {
+        let fields = response.fields;
+        let head = Self::of(response).map_err(|error| match (error, fields.get("Transfer-Encoding")) {
+            (
+                Error::Framing(FramingError::CodingNotImplemented | FramingError::ChunkedNotLast),
+                Some(codings),
+            ) => Error::TransferCoding { codings: printable(codings).into() },
+            (error, _) => error,
+        })?;
+        let (status, media) = expected.status_and_media();
+        match (head.status, fields.get("Location")) {
+            // The client does not follow a redirection: its token is for this server only, and a
+            // POST could become a GET (RFC 9110 §15.4).
+            (300..=303 | 305..=399, Some(location)) => {
+                return Err(Error::Redirected { status: head.status, location: printable(location).into() });
+            }
+            (200..=299, _) if expected == Expected::WebSocket => {
+                // The server sends an ordinary response if a proxy has removed `Upgrade` from the
+                // request.
+                return Err(ClientHandshakeError::Status(head.status).into());
+            }
+            _ => {}
+        }
+        let Some((media, name)) = media.filter(|_| head.status == status) else { return Ok(head) };
+        // The request accepts no coding, because the client could not decode a stream of events
+        // that ends in the middle of a block.
+        if let Some(codings) = content_codings(response) {
+            return Err(Error::ContentCoding { codings: printable(codings).into() });
+        }
+        let received = fields.get("Content-Type");
+        if head.media != media || !received.is_some_and(is_utf8) {
+            let received = received.map(|received| printable(received).into());
+            return Err(Error::ContentType { expected: name, received });
+        }
+        Ok(head)
+    }
+
+    /// Reads the head of a response of any kind.
+    ///
+    /// # Errors
+    /// [`Error::Framing`].
     pub fn of(response: &Response<'_, '_>) -> Result<Self, Error> {
         let fields = response.fields;
         let framing = Framing::of_response(response)?;
         let media = match fields.get("Content-Type").map(|value| value.split(|byte| *byte == b';').next()) {
-            Some(Some(media)) => Media::of(http::fields::trim(media)),
+            // The client cannot read content with a coding, whatever its type is.
+            Some(Some(media)) if content_codings(response).is_none() => Media::of(http::fields::trim(media)),
             _ => Media::Other,
         };
         let retry_after =
@@ -78,6 +156,26 @@ impl Media {
     }
 }
 
+/// Returns the first `Content-Encoding` with a coding other than `identity` (RFC 9110 §8.4).
+fn content_codings<'b>(response: &Response<'_, 'b>) -> Option<&'b [u8]> {
+    let is_coded = |line: &&[u8]| members(line).any(|coding| !coding.eq_ignore_ascii_case(b"identity"));
+    response.fields.get_all("Content-Encoding").find(is_coded)
+}
+
+/// Returns whether the parameters of a `Content-Type` allow its content to be read as UTF-8.
+///
+/// Event streams and JSON are always UTF-8 (WHATWG HTML §9.2.4, RFC 8259 §8.1). A server that
+/// declares another charset sends text that the client would garble.
+fn is_utf8(content_type: &[u8]) -> bool {
+    let charset = |parameter: &[u8]| -> bool {
+        let Some((name, value)) = parameter.split_at_checked("charset=".len()) else { return true };
+        let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
+        let is_subset = |name: &str| value.eq_ignore_ascii_case(name.as_bytes());
+        !name.eq_ignore_ascii_case(b"charset=") || ["utf-8", "utf8", "us-ascii"].into_iter().any(is_subset)
+    };
+    content_type.split(|byte| *byte == b';').skip(1).map(http::fields::trim).all(charset)
+}
+
 /// Converts a reconnection time to a delay, at most [`MAX_RETRY`].
 pub(super) fn capped_delay(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds).min(MAX_RETRY)
@@ -95,9 +193,7 @@ fn problem_text(content: &[u8]) -> Option<Box<str>> {
     });
     read.ok()?;
     let text = if detail.is_empty() { title } else { detail };
-    // The text may be shown on a terminal, so it must not contain control characters.
-    let text: String = text.chars().filter(|character| !character.is_control()).take(500).collect();
-    (!text.is_empty()).then(|| text.into())
+    (!text.is_empty()).then(|| printable(text.as_bytes()).into())
 }
 
 /// A reader of response heads that are split at any point. It skips interim responses.

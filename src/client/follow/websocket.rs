@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::json::{Object, read_message};
-use super::resource::Resource;
-use super::response::{BufferedBody, Head, HeadReader};
+use super::resource::{ACCEPT_ENCODING, Resource};
+use super::response::{BufferedBody, Expected, Head, HeadReader};
 use super::shared::Shared;
 use super::{Next, Notice, RetryReason, Since, check_id};
 use crate::protocol::http::Response;
-use crate::protocol::websocket::client_handshake::{ClientHandshake, ClientHandshakeError, Key};
+use crate::protocol::printable::printable;
+use crate::protocol::websocket::client_handshake::{ClientHandshake, Key};
 use crate::protocol::websocket::close::{self, CloseCode};
 use crate::protocol::websocket::frame::{self, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::protocol::websocket::message::{MessageEvent as Incoming, Receiver, Role};
@@ -55,7 +56,7 @@ impl WebSocket {
         resource.write_target(since, None, &mut target);
         let id = since.field().map(|id| ("Last-Event-ID", id));
         let fields = resource.fields.iter().map(|(name, value)| (&**name, &**value));
-        let fields: Vec<_> = id.into_iter().chain(fields).collect();
+        let fields: Vec<_> = [ACCEPT_ENCODING].into_iter().chain(id).chain(fields).collect();
         let target = String::from_utf8_lossy(&target); // the target of a URL is ASCII
         handshake(resource, &target, &fields).write_request(&key, out)?;
         self.state = State::Handshake { key, reader: HeadReader::default() };
@@ -162,15 +163,11 @@ fn check_response(
     key: &Key,
     response: &Response<'_, '_>,
 ) -> Result<HandshakeOutcome, Error> {
-    match response.status {
-        101 => {
-            handshake(resource, "/", &[]).check_response(key, response)?;
-            Ok(HandshakeOutcome::Open)
-        }
-        // The server sends an ordinary response if a proxy has removed `Upgrade` from the request.
-        status if status < 300 => Err(Error::Handshake(ClientHandshakeError::Status(status))),
-        _ => Head::of(response).map(HandshakeOutcome::Other),
+    if response.status == 101 {
+        handshake(resource, "/", &[]).check_response(key, response)?;
+        return Ok(HandshakeOutcome::Open);
     }
+    Head::expect(Expected::WebSocket, response).map(HandshakeOutcome::Other)
 }
 
 /// Reports the events in `input`, and appends the replies to control frames to `out`.
@@ -257,8 +254,7 @@ fn after_close(close: Option<(CloseCode, &str)>) -> Result<Next, Error> {
     let Some((code, reason)) = close else { return Ok(ENDED) };
     match code.0 {
         1002 | 1003 | 1007..=1010 | 3000.. => {
-            let reason: String = reason.chars().filter(|character| !character.is_control()).collect();
-            Err(Error::Closed { code, reason: reason.into() })
+            Err(Error::Closed { code, reason: printable(reason.as_bytes()).into() })
         }
         _ => Ok(Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Closed(code) }),
     }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::event_tag::TagScanner;
 use super::template::CursorPlace;
-use crate::client::follow::{BufferedBody, Error, Head, HeadReader};
+use crate::client::follow::{BufferedBody, Error, Expected, Head, HeadReader};
 use crate::protocol::http::{BodyLimits, BodyReader, HeadLimits, Response};
 use crate::protocol::sse::{Block, DecodeLimits, Decoder};
 use crate::protocol::websocket::client_handshake::{ClientHandshake, ClientHandshakeError, Key};
@@ -192,7 +192,8 @@ impl Session {
             }
             State::Handshake { .. } => self.receive_handshake(input, emit),
             State::StreamHead(reader) => {
-                let (taken, head) = reader.read(input, &HeadLimits::default(), Head::of)?;
+                let expect = |response: &Response<'_, '_>| Head::expect(Expected::EventStream, response);
+                let (taken, head) = reader.read(input, &HeadLimits::default(), expect)?;
                 let Some(head) = head else { return Ok(taken) };
                 if head.status != 200 {
                     return Err(Error::Refused { status: head.status, detail: None });
@@ -371,7 +372,8 @@ mod tests {
     fn reads_an_event_stream_with_and_without_chunks() {
         let stream = b": hi\n\nid: 1\ndata: a\n\ndata: b\ndata: c\n\n";
         for framing in ["Transfer-Encoding: chunked\r\n", ""] {
-            let mut bytes = format!("HTTP/1.1 200 OK\r\n{framing}\r\n").into_bytes();
+            let mut bytes =
+                format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{framing}\r\n").into_bytes();
             for piece in stream.chunks(7) {
                 if !framing.is_empty() {
                     bytes.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());

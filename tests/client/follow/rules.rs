@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use barewire::client::follow::{Error, Follower, Next, Resource, RetryReason, Shared, Since, Transport};
+use barewire::client::follow::{
+    Error, Follower, Next, Notice, PublishRequest, PublishStep, Resource, ResponseLimits, RetryReason,
+    Shared, Since, Transport,
+};
 use barewire::protocol::http::{BodyError, FramingError, ResponseError};
 use barewire::protocol::websocket::ProtocolError;
 use barewire::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};
 use barewire::protocol::websocket::close::CloseCode;
 
-use super::responses::{Body, JSON, OPENED, PROBLEM, STREAM, frame, messages, response};
+use super::responses::{Body, JSON, OPENED, PROBLEM, STREAM, frame, messages, poll_body, response, stream};
 use super::{NONCE, Received, exchange};
 
 fn request(via: Transport, since: Since, resource: &Resource) -> String {
@@ -27,7 +30,7 @@ fn next(via: Transport, bytes: &[u8]) -> Result<Next, Error> {
 fn writes_the_request_of_each_transport() {
     let resource = Resource::new("ws://h:81/topics/t?a=b", Some("secret"), &[("X-Y", "z")]).expect("valid");
     let tail = "Authorization: Bearer secret\r\nX-Y: z\r\n\r\n";
-    let poll = "HTTP/1.1\r\nHost: h:81\r\nAccept: application/json\r\n";
+    let poll = "HTTP/1.1\r\nHost: h:81\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n";
     let id = Since::Id("e-5".into());
     assert_eq!(
         request(Transport::ShortPoll, Since::Start, &resource),
@@ -50,14 +53,15 @@ fn writes_the_request_of_each_transport() {
         request(Transport::EventStream, id.clone(), &resource),
         format!(
             "GET /topics/t?a=b HTTP/1.1\r\nHost: h:81\r\nAccept: text/event-stream\r\n\
-             Cache-Control: no-store\r\nLast-Event-ID: e-5\r\n{tail}"
+             Cache-Control: no-store\r\nAccept-Encoding: identity\r\nLast-Event-ID: e-5\r\n{tail}"
         )
     );
     let plain = Resource::new("http://h", None, &[]).expect("valid");
     assert_eq!(
         request(Transport::WebSocket, id, &plain),
         "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nLast-Event-ID: e-5\r\n\r\n"
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+         Accept-Encoding: identity\r\nLast-Event-ID: e-5\r\n\r\n"
     );
 }
 
@@ -82,6 +86,7 @@ fn rejects_fields_that_may_not_be_sent() {
     for (name, value, error) in [
         ("host", "x", RequestError::ReservedField),
         ("Last-Event-ID", "x", RequestError::ReservedField),
+        ("Accept-Encoding", "gzip", RequestError::ReservedField),
         ("Sec-WebSocket-Protocol", "x", RequestError::ReservedField),
         ("a b", "x", RequestError::FieldName),
         ("a", "x\r\ny: z", RequestError::FieldValue),
@@ -107,9 +112,10 @@ fn a_refusal_is_final_and_has_the_reason_of_the_server() {
             assert!(refused.is_err_and(|error| error.suggests_fallback()));
         }
     }
-    let text = br#"{"detail":"\u001b[31mred"}"#;
+    let text = r#"{"detail":"\u001b[31mred\u009b\u202e"}"#.as_bytes();
     let refused = next(Transport::EventStream, &response(0, "403 ", PROBLEM, text, Body::Length));
-    assert_eq!(refused, Err(Error::Refused { status: 403, detail: Some("[31mred".into()) }));
+    let detail = Some("\\x1b[31mred\\xc2\\x9b\\xe2\\x80\\xae".into());
+    assert_eq!(refused, Err(Error::Refused { status: 403, detail }));
 }
 
 #[test]
@@ -138,9 +144,10 @@ fn reconnects_after_a_temporary_failure() {
 #[test]
 fn an_unexpected_response_suggests_a_fallback() {
     let html = response(0, "200 OK", "Content-Type: text/html\r\n", b"<html>", Body::Length);
+    let content_type = |expected| Error::ContentType { expected, received: Some("text/html".into()) };
     for (via, bytes, error) in [
-        (Transport::ShortPoll, &html, Error::ContentType { expected: "application/json" }),
-        (Transport::EventStream, &html, Error::ContentType { expected: "text/event-stream" }),
+        (Transport::ShortPoll, &html, content_type("application/json")),
+        (Transport::EventStream, &html, content_type("text/event-stream")),
         (Transport::WebSocket, &html, Error::Handshake(ClientHandshakeError::Status(200))),
         (Transport::LongPoll, &b"SSH-2.0\r\n".to_vec(), Error::Head(ResponseError::NotHttp)),
         (Transport::LongPoll, &response(20, "200 OK", JSON, b"{}", Body::Length), Error::TooManyInterim),
@@ -157,6 +164,159 @@ fn an_unexpected_response_suggests_a_fallback() {
     ] {
         assert!(error.suggests_fallback(), "{error}");
         assert_eq!(next(via, bytes), Err(error), "{via}");
+    }
+}
+
+/// Responses that the client cannot read, each as its status, its fields and the part of them that
+/// the error names.
+const UNREADABLE: [(&str, &str, &str); 13] = [
+    ("200 OK", "Content-Encoding: gzip\r\n", "the content coding gzip"),
+    ("200 OK", "Content-Encoding: identity, br\r\n", "the content coding identity, br"),
+    ("200 OK", "Content-Encoding: identity\r\nContent-Encoding: x-gzip\r\n", "the content coding x-gzip"),
+    ("200 OK", "Transfer-Encoding: gzip, chunked\r\n", "the transfer coding gzip, chunked"),
+    ("200 OK", "Transfer-Encoding: gzip\r\n", "the transfer coding gzip"),
+    ("204 No Content", "", "status 204"),
+    ("206 Partial Content", "", "status 206"),
+    ("301 Moved Permanently", "Location: http://b/\r\n", "status 301 and redirects to http://b/"),
+    ("302 Found", "Location: /login\r\n", "status 302 and redirects to /login"),
+    ("303 See Other", "Location: /\r\n", "status 303 and redirects to /"),
+    ("307 Temporary Redirect", "Location: https://b/\r\n", "status 307 and redirects to https://b/"),
+    ("308 Permanent Redirect", "Location: \u{9b}2J\u{202e}\r\n", "to \\xc2\\x9b2J\\xe2\\x80\\xae"),
+    ("302 Found", "", "status 302"),
+];
+
+#[test]
+fn a_response_that_cannot_be_read_is_a_final_error_that_names_what_arrived() {
+    for via in Transport::ALL {
+        let media = if via == Transport::EventStream { STREAM } else { JSON };
+        for (status, fields, named) in UNREADABLE {
+            let framing = if fields.contains("Transfer-Encoding") { Body::UntilEnd } else { Body::Length };
+            let bytes = response(0, status, &format!("{media}{fields}"), b"data: x\n\n", framing);
+            let error = next(via, &bytes).expect_err(named);
+            assert!(error.suggests_fallback(), "{via}: {error}");
+            if via == Transport::WebSocket && status.starts_with('2') && !fields.contains("Transfer-") {
+                assert_eq!(
+                    error,
+                    Error::Handshake(ClientHandshakeError::Status(status[..3].parse().unwrap()))
+                );
+            } else {
+                assert!(error.to_string().contains(named), "{via}, {status} {fields}: {error}");
+            }
+        }
+        // A coding cannot be read in a refusal either, whose status is clear nevertheless.
+        let fields = format!("{PROBLEM}Content-Encoding: gzip\r\n");
+        let refused = next(via, &response(0, "403 ", &fields, br#"{"detail":"?"}"#, Body::Length));
+        assert_eq!(refused, Err(Error::Refused { status: 403, detail: None }), "{via}");
+    }
+}
+
+#[test]
+fn the_media_type_must_be_that_of_the_transport_in_utf_8() {
+    for (via, own, other) in [
+        (Transport::EventStream, "text/event-stream", "application/json"),
+        (Transport::LongPoll, "application/json", "text/event-stream"),
+    ] {
+        let next = |content_type: &str| {
+            let bytes = match via {
+                Transport::EventStream => &b": hi\n\n"[..],
+                _ => br#"{"events":[],"next":"a-1"}"#,
+            };
+            next(via, &response(0, "200 OK", content_type, bytes, Body::Length))
+        };
+        for parameter in
+            ["", ";charset=utf-8", "; charset=\"UTF-8\"", "; a=b;charset=utf8", ";charset=us-ascii", ";"]
+        {
+            let accepted = next(&format!("Content-Type: {own}{parameter}\r\n"));
+            assert!(accepted.is_ok(), "{parameter}: {accepted:?}");
+            let accepted = next(&format!("Content-Type: {own}{parameter}\r\nContent-Encoding: identity\r\n"));
+            assert!(accepted.is_ok(), "{parameter}: {accepted:?}");
+        }
+        for received in
+            [other, "text/html", &format!("{own}; charset=iso-8859-1"), &format!("{own};charset=utf-16")]
+        {
+            let error = next(&format!("Content-Type: {received}\r\n")).expect_err(received);
+            let expected = Error::ContentType { expected: own, received: Some(received.into()) };
+            assert_eq!(error, expected);
+            assert!(
+                error.to_string().contains(&format!("the media type {received}: expected {own}")),
+                "{error}"
+            );
+        }
+        let error = next("").expect_err("no media type");
+        assert!(error.to_string().contains("no media type"), "{error}");
+    }
+}
+
+#[test]
+fn a_publish_has_the_same_check_of_its_response() {
+    let resource = Resource::new("http://h/topics/t", None, &[]).expect("valid");
+    let publish = |bytes: &[u8]| {
+        let (mut request, mut out) = (PublishRequest::default(), Vec::new());
+        request.write(&resource, None, "x", false, &mut out);
+        let head = "POST /topics/t HTTP/1.1\r\nHost: h\r\nAccept-Encoding: identity\r\n";
+        assert!(out.starts_with(head.as_bytes()), "{}", out.escape_ascii());
+        request.receive(bytes, &resource)
+    };
+    let id = br#"{"id":"a-1"}"#;
+    for (status, fields, named) in [
+        (
+            "201 Created",
+            "Content-Type: application/json\r\nContent-Encoding: gzip\r\n",
+            "the content coding gzip",
+        ),
+        ("201 Created", "Content-Type: text/html\r\n", "the media type text/html"),
+        ("200 OK", JSON, "status 200"),
+        ("303 See Other", "Location: /other\r\n", "redirects to /other"),
+    ] {
+        let error = publish(&response(0, status, fields, id, Body::Length)).expect_err(named);
+        assert!(error.to_string().contains(named), "{error}");
+    }
+    let published = publish(&response(0, "201 Created", JSON, id, Body::Length));
+    assert_eq!(published, Ok(PublishStep::Published { ids: vec!["a-1".into()], reuse: true }));
+}
+
+#[test]
+fn an_event_stream_without_a_byte_is_told_apart_from_one_that_ends() {
+    let reason = |content: &[u8], framing| match next(
+        Transport::EventStream,
+        &response(0, "200 OK", STREAM, content, framing),
+    ) {
+        Ok(Next::Reconnect { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    };
+    for framing in [Body::Length, Body::Chunks(7), Body::UntilEnd] {
+        assert_eq!(reason(b"", framing), RetryReason::EmptyStream, "{framing:?}");
+        assert_eq!(reason(b":\n\n", framing), RetryReason::Ended, "{framing:?}");
+    }
+}
+
+#[test]
+fn an_event_beyond_the_limit_is_an_error_that_says_how_to_raise_it() {
+    let items = [("a-1".to_owned(), "message".to_owned(), "\u{1}".repeat(100_000))];
+    for (via, bytes) in [
+        (Transport::ShortPoll, response(0, "200 OK", JSON, &poll_body(&items, "a-1", false), Body::Length)),
+        (
+            Transport::EventStream,
+            response(0, "200 OK", STREAM, &stream(&items, "a-0", None), Body::Chunks(999)),
+        ),
+        (Transport::WebSocket, messages(&items, "a-0", None)),
+    ] {
+        let follow = |limit| {
+            let mut resource = super::resource();
+            resource.limits = ResponseLimits::for_events(limit);
+            let mut shared = Shared::new(|| Ok(NONCE));
+            let mut follower = Follower::new(via, Since::Now);
+            follower.write_request(&resource, &mut shared, &mut Vec::new()).expect("valid");
+            let mut events = 0;
+            let mut notify = |notice: Notice<'_>| events += usize::from(matches!(notice, Notice::Event(_)));
+            let outcome =
+                follower.receive(&mut bytes.clone(), &resource, &mut shared, &mut Vec::new(), &mut notify);
+            (outcome.err(), events)
+        };
+        assert_eq!(follow(100_000), (None, 1), "{via}");
+        let (error, events) = follow(10_000);
+        let error = error.expect("a limit").to_string();
+        assert!(error.contains("--max-event-bytes") && events == 0, "{via}: {error}");
     }
 }
 
@@ -188,7 +348,7 @@ fn an_invalid_body_is_an_error_without_notices() {
         }
     }
     let too_large =
-        response(0, "200 OK", &format!("{JSON}Content-Length: 9000000\r\n\r\n"), b"", Body::UntilEnd);
+        response(0, "200 OK", &format!("{JSON}Content-Length: 200000000\r\n\r\n"), b"", Body::UntilEnd);
     assert_eq!(next(Transport::LongPoll, &too_large), Err(Error::Body(BodyError::ContentTooLarge)));
     let bad_chunk = [&response(0, "200 OK", STREAM, b"data: a\n\n", Body::Chunks(100))[..]].concat();
     let bad_chunk = [&bad_chunk[..bad_chunk.len() - 5], b"zz\r\n"].concat();
