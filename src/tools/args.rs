@@ -15,6 +15,33 @@ pub fn resource(url: &str, token: Option<&str>, fields: &[(String, String)]) -> 
     Resource::new(url, token, &fields).map_err(|error| error.to_string())
 }
 
+/// A URL of a topic, for error messages.
+const TOPIC_URL: &str = "http://127.0.0.1:8080/topics/news";
+
+/// Returns the topic at the URL of the command line, requested with its token and header fields.
+pub fn topic(
+    url: Option<&str>,
+    token: Option<&str>,
+    fields: &[(String, String)],
+) -> Result<Resource, String> {
+    let url =
+        url.ok_or_else(|| format!("the URL of a topic is missing: add one, for example {TOPIC_URL}"))?;
+    if !url.contains("://") {
+        return Err(format!(
+            "{url:?} is not the URL of a topic: write it with http://, for example {TOPIC_URL}"
+        ));
+    }
+    let resource = resource(url, token, fields)?;
+    // Another server may have events at `/`, so only a URL without any path is certainly incomplete.
+    let path = url.splitn(3, '/').nth(2).and_then(|rest| rest.split_once('/')).map(|(_, path)| path);
+    match path {
+        None | Some("topics" | "topics/") => {
+            Err(format!("the URL {url:?} has no topic: add the path of a topic, for example {TOPIC_URL}"))
+        }
+        Some(_) => Ok(resource),
+    }
+}
+
 /// Returns the value of `option` as text.
 pub fn text(parser: &mut lexopt::Parser, option: &str) -> Result<String, String> {
     utf8(parser.value().map_err(|error| error.to_string())?, option)

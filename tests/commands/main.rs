@@ -9,4 +9,8 @@ pub mod running;
 #[path = "../vectors/mod.rs"]
 pub mod vectors;
 
+#[path = "../client/servers.rs"]
+pub mod servers;
+
+mod client;
 mod serve;

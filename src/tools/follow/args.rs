@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::client::FollowOptions;
-use crate::client::follow::{Resource, Since, Transport};
-use crate::tools::args::{bearer_token, header, resource, text, utf8};
+use crate::client::follow::{Resource, ResponseLimits, Since, Transport};
+use crate::tools::args::{bearer_token, header, text, topic, utf8};
 
 pub const HELP: &str = "\
 Usage: barewire follow [OPTION]... URL
@@ -20,6 +20,8 @@ failures are reported on standard error.
   --count N          exit after N events [no limit]
   --timeout SECONDS  exit after this time without a usable response [never]
   --interval SECONDS time between two short polls [3]
+  --max-event-bytes BYTES
+                     size of the data of an event that is accepted over every transport [16777216]
   --token TOKEN      bearer token to send
   --header 'N: V'    additional header field to send; may be repeated
   --json             write each event as a line of JSON: {\"id\":…,\"event\":…,\"data\":…}
@@ -48,6 +50,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
 
     let mut options = FollowOptions::default();
     let (mut url, mut interval, mut count, mut token) = (None, None, None, None);
+    let mut max_event_bytes = None;
     let (mut is_json, mut is_quiet, mut fails_on_gap) = (false, false, false);
     let mut fields = Vec::new();
     let mut parser = lexopt::Parser::from_args(arguments);
@@ -63,6 +66,10 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
             Long("timeout") => {
                 options.give_up_after = Some(seconds(&text(&mut parser, "--timeout")?, "--timeout")?);
             }
+            Long("max-event-bytes") => {
+                max_event_bytes =
+                    Some(number(&text(&mut parser, "--max-event-bytes")?, "--max-event-bytes")?);
+            }
             Long("interval") => interval = Some(seconds(&text(&mut parser, "--interval")?, "--interval")?),
             Long("token") => token = Some(bearer_token(&text(&mut parser, "--token")?)?),
             Long("header") => fields.push(header(&text(&mut parser, "--header")?)?),
@@ -73,9 +80,10 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
             argument => return Err(argument.unexpected().to_string()),
         }
     }
-    let url =
-        url.ok_or("the URL is missing: give the URL of a topic, such as http://127.0.0.1:8080/topics/demo")?;
-    let mut resource = resource(&url, token.as_deref(), &fields)?;
+    let mut resource = topic(url.as_deref(), token.as_deref(), &fields)?;
+    if let Some(bytes) = max_event_bytes {
+        resource.limits = ResponseLimits::for_events(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
     resource.interval = interval.unwrap_or(resource.interval);
     if let Some(give_up_after) = options.give_up_after {
         options.connect_timeout = options.connect_timeout.min(give_up_after);
@@ -112,6 +120,7 @@ fn seconds(text: &str, option: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::MAX_EVENT_BYTES;
 
     fn args(arguments: &[&str]) -> Result<Option<Args>, String> {
         parse(arguments.iter().map(Into::into))
@@ -127,10 +136,17 @@ mod tests {
         assert_eq!(read.resource.interval, Duration::from_millis(500));
         let fallback = args(&["--fallback", url]).expect("valid").expect("not help");
         assert_eq!(fallback.options.transports.len(), 3);
+        let limits = |arguments: &[&str]| args(arguments).map(|args| args.expect("not help").resource.limits);
+        assert_eq!(limits(&[url]), Ok(ResponseLimits::for_events(MAX_EVENT_BYTES)));
+        assert_eq!(limits(&[url, "--max-event-bytes", "9"]), Ok(ResponseLimits::for_events(9)));
+        assert!(HELP.contains(&format!("[{MAX_EVENT_BYTES}]")), "the default");
         assert!(args(&["--help"]).expect("valid").is_none());
         for (arguments, part) in [
-            (&[][..], "the URL is missing"),
-            (&["https://a/"], "TLS"),
+            (&[][..], "the URL of a topic is missing"),
+            (&["https://a/topics/t"], "TLS"),
+            (&["http://a"], "has no topic"),
+            (&["t"], "\"t\" is not the URL of a topic"),
+            (&[url, "--max-event-bytes", "0"], "--max-event-bytes: \"0\""),
             (&[url, url], "http://a/"),
             (&[url, "--via", "pigeon"], "--via: \"pigeon\""),
             (&[url, "--count", "0"], "--count: \"0\""),

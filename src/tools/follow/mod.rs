@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use self::args::Args;
+use self::output::Form;
 use super::exit_status::{NO_RESPONSE, REFUSED, USAGE_ERROR};
 use crate::client::{Follow, FollowError, Update};
 
@@ -32,6 +33,7 @@ fn follow(args: Args) -> u8 {
         Err(error) => return report_error(&error),
     };
     let mut remaining = count;
+    let form = Form::of_standard_output(is_json);
     let mut out = io::stdout().lock();
     for update in follow {
         let update = match update {
@@ -52,7 +54,7 @@ fn follow(args: Args) -> u8 {
             }
         };
         // The reader of standard output may stop at any time, for example head. This is a success.
-        if out.write_all(&output::line(&event, is_json)).and_then(|()| out.flush()).is_err() {
+        if out.write_all(&form.line(&event)).and_then(|()| out.flush()).is_err() {
             return 0;
         }
         remaining = remaining.map(|remaining| remaining - 1);

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::client::Publisher;
-use crate::tools::args::{bearer_token, header, resource, text, utf8};
+use crate::tools::args::{bearer_token, header, text, topic, utf8};
 
 pub const HELP: &str = "\
 Usage: barewire publish [OPTION]... URL [DATA]...
@@ -54,9 +54,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
     if by_lines && data.iter().any(|data| data != "-") {
         return Err("--lines reads standard input, so it allows no DATA: leave out one of the two".into());
     }
-    let url =
-        url.ok_or("the URL is missing: give the URL of a topic, such as http://127.0.0.1:8080/topics/demo")?;
-    let mut publisher = Publisher::new(resource(&url, token.as_deref(), &fields)?);
+    let mut publisher = Publisher::new(topic(url.as_deref(), token.as_deref(), &fields)?);
     publisher.event = event;
     if data.is_empty() {
         data.push("-".into());

@@ -9,12 +9,14 @@ use std::process::ExitCode;
 use self::args::Args;
 use super::exit_status::{NO_RESPONSE, REFUSED, USAGE_ERROR};
 use crate::client::{PublishError, Publisher};
+use crate::protocol::MAX_EVENT_BYTES;
+use crate::protocol::printable::escaped;
 
-/// Bytes that are read from standard input at once. The complete lines among them are one request.
+/// Bytes that are read from standard input at once, and that the lines of one request have at most.
 const CHUNK: usize = 64 * 1024;
 
-/// The maximum length of a line. No server accepts an event that large.
-const MAX_LINE: usize = 16 << 20;
+/// The maximum length of a line end.
+const MAX_LINE_END: usize = 2;
 
 /// An error message and the exit status that belongs to it.
 struct Failure(String, u8);
@@ -47,7 +49,7 @@ fn publish(args: Args) -> Result<(), Failure> {
         let read;
         let data = if data == "-" {
             read = standard_input()?;
-            read.strip_suffix('\n').map_or(&*read, |line| line.strip_suffix('\r').unwrap_or(line))
+            &*read
         } else {
             &data
         };
@@ -57,12 +59,16 @@ fn publish(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Reads standard input without its last line end.
 fn standard_input() -> Result<String, Failure> {
     let mut data = Vec::new();
-    io::stdin().lock().take(MAX_LINE as u64 + 1).read_to_end(&mut data)?;
-    if data.len() > MAX_LINE {
+    io::stdin().lock().take((MAX_EVENT_BYTES + MAX_LINE_END + 1) as u64).read_to_end(&mut data)?;
+    if data.pop_if(|last| *last == b'\n').is_some() {
+        data.pop_if(|last| *last == b'\r');
+    }
+    if data.len() > MAX_EVENT_BYTES {
         return Err(Failure(
-            format!("standard input is too long for one event: at most {MAX_LINE} bytes are allowed"),
+            format!("standard input is too long for one event: at most {MAX_EVENT_BYTES} bytes are allowed"),
             REFUSED,
         ));
     }
@@ -84,9 +90,11 @@ fn publish_lines(publisher: &mut Publisher) -> Result<(), Failure> {
         let end = match pending.iter().rposition(|byte| *byte == b'\n') {
             _ if length == 0 => pending.len(),
             Some(last) => last + 1,
-            None if pending.len() > MAX_LINE => {
+            None if pending.len() > MAX_EVENT_BYTES + MAX_LINE_END => {
                 return Err(Failure(
-                    format!("a line of standard input is too long: at most {MAX_LINE} bytes are allowed"),
+                    format!(
+                        "a line of standard input is too long: at most {MAX_EVENT_BYTES} bytes are allowed"
+                    ),
                     REFUSED,
                 ));
             }
@@ -104,26 +112,42 @@ fn publish_lines(publisher: &mut Publisher) -> Result<(), Failure> {
 
 fn publish_complete_lines(publisher: &mut Publisher, text: &str) -> Result<(), Failure> {
     let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
-    match &lines[..] {
-        [] => {}
-        [line] => print_ids(&[publisher.publish(line)?]),
-        // A CR within a line is a line end in the data of an event, but it does not separate two
-        // events. The format for several events cannot express this, so each line is a request.
-        lines if lines.iter().any(|line| line.contains('\r')) => {
-            for line in lines {
-                print_ids(&[publisher.publish(line)?]);
+    for lines in requests(&lines) {
+        match lines {
+            [line] => print_ids(&[publisher.publish(line)?]),
+            // A CR within a line is a line end in the data of an event, but it does not separate two
+            // events. The format for several events cannot express this, so each line is a request.
+            lines if lines.iter().any(|line| line.contains('\r')) => {
+                for line in lines {
+                    print_ids(&[publisher.publish(line)?]);
+                }
             }
+            lines => print_ids(&publisher.publish_lines(lines)?),
         }
-        lines => print_ids(&publisher.publish_lines(lines)?),
     }
     Ok(())
 }
 
-/// Writes ids to standard output. An error is ignored: the events are published even if it is
-/// closed.
+/// Splits lines into requests of at most [`CHUNK`] bytes. A longer line is a request of its own: a
+/// server may accept a larger body for one event than for several.
+fn requests<'l>(mut lines: &'l [&'l str]) -> impl Iterator<Item = &'l [&'l str]> {
+    std::iter::from_fn(move || {
+        let mut length = 0;
+        let fits = |line: &&&str| {
+            length += line.len() + 1;
+            length <= CHUNK
+        };
+        let count = lines.iter().take_while(fits).count().max(1);
+        let (request, rest) = lines.split_at_checked(count)?;
+        lines = rest;
+        Some(request)
+    })
+}
+
+/// Writes ids to standard output, safe for a terminal. An error is ignored: the events are published
+/// even if it is closed.
 fn print_ids(ids: &[String]) {
-    let mut text = ids.join("\n");
-    text.push('\n');
+    let text: String = ids.iter().map(|id| escaped(id, &[]).into_owned() + "\n").collect();
     let mut out = io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
@@ -143,5 +167,21 @@ impl From<PublishError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self(format!("cannot read standard input: {error}"), REFUSED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_a_request_of_its_own() {
+        let long = "x".repeat(CHUNK);
+        let half = &long[..CHUNK / 2 - 1];
+        let lines = ["a", &long, "b", "c", half, half, &long, &long];
+        let counts: Vec<_> = requests(&lines).map(<[_]>::len).collect();
+        assert_eq!(counts, [1, 1, 3, 1, 1, 1]);
+        assert_eq!(requests(&[half, half]).count(), 1);
+        assert_eq!(requests(&[]).count(), 0);
     }
 }

@@ -21,7 +21,7 @@ pub fn run(arguments: &[&str]) -> Output {
 pub struct Program {
     child: Child,
     output: BufReader<ChildStdout>,
-    address: SocketAddr,
+    pub address: SocketAddr,
 }
 
 impl Program {
