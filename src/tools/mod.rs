@@ -3,7 +3,8 @@
 //! A folder contains the arguments, the logic and the output of its command. Shared by several
 //! commands:
 //!
-//! - `args` — parsers of common arguments; `exit_status` — the exit statuses.
+//! - `args` — parsers of common arguments; `suggest` — the nearest name to a mistyped one;
+//!   `exit_status` — the exit statuses.
 //! - `listen` — the listening socket; `open_files` — the limit of open files.
 //! - `load` — many clients at once and what they cost, for `compare` and `bench`.
 
@@ -18,6 +19,7 @@ mod load;
 mod open_files;
 mod publish;
 pub mod serve;
+mod suggest;
 mod tap;
 
 use std::ffi::OsString;
@@ -61,7 +63,9 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some(load::CHILD_SERVER) => load::serve_as_child(),
         Some("--help" | "-h" | "help") => print(&format!("{USAGE}\n{}", serve::help())),
         Some("--version" | "-V") => print(concat!("barewire ", env!("CARGO_PKG_VERSION"), "\n")),
-        Some(word) if !word.starts_with('-') => usage_error(&format!("unknown command {word:?}")),
+        Some(word) if !word.starts_with('-') => {
+            usage_error("barewire", &suggest::unknown("command", word, USAGE))
+        }
         _ => serve::main(arguments),
     }
 }
@@ -80,8 +84,8 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Writes an error about the arguments to standard error.
-fn usage_error(error: &str) -> ExitCode {
-    eprintln!("barewire: {error}\nTry barewire --help.");
+/// Writes an error about the arguments of `command` to standard error.
+fn usage_error(command: &str, error: &str) -> ExitCode {
+    eprintln!("barewire: {error}\nTry {command} --help.");
     ExitCode::from(exit_status::USAGE_ERROR)
 }

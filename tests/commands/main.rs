@@ -14,3 +14,4 @@ pub mod servers;
 
 mod client;
 mod serve;
+mod suggestions;

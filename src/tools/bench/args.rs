@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::HELP;
 use super::ceiling::CeilingKind;
 use super::config::{BenchConfig, Workload};
 use super::event_tag::TAG_LENGTH;
@@ -12,6 +13,7 @@ use crate::client::Url;
 use crate::client::follow::Transport;
 use crate::tools::args::{header, process, text};
 use crate::tools::load::Process;
+use crate::tools::suggest::{unexpected, unknown};
 
 /// The action that the arguments select.
 pub enum Command {
@@ -144,7 +146,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Strin
             Value(word) if words.len() < 3 => {
                 words.push(word.into_string().map_err(|_| "an argument is not UTF-8")?);
             }
-            argument => return Err(argument.unexpected().to_string()),
+            argument => return Err(unexpected(&argument, HELP)),
         }
     }
     let words: Vec<&str> = words.iter().map(|word| &**word).collect();
@@ -176,7 +178,7 @@ fn workload(words: &[&str]) -> Result<(Workload, bool), String> {
         [] => Err("no workload is given; expected echo, fan-out, idle, connect, requests or ceiling".into()),
         [name, ref rest @ ..] => {
             let workload = WORKLOADS.into_iter().find(|workload| workload.name() == name);
-            let workload = workload.ok_or_else(|| format!("{name:?} is not a workload"))?;
+            let workload = workload.ok_or_else(|| unknown("workload", name, HELP))?;
             match rest.first() {
                 Some(word) => Err(format!("unexpected argument {word:?} after the workload")),
                 None => Ok((workload, false)),
@@ -225,7 +227,7 @@ impl Options {
                 let id = text(parser, option)?;
                 self.processes.push(process(&id).map_err(|error| format!("{option}: {error}"))?);
             }
-            _ => return Err(format!("unknown option {option}")),
+            _ => return Err(unknown("option", option, HELP)),
         }
         Ok(())
     }
@@ -357,7 +359,7 @@ mod tests {
         let url = "--url=http://127.0.0.1:1/";
         for (arguments, expected) in [
             (&[][..], "no workload is given"),
-            (&["nonsense"], "\"nonsense\" is not a workload"),
+            (&["nonsense"], "unknown workload \"nonsense\""),
             (&["echo", "idle"], "unexpected argument \"idle\""),
             (&["ceiling"], "expected echo or fan-out"),
             (&["ceiling", "idle"], "expected echo or fan-out"),

@@ -125,10 +125,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Command::Bench(args)) => *args,
         Ok(Command::CeilingProgram(kind, address)) => return ceiling_program(kind, address),
         Ok(Command::Help) => return super::print(HELP),
-        Err(message) => {
-            eprintln!("barewire: {message}\nTry barewire bench --help.");
-            return ExitCode::from(USAGE_ERROR);
-        }
+        Err(message) => return super::usage_error("barewire bench", &message),
     };
     if let Err(message) = raise_limit("--connections", args.config.connections) {
         eprintln!("barewire: {message}");

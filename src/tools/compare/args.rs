@@ -9,6 +9,7 @@ use super::tracker::{MAX_EVENTS, MIN_SIZE};
 use crate::client::follow::Transport;
 use crate::tools::args::{bearer_token, header, process, resource, text, utf8};
 use crate::tools::load::Process;
+use crate::tools::suggest::{unexpected, unknown};
 use crate::transport::Policy;
 
 pub const HELP: &str = "\
@@ -112,11 +113,11 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
             Value(value) => {
                 return Err(format!("{:?}: use --url to name a server", utf8(value, "argument")?));
             }
-            argument => return Err(argument.unexpected().to_string()),
+            argument => return Err(unexpected(&argument, HELP)),
         };
         let option = format!("--{name}");
         if !WITH_VALUE.contains(&&*name) {
-            return Err(format!("unknown option {option}"));
+            return Err(unknown("option", &option, HELP));
         }
         let value = text(&mut parser, &option)?;
         set(&mut args, &name, &value).map_err(|error| format!("{option}: {error}"))?;

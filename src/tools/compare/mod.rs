@@ -55,7 +55,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let args = match args::parse(arguments) {
         Ok(Some(args)) => args,
         Ok(None) => return super::print(HELP),
-        Err(error) => return fail(USAGE_ERROR, &format!("{error}\nTry barewire compare --help.")),
+        Err(error) => return super::usage_error("barewire compare", &error),
     };
     if let Err(error) = raise_limit("--clients", args.config.clients) {
         return fail(USAGE_ERROR, &error);

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use crate::tools::suggest::unexpected;
 use crate::wire::{Compression, Side, Start};
 
 pub const HELP: &str = "\
@@ -92,7 +93,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Args, String> 
                 args.color = choice("color", &mut parser, &colors)?;
             }
             Value(word) => args.words.push(word),
-            argument => return Err(argument.unexpected().to_string()),
+            argument => return Err(unexpected(&argument, HELP)),
         }
     }
     if !args.hex && args.words.len() > 1 {

@@ -28,7 +28,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let args = match args::parse(arguments) {
         Ok(args) if args.help => return super::print(args::HELP),
         Ok(args) => args,
-        Err(message) => return super::usage_error(&message),
+        Err(message) => return super::usage_error("barewire explain", &message),
     };
     match input::read(&args).and_then(|bytes| explain(&args, &bytes)) {
         Ok(false) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::client::FollowOptions;
 use crate::client::follow::{Resource, ResponseLimits, Since, Transport};
 use crate::tools::args::{bearer_token, header, text, topic, utf8};
+use crate::tools::suggest::unexpected;
 
 pub const HELP: &str = "\
 Usage: barewire follow [OPTION]... URL
@@ -77,7 +78,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
             Long("quiet") => is_quiet = true,
             Long("fail-on-gap") => fails_on_gap = true,
             Value(value) if url.is_none() => url = Some(utf8(value, "URL")?),
-            argument => return Err(argument.unexpected().to_string()),
+            argument => return Err(unexpected(&argument, HELP)),
         }
     }
     let mut resource = topic(url.as_deref(), token.as_deref(), &fields)?;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use self::args::Args;
 use self::output::Form;
-use super::exit_status::{NO_RESPONSE, REFUSED, USAGE_ERROR};
+use super::exit_status::{NO_RESPONSE, REFUSED};
 use crate::client::{Follow, FollowError, Update};
 
 /// Follows until an error occurs, the requested number of events has arrived, or standard output is
@@ -18,10 +18,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match args::parse(arguments) {
         Ok(Some(args)) => ExitCode::from(follow(args)),
         Ok(None) => super::print(args::HELP),
-        Err(error) => {
-            eprintln!("barewire: {error}\nTry barewire follow --help.");
-            ExitCode::from(USAGE_ERROR)
-        }
+        Err(error) => super::usage_error("barewire follow", &error),
     }
 }
 

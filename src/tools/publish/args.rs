@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use crate::client::Publisher;
 use crate::tools::args::{bearer_token, header, text, topic, utf8};
+use crate::tools::suggest::unexpected;
 
 pub const HELP: &str = "\
 Usage: barewire publish [OPTION]... URL [DATA]...
@@ -48,7 +49,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
             Long("lines") => by_lines = true,
             Value(value) if url.is_none() => url = Some(utf8(value, "URL")?),
             Value(value) => data.push(utf8(value, "DATA")?),
-            argument => return Err(argument.unexpected().to_string()),
+            argument => return Err(unexpected(&argument, HELP)),
         }
     }
     if by_lines && data.iter().any(|data| data != "-") {

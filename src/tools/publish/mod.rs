@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use self::args::Args;
-use super::exit_status::{NO_RESPONSE, REFUSED, USAGE_ERROR};
+use super::exit_status::{NO_RESPONSE, REFUSED};
 use crate::client::{PublishError, Publisher};
 use crate::protocol::MAX_EVENT_BYTES;
 use crate::protocol::printable::escaped;
@@ -26,10 +26,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let args = match args::parse(arguments) {
         Ok(Some(args)) => args,
         Ok(None) => return super::print(args::HELP),
-        Err(error) => {
-            eprintln!("barewire: {error}\nTry barewire publish --help.");
-            return ExitCode::from(USAGE_ERROR);
-        }
+        Err(error) => return super::usage_error("barewire publish", &error),
     };
     match publish(args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::options::{Kind, ROWS, ServeOptions};
 use super::wire::WireOptions;
 use crate::server::{LogForm, Options};
+use crate::tools::suggest::{unexpected, unknown};
 
 /// File descriptors that are not connections: the standard streams, the listener, the poll, the
 /// stop stream and connections that only receive a refusal, with some to spare.
@@ -43,11 +44,11 @@ pub fn parse(arguments: impl Iterator<Item = OsString>, defaults: ServeOptions) 
         let name = match argument {
             Short('h') | Long("help") => return Ok(Args::Help),
             Long(name) => name.to_owned(),
-            argument => return Err(argument.unexpected().to_string()),
+            argument => return Err(unexpected(&argument, &help())),
         };
         quiet |= name == "quiet";
-        let row =
-            ROWS.iter().find(|row| row.name == name).ok_or_else(|| format!("unknown option --{name}"))?;
+        let row = ROWS.iter().find(|row| row.name == name);
+        let row = row.ok_or_else(|| unknown("option", &format!("--{name}"), &help()))?;
         match row.kind {
             Kind::Flag(set) => set(&mut options),
             Kind::Value(_, set, _) => {

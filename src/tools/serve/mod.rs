@@ -28,7 +28,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             *options
         }
         Ok(Args::Help) => return super::print(&help()),
-        Err(error) => return super::usage_error(&error),
+        Err(error) => return super::usage_error("barewire serve", &error),
     };
     match stop_signals() {
         Ok(stop) => until(options, stop),

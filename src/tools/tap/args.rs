@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::filter::Filter;
 use super::sink::Format;
+use crate::tools::suggest::{unexpected, unknown};
 
 pub const HELP: &str = "\
 Usage: barewire tap --to HOST:PORT [OPTION]...
@@ -72,10 +73,10 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
                 continue;
             }
             Long(name) => name.to_owned(),
-            argument => return Err(argument.unexpected().to_string()),
+            argument => return Err(unexpected(&argument, HELP)),
         };
         if !["listen", "to", "format", "record", "wire-only"].contains(&&*name) {
-            return Err(format!("barewire tap has no option --{name}"));
+            return Err(unknown("option", &format!("--{name}"), HELP));
         }
         let value = parser.value().map_err(|error| error.to_string())?;
         if name == "record" {
@@ -165,7 +166,7 @@ mod tests {
             (&["--to", "a:1", "--listen", "a"], "--listen: \"a\" is not an address"),
             (&["--to", "a:1", "--wire-only", "pigeon"], "--wire-only: \"pigeon\""),
             (&["--to", "a:1", "--format", "svg"], "--format: \"svg\" is neither"),
-            (&["--to", "a:1", "--quiet"], "barewire tap has no option --quiet"),
+            (&["--to", "a:1", "--quiet"], "unknown option --quiet"),
             (&["--to", "a:1", "word"], "word"),
         ] {
             let error = parse(arguments.iter().map(Into::into)).err().expect("an error");

@@ -37,7 +37,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let args = match args::parse(arguments) {
         Ok(Some(args)) => args,
         Ok(None) => return super::print(args::HELP),
-        Err(message) => return super::usage_error(&message),
+        Err(message) => return super::usage_error("barewire tap", &message),
     };
     match tap(args) {
         Ok(()) => ExitCode::SUCCESS,
