@@ -73,6 +73,15 @@ pub fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.trim().to_owned()))
 }
 
+/// Parses the value of `--hide`: the name of a field or a query parameter.
+pub fn secret_name(text: &str) -> Result<String, String> {
+    let is_name = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b':' | b'=' | b'&');
+    match !text.is_empty() && text.bytes().all(is_name) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{text:?} is not a name: use the name of a field or a query parameter")),
+    }
+}
+
 /// Parses the id of a process whose CPU time can be read.
 pub fn process(text: &str) -> Result<Process, String> {
     let process = text

@@ -138,8 +138,10 @@ impl Chunked {
             return Some(Progress::Done);
         }
         let text = &splitter.rest()[..line.text];
-        splitter.hide(secrets::in_line(text, self.is_secret));
-        self.is_secret = secrets::continues_after(text, self.is_secret);
+        if let Some(names) = splitter.secrets() {
+            splitter.hide(secrets::in_line(text, self.is_secret, names));
+            self.is_secret = secrets::continues_after(text, self.is_secret, names);
+        }
         if line.text > 0 {
             // In a trailer section, leading whitespace always counts as folding, even in the first
             // line.

@@ -2,6 +2,7 @@
 
 use super::event_stream::EventStream;
 use super::head_fields::HeadFields;
+use super::secrets::FormSearch;
 use super::splitter::{DATA_SPAN_BYTES, FieldSpec, Splitter};
 use crate::protocol::http::fields::trim;
 
@@ -12,6 +13,8 @@ pub(super) enum Content {
     /// began; spans end at multiples of [`DATA_SPAN_BYTES`] after it.
     Plain {
         done: u64,
+        /// The search for secrets, if the data is a form.
+        form: Option<FormSearch>,
     },
     EventStream(Box<EventStream>),
 }
@@ -26,7 +29,8 @@ impl Content {
         if media_type.eq_ignore_ascii_case(b"text/event-stream") && !is_coded {
             Self::EventStream(Box::default())
         } else {
-            Self::Plain { done: 0 }
+            let is_form = media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") && !is_coded;
+            Self::Plain { done: 0, form: is_form.then(FormSearch::default) }
         }
     }
 
@@ -43,7 +47,7 @@ impl Content {
         let is_last = is_rest || splitter.ended();
         match self {
             Self::EventStream(stream) => stream.advance(splitter, available, is_last),
-            Self::Plain { done } => {
+            Self::Plain { done, form } => {
                 let mut available = available;
                 while available > 0 {
                     let full = DATA_SPAN_BYTES - (*done % DATA_SPAN_BYTES as u64) as usize;
@@ -51,10 +55,14 @@ impl Content {
                         break;
                     }
                     let length = full.min(available);
+                    if let (Some(form), Some(names)) = (&mut *form, splitter.secrets()) {
+                        splitter.hide(form.push(&splitter.rest()[..length], names));
+                    }
                     splitter.emit(length, spec);
                     available -= length;
                     *done += length as u64;
                 }
+                splitter.hide([]);
                 if is_rest {
                     *done = 0;
                 }

@@ -2,6 +2,7 @@
 
 use super::direction::{Direction, Start, State};
 use super::exchange::{Exchange, Protocol};
+use super::secret_names::SecretNames;
 use super::span::{Side, Span};
 
 /// Names every byte of a connection, in both directions.
@@ -15,7 +16,8 @@ pub struct Conversation {
     client: Direction,
     server: Direction,
     exchange: Exchange,
-    hides_secrets: bool,
+    /// The names of the secrets to hide; `None` shows all.
+    secrets: Option<SecretNames>,
 }
 
 impl Default for Conversation {
@@ -36,7 +38,7 @@ impl Conversation {
             client: Direction::new(Side::Client, start),
             server: Direction::new(Side::Server, start),
             exchange: Exchange::default(),
-            hides_secrets: false,
+            secrets: None,
         }
     }
 
@@ -50,10 +52,17 @@ impl Conversation {
         conversation
     }
 
-    /// Replaces each byte of a secret by `*`: credentials, cookies, and tokens in queries. Bytes
-    /// that the view can't read are replaced too, because they may contain secrets.
+    /// Replaces each byte of a secret by `*`: the values of fields, query parameters and parameters
+    /// of a form with the built-in names of [`SecretNames`], passwords in URIs, and subprotocols
+    /// that are not well known. Bytes that the view can't read are replaced too, because they may
+    /// contain secrets. Other content is shown.
     pub fn hiding_secrets(self) -> Self {
-        Self { hides_secrets: true, ..self }
+        self.hiding(SecretNames::default())
+    }
+
+    /// Replaces secrets as [`hiding_secrets`](Self::hiding_secrets) does, with these names.
+    pub fn hiding(self, names: SecretNames) -> Self {
+        Self { secrets: Some(names), ..self }
     }
 
     /// Consumes the next bytes from `side`, and appends the spans that they complete to `out`.
@@ -116,6 +125,6 @@ impl Conversation {
             Side::Client => (&mut self.client, &mut self.exchange),
             Side::Server => (&mut self.server, &mut self.exchange),
         };
-        direction.advance(bytes, exchange, self.hides_secrets, out)
+        direction.advance(bytes, exchange, self.secrets.as_ref(), out)
     }
 }

@@ -9,6 +9,7 @@ use super::head::{Head, NOT_HTTP};
 use super::head_fields::HeadFields;
 use super::note::Note;
 use super::response;
+use super::secret_names::SecretNames;
 use super::secrets;
 use super::span::{Kind, Side, Span, printable};
 use super::splitter::{DATA_SPAN_BYTES, FieldSpec, Progress, Splitter};
@@ -127,7 +128,7 @@ impl Direction {
         &mut self,
         bytes: &[u8],
         exchange: &mut Exchange,
-        hides_secrets: bool,
+        secrets: Option<&SecretNames>,
         out: &mut Vec<Span>,
     ) -> bool {
         let mut pending = std::mem::take(&mut self.pending);
@@ -136,8 +137,7 @@ impl Direction {
             pending.extend_from_slice(bytes);
         }
         let input = if has_pending { &pending } else { bytes };
-        let mut splitter =
-            Splitter::new(self.side, self.offset, input, self.ended, out).hiding(hides_secrets);
+        let mut splitter = Splitter::new(self.side, self.offset, input, self.ended, out).hiding(secrets);
         while self.step(&mut splitter, exchange) && !exchange.client_runs_next {}
         let yields = std::mem::take(&mut exchange.client_runs_next);
         let left = splitter.rest().len();
@@ -286,8 +286,9 @@ fn after_request_head(head: &HeadFields, splitter: &Splitter, exchange: &mut Exc
         Some(framing) => framing,
     };
     let mut path = head.start.target.clone();
-    if splitter.hides_secrets() {
-        secrets::in_line(&head.start.target, false).into_iter().for_each(|range| path[range].fill(b'*'));
+    if let Some(names) = splitter.secrets() {
+        let found = secrets::in_line(&head.start.target, false, names);
+        found.into_iter().for_each(|range| path[range].fill(b'*'));
     }
     let note = Note::Request { method: printable(&head.start.method), target: printable(&path), content: 0 };
     State::Body { body: Body::new(framing, Content::of(head)), note, target }

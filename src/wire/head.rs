@@ -82,8 +82,10 @@ impl Head {
                 NextLine::Line(line) => line,
             };
             let text = &splitter.rest()[..line.text];
-            splitter.hide(secrets::in_line(text, self.is_secret));
-            self.is_secret = secrets::continues_after(text, self.is_secret);
+            if let Some(names) = splitter.secrets() {
+                splitter.hide(secrets::in_line(text, self.is_secret, names));
+                self.is_secret = secrets::continues_after(text, self.is_secret, names);
+            }
             let before = splitter.offset();
             if line.text == 0 && !line.is_complete() {
                 line::split_end(splitter, line, CRLF);

@@ -168,10 +168,15 @@ impl fmt::Display for RecordingError {
 
 impl std::error::Error for RecordingError {}
 
-/// Returns true if `bytes` begin with the first line of a recording.
+/// Returns true if `bytes` begin with the first line of a recording, after a byte order mark or not.
 pub fn is_recording(bytes: &[u8]) -> bool {
-    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let first = without_mark(bytes).split(|byte| *byte == b'\n').next().unwrap_or_default();
     first.strip_suffix(b"\r").unwrap_or(first) == FIRST_LINE.as_bytes()
+}
+
+/// Returns text without the UTF-8 byte order mark that some editors write.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// Reads a recording, block by block. The iterator ends after an error.
@@ -183,9 +188,9 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Returns the reader of a complete recording.
+    /// Returns the reader of a complete recording. A byte order mark at its start is skipped.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, line: 0, has_ended: false }
+        Self { rest: without_mark(bytes), line: 0, has_ended: false }
     }
 
     /// Returns the next line without its terminator, and its length with the terminator; `None` at

@@ -1,74 +1,172 @@
-//! Secrets in a line of a head: credentials, cookies, and tokens in a query.
+//! Secrets in a line of a head and in a form: values of secret fields and parameters, passwords in
+//! URIs, and tokens among the subprotocols of a handshake.
 //!
 //! The search uses the line as it was sent, before the line is checked: a token in a malformed line
 //! is a secret too.
 
 use std::ops::Range;
 
-use crate::protocol::http::fields::trim;
-use crate::protocol::http::percent_decode_path_segment;
+use super::secret_names::{SecretNames, decoded, is_known_subprotocol};
+use crate::protocol::http::fields::{is_token, trim};
 
-/// Fields whose value is a secret.
-const SECRET_FIELDS: [&[u8]; 4] = [b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"];
+/// The maximum length of a parameter's name in a form, in bytes. The value of a longer one is
+/// hidden.
+const MAX_NAME_BYTES: usize = 256;
 
-/// The query parameter that contains a token (RFC 6750 §2.3).
-const TOKEN_PARAMETER: &str = "access_token";
+/// How many times a URI may be encoded in a parameter of another URI and still be searched.
+const MAX_DEPTH: usize = 3;
 
 /// Returns the secrets in a line without its terminator. `continues` means that the value of the
 /// line before is a secret, which a folded line continues.
-pub(super) fn in_line(line: &[u8], continues: bool) -> Vec<Range<usize>> {
-    let all_from = |start| std::iter::once(start..line.len()).collect();
-    if continues && matches!(line, [b' ' | b'\t', ..]) {
-        return all_from(0);
+pub(super) fn in_line(line: &[u8], continues: bool, names: &SecretNames) -> Vec<Range<usize>> {
+    if continues && is_folded(line) {
+        return std::iter::once(0..line.len()).collect();
     }
-    if is_secret_field(line) {
-        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(0);
-        let value = &line[colon + 1..];
-        let start = colon + 1 + (value.len() - value.trim_ascii_start().len());
-        return all_from(start);
+    match field(line) {
+        Some((name, start)) if names.contains(name) => {
+            let value = &line[start..];
+            let start = start + value.len() - value.trim_ascii_start().len();
+            std::iter::once(start..line.len()).collect()
+        }
+        Some((name, start)) if is_subprotocol_field(name) => unknown_subprotocols(line, start),
+        _ => {
+            let mut found = passwords(line);
+            found.extend(parameters(line, names, MAX_DEPTH));
+            found
+        }
     }
-    token_parameters(line)
 }
 
 /// Returns true if a folded line after this one would continue a secret.
-pub(super) fn continues_after(line: &[u8], continues: bool) -> bool {
-    is_secret_field(line) || (continues && matches!(line, [b' ' | b'\t', ..]))
+pub(super) fn continues_after(line: &[u8], continues: bool, names: &SecretNames) -> bool {
+    let is_secret = |(name, _): (&[u8], usize)| names.contains(name) || is_subprotocol_field(name);
+    field(line).is_some_and(is_secret) || (continues && is_folded(line))
 }
 
-/// Returns true for a field with a secret value, even if the line is malformed.
-fn is_secret_field(line: &[u8]) -> bool {
-    let mut halves = line.splitn(2, |byte| *byte == b':');
-    let name = trim(halves.next().unwrap_or_default());
-    halves.next().is_some() && SECRET_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
+fn is_folded(line: &[u8]) -> bool {
+    matches!(line, [b' ' | b'\t', ..])
 }
 
-/// Returns the values of all token parameters, in a request target or in a URI in a field.
-fn token_parameters(line: &[u8]) -> Vec<Range<usize>> {
+/// Returns the name of a field and the position after its colon, even if whitespace surrounds the
+/// name.
+fn field(line: &[u8]) -> Option<(&[u8], usize)> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    let name = trim(&line[..colon]);
+    is_token(name).then_some((name, colon + 1))
+}
+
+fn is_subprotocol_field(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"sec-websocket-protocol")
+}
+
+/// Returns the items of the list from `start` on that are not known subprotocols.
+fn unknown_subprotocols(line: &[u8], start: usize) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    let mut start = 0;
-    for part in line.split(|byte| matches!(byte, b'?' | b'&' | b'#' | b' ' | b'"' | b'>' | b';')) {
-        if let Some(equals) = part.iter().position(|byte| *byte == b'=')
-            && let Ok(name) = str::from_utf8(&part[..equals])
-            && percent_decode_path_segment(name).is_ok_and(|name| name.eq_ignore_ascii_case(TOKEN_PARAMETER))
-            && equals + 1 < part.len()
-        {
-            found.push(start + equals + 1..start + part.len());
+    let mut at = start;
+    for item in line[start..].split(|byte| *byte == b',') {
+        let name = item.trim_ascii();
+        if !name.is_empty() && !is_known_subprotocol(name) {
+            let first = at + item.len() - item.trim_ascii_start().len();
+            found.push(first..first + name.len());
         }
-        start += part.len() + 1;
+        at += item.len() + 1;
     }
     found
 }
 
+/// Returns the user information of the URIs in a line: `user:password` before the `@` (RFC 3986
+/// §3.2.1).
+fn passwords(line: &[u8]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(scheme) = line[at..].windows(3).position(|three| three == b"://") {
+        let start = at + scheme + 3;
+        let is_end = |byte: &u8| matches!(byte, b'/' | b'?' | b'#' | b' ' | b'\t' | b'"' | b'>');
+        let end = line[start..].iter().position(is_end).map_or(line.len(), |end| start + end);
+        match line[start..end].iter().rposition(|byte| *byte == b'@') {
+            Some(length) if length > 0 => found.push(start..start + length),
+            _ => {}
+        }
+        at = end;
+    }
+    found
+}
+
+/// Returns the values of all secret parameters, in a request target or in a URI in a field. A value
+/// that is an encoded URI with a secret parameter is hidden as a whole.
+fn parameters(line: &[u8], names: &SecretNames, depth: usize) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(equals) = line[at..].iter().position(|byte| *byte == b'=').map(|found| at + found) {
+        let begins = |byte: &u8| {
+            matches!(byte, b'?' | b'&' | b'#' | b';' | b',' | b'/' | b' ' | b'\t' | b'"' | b'<' | b'>')
+        };
+        let start = line[at..equals].iter().rposition(begins).map_or(at, |before| at + before + 1);
+        let value = &line[equals + 1..];
+        // Other separators, such as a semicolon, may be a part of the value.
+        let is_end = |byte: &u8| matches!(byte, b'&' | b'#' | b' ' | b'\t' | b'"' | b'>');
+        let length = value.iter().position(is_end).unwrap_or(value.len());
+        let value = &value[..length];
+        let is_secret = names.contains_encoded(&line[start..equals])
+            || (depth > 0 && value.contains(&b'%') && {
+                let inner = decoded(value);
+                !parameters(&inner, names, depth - 1).is_empty() || !passwords(&inner).is_empty()
+            });
+        at = equals + 1;
+        if is_secret && length > 0 {
+            found.push(at..at + length);
+            at += length;
+        }
+    }
+    found
+}
+
+/// A search in a form (`application/x-www-form-urlencoded`) that arrives in pieces.
+#[derive(Debug, Default)]
+pub(super) struct FormSearch {
+    /// The name of the current parameter so far, still encoded.
+    name: Vec<u8>,
+    is_in_value: bool,
+    is_secret: bool,
+}
+
+impl FormSearch {
+    /// Returns the secrets in the next piece.
+    pub fn push(&mut self, piece: &[u8], names: &SecretNames) -> Vec<Range<usize>> {
+        let mut found: Vec<Range<usize>> = Vec::new();
+        for (at, byte) in piece.iter().enumerate() {
+            match byte {
+                b'&' => *self = Self::default(),
+                b'=' if !self.is_in_value => {
+                    self.is_in_value = true;
+                    self.is_secret = self.name.len() > MAX_NAME_BYTES || names.contains_encoded(&self.name);
+                }
+                _ if self.is_secret => match found.last_mut() {
+                    Some(last) if last.end == at => last.end += 1,
+                    _ => found.push(at..at + 1),
+                },
+                _ if !self.is_in_value && self.name.len() <= MAX_NAME_BYTES => self.name.push(*byte),
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::in_line;
+    use super::{FormSearch, SecretNames, in_line};
 
-    fn hidden(line: &str, continues: bool) -> String {
-        let mut bytes = line.as_bytes().to_vec();
-        for range in in_line(line.as_bytes(), continues) {
+    fn starred(text: &str, ranges: impl IntoIterator<Item = std::ops::Range<usize>>) -> String {
+        let mut bytes = text.as_bytes().to_vec();
+        for range in ranges {
             bytes[range].fill(b'*');
         }
         String::from_utf8(bytes).expect("ASCII")
+    }
+
+    fn hidden(line: &str, continues: bool) -> String {
+        starred(line, in_line(line.as_bytes(), continues, &SecretNames::default()))
     }
 
     #[test]
@@ -83,7 +181,7 @@ mod tests {
             ("Set-Cookie: a=b; Path=/", "Set-Cookie: ***********"),
             ("Referer: http://a/?access_token=abc", "Referer: http://a/?access_token=***"),
             ("Host: a", "Host: a"),
-            ("X-Authorization: a", "X-Authorization: a"),
+            ("X-Author: a", "X-Author: a"),
             ("Authorization", "Authorization"),
             ("access_token=", "access_token="),
         ] {
@@ -91,5 +189,101 @@ mod tests {
         }
         assert_eq!(hidden(" abc", true), "****");
         assert_eq!(hidden(" abc", false), " abc");
+    }
+
+    #[test]
+    fn finds_the_values_of_fields_and_parameters_by_their_names() {
+        for (line, expected) in [
+            ("X-Api-Key: abc", "X-Api-Key: ***"),
+            ("x-auth-token:abc", "x-auth-token:***"),
+            ("X-Authorization: abc", "X-Authorization: ***"),
+            ("X_CSRF_Token: abc", "X_CSRF_Token: ***"),
+            ("Private-Token: abc", "Private-Token: ***"),
+            (
+                "GET /?token=a&api_key=b&APIKey=c&key=d HTTP/1.1",
+                "GET /?token=*&api_key=*&APIKey=*&key=* HTTP/1.1",
+            ),
+            ("GET /?code=a&jwt=b&sig=c;d&x=1", "GET /?code=*&jwt=*&sig=***&x=1"),
+            ("GET /?clientSecret=a?b&user[password]=c", "GET /?clientSecret=***&user[password]=*"),
+            (
+                "GET /?X-Amz-Signature=a&X-Amz-Credential=b%2Fc",
+                "GET /?X-Amz-Signature=*&X-Amz-Credential=*****",
+            ),
+            ("GET /a;jsessionid=abc HTTP/1.1", "GET /a;jsessionid=*** HTTP/1.1"),
+            ("GET /%3Ftok%65n?%74oken=abc", "GET /%3Ftok%65n?%74oken=***"),
+            ("Location: /cb#id_token=a&state=b", "Location: /cb#id_token=*&state=b"),
+            ("Link: </a?token=b>; rel=next", "Link: </a?token=*>; rel=next"),
+            ("Referer: http://me:pw@a/b", "Referer: http://*****@a/b"),
+            ("GET /?to=http%3A%2F%2Fa%2F%3Ftoken%3Db&x=1", "GET /?to=*****************************&x=1"),
+        ] {
+            assert_eq!(hidden(line, false), expected);
+        }
+        for line in [
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=15",
+            "Access-Control-Allow-Credentials: true",
+            "Access-Control-Allow-Headers: Authorization, X-Api-Key",
+            "WWW-Authenticate: Bearer error=\"invalid_token\"",
+            "Last-Event-ID: abc-1",
+            "Idempotency-Key: abc",
+            "GET /topics/token?since=abc-1&wait=30&event=key HTTP/1.1",
+            "GET http://a:80/b@c HTTP/1.1",
+            "Keep-Alive: timeout=5, max=100",
+        ] {
+            assert_eq!(hidden(line, false), line);
+        }
+    }
+
+    #[test]
+    fn shows_known_subprotocols_only() {
+        for (line, expected) in [
+            (
+                "Sec-WebSocket-Protocol: barewire.json, graphql-ws",
+                "Sec-WebSocket-Protocol: barewire.json, graphql-ws",
+            ),
+            ("sec-websocket-protocol:Chat,superchat", "sec-websocket-protocol:Chat,superchat"),
+            ("Sec-WebSocket-Protocol: bearer, abc ,\tmqtt", "Sec-WebSocket-Protocol: bearer, *** ,\tmqtt"),
+            ("Sec-WebSocket-Protocol: abc", "Sec-WebSocket-Protocol: ***"),
+            (
+                "Sec-WebSocket-Protocol: base64url.bearer.abc,",
+                "Sec-WebSocket-Protocol: ********************,",
+            ),
+            ("Sec-WebSocket-Protocol: ,", "Sec-WebSocket-Protocol: ,"),
+        ] {
+            assert_eq!(hidden(line, false), expected);
+        }
+    }
+
+    #[test]
+    fn hides_the_names_that_the_user_adds() {
+        let names = SecretNames::with(["X-Device", "room_pin"]);
+        for (line, expected) in [
+            ("x-device: abc", "x-device: ***"),
+            ("GET /?room-PIN=1&room=2", "GET /?room-PIN=*&room=2"),
+            ("X-Api-Key: abc", "X-Api-Key: ***"),
+            ("X-Devices: abc", "X-Devices: abc"),
+        ] {
+            assert_eq!(starred(line, in_line(line.as_bytes(), false, &names)), expected);
+        }
+    }
+
+    #[test]
+    fn finds_secrets_in_a_form_however_it_is_split() {
+        let long = "n".repeat(300);
+        let form = format!("user=a&pass%77ord=b=c&token=&x=token&{long}=d&client_secret=ef");
+        let expected = format!("user=a&pass%77ord=***&token=&x=token&{long}=*&client_secret=**");
+        for size in 1..form.len() + 1 {
+            let mut search = FormSearch::default();
+            let shown: Vec<String> = form
+                .as_bytes()
+                .chunks(size)
+                .map(|piece| {
+                    let found = search.push(piece, &SecretNames::default());
+                    starred(str::from_utf8(piece).expect("ASCII"), found)
+                })
+                .collect();
+            assert_eq!(shown.concat(), expected, "pieces of {size}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::secret_names::SecretNames;
 use super::span::{Kind, Side, Span, printable};
 use crate::protocol::rule::{Rule, Section};
 
@@ -46,7 +47,8 @@ pub(super) struct Splitter<'c> {
     /// The number of spans that were in `out` before this splitter.
     before: usize,
     ended: bool,
-    hides_secrets: bool,
+    /// The names of the secrets to hide; `None` shows all.
+    secrets: Option<&'c SecretNames>,
     /// The offsets of the secrets.
     hidden: Vec<Range<u64>>,
 }
@@ -56,16 +58,17 @@ impl<'c> Splitter<'c> {
     /// follows `rest`.
     pub fn new(side: Side, offset: u64, rest: &'c [u8], ended: bool, out: &'c mut Vec<Span>) -> Self {
         let before = out.len();
-        Self { side, offset, rest, out, before, ended, hides_secrets: false, hidden: Vec::new() }
+        Self { side, offset, rest, out, before, ended, secrets: None, hidden: Vec::new() }
     }
 
-    /// Makes [`hide`](Self::hide) effective if `hides_secrets` is true.
-    pub fn hiding(self, hides_secrets: bool) -> Self {
-        Self { hides_secrets, ..self }
+    /// Makes [`hide`](Self::hide) effective if there are names of secrets.
+    pub fn hiding(self, secrets: Option<&'c SecretNames>) -> Self {
+        Self { secrets, ..self }
     }
 
-    pub fn hides_secrets(&self) -> bool {
-        self.hides_secrets
+    /// Returns the names of the secrets to hide, unless all are shown.
+    pub fn secrets(&self) -> Option<&'c SecretNames> {
+        self.secrets
     }
 
     /// Returns the bytes that are not in a span yet.
@@ -98,7 +101,7 @@ impl<'c> Splitter<'c> {
     pub fn hide(&mut self, ranges: impl IntoIterator<Item = Range<usize>>) {
         let offset = self.offset;
         self.hidden.clear();
-        if !self.hides_secrets {
+        if self.secrets.is_none() {
             return;
         }
         self.hidden

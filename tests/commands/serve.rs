@@ -102,6 +102,27 @@ fn no_log_contains_a_token() {
 }
 
 #[test]
+fn neither_the_wire_view_nor_a_recording_contains_a_token() {
+    let file = std::env::temp_dir().join(format!("barewire-serve-wire-{}.txt", std::process::id()));
+    let path = file.to_str().expect("UTF-8");
+    let options = ["--quiet", "--wire", "--record", path, "--hide", "X-Device"];
+    let program = Program::start(&[&TOKENS[..], &options].concat());
+    let request = Request::post("/topics/a?x_device=secret&api_key=secret", "x")
+        .field("Authorization", "Bearer publish-secret")
+        .field("X-Device", "secret")
+        .field("X-Api-Key", "secret")
+        .field("Sec-WebSocket-Protocol", "bearer, secret");
+    program.request(&request).id();
+    let (_, _, errors) = program.end();
+    let recording = std::fs::read_to_string(&file).expect("a recording");
+    std::fs::remove_file(&file).expect("the recording exists");
+    for text in [&errors, &recording] {
+        assert!(text.contains("/topics/a?x_device=******&api_key=******"), "{text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
+#[test]
 fn quiet_suppresses_the_log() {
     let program = Program::start(&[&TOKENS[..], &["--quiet"]].concat());
     send_requests_with_tokens(&program);

@@ -151,6 +151,30 @@ fn shows_secrets_on_request() {
 }
 
 #[test]
+fn hides_tokens_in_fields_queries_and_subprotocols() {
+    let request = "GET /?token=s3cret&x=1 HTTP/1.1\r\nX-Api-Key: s3cret\r\nX-Device: s3cret\r\n\
+                   Sec-WebSocket-Protocol: graphql-ws, s3cret\r\n\r\n";
+    let response = "HTTP/1.1 302 Found\r\nLocation: /?x=1&code=s3cret\r\nContent-Length: 0\r\n\r\n";
+    let (server, serving) = serve_one(|mut stream| {
+        let head = head(&stream);
+        stream.write_all(response.as_bytes()).expect("the peer reads");
+        head
+    });
+    let tap = Tap::to(server, &["--hide", "x-device"]);
+    let mut client = tap.connect();
+    client.write_all(request.as_bytes()).expect("the peer reads");
+    let mut received = String::new();
+    client.read_to_string(&mut received).expect("an orderly end");
+    drop(client);
+    assert_eq!((serving.join().expect("the server does not panic"), &*received), (request.into(), response));
+    let shown = tap.shown(1);
+    assert!(shown.iter().all(|line| !line.to_string().contains("s3cret")), "{shown:#?}");
+    let masked = |text: &str| text.replace("s3cret", "******").into_bytes();
+    assert_eq!(bytes(&shown, "client"), masked(request));
+    assert_eq!(bytes(&shown, "server"), masked(response));
+}
+
+#[test]
 fn relays_an_unknown_protocol_and_reports_it_once() {
     // SSH: the server speaks first, and the client sends a line that resembles a request line.
     for (first, then, side) in [

@@ -7,7 +7,7 @@ use crate::hub::Tick;
 use crate::protocol::MAX_EVENT_BYTES;
 use crate::protocol::http::MAX_FIELD_LINES;
 use crate::server::{LogForm, ObservationEndpoint, Options};
-use crate::tools::args::{TOKEN_SYNTAX, is_bearer_token};
+use crate::tools::args::{TOKEN_SYNTAX, is_bearer_token, secret_name};
 use crate::transport::access::is_origin;
 use crate::transport::{Purpose, Transport};
 
@@ -219,6 +219,16 @@ pub const ROWS: &[Row] = &[
         "record all traffic in this file, for barewire explain; secrets are masked",
         |options, text| {
             options.wire.record = Some(text.into());
+            Ok(())
+        },
+        none,
+    ),
+    value(
+        "hide",
+        "NAME",
+        "also mask the values of fields and query parameters with this name in the view; may be repeated",
+        |options, text| {
+            options.wire.hide.push(secret_name(text)?);
             Ok(())
         },
         none,

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::wire_output::{Outputs, Passage};
 use crate::server::{Observer, Sender};
 use crate::transport::{Purpose, Transport};
-use crate::wire::{Compression, Conversation, Side, Start};
+use crate::wire::{Compression, Conversation, SecretNames, Side, Start};
 
 /// How many bytes of a request wait until its purpose is known.
 const MAX_WAITING: usize = 64 * 1024;
@@ -23,6 +23,8 @@ pub struct WireOptions {
     pub color: bool,
     /// Record to a file.
     pub record: Option<PathBuf>,
+    /// Names of fields and query parameters that are secrets, in addition to the built-in ones.
+    pub hide: Vec<String>,
     /// What is printed, recorded and sent to the clients that follow `/wire`.
     pub filter: Filter,
 }
@@ -70,6 +72,7 @@ struct Seen {
 /// The wire view.
 pub struct WireView {
     filter: Filter,
+    secrets: SecretNames,
     outputs: Outputs,
     /// The connections, indexed by the server's number for them.
     connections: Vec<Option<Observed>>,
@@ -95,6 +98,7 @@ impl WireView {
         }
         Ok(WireView {
             filter: options.filter.clone(),
+            secrets: SecretNames::with(&options.hide),
             is_active: outputs.is_any(),
             outputs,
             connections: Vec::new(),
@@ -117,8 +121,9 @@ impl WireView {
         }
         let start = observed.joined_at.map_or(Start::Http, start_within);
         let seen = observed.seen.get_or_insert_default();
-        let conversation =
-            seen.conversation.get_or_insert_with(|| Conversation::starting(start).hiding_secrets());
+        let secrets = &self.secrets;
+        let begin = || Conversation::starting(start).hiding(secrets.clone());
+        let conversation = seen.conversation.get_or_insert_with(begin);
         let mut spans = Vec::new();
         for bytes in bytes {
             conversation.feed(side, bytes, &mut spans);

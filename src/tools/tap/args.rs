@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::filter::Filter;
 use super::sink::Format;
+use crate::tools::args::secret_name;
 use crate::tools::suggest::{unexpected, unknown};
 
 pub const HELP: &str = "\
@@ -23,6 +24,8 @@ other protocols too, but reports only once that it can't read them.
                       connection by its number; may be repeated [everything]
   --show-secrets      shows and records credentials, cookies, tokens and unreadable bytes [replaced
                       by *]
+  --hide NAME         also hides the values of fields and query parameters with this name; may be
+                      repeated
   --help              shows this help
 
 The view is written to standard output; the listening address and errors to standard error. The
@@ -50,6 +53,8 @@ pub struct Args {
     pub record: Option<PathBuf>,
     pub filter: Filter,
     pub shows_secrets: bool,
+    /// Names of secrets, in addition to the built-in ones.
+    pub hide: Vec<String>,
 }
 
 /// Parses the arguments; `None` means that help is requested. The error is a message for the user.
@@ -63,6 +68,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
         record: None,
         filter: Filter::default(),
         shows_secrets: false,
+        hide: Vec::new(),
     };
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
@@ -75,7 +81,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
             Long(name) => name.to_owned(),
             argument => return Err(unexpected(&argument, HELP)),
         };
-        if !["listen", "to", "format", "record", "wire-only"].contains(&&*name) {
+        if !["listen", "to", "format", "record", "wire-only", "hide"].contains(&&*name) {
             return Err(unknown("option", &format!("--{name}"), HELP));
         }
         let value = parser.value().map_err(|error| error.to_string())?;
@@ -88,6 +94,9 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
     }
     if args.to.is_empty() {
         return Err("--to HOST:PORT is missing: name the server to relay to".into());
+    }
+    if args.shows_secrets && !args.hide.is_empty() {
+        return Err("--hide has no effect with --show-secrets: leave out one of the two".into());
     }
     Ok(Some(args))
 }
@@ -102,6 +111,7 @@ fn set(args: &mut Args, name: &str, value: &str) -> Result<(), String> {
         ("to", _) => args.to = server(value)?,
         ("format", "text") => args.format = Format::Text,
         ("format", "json") => args.format = Format::Json,
+        ("hide", _) => args.hide.push(secret_name(value)?),
         ("format", _) => return Err(format!("{value:?} is neither text nor json")),
         _ => args.filter.add(value)?,
     }
@@ -165,6 +175,8 @@ mod tests {
             (&["--to", "a"], "--to: \"a\" is neither"),
             (&["--to", "a:1", "--listen", "a"], "--listen: \"a\" is not an address"),
             (&["--to", "a:1", "--wire-only", "pigeon"], "--wire-only: \"pigeon\""),
+            (&["--to", "a:1", "--hide", "a b"], "--hide: \"a b\" is not a name"),
+            (&["--to", "a:1", "--hide", "a", "--show-secrets"], "--hide has no effect"),
             (&["--to", "a:1", "--format", "svg"], "--format: \"svg\" is neither"),
             (&["--to", "a:1", "--quiet"], "unknown option --quiet"),
             (&["--to", "a:1", "word"], "word"),

@@ -32,6 +32,8 @@ use relay::Relay;
 use sink::Sink;
 use view::View;
 
+use crate::wire::SecretNames;
+
 /// Runs the command.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let args = match args::parse(arguments) {
@@ -66,7 +68,8 @@ fn tap(args: Args) -> Result<(), String> {
     eprintln!("listening on http://{}", relay.local_addr());
 
     let sink = Sink::new(args.format, super::has_colors(&io::stdout()), print, record);
-    let view = View::new(args.filter, args.shows_secrets, sink);
+    let secrets = (!args.shows_secrets).then(|| SecretNames::with(&args.hide));
+    let view = View::new(args.filter, secrets, sink);
     let viewing = thread::spawn(move || {
         let outcome = view.run(&receiver);
         // The relay waits for this byte. If it has ended already, the byte is not needed.

@@ -6,20 +6,21 @@ use super::filter::Filter;
 use super::queue::{ConnectionEvent, Observation, QueueReceiver};
 use super::sink::Sink;
 use super::tracker::Tracker;
-use crate::wire::{Conversation, Protocol};
+use crate::wire::{Conversation, Protocol, SecretNames};
 
 /// The view of all connections.
 pub struct View {
     filter: Filter,
-    shows_secrets: bool,
+    /// The names of the secrets to hide; `None` shows all.
+    secrets: Option<SecretNames>,
     sink: Sink,
     trackers: HashMap<u64, Tracker>,
 }
 
 impl View {
-    /// Returns a view of the connections that `filter` selects.
-    pub fn new(filter: Filter, shows_secrets: bool, sink: Sink) -> Self {
-        Self { filter, shows_secrets, sink, trackers: HashMap::new() }
+    /// Returns a view of the connections that `filter` selects, with these secrets hidden.
+    pub fn new(filter: Filter, secrets: Option<SecretNames>, sink: Sink) -> Self {
+        Self { filter, secrets, sink, trackers: HashMap::new() }
     }
 
     /// Shows all observations until the queue is closed.
@@ -65,7 +66,10 @@ impl View {
 
     fn open(&mut self, connection: u64, peer: String, time_ms: u64) {
         let conversation = Conversation::new();
-        let conversation = if self.shows_secrets { conversation } else { conversation.hiding_secrets() };
+        let conversation = match &self.secrets {
+            Some(names) => conversation.hiding(names.clone()),
+            None => conversation,
+        };
         let mut tracker = Tracker::new(connection, conversation, peer, time_ms);
         if self.filter.selects(connection, Protocol::Undecided) == Some(true) {
             tracker.show(&mut self.sink);

@@ -1,0 +1,163 @@
+//! The names whose values are secrets, and the subprotocols that are not: the only list of both.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::protocol::http::percent_decode_path_segment;
+
+/// Fields and parameters whose value is a secret. Names are compared without case, and `_` equals
+/// `-`.
+const NAMES: [&str; 22] = [
+    "assertion",
+    "auth",
+    "bearer",
+    "code",
+    "cookie",
+    "cookie2",
+    "credentials",
+    "jwt",
+    "key",
+    "otp",
+    "pass",
+    "pin",
+    "pwd",
+    "samlresponse",
+    "session",
+    "set-cookie",
+    "set-cookie2",
+    "sid",
+    "sig",
+    "ticket",
+    "x-auth",
+    "x-auth-key",
+];
+
+/// Ends of names whose value is a secret, such as `X-Api-Key`, `access_token` and `clientSecret`.
+const ENDINGS: [&str; 15] = [
+    "access-key",
+    "accesskey",
+    "api-key",
+    "apikey",
+    "authorization",
+    "credential",
+    "passphrase",
+    "passwd",
+    "password",
+    "private-key",
+    "secret",
+    "session-id",
+    "sessionid",
+    "signature",
+    "token",
+];
+
+/// Subprotocols that are shown. Browsers can't set fields of a handshake, so pages send tokens as
+/// subprotocols; any name that is not here may be one. The list has the protocols of servers in wide
+/// use, most of them registered with IANA, and the words that announce a token.
+const SUBPROTOCOLS: [&str; 56] = [
+    "access_token",
+    "actioncable-unsupported",
+    "actioncable-v1-json",
+    "amqp",
+    "auth",
+    "authorization",
+    "barewire.json",
+    "barewire.text",
+    "base64",
+    "base64.channel.k8s.io",
+    "bearer",
+    "binary",
+    "channel.k8s.io",
+    "chat",
+    "coap",
+    "graphql-transport-ws",
+    "graphql-ws",
+    "janus-protocol",
+    "json",
+    "json.reliable.webpubsub.azure.v1",
+    "json.webpubsub.azure.v1",
+    "jmap",
+    "jwt",
+    "mqtt",
+    "mqttv3.1",
+    "msgpack",
+    "ocpp1.2",
+    "ocpp1.5",
+    "ocpp1.6",
+    "ocpp2.0",
+    "ocpp2.0.1",
+    "ocpp2.1",
+    "phoenix",
+    "protobuf.webpubsub.azure.v1",
+    "realtime",
+    "rfb",
+    "sip",
+    "soap",
+    "stomp",
+    "superchat",
+    "text",
+    "token",
+    "v10.stomp",
+    "v11.stomp",
+    "v12.stomp",
+    "v2.channel.k8s.io",
+    "v3.channel.k8s.io",
+    "v4.base64.channel.k8s.io",
+    "v4.channel.k8s.io",
+    "v5.channel.k8s.io",
+    "vite-hmr",
+    "vite-ping",
+    "wamp.2.cbor",
+    "wamp.2.json",
+    "wamp.2.msgpack",
+    "xmpp",
+];
+
+/// The names of fields and parameters whose values are secrets: credentials, cookies, tokens and
+/// keys, and any names that the user adds.
+#[derive(Clone, Debug, Default)]
+pub struct SecretNames {
+    /// Names that were added, in the form that [`normalized`] returns.
+    added: Arc<[Vec<u8>]>,
+}
+
+impl SecretNames {
+    /// Returns the built-in names and these ones. The case of a name has no meaning, and `_` equals
+    /// `-`.
+    pub fn with<N: AsRef<str>>(added: impl IntoIterator<Item = N>) -> Self {
+        Self { added: added.into_iter().map(|name| normalized(name.as_ref().as_bytes())).collect() }
+    }
+
+    /// Returns true for a field or a decoded parameter whose value is a secret.
+    pub(super) fn contains(&self, name: &[u8]) -> bool {
+        let name = normalized(name);
+        NAMES.iter().any(|secret| name == secret.as_bytes())
+            || ENDINGS.iter().any(|ending| name.ends_with(ending.as_bytes()))
+            || self.added.contains(&name)
+    }
+
+    /// Returns true for a parameter, still encoded, whose value is a secret. A parameter such as
+    /// `user[password]` has several names.
+    pub(super) fn contains_encoded(&self, name: &[u8]) -> bool {
+        let decoded = decoded(name);
+        decoded.split(|byte| matches!(byte, b'[' | b']')).any(|name| self.contains(name))
+    }
+}
+
+/// Returns true for a subprotocol that is shown.
+pub(super) fn is_known_subprotocol(name: &[u8]) -> bool {
+    SUBPROTOCOLS.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// Decodes `%XX`. Text that can't be decoded is returned as it is.
+pub(super) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    let decoded = str::from_utf8(text).ok().and_then(|text| percent_decode_path_segment(text).ok());
+    match decoded {
+        Some(Cow::Owned(decoded)) => Cow::Owned(decoded.into_bytes()),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+fn normalized(name: &[u8]) -> Vec<u8> {
+    name.iter().map(|byte| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }).collect()
+}
