@@ -25,7 +25,10 @@ use super::items::Items;
 
 /// Names that pages use and that are not ours, by their origin. A test rejects unused entries.
 const FOREIGN: [(&str, &[&str]); 8] = [
-    ("field names of HTTP", &["Authorization", "Cookie", "Date", "ETag", "Forwarded", "Prefer", "Upgrade"]),
+    (
+        "field names of HTTP",
+        &["Authorization", "Date", "ETag", "Forwarded", "Location", "Prefer", "Referer", "Upgrade"],
+    ),
     ("browser APIs", &["BroadcastChannel"]),
     ("Linux: tcp(7), proc(5)", &["TCP_NODELAY", "TCP_USER_TIMEOUT", "tcp_mem", "VmHWM"]),
     (

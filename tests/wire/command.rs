@@ -59,6 +59,65 @@ fn the_first_bytes_determine_the_protocol_unless_an_option_does() {
 }
 
 #[test]
+fn control_characters_in_the_first_lines_leave_an_event_stream_one() {
+    for input in ["data: a\tb\n\n", "data: \x1b[1m\n\n", "event: \0\ndata: \x7f\n\n", "\u{feff}id: \x1b\n\n"]
+    {
+        let shown = explained(&[], input.as_bytes());
+        assert!(shown.starts_with("server → client") && shown.contains("field value"), "{input:?}: {shown}");
+    }
+    let chunks = explained(&[], b"c\r\ndata: a\tb\x1b\n\n\r\n0\r\n\r\n");
+    assert!(chunks.contains("chunk-size") && chunks.contains("event \"message\""), "{chunks}");
+}
+
+#[test]
+fn reads_dumps_and_recordings_after_a_byte_order_mark() {
+    let expected = explained(&["--hex", HELLO], b"");
+    let dump = "00000000: 8185 37fa 213d 7f9f 4d51 58              ..7.!=..MQX\n";
+    for (arguments, input) in [
+        (&["--hex"][..], dump.to_owned()),
+        (&[], dump.to_owned()),
+        (&["--hex"], format!("\u{feff}{dump}")),
+        (&["--hex", dump], String::new()),
+        (&["--hex"], format!("\u{feff}{HELLO}")),
+        (&[], HELLO.to_owned()),
+    ] {
+        assert_eq!(explained(arguments, input.as_bytes()), expected, "{arguments:?} {input:?}");
+    }
+    let recording = "barewire conversation 1\n\n1 client 0 ms\n  text GET / HTTP/1.0\\r\\n\\r\\n\n";
+    let shown = explained(&[], recording.as_bytes());
+    assert_eq!(explained(&[], format!("\u{feff}{recording}").as_bytes()), shown);
+    let refused = explain(&["--hex"], b"0000000 8581 fa37 3d21\n0000006\n");
+    assert_eq!(refused.status.code(), Some(2));
+    let errors = String::from_utf8(refused.stderr).expect("UTF-8");
+    assert!(errors.contains("standard input: ") && errors.contains("known forms are"), "{errors}");
+}
+
+#[test]
+fn hides_secrets_and_added_names() {
+    let request = "GET /?token=s3cret HTTP/1.0\r\nX-Api-Key: s3cret\r\nX-Device: d3vice\r\n\r\n";
+    let shown = explained(&["--hide-secrets"], request.as_bytes());
+    assert!(!shown.contains("s3cret") && shown.contains("d3vice"), "{shown}");
+    for arguments in [&["--hide", "x-device"][..], &["--hide=x_device", "--hide-secrets"]] {
+        let shown = explained(arguments, request.as_bytes());
+        assert!(!shown.contains("s3cret") && !shown.contains("d3vice"), "{shown}");
+    }
+    assert!(explained(&[], request.as_bytes()).contains("s3cret"));
+}
+
+/// Without an end, the input would be explained forever.
+#[test]
+fn ends_when_the_reader_of_the_output_has_ended() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
+    command.arg("explain").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut input = child.stdin.take().expect("stdin is piped");
+    let frames = [&b"\x83\x00"[..], &b"\x81\x02hi".repeat(1000)].concat();
+    drop(child.stdout.take());
+    while input.write_all(&frames).is_ok() {}
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "although the first frame breaks a rule");
+}
+
+#[test]
 fn the_exit_status_reports_violations_and_usage_errors() {
     assert_eq!(explain(&["--hex", "83 00"], b"").status.code(), Some(1));
     assert_eq!(explain(&["--client"], b"\x81\x00").status.code(), Some(1), "not masked");
@@ -72,6 +131,8 @@ fn the_exit_status_reports_violations_and_usage_errors() {
         (&["--hex"], b"8x", "hexadecimal"),
         (&[], b"", "nothing to explain"),
         (&[], b"barewire conversation 1\n1 client 0\n", "line 2"),
+        (&[], b"barewire conversation 2\n", "the first line must be `barewire conversation 1`"),
+        (&["--hide", ""], b"", "--hide: \"\" is not a name"),
     ] {
         let output = explain(arguments, input);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -79,7 +140,8 @@ fn the_exit_status_reports_violations_and_usage_errors() {
         assert!(errors.contains(named), "{arguments:?}: {errors}");
     }
     let help = explained(&["--help"], b"");
-    for option in ["--hex", "--client", "--server", "--as", "--format", "--color", "--all", "--hide-secrets"]
+    for option in
+        ["--hex", "--client", "--server", "--as", "--format", "--color", "--all", "--hide-secrets", "--hide "]
     {
         assert!(help.contains(option), "{option}");
     }

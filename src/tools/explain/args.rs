@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
+use crate::tools::args::{secret_name, text};
 use crate::tools::suggest::unexpected;
-use crate::wire::{Compression, Side, Start};
+use crate::wire::{Compression, SecretNames, Side, Start};
 
 pub const HELP: &str = "\
 Usage: barewire explain [OPTION]... [FILE]
@@ -11,21 +12,25 @@ Usage: barewire explain [OPTION]... [FILE]
 Names every byte of HTTP/1.1, event streams and WebSocket. FILE, or standard input, contains the
 bytes that one side of a connection sent, or a recorded conversation.
 
-  --hex [HEX]...   FILE contains hexadecimal digits, or these arguments are the digits; spaces,
-                   colons, commas and 0x are allowed between bytes
+  --hex [HEX]...   FILE contains hexadecimal digits, or these arguments are the digits: pairs with
+                   spaces, colons, commas, hyphens, 0x or \\x between them, arrays of C, or a dump of
+                   xxd, od -t x1, hexdump -C, tcpdump -x or Wireshark; a file that is a dump or
+                   separate pairs needs no --hex
   --client         a client sent the bytes [determined by the bytes]
   --server         a server sent the bytes [determined by the bytes]
   --as PROTOCOL    the bytes begin as http, websocket or event-stream [determined by the bytes: a
-                   start line is HTTP, lines with a name and a colon are an event stream, and
+                   start line is HTTP, other text is an event stream, with or without chunks, and
                    anything else is WebSocket frames]
   --format FORMAT  text, json (one object for each field, on one line) or svg (a diagram) [text]
   --color WHEN     auto, always or never [auto: on a terminal, unless NO_COLOR is set]
   --all            shows all bytes of long fields [the first 32]
   --hide-secrets   hides credentials, cookies and tokens
+  --hide NAME      also hides the values of fields and query parameters with this name; may be
+                   repeated; implies --hide-secrets
   --help           shows this help
 
-The exit status is 0; 1 if the bytes break a rule; 2 if there is nothing to explain, or if the
-arguments are wrong.
+The exit status is 0, also when the reader of the output has ended; 1 if the bytes break a rule; 2 if
+there is nothing to explain, or if the arguments are wrong.
 ";
 
 /// The parsed arguments.
@@ -39,7 +44,8 @@ pub struct Args {
     pub format: Format,
     pub color: Color,
     pub all: bool,
-    pub hide_secrets: bool,
+    /// The names of the secrets to hide; `None` shows all.
+    pub secrets: Option<SecretNames>,
     pub help: bool,
 }
 
@@ -64,6 +70,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Args, String> 
     use lexopt::prelude::*;
 
     let mut args = Args::default();
+    let (mut hides_secrets, mut hide) = (false, Vec::new());
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
@@ -74,7 +81,11 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Args, String> 
             Long("client") => args.side = Some(Side::Client),
             Long("server") => args.side = Some(Side::Server),
             Long("all") => args.all = true,
-            Long("hide-secrets") => args.hide_secrets = true,
+            Long("hide-secrets") => hides_secrets = true,
+            Long("hide") => {
+                let name = secret_name(&text(&mut parser, "--hide")?);
+                hide.push(name.map_err(|error| format!("--hide: {error}"))?);
+            }
             Short('h') | Long("help") => args.help = true,
             Long("as") => {
                 let starts = [
@@ -96,6 +107,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Args, String> 
             argument => return Err(unexpected(&argument, HELP)),
         }
     }
+    args.secrets = (hides_secrets || !hide.is_empty()).then(|| SecretNames::with(&hide));
     if !args.hex && args.words.len() > 1 {
         return Err("explain accepts only one file".into());
     }

@@ -4,81 +4,121 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use super::args::Args;
+use super::hex;
 use crate::wire::record::is_recording;
-use crate::wire::{Compression, Side, Start};
 
-/// The maximum size of the input in bytes, because it is kept in memory.
-const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
+/// The maximum size of a recording, of hexadecimal digits or of the input of a diagram in bytes,
+/// because they are kept in memory.
+pub const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Reads the bytes to explain. The error is a message for the user.
-pub fn read(args: &Args) -> Result<Vec<u8>, String> {
-    if args.hex
-        && !args.words.is_empty()
-        && let Some(bytes) =
-            args.words.iter().map(|word| decode_hex(word.as_encoded_bytes())).collect::<Option<Vec<_>>>()
-    {
-        return Ok(bytes.concat());
+/// The number of bytes that are read at once, and from which the kind of input is determined.
+const READ_BYTES: u64 = 64 * 1024;
+
+/// The bytes to explain.
+pub enum Input {
+    /// A recording of both sides.
+    Recording(Vec<u8>),
+    /// Bytes of one side.
+    OneSide(Source),
+}
+
+/// Bytes of one side, which are read while they are explained.
+pub struct Source {
+    /// The name of the input, for errors.
+    name: String,
+    /// The first bytes.
+    first: Vec<u8>,
+    rest: Box<dyn Read>,
+}
+
+impl Source {
+    /// Opens an input and reads its first bytes.
+    fn open(name: &str, rest: io::Result<Box<dyn Read>>) -> Result<Self, String> {
+        let rest = rest.map_err(|error| format!("{name}: {error}"))?;
+        let mut source = Self { name: name.to_owned(), first: Vec::new(), rest };
+        source.first = source.read(READ_BYTES)?;
+        Ok(source)
     }
-    let (name, bytes) = match &args.words[..] {
-        [] => ("standard input".to_owned(), read_all(io::stdin())),
-        [name] if name == "-" => ("standard input".to_owned(), read_all(io::stdin())),
-        [name] => (name.to_string_lossy().into_owned(), File::open(name).and_then(read_all)),
-        _ => return Err("--hex: the arguments are not hexadecimal digits".into()),
+
+    fn of(bytes: Vec<u8>) -> Self {
+        Self { name: "--hex".into(), first: bytes, rest: Box::new(io::empty()) }
+    }
+
+    /// Returns the first bytes, which determine the protocol.
+    pub fn first(&self) -> &[u8] {
+        &self.first
+    }
+
+    /// Returns the next bytes; none at the end.
+    pub fn next(&mut self) -> Result<Vec<u8>, String> {
+        match std::mem::take(&mut self.first) {
+            first if first.is_empty() => self.read(READ_BYTES),
+            first => Ok(first),
+        }
+    }
+
+    /// Reads up to `limit` bytes. Fewer are the last ones.
+    fn read(&mut self, limit: u64) -> Result<Vec<u8>, String> {
+        let mut bytes = Vec::new();
+        let read = (&mut self.rest).take(limit).read_to_end(&mut bytes);
+        read.map(|_| bytes).map_err(|error| format!("{}: {error}", self.name))
+    }
+
+    /// Reads the whole input.
+    fn read_all(mut self) -> Result<Vec<u8>, String> {
+        let mut bytes = std::mem::take(&mut self.first);
+        bytes.extend(self.read(MAX_INPUT_BYTES)?);
+        if bytes.len() as u64 > MAX_INPUT_BYTES {
+            return Err(format!("{}: the input is longer than 256 MiB", self.name));
+        }
+        Ok(bytes)
+    }
+
+    /// Returns true if [`first`](Self::first) is the whole input.
+    fn is_complete(&self) -> bool {
+        (self.first.len() as u64) < READ_BYTES
+    }
+}
+
+/// Reads the input that the arguments name. The error is a message for the user.
+pub fn read(args: &Args) -> Result<Input, String> {
+    let source = match &args.words[..] {
+        [] => standard_input()?,
+        [name] if name == "-" => standard_input()?,
+        words if args.hex => {
+            let digits: Vec<&[u8]> = words.iter().map(|word| word.as_encoded_bytes()).collect();
+            match (hex::decode(&digits.join(&b' ')), words) {
+                (Ok(bytes), _) => return Ok(Input::OneSide(Source::of(bytes))),
+                (Err(error), [name]) => match File::open(name) {
+                    Ok(file) => Source::open(&name.to_string_lossy(), Ok(Box::new(file)))?,
+                    Err(missing) => {
+                        return Err(format!("--hex: {}: {missing}; {error}", name.to_string_lossy()));
+                    }
+                },
+                (Err(error), _) => return Err(format!("--hex: {error}")),
+            }
+        }
+        [name, ..] => {
+            let file = File::open(name).map(|file| Box::new(file) as Box<dyn Read>);
+            Source::open(&name.to_string_lossy(), file)?
+        }
     };
-    let bytes = bytes.map_err(|error| format!("{name}: {error}"))?;
-    if args.hex && !is_recording(&bytes) {
-        return decode_hex(&bytes).ok_or_else(|| format!("{name}: the input is not hexadecimal digits"));
+    if resembles_recording(source.first()) {
+        return source.read_all().map(Input::Recording);
     }
-    Ok(bytes)
+    if args.hex || (args.start.is_none() && hex::is_evident(source.first(), source.is_complete())) {
+        let name = source.name.clone();
+        let bytes = hex::decode(&source.read_all()?).map_err(|error| format!("{name}: {error}"))?;
+        return Ok(Input::OneSide(Source::of(bytes)));
+    }
+    Ok(Input::OneSide(source))
 }
 
-fn read_all(source: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    source.take(MAX_INPUT_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_INPUT_BYTES {
-        return Err(io::Error::other("the input is longer than 256 MiB"));
-    }
-    Ok(bytes)
+fn standard_input() -> Result<Source, String> {
+    Source::open("standard input", Ok(Box::new(io::stdin())))
 }
 
-/// Decodes hexadecimal digits, two for each byte. Whitespace, colons, commas and `0x` are allowed
-/// between bytes.
-fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    loop {
-        rest = match rest {
-            [] => return Some(bytes),
-            [b' ' | b'\t' | b'\r' | b'\n' | b':' | b',', after @ ..] | [b'0', b'x' | b'X', after @ ..] => {
-                after
-            }
-            [high, low, after @ ..] => {
-                let digit = |byte: u8| char::from(byte).to_digit(16);
-                bytes.push(u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()?);
-                after
-            }
-            [_] => return None,
-        };
-    }
-}
-
-/// Guesses from the first bytes which side sent them, and in which protocol.
-pub fn guess(bytes: &[u8]) -> (Side, Start) {
-    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
-    if line.starts_with(b"HTTP/") {
-        return (Side::Server, Start::Http);
-    }
-    let is_text = line.iter().all(|byte| !byte.is_ascii_control());
-    if is_text && line.windows(6).any(|window| window == b" HTTP/") {
-        return (Side::Client, Start::Http);
-    }
-    let name = line.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let is_field = matches!(&line[..name], b"" | b"data" | b"event" | b"id" | b"retry")
-        && matches!(line.get(name), Some(b':'));
-    if is_text && is_field || line.starts_with(b"\xef\xbb\xbf") {
-        return (Side::Server, Start::EventStream);
-    }
-    let is_masked = bytes.get(1).is_some_and(|second| second & 0x80 != 0);
-    let side = if is_masked { Side::Client } else { Side::Server };
-    (side, Start::WebSocket(Compression::NotSeen))
+/// Returns true for a recording, and for one of another version, whose reader reports that.
+fn resembles_recording(first: &[u8]) -> bool {
+    is_recording(first) || first.starts_with(b"barewire conversation ")
 }

@@ -1,24 +1,23 @@
 //! `barewire explain`: names every byte of a file.
 
 mod args;
+mod guess;
+mod hex;
 mod input;
 mod output;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use args::Args;
+use args::{Args, Format};
+use input::{Input, MAX_INPUT_BYTES, Source};
 use output::Output;
 
 use super::exit_status;
-use crate::wire::record::{Reader, is_recording};
-use crate::wire::render::Source;
-use crate::wire::{Conversation, Side};
-
-/// The number of bytes that are split before their spans are written, so that the spans of a large
-/// file are not in memory all at once.
-const CHUNK_BYTES: usize = 64 * 1024;
+use crate::wire::record::Reader;
+use crate::wire::{Conversation, Side, render};
 
 /// The exit status if the input breaks a rule.
 const RULE_BROKEN: u8 = 1;
@@ -30,7 +29,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(args) => args,
         Err(message) => return super::usage_error("barewire explain", &message),
     };
-    match input::read(&args).and_then(|bytes| explain(&args, &bytes)) {
+    match input::read(&args).and_then(|input| explain(&args, input)) {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::from(RULE_BROKEN),
         Err(message) => {
@@ -40,55 +39,73 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Explains the input. Returns true if it breaks a rule.
-fn explain(args: &Args, bytes: &[u8]) -> Result<bool, String> {
-    if bytes.is_empty() {
-        return Err("there is nothing to explain: the input is empty".into());
-    }
+/// Explains the input. Returns true if it breaks a rule. When the reader of the output has ended, the
+/// rest of the input is not examined, and the result is false.
+fn explain(args: &Args, input: Input) -> Result<bool, String> {
     let mut output = Output::new(args);
-    if is_recording(bytes) {
-        explain_recording(args, bytes, &mut output)?;
-    } else {
-        explain_one_side(args, bytes, &mut output)?;
-    }
-    output.end()
+    let flow = match input {
+        Input::Recording(bytes) => explain_recording(args, &bytes, &mut output)?,
+        Input::OneSide(source) => explain_one_side(args, source, &mut output)?,
+    };
+    if flow.is_break() { Ok(false) } else { output.end() }
 }
 
-fn explain_recording(args: &Args, bytes: &[u8], output: &mut Output) -> Result<(), String> {
+fn explain_recording(args: &Args, bytes: &[u8], output: &mut Output) -> Result<ControlFlow<()>, String> {
     let mut connections = BTreeMap::new();
     let mut spans = Vec::new();
     for block in Reader::new(bytes) {
         let block = block.map_err(|error| error.to_string())?;
-        let source = Source { connection: Some(block.connection), time_ms: Some(block.time_ms) };
+        let source = render::Source { connection: Some(block.connection), time_ms: Some(block.time_ms) };
         let conversation =
             connections.entry(block.connection).or_insert_with(|| hiding(Conversation::new(), args));
         conversation.feed(block.side, &block.bytes, &mut spans);
         if block.is_end {
             conversation.finish(block.side, &mut spans);
         }
-        output.write(source, &mut spans)?;
+        if output.write(source, &mut spans)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
     }
     for (connection, mut conversation) in connections {
         conversation.finish(Side::Client, &mut spans);
         conversation.finish(Side::Server, &mut spans);
-        output.write(Source { connection: Some(connection), time_ms: None }, &mut spans)?;
+        let source = render::Source { connection: Some(connection), time_ms: None };
+        if output.write(source, &mut spans)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }
 
-fn explain_one_side(args: &Args, bytes: &[u8], output: &mut Output) -> Result<(), String> {
-    let (guessed_side, guessed_start) = input::guess(bytes);
-    let side = args.side.unwrap_or(guessed_side);
-    let mut conversation = hiding(Conversation::one_sided(args.start.unwrap_or(guessed_start)), args);
-    let mut spans = Vec::new();
-    for chunk in bytes.chunks(CHUNK_BYTES) {
-        conversation.feed(side, chunk, &mut spans);
-        output.write(Source::default(), &mut spans)?;
+fn explain_one_side(args: &Args, mut source: Source, output: &mut Output) -> Result<ControlFlow<()>, String> {
+    if source.first().is_empty() {
+        return Err("there is nothing to explain: the input is empty".into());
     }
-    conversation.finish(side, &mut spans);
-    output.write(Source::default(), &mut spans)
+    let start = args.start.unwrap_or_else(|| guess::start(source.first()));
+    let side = args.side.unwrap_or_else(|| guess::side(source.first(), start));
+    let mut conversation = hiding(Conversation::one_sided(start), args);
+    let mut spans = Vec::new();
+    let mut length = 0;
+    loop {
+        let bytes = source.next()?;
+        length += bytes.len() as u64;
+        if args.format == Format::Svg && length > MAX_INPUT_BYTES {
+            return Err("the input of a diagram is longer than 256 MiB".into());
+        }
+        match bytes.is_empty() {
+            true => conversation.finish(side, &mut spans),
+            false => conversation.feed(side, &bytes, &mut spans),
+        }
+        let flow = output.write(render::Source::default(), &mut spans)?;
+        if bytes.is_empty() || flow.is_break() {
+            return Ok(flow);
+        }
+    }
 }
 
 fn hiding(conversation: Conversation, args: &Args) -> Conversation {
-    if args.hide_secrets { conversation.hiding_secrets() } else { conversation }
+    match &args.secrets {
+        Some(names) => conversation.hiding(names.clone()),
+        None => conversation,
+    }
 }

@@ -1,6 +1,7 @@
 //! The output of `explain`: spans as text, JSON or a diagram.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use super::args::{Args, Color, Format};
 use crate::tools;
@@ -33,8 +34,8 @@ impl Output {
         }
     }
 
-    /// Writes and removes all spans.
-    pub fn write(&mut self, source: Source, spans: &mut Vec<Span>) -> Result<(), String> {
+    /// Writes and removes all spans. `Break` means that nothing reads the output any more.
+    pub fn write(&mut self, source: Source, spans: &mut Vec<Span>) -> Result<ControlFlow<()>, String> {
         for span in &*spans {
             self.has_violation |= span.violation.is_some();
             match self.format {
@@ -57,18 +58,19 @@ impl Output {
     pub fn end(mut self) -> Result<bool, String> {
         if self.format == Format::Svg {
             svg::diagram(&self.diagram, &mut self.buffer);
-            self.flush()?;
+            return Ok(self.flush()?.is_continue() && self.has_violation);
         }
         Ok(self.has_violation)
     }
 
-    fn flush(&mut self) -> Result<(), String> {
+    fn flush(&mut self) -> Result<ControlFlow<()>, String> {
         let written = io::stdout().write_all(self.buffer.as_bytes());
         self.buffer.clear();
         match written {
+            Ok(()) => Ok(ControlFlow::Continue(())),
             // The reader has closed the pipe, as `head` does.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written.map_err(|error| format!("standard output: {error}")),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+            Err(error) => Err(format!("standard output: {error}")),
         }
     }
 }
