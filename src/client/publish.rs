@@ -44,7 +44,13 @@ pub enum PublishError {
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(error) => error.fmt(f),
+            Self::Refused(error) if error.has_clear_status() => error.fmt(f),
+            Self::Refused(error) => {
+                write!(
+                    f,
+                    "the event may have been published, but the client cannot read the response: {error}"
+                )
+            }
             Self::Unavailable { status, .. } => {
                 write!(f, "the server cannot publish now (status {status}): try again later")
             }

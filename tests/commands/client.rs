@@ -174,6 +174,49 @@ fn the_access_log_contains_no_control_characters() {
     }
 }
 
+/// Runs `barewire explain` with this input.
+fn explain(form: &str, input: &[u8]) -> std::process::Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_barewire"))
+        .args(["explain", "--format", form])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    child.stdin.take().expect("it is piped").write_all(input).expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn the_views_of_a_conversation_contain_no_control_characters() {
+    let in_head: String = HOSTILE.chars().filter(|character| !character.is_ascii_control()).collect();
+    let mut message = Vec::new();
+    write_frame(Opcode::Text, HOSTILE.as_bytes(), &mut message);
+    write_frame(Opcode::Close, &[&1000_u16.to_be_bytes()[..], HOSTILE.as_bytes()].concat(), &mut message);
+    let response = format!(
+        "HTTP/1.1 200 {in_head}\r\nServer: {in_head}\r\nContent-Type: text/event-stream\r\n\r\n\
+         id: {in_head}\nevent: {in_head}\ndata: {HOSTILE}\n\n"
+    );
+    let recording = format!(
+        "barewire conversation 1\n\n1 server 0 ms\n  text HTTP/1.1 200 {in_head}\\r\\n\n  {in_head}\n"
+    );
+    for form in ["text", "json", "svg"] {
+        for input in [response.as_bytes(), &message, HOSTILE.as_bytes(), recording.as_bytes()] {
+            let output = explain(form, input);
+            assert_safe(&output.stdout);
+            assert_safe(&output.stderr);
+        }
+    }
+    let program = Program::start(&["--wire"]);
+    let mut connection = program.connect();
+    connection
+        .send(format!("POST /topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Y: {in_head}\r\nContent-Length: "));
+    connection.send(format!("{}\r\n\r\n{HOSTILE}", HOSTILE.len()));
+    assert_eq!(connection.response().status, 201);
+    let (_, _, errors) = program.end();
+    assert!(assert_safe(errors.as_bytes()).contains("X-Y"), "{errors}");
+}
+
 #[test]
 fn follow_reads_what_serve_is_told_to_accept() {
     let program = Program::start(&["--quiet", "--max-event-bytes", "3000000"]);
@@ -217,7 +260,13 @@ fn a_response_that_cannot_be_read_ends_follow_and_publish() {
     let output = run_against(&["publish", "URL", "x"], response("201 Created", fields, "?"));
     assert_eq!(output.status.code(), Some(1));
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains("the content coding br"), "{errors}");
+    assert!(
+        errors.contains("the content coding br") && errors.contains("may have been published"),
+        "{errors}"
+    );
+    let output = run_against(&["publish", "URL", "x"], response("403 No", fields, "?"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("403") && !errors.contains("published"), "{errors}");
 }
 
 #[test]

@@ -119,6 +119,16 @@ impl Error {
             | Self::IdTooLong => false,
         }
     }
+
+    /// Returns whether the error shows that the server has not done what was requested: the request
+    /// was not sent, or its response is a refusal.
+    pub(crate) fn has_clear_status(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } | Self::Redirected { status, .. } => *status >= 300,
+            Self::Url(_) | Self::Request(_) | Self::Random(_) => true,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Error {

@@ -67,7 +67,8 @@ impl PublishRequest {
     /// Consumes bytes of the response.
     ///
     /// # Errors
-    /// [`Error`]: nothing was published, and the connection cannot be reused.
+    /// [`Error`], after which the connection cannot be reused. Nothing was published if the server
+    /// refused; after a response that cannot be read, the events may have been published.
     pub fn receive(&mut self, input: &[u8], resource: &Resource) -> Result<PublishStep, Error> {
         let mut rest = input;
         if let State::Head(reader) = &mut self.state {
