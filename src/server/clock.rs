@@ -5,7 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::hub::Tick;
 use crate::protocol::http::write_date;
 
-const TICK: Duration = Duration::from_millis(100);
+const TICK_MILLISECONDS: u64 = 100;
+const TICK: Duration = Duration::from_millis(TICK_MILLISECONDS);
 
 /// The clock, read once per loop iteration.
 pub struct Clock {
@@ -37,8 +38,13 @@ impl Clock {
 
     /// Reads the time. Ticks are monotonic: setting the system clock moves no deadline.
     pub fn read(&mut self) {
-        let ticks = self.start.elapsed().as_millis() / TICK.as_millis();
-        self.tick = Tick(u32::try_from(ticks).unwrap_or(u32::MAX - 1).saturating_add(1));
+        let ticks = self.start.elapsed().as_millis() as u64 / TICK_MILLISECONDS;
+        let tick = Tick(u32::try_from(ticks).unwrap_or(u32::MAX - 1).saturating_add(1));
+        if tick == self.tick && !self.date.is_empty() {
+            // A busy loop has thousands of iterations in a tick, and the date changes once a second.
+            return;
+        }
+        self.tick = tick;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         if now != self.second {
             self.second = now;

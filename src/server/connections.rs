@@ -82,7 +82,7 @@ impl<S: ByteStream> Connections<S> {
     /// Begins a loop iteration with this number of readiness reports.
     pub fn begin_iteration(&mut self, ready: usize) {
         let scheduled = self.cx.scheduled.len();
-        self.cx.divide_read_budget(ready + scheduled);
+        self.cx.begin_iteration(ready + scheduled);
         if let Some(observer) = self.cx.observer.get() {
             observer.begin_iteration();
         }

@@ -7,6 +7,7 @@ use super::clock::Clock;
 use super::memory::{Memory, SharedBytes};
 use super::observer::{ObserverSlot, Sender};
 use super::options::Options;
+use super::repeated_poll::RepeatedPoll;
 use super::slab::Key;
 use super::timer_wheel::TimerWheel;
 use crate::hub::{Sequence, Tick, TopicKey};
@@ -72,6 +73,10 @@ pub struct LoopContext {
     pub observer: ObserverSlot,
     jitter: Jitter,
     shared: Vec<SharedResponse>,
+    repeated_poll: Option<Rc<RepeatedPoll>>,
+    /// Whether a poll may replace the repeated one: one per iteration, so that different heads that
+    /// alternate cost little.
+    may_replace_poll: bool,
 }
 
 /// How many bytes are read per loop iteration, unless that is too little for each connection.
@@ -100,12 +105,30 @@ impl LoopContext {
             observer: ObserverSlot::default(),
             jitter: Jitter::new(seed),
             shared: Vec::new(),
+            repeated_poll: None,
+            may_replace_poll: false,
+        }
+    }
+
+    /// Returns the last poll, if `input` begins with the same head.
+    pub fn repeated_poll(&self, input: &[u8]) -> Option<(Rc<RepeatedPoll>, usize)> {
+        let poll = self.repeated_poll.as_ref()?;
+        poll.length_in(input).map(|length| (Rc::clone(poll), length))
+    }
+
+    /// Remembers a poll for clients that send the same head. If a token is set, every head is parsed:
+    /// the time of a comparison would tell how much of a token was guessed.
+    pub fn remember_poll(&mut self, poll: impl FnOnce() -> Option<RepeatedPoll>) {
+        if self.may_replace_poll && !self.service.policy.access.has_tokens() {
+            self.repeated_poll = poll().map(Rc::new);
+            self.may_replace_poll = false;
         }
     }
 
     /// Divides the bytes of an iteration among the connections that may have input. A flood on some
     /// of them makes an iteration full, but not long for the others.
-    pub fn divide_read_budget(&mut self, connections: usize) {
+    pub fn begin_iteration(&mut self, connections: usize) {
+        self.may_replace_poll = true;
         self.read_budget = (READ_BYTES / connections.max(1)).max(MIN_READ_BYTES);
     }
 

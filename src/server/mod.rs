@@ -23,6 +23,7 @@ mod event_loop;
 mod memory;
 mod observer;
 mod options;
+mod repeated_poll;
 mod simulation;
 mod slab;
 mod timer_wheel;

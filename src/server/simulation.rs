@@ -232,6 +232,7 @@ impl Simulation {
         let (key, pipe) = &self.peers[peer.0];
         // The key of a connection that was dropped when it arrived belongs to the next one.
         if !pipe.borrow().closed {
+            self.connections.begin_iteration(1);
             self.connections.serve(*key, readiness);
             self.run_until_idle();
         }
@@ -263,7 +264,7 @@ mod tests {
         let sent = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2000);
         for (connections, read) in [(64, 4096), (4, 65_536), (1_000_000, 4096)] {
             pipe.borrow_mut().to_server.clone_from(&sent);
-            server.connections.cx.divide_read_budget(connections);
+            server.connections.cx.begin_iteration(connections);
             server.connections.serve(*key, Readiness { readable: true, ..Readiness::default() });
             assert_eq!(sent.len() - pipe.borrow().to_server.len(), read);
             assert_eq!(

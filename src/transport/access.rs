@@ -57,6 +57,11 @@ pub struct Rights {
 }
 
 impl Access {
+    /// Returns whether any request needs a token.
+    pub fn has_tokens(&self) -> bool {
+        self.publish_token.is_some() || self.follow_token.is_some()
+    }
+
     /// Judges the `Origin` field of a request. A repeated or unreadable field is foreign.
     pub fn origin<'b>(&self, head: &RequestHead<'_, 'b>) -> Origin<'b> {
         let mut lines = head.fields.get_all("origin");

@@ -56,7 +56,7 @@ pub enum Action<'a> {
 }
 
 /// A request for a poll.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PollRequest<'a> {
     /// The topic's name.
     pub topic: Cow<'a, str>,
@@ -79,6 +79,21 @@ pub struct Publication {
     pub event: Box<str>,
     /// Each line of the content is one event (`application/x-ndjson`).
     pub lines: bool,
+}
+
+impl PollRequest<'_> {
+    /// Returns the same request, which borrows the topic's name.
+    pub fn as_borrowed(&self) -> PollRequest<'_> {
+        let PollRequest { topic, since, wait, preferred, if_none_match } = self;
+        let (wait, preferred) = (*wait, *preferred);
+        let topic = Cow::Borrowed(&**topic);
+        PollRequest { topic, since: since.clone(), wait, preferred, if_none_match: if_none_match.clone() }
+    }
+
+    /// Copies what the request borrows from its head.
+    pub fn into_owned(self) -> PollRequest<'static> {
+        PollRequest { topic: Cow::Owned(self.topic.into_owned()), ..self }
+    }
 }
 
 impl Action<'_> {
@@ -121,9 +136,7 @@ impl Action<'_> {
             Action::Health => Action::Health,
             Action::Metrics => Action::Metrics,
             Action::Options { allow, preflight } => Action::Options { allow, preflight },
-            Action::Poll(PollRequest { topic, since, wait, preferred, if_none_match }) => {
-                Action::Poll(PollRequest { topic: owned(topic), since, wait, preferred, if_none_match })
-            }
+            Action::Poll(request) => Action::Poll(request.into_owned()),
             Action::Stream { topic, since } => Action::Stream { topic: owned(topic), since },
             Action::Socket { topic, since, handshake, may_publish } => {
                 Action::Socket { topic: owned(topic), since, handshake, may_publish }

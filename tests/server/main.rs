@@ -27,6 +27,7 @@ mod overload;
 mod paths;
 mod polls;
 mod publishing;
+mod repeated;
 mod slow;
 mod sockets;
 mod streams;

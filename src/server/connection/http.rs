@@ -12,6 +12,7 @@ use crate::protocol::http::{
 use crate::server::access_log::Line;
 use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
+use crate::server::repeated_poll::RepeatedPoll;
 use crate::transport::action::Action;
 use crate::transport::compression::{ContextTakeover, EchoCompression};
 use crate::transport::metrics::EndReason;
@@ -44,6 +45,9 @@ impl<S: ByteStream> Connection<S> {
             return ParseOutcome::Consumed(self.receive_body(body, input, cx));
         }
         if scan.is_none() {
+            if let Some(length) = self.receive_repeated_poll(input, cx) {
+                return ParseOutcome::Consumed(length);
+            }
             self.due_in(cx.options.head_timeout, cx);
         }
         let mut scan = scan.unwrap_or_default();
@@ -57,7 +61,7 @@ impl<S: ByteStream> Connection<S> {
         };
         let mut scratch = http::scratch();
         let of_body = match http::parse(&input[..end], &mut scratch, &cx.options.head) {
-            Ok(head) => self.begin_request(&head, &input[end..], cx),
+            Ok(head) => self.begin_request(&head, input.split_at(end), cx),
             Err(error) => {
                 self.refuse(malformed(error.status(), error), cx);
                 0
@@ -66,9 +70,33 @@ impl<S: ByteStream> Connection<S> {
         ParseOutcome::Consumed(end + of_body)
     }
 
-    /// Starts a request whose head is complete: responds, or waits for the content. `rest` are the
-    /// bytes after the head. Returns how many of them are consumed.
-    fn begin_request(&mut self, head: &RequestHead<'_, '_>, rest: &[u8], cx: &mut LoopContext) -> usize {
+    /// Responds to a poll with the same head as the last one. Returns the head's length.
+    fn receive_repeated_poll(&mut self, input: &[u8], cx: &mut LoopContext) -> Option<usize> {
+        if cx.gauges.draining || self.surplus.is_some() {
+            // Routing refuses the request.
+            return None;
+        }
+        let (poll, length) = cx.repeated_poll(input)?;
+        let action = Action::Poll(poll.request());
+        let context = poll.context();
+        let label = Label {
+            method: if context.head_only { "HEAD" } else { "GET" }.into(),
+            path: poll.path().into(),
+            purpose: action.purpose(),
+        };
+        self.respond(RequestStart { action: Ok(action), context, label }, &[], cx);
+        Some(length)
+    }
+
+    /// Starts a request whose head is complete: responds, or waits for the content. `bytes` are those
+    /// of the head and those after it. Returns how many of the latter are consumed.
+    fn begin_request(
+        &mut self,
+        head: &RequestHead<'_, '_>,
+        bytes: (&[u8], &[u8]),
+        cx: &mut LoopContext,
+    ) -> usize {
+        let (head_bytes, rest) = bytes;
         let framing = Framing::of(head);
         let has_content = !matches!(framing, Ok(Framing::None | Framing::Length(0)));
         let (context, action) = Action::of(head, has_content, &self.rules(cx));
@@ -88,6 +116,11 @@ impl<S: ByteStream> Connection<S> {
         };
         let closes = matches!(&start.action, Err(refusal) if refusal.closes);
         if !has_content || closes {
+            if let (Ok(Action::Poll(request)), false) = (&start.action, has_content) {
+                cx.remember_poll(|| {
+                    RepeatedPoll::new(head_bytes, &start.label.path, request, &start.context)
+                });
+            }
             self.respond(start, &[], cx);
             return 0;
         }

@@ -24,6 +24,7 @@ const NO_LIMITS: [&str; 12] = [
     "wire",
     "wire-only",
     "record",
+    "hide",
     "no-wire",
     "no-compression",
     "help",
