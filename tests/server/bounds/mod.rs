@@ -14,7 +14,7 @@ mod times;
 
 /// Options that set no limit.
 #[cfg(feature = "cli")]
-const NO_LIMITS: [&str; 12] = [
+const NO_LIMITS: &[&str] = &[
     "listen",
     "publish-token",
     "follow-token",
