@@ -4,9 +4,13 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::background_writer::BackgroundWriter;
 use crate::protocol::http::Status;
 use crate::protocol::json;
 use crate::transport::Purpose;
+
+/// How many bytes of the log may wait for the output.
+pub const LOG_BYTES: usize = 1 << 20;
 
 /// The form of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,11 +25,39 @@ pub enum LogForm {
     Json,
 }
 
-/// The access log. The lines of one loop iteration are written together.
+impl LogForm {
+    /// Returns a line with a message about the server itself. JSON has `time` and `message`.
+    pub fn notice(self, message: &str) -> String {
+        match self {
+            LogForm::Off | LogForm::Text => format!("barewire: {message}\n"),
+            LogForm::Json => {
+                let mut line =
+                    format!("{{\"time\":\"{}\",\"message\":", timestamp(SystemTime::now())).into_bytes();
+                json::write_string(message, &mut line);
+                line.extend_from_slice(b"}\n");
+                String::from_utf8_lossy(&line).into_owned()
+            }
+        }
+    }
+
+    /// Returns a writer to standard error whose queue holds at most `capacity` bytes. It reports
+    /// dropped lines in this form.
+    pub fn to_standard_error(self, capacity: usize) -> BackgroundWriter {
+        BackgroundWriter::to_standard_error(capacity, move |lines| {
+            let lines = match lines {
+                1 => "1 line of the log was".to_owned(),
+                _ => format!("{lines} lines of the log were"),
+            };
+            self.notice(&format!("{lines} dropped, because standard error did not accept them"))
+        })
+    }
+}
+
+/// The access log. The lines of one loop iteration are queued together.
 pub struct AccessLog {
     form: LogForm,
     lines: Vec<u8>,
-    to: Box<dyn Write>,
+    to: BackgroundWriter,
 }
 
 /// The content of a line.
@@ -46,8 +78,18 @@ pub struct Line<'a> {
 
 impl AccessLog {
     /// Creates a log that writes entries in this form to `to`.
-    pub fn new(form: LogForm, to: Box<dyn Write>) -> AccessLog {
+    pub fn new(form: LogForm, to: BackgroundWriter) -> AccessLog {
         AccessLog { form, lines: Vec::new(), to }
+    }
+
+    /// Writes to another writer from now on.
+    pub fn write_to(&mut self, to: BackgroundWriter) {
+        self.to = to;
+    }
+
+    /// Returns how many lines were dropped because the output did not accept them.
+    pub fn dropped(&self) -> u64 {
+        self.to.dropped()
     }
 
     pub fn is_on(&self) -> bool {
@@ -81,12 +123,10 @@ impl AccessLog {
         }
     }
 
-    /// Writes the lines of this iteration. A failure does not stop the server.
+    /// Queues the lines of this iteration. The server never waits for the output.
     pub fn flush(&mut self) {
-        if !self.lines.is_empty() {
-            let _ = self.to.write_all(&self.lines);
-            self.lines.clear();
-        }
+        self.to.write(&self.lines);
+        self.lines.clear();
     }
 }
 
@@ -104,7 +144,15 @@ fn timestamp(time: SystemTime) -> String {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use super::timestamp;
+    use super::{LogForm, timestamp};
+
+    #[test]
+    fn a_notice_has_the_form_of_the_log() {
+        assert_eq!(LogForm::Text.notice("1 line"), "barewire: 1 line\n");
+        let line = LogForm::Json.notice("\"1\" line");
+        assert!(line.starts_with("{\"time\":\""), "{line}");
+        assert!(line.ends_with("Z\",\"message\":\"\\\"1\\\" line\"}\n"), "{line}");
+    }
 
     #[test]
     fn times_have_the_form_of_rfc_3339() {

@@ -6,7 +6,8 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use super::access_log::AccessLog;
+use super::access_log::{AccessLog, LOG_BYTES};
+use super::background_writer::BackgroundWriter;
 use super::byte_stream::ByteStream;
 use super::clock::Clock;
 use super::connection::Readiness;
@@ -130,7 +131,8 @@ impl Simulation {
     /// memory of the process in the metrics.
     pub fn new(options: Options, seed: u64) -> Simulation {
         let service = Service::new(Epoch::from_random(seed), options.hub.clone(), options.policy.clone());
-        let log = AccessLog::new(options.log, Box::new(io::sink()));
+        let sink = BackgroundWriter::new(Box::new(io::sink()), LOG_BYTES, |_| String::new());
+        let log = AccessLog::new(options.log, sink);
         let cx = LoopContext::new(service, options, Clock::still(), log, seed);
         Simulation { connections: Connections::new(cx), peers: Vec::new() }
     }

@@ -163,6 +163,8 @@ pub struct Gauges {
     pub connections: [usize; ConnectionUse::NAMES.len()],
     /// Bytes that connections hold: incomplete requests and messages, and unwritten output.
     pub buffered: usize,
+    /// Lines of the log that were dropped since the start, because the output did not accept them.
+    pub log_lines_dropped: u64,
     /// The resident memory of the process in bytes, if the system reports it.
     pub resident: Option<u64>,
     /// The server is shutting down.
@@ -191,6 +193,11 @@ pub fn write(counters: &Counters, gauges: &Gauges, hub: &Hub) -> String {
         "buffered_bytes",
         "Bytes that connections hold: incomplete requests and messages, and unwritten output.",
         gauges.buffered as u64,
+    );
+    families.counter(
+        "log_lines_dropped_total",
+        "Lines of the log that were dropped, because standard error did not accept them.",
+        gauges.log_lines_dropped,
     );
     if let Some(resident) = gauges.resident {
         // The name that Prometheus defines for every program.

@@ -273,6 +273,7 @@ impl<S: ByteStream> Connection<S> {
         context.persists &= !cx.gauges.draining && self.surplus.is_none() && !self.is_at_request_limit(cx);
         if let Ok(Action::Metrics) = action {
             cx.gauges.buffered = cx.memory.bytes();
+            cx.gauges.log_lines_dropped = cx.log.dropped();
             cx.gauges.resident = resident_memory();
         }
         let overload = action.as_ref().err().and_then(|refusal| refusal.overload);
