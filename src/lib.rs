@@ -59,6 +59,8 @@
 //! [`wire`] names each byte of a conversation.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+// Printing waits for its output and panics if that fails. `tools/standard_streams.rs` does neither.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod client;
 pub mod hub;

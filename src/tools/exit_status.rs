@@ -1,7 +1,13 @@
 //! Exit statuses of the commands. Success is 0.
 
+/// The command could not do its work. Standard error says why.
+pub const FAILED: u8 = 1;
+
 /// The server refused, its response could not be parsed, or a forbidden gap occurred.
 pub const REFUSED: u8 = 1;
+
+/// Data could not be written. Standard error says why.
+pub const OUTPUT_FAILED: u8 = 1;
 
 /// The arguments are invalid. Standard error says why.
 pub const USAGE_ERROR: u8 = 2;

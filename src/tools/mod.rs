@@ -5,6 +5,8 @@
 //!
 //! - `args` — parsers of common arguments; `suggest` — the nearest name to a mistyped one;
 //!   `exit_status` — the exit statuses.
+//! - `standard_streams` — standard output and standard error; `io_error` — errors of the operating
+//!   system; `signals` — the signals that end a command.
 //! - `listen` — the listening socket; `open_files` — the limit of open files.
 //! - `load` — many clients at once and what they cost, for `compare` and `bench`.
 
@@ -14,17 +16,22 @@ mod compare;
 mod exit_status;
 mod explain;
 mod follow;
+mod io_error;
 mod listen;
 mod load;
 mod open_files;
 mod publish;
 pub mod serve;
+mod signals;
+mod standard_streams;
 mod suggest;
 mod tap;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use standard_streams::{fail, finish_messages, print};
 
 const USAGE: &str = "\
 barewire: real-time from the bare socket up
@@ -51,6 +58,14 @@ shows the version.
 
 /// Runs the command that the arguments select. The first argument is not the program's name.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    // Beyond the limit of the size of a file, a write must fail instead of ending the process.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    let status = run(arguments);
+    finish_messages();
+    status
+}
+
+fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.peekable();
     match arguments.peek().and_then(|first| first.to_str()) {
         Some("serve") => serve::main(arguments.skip(1)),
@@ -70,22 +85,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Returns whether to write colors to `out`: it is a terminal and `NO_COLOR` is not set
-/// (no-color.org).
-fn has_colors(out: &impl IsTerminal) -> bool {
-    out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-/// Writes `text` to standard output. Fails if standard output is closed or full.
-fn print(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
-}
-
 /// Writes an error about the arguments of `command` to standard error.
 fn usage_error(command: &str, error: &str) -> ExitCode {
-    eprintln!("barewire: {error}\nTry {command} --help.");
-    ExitCode::from(exit_status::USAGE_ERROR)
+    fail(exit_status::USAGE_ERROR, format_args!("{error}\nTry {command} --help."))
 }

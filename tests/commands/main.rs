@@ -13,5 +13,6 @@ pub mod vectors;
 pub mod servers;
 
 mod client;
+mod outputs;
 mod serve;
 mod suggestions;

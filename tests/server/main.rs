@@ -2,7 +2,8 @@
 //! request is sent in three ways: whole, byte by byte, and pipelined with another one. The tests of
 //! limits and times use a simulation without sockets.
 
-mod harness;
+// Public, because other tests use parts of the harness that these do not.
+pub mod harness;
 #[path = "../running/mod.rs"]
 mod running;
 #[path = "../vectors/mod.rs"]

@@ -24,13 +24,14 @@ use std::path::{Component, Path, PathBuf};
 use super::items::Items;
 
 /// Names that pages use and that are not ours, by their origin. A test rejects unused entries.
-const FOREIGN: [(&str, &[&str]); 8] = [
+const FOREIGN: [(&str, &[&str]); 9] = [
     (
         "field names of HTTP",
         &["Authorization", "Date", "ETag", "Forwarded", "Location", "Prefer", "Referer", "Upgrade"],
     ),
     ("browser APIs", &["BroadcastChannel"]),
     ("Linux: tcp(7), proc(5)", &["TCP_NODELAY", "TCP_USER_TIMEOUT", "tcp_mem", "VmHWM"]),
+    ("settings of systemd", &["LimitNOFILE"]),
     (
         "nginx directives",
         &[

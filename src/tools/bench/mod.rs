@@ -47,14 +47,16 @@ mod target;
 mod template;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use super::exit_status::{NO_RESPONSE, REFUSED, USAGE_ERROR};
+use super::io_error::listen_error;
 use super::listen::listen;
 use super::load::{Child, end_with_parent};
 use super::open_files::raise_limit;
+use super::standard_streams::{self, fail};
 use args::{Args, Command};
 use ceiling::{Ceiling, CeilingKind};
 use config::{BenchConfig, Target, Workload};
@@ -128,8 +130,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Err(message) => return super::usage_error("barewire bench", &message),
     };
     if let Err(message) = raise_limit("--connections", args.config.connections) {
-        eprintln!("barewire: {message}");
-        return ExitCode::from(USAGE_ERROR);
+        return fail(USAGE_ERROR, message);
     }
     match bench(&args) {
         Ok(report) => {
@@ -141,12 +142,12 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             }
         }
         Err(error) => {
-            eprintln!("barewire: {error}");
-            ExitCode::from(match error {
+            let status = match error {
                 BenchError::Unreachable(_) => NO_RESPONSE,
                 BenchError::Refused(_) | BenchError::System(_) => FAILED,
                 BenchError::Request(_) => USAGE_ERROR,
-            })
+            };
+            fail(status, error)
         }
     }
 }
@@ -159,17 +160,13 @@ fn ceiling_program(kind: CeilingKind, address: SocketAddr) -> ExitCode {
     let run = || {
         let listener = listen(address, 0)?;
         listener.set_nonblocking(true)?;
-        let mut out = io::stdout();
-        writeln!(out, "listening on {}", listener.local_addr()?)?;
-        out.flush()?;
+        let line = format!("listening on {}\n", listener.local_addr()?);
+        standard_streams::write(line.as_bytes()).map_err(io::Error::other)?;
         Ceiling::new(kind, listener)?.run()
     };
     match run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("barewire: {address}: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(FAILED, listen_error(address, &error)),
     }
 }
 

@@ -1,20 +1,19 @@
 //! The progress line on a terminal.
 
-use std::io::{self, IsTerminal};
-
 use super::run::Stage;
+use crate::tools::standard_streams::StatusLine;
 
 /// A line on standard error that shows the current run and its stage. Shown only on a terminal, and
 /// erased at the end.
 pub struct ProgressLine {
-    is_shown: bool,
+    line: StatusLine,
     runs: usize,
     label: String,
 }
 
 impl ProgressLine {
     pub fn new(runs: usize) -> Self {
-        Self { is_shown: io::stderr().is_terminal(), runs, label: String::new() }
+        Self { line: StatusLine::new(true), runs, label: String::new() }
     }
 
     /// Sets the number of the current run, counted from 0, and its target.
@@ -29,16 +28,12 @@ impl ProgressLine {
             Stage::WarmingUp => "warming up",
             Stage::Measuring => "measuring",
         };
-        if self.is_shown {
-            eprint!("\r\x1b[K{}{stage}", self.label);
-        }
+        self.line.show(&format!("{}{stage}", self.label));
     }
 }
 
 impl Drop for ProgressLine {
     fn drop(&mut self) {
-        if self.is_shown {
-            eprint!("\r\x1b[K");
-        }
+        self.line.clear();
     }
 }

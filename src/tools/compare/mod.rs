@@ -44,7 +44,9 @@ use std::fs::OpenOptions;
 use std::process::ExitCode;
 
 use super::exit_status::{REFUSED, USAGE_ERROR};
+use super::io_error::file_error;
 use super::open_files::raise_limit;
+use super::standard_streams::fail;
 use args::HELP;
 
 /// The exit status after a Ctrl-C, as in shells: 128 plus the signal's number.
@@ -58,25 +60,20 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Err(error) => return super::usage_error("barewire compare", &error),
     };
     if let Err(error) = raise_limit("--clients", args.config.clients) {
-        return fail(USAGE_ERROR, &error);
+        return fail(USAGE_ERROR, error);
     }
     // Opening the file now reports a mistyped path before the measurement, which takes a minute or
     // more. The file's content stays until the new report is complete.
     if let Some(path) = &args.report
         && let Err(error) = OpenOptions::new().append(true).create(true).open(path)
     {
-        return fail(REFUSED, &format!("{}: {error}", path.display()));
+        return fail(REFUSED, file_error(path, &error));
     }
     match run::run(&args) {
-        Err(error) => fail(REFUSED, &error),
+        Err(error) => fail(REFUSED, error),
         Ok(run) => match &run.error {
             Some(error) if run.comparison.trials.is_empty() => fail(REFUSED, error),
             _ => output::write(&args, &run),
         },
     }
-}
-
-fn fail(status: u8, message: &str) -> ExitCode {
-    eprintln!("barewire: {message}");
-    ExitCode::from(status)
 }

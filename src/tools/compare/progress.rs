@@ -1,11 +1,11 @@
 //! The progress bar of a comparison on a terminal.
 
-use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use super::config::CompareConfig;
 use super::trial::Progress;
 use crate::client::follow::Transport;
+use crate::tools::standard_streams::StatusLine;
 
 /// The width of the bar in characters.
 const WIDTH: usize = 24;
@@ -15,7 +15,7 @@ const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A line on standard error that overwrites itself. The line is only shown on a terminal.
 pub struct ProgressBar {
-    is_shown: bool,
+    status_line: StatusLine,
     trials: usize,
     clients: usize,
     seconds: f64,
@@ -25,7 +25,7 @@ pub struct ProgressBar {
 impl ProgressBar {
     pub fn new(config: &CompareConfig, is_quiet: bool) -> Self {
         Self {
-            is_shown: !is_quiet && io::stderr().is_terminal(),
+            status_line: StatusLine::new(!is_quiet),
             trials: config.trials().count(),
             clients: config.clients,
             seconds: config.duration.as_secs_f64(),
@@ -35,9 +35,8 @@ impl ProgressBar {
 
     /// Shows the progress of the trial with this index.
     pub fn show(&mut self, index: usize, via: Transport, progress: Progress) {
-        if self.is_shown && self.is_due(Instant::now()) {
-            // A closed terminal does not end the measurement.
-            let _ = write!(io::stderr(), "\r{}\x1b[K", self.line(index, via, progress));
+        if self.status_line.is_shown() && self.is_due(Instant::now()) {
+            self.status_line.show(&self.line(index, via, progress));
         }
     }
 
@@ -54,13 +53,11 @@ impl ProgressBar {
 
     /// Removes the bar from the terminal.
     pub fn clear(&self) {
-        if self.is_shown {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
+        self.status_line.clear();
     }
 
     fn line(&self, index: usize, via: Transport, progress: Progress) -> String {
-        let Self { trials, clients, seconds, .. } = *self;
+        let &Self { trials, clients, seconds, .. } = self;
         let (done, text) = match progress {
             Progress::Connecting { following } => (0.0, format!("{following} of {clients} clients")),
             Progress::Measuring { elapsed, requests } => {

@@ -29,8 +29,8 @@ bytes that one side of a connection sent, or a recorded conversation.
                    repeated; implies --hide-secrets
   --help           shows this help
 
-The exit status is 0, also when the reader of the output has ended; 1 if the bytes break a rule; 2 if
-there is nothing to explain, or if the arguments are wrong.
+The exit status is 0, also when the reader of the output has ended; 1 if the bytes break a rule, or
+if the output can't be written; 2 if there is nothing to explain, or if the arguments are wrong.
 ";
 
 /// The parsed arguments.

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 
 use super::args::Args;
 use super::hex;
+use crate::tools::io_error::stream_error;
 use crate::wire::record::is_recording;
 
 /// The maximum size of a recording, of hexadecimal digits or of the input of a diagram in bytes,
@@ -34,7 +35,7 @@ pub struct Source {
 impl Source {
     /// Opens an input and reads its first bytes.
     fn open(name: &str, rest: io::Result<Box<dyn Read>>) -> Result<Self, String> {
-        let rest = rest.map_err(|error| format!("{name}: {error}"))?;
+        let rest = rest.map_err(|error| stream_error(name, &error))?;
         let mut source = Self { name: name.to_owned(), first: Vec::new(), rest };
         source.first = source.read(READ_BYTES)?;
         Ok(source)
@@ -61,7 +62,7 @@ impl Source {
     fn read(&mut self, limit: u64) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
         let read = (&mut self.rest).take(limit).read_to_end(&mut bytes);
-        read.map(|_| bytes).map_err(|error| format!("{}: {error}", self.name))
+        read.map(|_| bytes).map_err(|error| stream_error(&self.name, &error))
     }
 
     /// Reads the whole input.

@@ -13,9 +13,10 @@ use std::process::ExitCode;
 
 use args::{Args, Format};
 use input::{Input, MAX_INPUT_BYTES, Source};
-use output::Output;
+use output::{Output, OutputError};
 
-use super::exit_status;
+use super::exit_status::{OUTPUT_FAILED, USAGE_ERROR};
+use super::standard_streams::fail;
 use crate::wire::record::Reader;
 use crate::wire::{Conversation, Side, render};
 
@@ -29,28 +30,40 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(args) => args,
         Err(message) => return super::usage_error("barewire explain", &message),
     };
-    match input::read(&args).and_then(|input| explain(&args, input)) {
+    match input::read(&args).map_err(Failure::from).and_then(|input| explain(&args, input)) {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::from(RULE_BROKEN),
-        Err(message) => {
-            eprintln!("barewire: {message}");
-            ExitCode::from(exit_status::USAGE_ERROR)
-        }
+        Err(Failure(message, status)) => fail(status, message),
+    }
+}
+
+/// An error message and the exit status that belongs to it.
+struct Failure(String, u8);
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self(message, USAGE_ERROR)
+    }
+}
+
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
+        Self(error.0, OUTPUT_FAILED)
     }
 }
 
 /// Explains the input. Returns true if it breaks a rule. When the reader of the output has ended, the
 /// rest of the input is not examined, and the result is false.
-fn explain(args: &Args, input: Input) -> Result<bool, String> {
+fn explain(args: &Args, input: Input) -> Result<bool, Failure> {
     let mut output = Output::new(args);
     let flow = match input {
         Input::Recording(bytes) => explain_recording(args, &bytes, &mut output)?,
         Input::OneSide(source) => explain_one_side(args, source, &mut output)?,
     };
-    if flow.is_break() { Ok(false) } else { output.end() }
+    if flow.is_break() { Ok(false) } else { Ok(output.end()?) }
 }
 
-fn explain_recording(args: &Args, bytes: &[u8], output: &mut Output) -> Result<ControlFlow<()>, String> {
+fn explain_recording(args: &Args, bytes: &[u8], output: &mut Output) -> Result<ControlFlow<()>, Failure> {
     let mut connections = BTreeMap::new();
     let mut spans = Vec::new();
     for block in Reader::new(bytes) {
@@ -77,9 +90,13 @@ fn explain_recording(args: &Args, bytes: &[u8], output: &mut Output) -> Result<C
     Ok(ControlFlow::Continue(()))
 }
 
-fn explain_one_side(args: &Args, mut source: Source, output: &mut Output) -> Result<ControlFlow<()>, String> {
+fn explain_one_side(
+    args: &Args,
+    mut source: Source,
+    output: &mut Output,
+) -> Result<ControlFlow<()>, Failure> {
     if source.first().is_empty() {
-        return Err("there is nothing to explain: the input is empty".into());
+        return Err("there is nothing to explain: the input is empty".to_owned().into());
     }
     let start = args.start.unwrap_or_else(|| guess::start(source.first()));
     let side = args.side.unwrap_or_else(|| guess::side(source.first(), start));
@@ -90,7 +107,7 @@ fn explain_one_side(args: &Args, mut source: Source, output: &mut Output) -> Res
         let bytes = source.next()?;
         length += bytes.len() as u64;
         if args.format == Format::Svg && length > MAX_INPUT_BYTES {
-            return Err("the input of a diagram is longer than 256 MiB".into());
+            return Err("the input of a diagram is longer than 256 MiB".to_owned().into());
         }
         match bytes.is_empty() {
             true => conversation.finish(side, &mut spans),

@@ -1,12 +1,14 @@
 //! The output of `explain`: spans as text, JSON or a diagram.
 
-use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use super::args::{Args, Color, Format};
-use crate::tools;
+use crate::tools::standard_streams::{self, Written, output_has_colors};
 use crate::wire::Span;
 use crate::wire::render::{Source, json, svg, text::Text};
+
+/// Standard output could not be written. The message is for the user.
+pub struct OutputError(pub String);
 
 /// Writes spans to standard output in the requested format.
 pub struct Output {
@@ -23,7 +25,7 @@ impl Output {
         let color = match args.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => tools::has_colors(&io::stdout()),
+            Color::Auto => output_has_colors(),
         };
         Self {
             format: args.format,
@@ -35,7 +37,7 @@ impl Output {
     }
 
     /// Writes and removes all spans. `Break` means that nothing reads the output any more.
-    pub fn write(&mut self, source: Source, spans: &mut Vec<Span>) -> Result<ControlFlow<()>, String> {
+    pub fn write(&mut self, source: Source, spans: &mut Vec<Span>) -> Result<ControlFlow<()>, OutputError> {
         for span in &*spans {
             self.has_violation |= span.violation.is_some();
             match self.format {
@@ -55,7 +57,7 @@ impl Output {
     }
 
     /// Completes the output. Returns true if a span breaks a rule.
-    pub fn end(mut self) -> Result<bool, String> {
+    pub fn end(mut self) -> Result<bool, OutputError> {
         if self.format == Format::Svg {
             svg::diagram(&self.diagram, &mut self.buffer);
             return Ok(self.flush()?.is_continue() && self.has_violation);
@@ -63,14 +65,12 @@ impl Output {
         Ok(self.has_violation)
     }
 
-    fn flush(&mut self) -> Result<ControlFlow<()>, String> {
-        let written = io::stdout().write_all(self.buffer.as_bytes());
+    fn flush(&mut self) -> Result<ControlFlow<()>, OutputError> {
+        let written = standard_streams::write(self.buffer.as_bytes()).map_err(OutputError)?;
         self.buffer.clear();
-        match written {
-            Ok(()) => Ok(ControlFlow::Continue(())),
-            // The reader has closed the pipe, as `head` does.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
-            Err(error) => Err(format!("standard output: {error}")),
-        }
+        Ok(match written {
+            Written::Completely => ControlFlow::Continue(()),
+            Written::ReaderGone => ControlFlow::Break(()),
+        })
     }
 }

@@ -31,7 +31,8 @@ failures are reported on standard error.
   --help             show this help
 
 Exit status: 0 after N events, or when standard output was closed; 1 the server refused, its response could not be parsed,
-or there was a gap, with --fail-on-gap; 2 invalid arguments; 3 no usable response within --timeout.
+an event could not be written, or there was a gap, with --fail-on-gap; 2 invalid arguments; 3 no usable response within
+--timeout.
 ";
 
 /// The parsed arguments.

@@ -4,13 +4,14 @@ mod args;
 mod output;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use self::args::Args;
 use self::output::Form;
-use super::exit_status::{NO_RESPONSE, REFUSED};
+use super::exit_status::{NO_RESPONSE, OUTPUT_FAILED, REFUSED};
+use super::standard_streams::{self, Written, report};
 use crate::client::{Follow, FollowError, Update};
+use crate::protocol::printable::printable;
 
 /// Follows until an error occurs, the requested number of events has arrived, or standard output is
 /// closed.
@@ -31,7 +32,6 @@ fn follow(args: Args) -> u8 {
     };
     let mut remaining = count;
     let form = Form::of_standard_output(is_json);
-    let mut out = io::stdout().lock();
     for update in follow {
         let update = match update {
             Ok(update) => update,
@@ -42,7 +42,7 @@ fn follow(args: Args) -> u8 {
             other => {
                 let is_failure = fails_on_gap && matches!(other, Update::Gap { .. });
                 if !is_quiet || is_failure {
-                    eprintln!("barewire: {}", output::describe(&other));
+                    report(output::describe(&other));
                 }
                 if is_failure {
                     return REFUSED;
@@ -50,9 +50,15 @@ fn follow(args: Args) -> u8 {
                 continue;
             }
         };
-        // The reader of standard output may stop at any time, for example head. This is a success.
-        if out.write_all(&form.line(&event)).and_then(|()| out.flush()).is_err() {
-            return 0;
+        match standard_streams::write(&form.line(&event)) {
+            Ok(Written::Completely) => {}
+            // The reader of standard output may stop at any time, for example head. This is a success.
+            Ok(Written::ReaderGone) => return 0,
+            Err(error) => {
+                let id = printable(event.id.as_bytes());
+                report(format_args!("the event {id} could not be written: {error}"));
+                return OUTPUT_FAILED;
+            }
         }
         remaining = remaining.map(|remaining| remaining - 1);
         if remaining == Some(0) {
@@ -64,7 +70,7 @@ fn follow(args: Args) -> u8 {
 
 /// Writes the error to standard error and returns the exit status.
 fn report_error(error: &FollowError) -> u8 {
-    eprintln!("barewire: {error}");
+    report(error);
     match error {
         FollowError::Fatal(_) => REFUSED,
         FollowError::GaveUp(_) => NO_RESPONSE,

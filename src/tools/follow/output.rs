@@ -1,11 +1,10 @@
 //! The output of `barewire follow`: a line per event, and messages about the connection.
 
-use std::io::{self, IsTerminal};
-
 use crate::client::Update;
 use crate::protocol::json::Object;
 use crate::protocol::printable::{escaped, printable};
 use crate::protocol::sse::Event;
+use crate::tools::standard_streams::output_is_terminal;
 
 /// The form of the events on standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +22,7 @@ impl Form {
     pub fn of_standard_output(is_json: bool) -> Self {
         match is_json {
             true => Self::Json,
-            false if io::stdout().is_terminal() => Self::Terminal,
+            false if output_is_terminal() => Self::Terminal,
             false => Self::Data,
         }
     }

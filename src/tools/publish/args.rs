@@ -19,9 +19,10 @@ own.
   --header 'N: V'  additional header field to send; may be repeated
   --help           show this help
 
-Exit status: 0 everything was published; 1 the server refused, or the data is not UTF-8; 2 invalid arguments; 3 no
-connection, no response, or the server is temporarily unavailable. After 1 and 3, the events whose ids were written have been
-published. Standard error says if it is unknown whether the next event was published.
+Exit status: 0 everything was published; 1 the server refused, the data is not UTF-8, or an id could not be written; 2
+invalid arguments; 3 no connection, no response, or the server is temporarily unavailable. After 1 and 3, the events whose
+ids were written have been published. Standard error names those whose ids could not be written, and says if it is unknown
+whether the next event was published.
 ";
 
 /// The parsed arguments.

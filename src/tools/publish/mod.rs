@@ -3,11 +3,12 @@
 mod args;
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::process::ExitCode;
 
 use self::args::Args;
-use super::exit_status::{NO_RESPONSE, REFUSED};
+use super::exit_status::{NO_RESPONSE, OUTPUT_FAILED, REFUSED};
+use super::standard_streams::{self, fail};
 use crate::client::{PublishError, Publisher};
 use crate::protocol::MAX_EVENT_BYTES;
 use crate::protocol::printable::escaped;
@@ -30,10 +31,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     match publish(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure(error, status)) => {
-            eprintln!("barewire: {error}");
-            ExitCode::from(status)
-        }
+        Err(Failure(error, status)) => fail(status, error),
     }
 }
 
@@ -51,7 +49,7 @@ fn publish(args: Args) -> Result<(), Failure> {
             &data
         };
         let id = publisher.publish(data)?;
-        print_ids(&[id]);
+        print_ids(&[id])?;
     }
     Ok(())
 }
@@ -111,15 +109,15 @@ fn publish_complete_lines(publisher: &mut Publisher, text: &str) -> Result<(), F
     let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
     for lines in requests(&lines) {
         match lines {
-            [line] => print_ids(&[publisher.publish(line)?]),
+            [line] => print_ids(&[publisher.publish(line)?])?,
             // A CR within a line is a line end in the data of an event, but it does not separate two
             // events. The format for several events cannot express this, so each line is a request.
             lines if lines.iter().any(|line| line.contains('\r')) => {
                 for line in lines {
-                    print_ids(&[publisher.publish(line)?]);
+                    print_ids(&[publisher.publish(line)?])?;
                 }
             }
-            lines => print_ids(&publisher.publish_lines(lines)?),
+            lines => print_ids(&publisher.publish_lines(lines)?)?,
         }
     }
     Ok(())
@@ -141,12 +139,19 @@ fn requests<'l>(mut lines: &'l [&'l str]) -> impl Iterator<Item = &'l [&'l str]>
     })
 }
 
-/// Writes ids to standard output, safe for a terminal. An error is ignored: the events are published
-/// even if it is closed.
-fn print_ids(ids: &[String]) {
-    let text: String = ids.iter().map(|id| escaped(id, &[]).into_owned() + "\n").collect();
-    let mut out = io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+/// Writes ids to standard output, safe for a terminal. If nobody reads it any more, publishing continues. After a failed
+/// write it does not, because nobody could know which events are published.
+fn print_ids(ids: &[String]) -> Result<(), Failure> {
+    let shown = |id: &str| escaped(id, &[]).into_owned();
+    let text: String = ids.iter().map(|id| shown(id) + "\n").collect();
+    let Err(error) = standard_streams::write(text.as_bytes()) else { return Ok(()) };
+    let (which, is) = match ids {
+        [first, .., last] => (format!("the events {} to {}", shown(first), shown(last)), "are"),
+        [id] => (format!("the event {}", shown(id)), "is"),
+        [] => return Ok(()),
+    };
+    let message = format!("{which} {is} published, but not all ids could be written: {error}");
+    Err(Failure(message, OUTPUT_FAILED))
 }
 
 impl From<PublishError> for Failure {

@@ -11,6 +11,8 @@ use crate::tools::suggest::{unexpected, unknown};
 /// File descriptors that are not connections: the standard streams, the listener, the poll, the
 /// stop stream and connections that only receive a refusal, with some to spare.
 const RESERVE: u64 = 100;
+/// Fewer connections than this are a reason for a warning, even without the log.
+const FEW_CONNECTIONS: usize = 256;
 
 /// Returns the defaults of the command.
 ///
@@ -19,9 +21,36 @@ const RESERVE: u64 = 100;
 pub fn defaults() -> ServeOptions {
     let library = Options::default();
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(library.max_connections as u64 + RESERVE);
-    let connections = files.saturating_sub(RESERVE).max(1);
-    let max_connections = usize::try_from(connections).unwrap_or(usize::MAX);
+    let max_connections = connections_within(files);
     ServeOptions { server: Options { max_connections, ..library }, wire: WireOptions::default() }
+}
+
+/// Returns the message about a limit of open files that permits fewer connections than expected.
+pub fn notice_of_connections(options: &Options) -> Option<String> {
+    // If the limit cannot be read, accepting one connection too many is retried later.
+    let files = rlimit::increase_nofile_limit(u64::MAX).ok()?;
+    notice_of_limit(files, options)
+}
+
+fn notice_of_limit(files: u64, options: &Options) -> Option<String> {
+    let possible = connections_within(files);
+    let is_warning = possible < FEW_CONNECTIONS;
+    let is_expected = possible > options.max_connections
+        || possible == options.max_connections && possible >= Options::default().max_connections;
+    // Without the log, only a warning is worth a line.
+    if is_expected || options.log == LogForm::Off && !is_warning {
+        return None;
+    }
+    let connections = if possible == 1 { "connection is" } else { "connections are" };
+    Some(format!(
+        "at most {possible} {connections} possible, because the limit of open files is {files}: raise it with \
+         ulimit -n before the start, or with LimitNOFILE in a unit of systemd"
+    ))
+}
+
+/// Returns how many connections a limit of open files permits.
+fn connections_within(files: u64) -> usize {
+    usize::try_from(files.saturating_sub(RESERVE).max(1)).unwrap_or(usize::MAX)
 }
 
 /// The parsed arguments.
@@ -85,8 +114,9 @@ pub fn help() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::ServeOptions;
-    use super::{Args, Kind, ROWS, parse};
+    use super::{
+        Args, Kind, LogForm, Options, ROWS, ServeOptions, connections_within, notice_of_limit, parse,
+    };
 
     fn options(arguments: &[&str]) -> Result<ServeOptions, String> {
         match parse(arguments.iter().map(Into::into), ServeOptions::default())? {
@@ -116,6 +146,22 @@ mod tests {
         ] {
             let error = options(arguments).expect_err("a mistake");
             assert!(error.contains(part), "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_low_limit_of_open_files_is_reported() {
+        let notice = |files, max_connections, log| {
+            notice_of_limit(files, &Options { max_connections, log, ..Options::default() })
+        };
+        for log in [LogForm::Off, LogForm::Text, LogForm::Json] {
+            let warning = notice(64, connections_within(64), log).expect("a warning");
+            let start = "at most 1 connection is possible, because the limit of open files is 64: ";
+            assert!(warning.starts_with(start) && warning.contains("ulimit -n"), "{warning}");
+            assert_eq!(notice(64, 0, log), None, "fewer are wanted");
+            assert_eq!(notice(1 << 20, connections_within(1 << 20), log), None);
+            let told = [notice(1024, connections_within(1024), log), notice(1 << 14, 1 << 14, log)];
+            assert!(told.iter().all(|notice| notice.is_some() == (log != LogForm::Off)), "{told:?}");
         }
     }
 

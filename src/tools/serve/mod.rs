@@ -2,77 +2,89 @@
 
 pub mod args;
 mod options;
+mod recording;
 mod wire;
 mod wire_output;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
-
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::low_level::pipe;
+use std::thread;
 
 use self::args::Args;
 pub use self::args::help;
 use self::options::ServeOptions;
 pub use self::wire::{Filter, WireOptions, WireView};
+use super::exit_status::FAILED;
+use super::io_error::listen_error;
 use super::listen::listen;
+use super::signals::stop_signals;
+use super::standard_streams::{self, errors_have_colors, fail, open_standard_error, report};
 use crate::server::Server;
 
-/// Serves until SIGTERM or SIGINT.
+/// The bytes of the log that may wait for standard error.
+const LOG_BYTES: usize = 1 << 20;
+/// The same with the wire view, which writes a hundred times as much.
+const WIRE_BYTES: usize = 4 << 20;
+
+/// Serves until SIGTERM, SIGINT or SIGHUP.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let options = match args::parse(arguments, args::defaults()) {
         Ok(Args::Serve(mut options)) => {
-            options.wire.color = super::has_colors(&io::stderr());
+            options.wire.color = errors_have_colors();
             *options
         }
         Ok(Args::Help) => return super::print(&help()),
         Err(error) => return super::usage_error("barewire serve", &error),
     };
     match stop_signals() {
-        Ok(stop) => until(options, stop),
-        Err(error) => {
-            eprintln!("barewire: cannot handle signals: {error}");
-            ExitCode::FAILURE
-        }
+        Ok((_, stop)) => until(options, stop),
+        Err(error) => fail(FAILED, format_args!("cannot handle signals: {error}")),
     }
-}
-
-/// Returns a stream that receives a byte for each SIGTERM and SIGINT.
-fn stop_signals() -> io::Result<UnixStream> {
-    let (sender, stop) = UnixStream::pair()?;
-    for signal in [SIGTERM, SIGINT] {
-        pipe::register(signal, sender.try_clone()?)?;
-    }
-    Ok(stop)
 }
 
 /// Serves until a byte or the end of the stream arrives on `stop`.
 pub(super) fn until(options: ServeOptions, stop: UnixStream) -> ExitCode {
-    let listen = options.server.listen;
     match serve(options, stop) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("barewire: cannot serve on {listen}: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(FAILED, error),
     }
 }
 
-fn serve(options: ServeOptions, stop: UnixStream) -> io::Result<()> {
-    let ServeOptions { server: options, wire } = options;
+/// The error is a message for the user.
+fn serve(options: ServeOptions, stop: UnixStream) -> Result<(), String> {
+    let ServeOptions { server: options, wire, .. } = options;
+    let log = open_standard_error(options.log, if wire.print { WIRE_BYTES } else { LOG_BYTES });
+    if let Some(notice) = args::notice_of_connections(&options) {
+        report(notice);
+    }
+    let address = options.listen;
+    let cannot_serve = |error| format!("cannot serve on {}", listen_error(address, &error));
     // The server's own write timeout must elapse first if the client's machine still acknowledges
     // data.
-    let listener = listen(options.listen, options.write_timeout.saturating_mul(2))?;
-    let is_loopback = listener.local_addr()?.ip().is_loopback();
+    let listener = listen(address, options.write_timeout.saturating_mul(2)).map_err(cannot_serve)?;
+    let is_loopback = listener.local_addr().map_err(cannot_serve)?.ip().is_loopback();
     let is_observed = wire.print || wire.record.is_some() || options.observation.exists_on(is_loopback);
-    let mut server = Server::with_listener(listener, options, Some(stop))?;
-    if is_observed {
-        server = server.observed_by(Box::new(WireView::new(&wire)?));
+    let view = is_observed.then(|| WireView::new(&wire)).transpose().map_err(|error| error.to_string())?;
+    let mut server =
+        Server::with_listener(listener, options, Some(stop)).map_err(cannot_serve)?.logging_to(log);
+    if let Some(view) = view {
+        server = server.observed_by(Box::new(view));
     }
-    let mut out = io::stdout();
-    writeln!(out, "listening on http://{}", server.local_addr())?;
-    out.flush()?;
-    server.run()
+    announce(server.local_addr());
+    server.run().map_err(cannot_serve)
+}
+
+/// Writes the first line of standard output. If that is a pipe that nobody reads, only the thread
+/// waits.
+fn announce(address: SocketAddr) {
+    let write = move || {
+        if let Err(error) = standard_streams::write(format!("listening on http://{address}\n").as_bytes()) {
+            report(format_args!("{error}; the server listens on http://{address}"));
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("announcement".into()).spawn(write) {
+        report(format_args!("cannot start a thread: {error}; the server listens on http://{address}"));
+    }
 }

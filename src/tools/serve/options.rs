@@ -437,7 +437,7 @@ pub const ROWS: &[Row] = &[
     number!(
         "drain-timeout",
         "SECONDS",
-        "time for all connections to end after SIGTERM or SIGINT",
+        "time for all connections to end after SIGTERM, SIGINT or SIGHUP",
         1,
         DAY,
         drain_timeout

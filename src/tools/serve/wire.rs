@@ -1,13 +1,14 @@
 //! The wire view of a running server: an observer that names every byte that passes.
 
-use std::fs::File;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::recording::Recording;
 use super::wire_output::{Outputs, Passage};
 use crate::server::{Observer, Sender};
+use crate::tools::standard_streams::standard_error;
 use crate::transport::{Purpose, Transport};
 use crate::wire::{Compression, Conversation, SecretNames, Side, Start};
 
@@ -87,14 +88,14 @@ impl WireView {
     /// Creates a view with the outputs that the options ask for.
     ///
     /// # Errors
-    /// The file to record to cannot be created.
+    /// The file to record to cannot be created. The error names it.
     pub fn new(options: &WireOptions) -> io::Result<WireView> {
         let mut outputs = Outputs::default();
         if options.print {
-            outputs = outputs.print_to(Box::new(io::stderr()), options.color);
+            outputs = outputs.print_to(standard_error(), options.color);
         }
         if let Some(path) = &options.record {
-            outputs = outputs.record_to(Box::new(File::create(path)?));
+            outputs = outputs.record_to(Recording::create(path)?);
         }
         Ok(WireView {
             filter: options.filter.clone(),
@@ -250,6 +251,7 @@ impl Drop for WireView {
             self.closed(connection as u32);
         }
         self.outputs.write_all(&mut |_| ());
+        self.outputs.finish();
     }
 }
 

@@ -1,13 +1,12 @@
 //! The outputs of the wire view: a terminal, a file, and the clients that follow `/wire`.
 
-use std::io::Write;
-
+use super::recording::Recording;
+use crate::server::BackgroundWriter;
 use crate::transport::Purpose;
-use crate::wire::record::Writer;
+use crate::wire::Span;
 use crate::wire::render::shorten::{Shortener, Shown};
 use crate::wire::render::text::Text;
 use crate::wire::render::{Source, json};
-use crate::wire::{Side, Span};
 
 /// An event of the view ends when it has this many bytes.
 const EVENT_BYTES: usize = 32 * 1024;
@@ -40,10 +39,9 @@ impl Passage {
 /// All outputs.
 #[derive(Default)]
 pub struct Outputs {
-    terminal: Option<(Text, Box<dyn Write>)>,
+    terminal: Option<(Text, BackgroundWriter)>,
     text: String,
-    record: Option<(Writer, Box<dyn Write>)>,
-    recorded: String,
+    recording: Option<Recording>,
     /// A client follows `/wire`.
     pub is_followed: bool,
     events: Vec<String>,
@@ -56,20 +54,20 @@ pub struct Outputs {
 
 impl Outputs {
     /// Adds a terminal, or any other writer of text.
-    pub fn print_to(mut self, out: Box<dyn Write>, color: bool) -> Outputs {
+    pub fn print_to(mut self, out: BackgroundWriter, color: bool) -> Outputs {
         self.terminal = Some((Text::new(color, false), out));
         self
     }
 
     /// Adds a recording.
-    pub fn record_to(mut self, out: Box<dyn Write>) -> Outputs {
-        self.record = Some((Writer::new(), out));
+    pub fn record_to(mut self, recording: Recording) -> Outputs {
+        self.recording = Some(recording);
         self
     }
 
     /// Returns whether there is any output now.
     pub fn is_any(&self) -> bool {
-        self.is_followed || self.terminal.is_some() || self.record.is_some()
+        self.is_followed || self.terminal.is_some() || self.recording.is_some()
     }
 
     /// Shows the spans of one read or write.
@@ -77,8 +75,8 @@ impl Outputs {
         if spans.is_empty() {
             return;
         }
-        if let Some((writer, _)) = &mut self.record {
-            writer.spans(passage.connection, passage.time_ms, spans, &mut self.recorded);
+        if let Some(recording) = &mut self.recording {
+            recording.add(passage, spans);
         }
         // In parts: one read of small frames can be many times what an iteration shows.
         for spans in spans.chunks(SPANS_AT_ONCE) {
@@ -108,7 +106,8 @@ impl Outputs {
             self.event_bytes += events.iter().map(String::len).sum::<usize>();
             self.events.extend(events);
         }
-        if self.text.len().max(self.recorded.len()) > TEXT_BYTES {
+        let recorded = self.recording.as_ref().map_or(0, Recording::len);
+        if self.text.len().max(recorded) > TEXT_BYTES {
             self.write();
         }
     }
@@ -120,10 +119,8 @@ impl Outputs {
         if !left_out.is_empty() {
             self.deliver(passage, &left_out, 0);
         }
-        if let Some((writer, _)) = &mut self.record {
-            for side in [Side::Client, Side::Server] {
-                writer.end(connection, side, time_ms, &mut self.recorded);
-            }
+        if let Some(recording) = &mut self.recording {
+            recording.end(passage);
         }
         if self.is_followed {
             self.events.push(format!("{{\"connection\":{connection},\"time_ms\":{time_ms},\"ended\":true}}"));
@@ -145,22 +142,20 @@ impl Outputs {
         }
     }
 
-    fn write(&mut self) {
-        write_to(&mut self.terminal, &mut self.text, "standard error");
-        write_to(&mut self.record, &mut self.recorded, "the recording");
+    /// Waits for the recording to be written, but not long.
+    pub fn finish(&self) {
+        self.recording.iter().for_each(Recording::finish);
     }
-}
 
-/// Writes text to an output. An output that fails is dropped; the server continues.
-fn write_to<W>(output: &mut Option<(W, Box<dyn Write>)>, text: &mut String, name: &str) {
-    if let Some((_, out)) = output
-        && !text.is_empty()
-        && let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
-    {
-        eprintln!("barewire: cannot write to {name}: {error}; the wire view stops writing there");
-        *output = None;
+    fn write(&mut self) {
+        if let Some((_, out)) = &self.terminal {
+            out.write(self.text.as_bytes());
+        }
+        self.text.clear();
+        if let Some(recording) = &mut self.recording {
+            recording.write();
+        }
     }
-    text.clear();
 }
 
 /// Returns spans as JSON for clients: one object, or several if it gets long.

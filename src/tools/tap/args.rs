@@ -39,8 +39,8 @@ Traffic does not wait for the view. If 64 MiB wait to be shown, the tap stops sh
 that adds more, and reports it. With --record, traffic waits instead, because a recording must be
 complete.
 
-SIGINT or SIGTERM closes all connections, writes the remaining view and ends the tap. A second signal
-ends it at once. The exit status is 0; 1 if the tap can't listen, can't resolve HOST or can't write;
+SIGINT, SIGTERM or SIGHUP closes all connections, writes the remaining view and ends the tap. A
+second signal ends it at once. The exit status is 0; 1 if the tap can't listen, can't resolve HOST or can't write;
 2 if the arguments are wrong.
 ";
 

@@ -15,16 +15,16 @@ mod view;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::low_level::pipe;
-
+use super::exit_status::FAILED;
+use super::io_error::{file_error, listen_error};
+use super::signals::stop_signals;
+use super::standard_streams::{StandardOutput, fail, output_has_colors, standard_error};
 use args::Args;
 use output::Output;
 use queue::{WhenFull, queue};
@@ -43,39 +43,38 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     match tap(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("barewire: {message}");
-            ExitCode::FAILURE
-        }
+        Err(message) => fail(FAILED, message),
     }
 }
 
 /// Relays and shows bytes until a signal arrives. The error is a message for the user.
 fn tap(args: Args) -> Result<(), String> {
-    let to: Vec<SocketAddr> =
-        args.to.to_socket_addrs().map_err(|error| format!("{}: {error}", args.to))?.collect();
-    let (signals, stop) = signals().map_err(|error| error.to_string())?;
+    let unknown = |error| format!("{}: {error}: check the host after --to", args.to);
+    let to: Vec<SocketAddr> = args.to.to_socket_addrs().map_err(unknown)?.collect();
+    // Opening a named pipe waits for its reader. Until then, a signal ends the process as usual.
+    let record = args.record.as_deref().map(create).transpose()?;
+    let (signals, stop) = stop_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     // A connection needs two descriptors. If the limit can't be raised, further connections wait to
     // be accepted.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
 
-    let print = Output::new("standard output", Box::new(io::stdout()));
-    let record = args.record.as_deref().map(create).transpose()?;
+    let print = Output::new("standard output", Box::new(StandardOutput));
     let when_full = if record.is_some() { WhenFull::Wait } else { WhenFull::DropConnection };
     let (sender, receiver) = queue(when_full);
-    let listen_error = |error: io::Error| format!("{}: {error}", args.listen);
-    let mut relay = Relay::new(args.listen, to, stop, sender).map_err(listen_error)?;
-    eprintln!("listening on http://{}", relay.local_addr());
+    let cannot_listen = |error| listen_error(args.listen, &error);
+    let mut relay = Relay::new(args.listen, to, stop, sender).map_err(cannot_listen)?;
+    standard_error().write(format!("listening on http://{}\n", relay.local_addr()).as_bytes());
 
-    let sink = Sink::new(args.format, super::has_colors(&io::stdout()), print, record);
+    let sink = Sink::new(args.format, output_has_colors(), print, record);
     let secrets = (!args.shows_secrets).then(|| SecretNames::with(&args.hide));
     let view = View::new(args.filter, secrets, sink);
-    let viewing = thread::spawn(move || {
+    let viewing = thread::Builder::new().name("view".into()).spawn(move || {
         let outcome = view.run(&receiver);
         // The relay waits for this byte. If it has ended already, the byte is not needed.
         let _ = (&signals).write_all(&[relay::VIEW_WRITTEN]);
         outcome
     });
+    let viewing = viewing.map_err(|error| format!("cannot start a thread: {error}"))?;
     let relayed = relay.run().map_err(|error| error.to_string());
     if !relay.wait_for_view().map_err(|error| error.to_string())? {
         return Err("a second signal ended the tap; not all relayed bytes were written".into());
@@ -86,19 +85,8 @@ fn tap(args: Args) -> Result<(), String> {
     }
 }
 
-/// Returns a socket that receives a byte for each SIGTERM or SIGINT, after the end to which the
-/// bytes are written.
-fn signals() -> io::Result<(UnixStream, UnixStream)> {
-    let (signals, stop) = UnixStream::pair()?;
-    for signal in [SIGTERM, SIGINT] {
-        pipe::register(signal, signals.try_clone()?)?;
-    }
-    Ok((signals, stop))
-}
-
 /// Creates the file of a recording.
 fn create(path: &Path) -> Result<Output, String> {
-    let name = path.display().to_string();
-    let file = File::create(path).map_err(|error| format!("{name}: {error}"))?;
-    Ok(Output::new(&name, Box::new(file)))
+    let file = File::create(path).map_err(|error| file_error(path, &error))?;
+    Ok(Output::new(&path.display().to_string(), Box::new(file)))
 }

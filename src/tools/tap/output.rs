@@ -2,6 +2,9 @@
 
 use std::io::{self, Write};
 
+use crate::tools::io_error::stream_error;
+use crate::tools::standard_streams::report;
+
 /// The number of buffered bytes at which the buffer should be written.
 const WRITE_BYTES: usize = 64 * 1024;
 
@@ -36,7 +39,7 @@ impl Output {
             && !self.buffer.is_empty()
             && let Err(error) = out.write_all(self.buffer.as_bytes()).and_then(|()| out.flush())
         {
-            eprintln!("barewire: {}: {error}; this output is closed", self.name);
+            report(format_args!("{}; this output is closed", stream_error(&self.name, &error)));
             (self.out, self.error) = (None, Some(error));
         }
         self.buffer.clear();
@@ -48,9 +51,7 @@ impl Output {
     /// Fails with a message for the user.
     pub fn outcome(&self) -> Result<(), String> {
         match &self.error {
-            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(format!("{}: {error}", self.name))
-            }
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(stream_error(&self.name, error)),
             _ => Ok(()),
         }
     }

@@ -10,6 +10,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::connection::{Connection, Status, owner};
 use super::queue::{ConnectionEvent, QueueSender};
+use crate::tools::standard_streams::report;
 
 /// The byte on the stop stream that means that the view is written completely. Any other byte is a
 /// signal.
@@ -220,7 +221,7 @@ impl Relay {
                     ) => {}
                 Err(error) => {
                     if !failed_before {
-                        eprintln!("barewire: can't accept a connection: {error}; trying again");
+                        report(format_args!("can't accept a connection: {error}; trying again"));
                     }
                     self.accept_failed = true;
                     return;
@@ -231,7 +232,7 @@ impl Relay {
 
     fn report_unreachable(&self, number: u64, error: &io::Error, queue: &QueueSender) {
         let to: Vec<String> = self.to.iter().map(SocketAddr::to_string).collect();
-        eprintln!("barewire: connection {number}: {}: {error}", to.join(", "));
+        report(format_args!("connection {number}: {}: {error}", to.join(", ")));
         queue.send(number, ConnectionEvent::Closed([0; 2]));
     }
 

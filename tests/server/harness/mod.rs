@@ -16,7 +16,7 @@ mod web_socket;
 pub use connection::Connection;
 pub use event_stream::{Block, EventStream};
 #[cfg(feature = "cli")]
-pub use program::{Program, run};
+pub use program::{Program, command, run};
 pub use request::Request;
 pub use response::Response;
 pub use server::{Server, eventually, in_every_mode, in_every_mode_with};

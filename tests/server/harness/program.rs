@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::request::Request;
 use super::response::Response;
 
-fn command() -> Command {
+pub fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_barewire"))
 }
 
@@ -32,15 +32,27 @@ impl Program {
 
     /// Starts the command with only these arguments.
     pub fn start_as(arguments: &[&str]) -> Program {
-        let mut command = command();
-        let mut child =
-            command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        Program::start_with(command().args(arguments).stderr(Stdio::piped()))
+    }
+
+    /// Starts a command that serves, with the standard error that it has.
+    pub fn start_with(command: &mut Command) -> Program {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         output.read_line(&mut line).expect("a first line");
         let address = line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line:?}"));
         let address = address.trim_end().parse().expect("an address and a port");
         Program { child, output, address }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the exit status if the process has ended.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("it is a child")
     }
 
     pub fn connect(&self) -> Connection {
@@ -66,12 +78,13 @@ impl Program {
     }
 
     /// Waits for the process to end. Returns its status, its standard output after the first line,
-    /// and its standard error.
+    /// and its standard error, if that is a pipe.
     pub fn wait(mut self) -> (ExitStatus, String, String) {
         let (mut output, mut errors) = (String::new(), String::new());
         self.output.read_to_string(&mut output).expect("UTF-8");
-        let stderr = self.child.stderr.as_mut().expect("it is piped");
-        stderr.read_to_string(&mut errors).expect("UTF-8");
+        if let Some(stderr) = &mut self.child.stderr {
+            stderr.read_to_string(&mut errors).expect("UTF-8");
+        }
         (self.child.wait().expect("it is a child"), output, errors)
     }
 

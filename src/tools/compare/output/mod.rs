@@ -8,7 +8,6 @@ pub mod report;
 mod table;
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -20,6 +19,8 @@ use super::results::{Comparison, Figures};
 use super::run::Run;
 use crate::client::follow::Transport;
 use crate::tools::exit_status::REFUSED;
+use crate::tools::io_error::file_error;
+use crate::tools::standard_streams;
 
 /// Writes the result to standard output, the report to its file, and messages to standard error.
 /// Returns the exit status of the command.
@@ -39,17 +40,11 @@ pub fn write(args: &Args, run: &Run) -> ExitCode {
 
     warn_of_unpublished_events(comparison);
     let mut errors = Vec::new();
-    match io::stdout().write_all(text(args.format, comparison, &predictions).as_bytes()) {
-        // A reader that closes the pipe has read enough.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            errors.push(format!("standard output: {error}"));
-        }
-        _ => {}
-    }
+    errors.extend(standard_streams::write(text(args.format, comparison, &predictions).as_bytes()).err());
     if let Some(path) = &args.report
         && let Err(error) = fs::write(path, report::report(comparison, &trial_formula, &predictions))
     {
-        errors.push(format!("{}: {error}", path.display()));
+        errors.push(file_error(path, &error));
     }
     let faulty = comparison.trials.iter().filter(|trial| trial.lost + trial.duplicated > 0);
     let faulty: Vec<_> = faulty.map(|trial| trial.via.to_string()).collect();
@@ -57,9 +52,7 @@ pub fn write(args: &Args, run: &Run) -> ExitCode {
         errors.push(format!("events were lost or duplicated: {}", faulty.join(", ")));
     }
     errors.extend(error.clone());
-    for error in &errors {
-        eprintln!("barewire: {error}");
-    }
+    errors.iter().for_each(standard_streams::report);
     match (errors.is_empty(), comparison.is_interrupted) {
         (false, _) => ExitCode::from(REFUSED),
         (true, true) => ExitCode::from(INTERRUPTED),
@@ -87,10 +80,10 @@ fn warn_of_unpublished_events(comparison: &Comparison) {
         if missing > 0 {
             let (via, published) = (trial.via, trial.published);
             let due = published + missing;
-            eprintln!(
-                "barewire: {via}: only {published} of {due} events were published, because each request waits \
+            standard_streams::report(format_args!(
+                "{via}: only {published} of {due} events were published, because each request waits \
                  for the response to the one before; lower --events-per-minute or --clients"
-            );
+            ));
         }
     }
 }

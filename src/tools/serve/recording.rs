@@ -1,0 +1,137 @@
+//! A recording that is written while the server runs. A slow disk does not slow down the server.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::wire_output::Passage;
+use crate::server::BackgroundWriter;
+use crate::tools::io_error::file_error;
+use crate::tools::standard_streams::report;
+use crate::wire::record::Writer;
+use crate::wire::{Side, Span};
+
+/// The bytes of a recording that may wait for the file.
+const QUEUE_BYTES: usize = 4 << 20;
+/// How long the end of the server waits for the recording to be written.
+const FINISH: Duration = Duration::from_secs(1);
+
+/// A recording. If the file does not accept blocks in time, they are dropped, and the connections to
+/// which they belong are not recorded any further: nobody can read the bytes after a hole.
+pub struct Recording {
+    writer: Writer,
+    file: BackgroundWriter,
+    blocks: String,
+    /// The open connections that have blocks in `blocks`.
+    in_blocks: HashSet<u64>,
+    /// The open connections whose blocks were dropped.
+    incomplete: HashSet<u64>,
+}
+
+impl Recording {
+    /// Creates the file.
+    ///
+    /// # Errors
+    /// Those of the operating system, with the path.
+    pub fn create(path: &Path) -> io::Result<Recording> {
+        let is_pipe = fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo());
+        // Opening a named pipe waits for its reader, so the thread does that.
+        let file = if is_pipe { None } else { Some(open(path)?) };
+        let out = RecordedFile { path: path.to_owned(), file, complete: 0 };
+        Ok(Recording {
+            writer: Writer::new(),
+            file: BackgroundWriter::new(Box::new(out), QUEUE_BYTES, |lines| {
+                format!(
+                    "\n# {lines} lines are missing here. Their connections are not recorded any further.\n"
+                )
+            }),
+            blocks: String::new(),
+            in_blocks: HashSet::new(),
+            incomplete: HashSet::new(),
+        })
+    }
+
+    /// Records the bytes of one read or write.
+    pub fn add(&mut self, passage: Passage, spans: &[Span]) {
+        if !self.incomplete.contains(&passage.connection) {
+            self.writer.spans(passage.connection, passage.time_ms, spans, &mut self.blocks);
+            self.in_blocks.insert(passage.connection);
+        }
+    }
+
+    /// Records the end of a connection.
+    pub fn end(&mut self, passage: Passage) {
+        if !self.incomplete.remove(&passage.connection) {
+            for side in [Side::Client, Side::Server] {
+                self.writer.end(passage.connection, side, passage.time_ms, &mut self.blocks);
+            }
+        }
+        self.in_blocks.remove(&passage.connection);
+    }
+
+    /// Returns the size of the blocks that are not queued yet, in bytes.
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Queues the blocks.
+    pub fn write(&mut self) {
+        if !self.file.write(self.blocks.as_bytes()) {
+            self.incomplete.extend(&self.in_blocks);
+        }
+        self.blocks.clear();
+        self.in_blocks.clear();
+    }
+
+    /// Waits until the blocks are written, but not long.
+    pub fn finish(&self) {
+        self.file.finish(FINISH);
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    File::create(path).map_err(|error| io::Error::new(error.kind(), file_error(path, &error)))
+}
+
+/// The file of a recording, as the thread sees it.
+struct RecordedFile {
+    path: PathBuf,
+    /// The file; `None` until a named pipe has a reader.
+    file: Option<File>,
+    /// The number of bytes in complete blocks.
+    complete: u64,
+}
+
+impl RecordedFile {
+    fn write_blocks(&mut self, blocks: &[u8]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(File::create(&self.path)?),
+        };
+        let written = file.write_all(blocks);
+        match written {
+            Ok(()) => self.complete += blocks.len() as u64,
+            // Without a part of a block, the recording can be read to its end. A pipe has no length.
+            Err(_) => drop(file.set_len(self.complete)),
+        }
+        written
+    }
+}
+
+impl Write for RecordedFile {
+    /// Writes whole blocks. After an error the recording has ended, because a part is missing.
+    fn write(&mut self, blocks: &[u8]) -> io::Result<usize> {
+        self.write_blocks(blocks).map_err(|error| {
+            report(format_args!("{}; the recording ends here", file_error(&self.path, &error)));
+            ErrorKind::BrokenPipe
+        })?;
+        Ok(blocks.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
