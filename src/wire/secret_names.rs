@@ -7,19 +7,23 @@ use crate::protocol::http::percent_decode_path_segment;
 
 /// Fields and parameters whose value is a secret. Names are compared without case, and `_` equals
 /// `-`.
-const NAMES: [&str; 22] = [
-    "assertion",
+const NAMES: [&str; 28] = [
     "auth",
+    "auth-code",
+    "authcode",
     "bearer",
     "code",
+    "code-verifier",
     "cookie",
     "cookie2",
     "credentials",
+    "device-code",
     "jwt",
     "key",
     "otp",
     "pass",
     "pin",
+    "pw",
     "pwd",
     "samlresponse",
     "session",
@@ -28,27 +32,38 @@ const NAMES: [&str; 22] = [
     "sid",
     "sig",
     "ticket",
+    "user-code",
     "x-auth",
-    "x-auth-key",
+    "x-functions-key",
+    "x-session",
 ];
 
 /// Ends of names whose value is a secret, such as `X-Api-Key`, `access_token` and `clientSecret`.
-const ENDINGS: [&str; 15] = [
+const ENDINGS: [&str; 24] = [
     "access-key",
     "accesskey",
     "api-key",
     "apikey",
+    "assertion",
+    "auth-key",
+    "authkey",
     "authorization",
     "credential",
     "passphrase",
     "passwd",
     "password",
     "private-key",
+    "privatekey",
     "secret",
+    "secret-key",
+    "secretkey",
+    "sessid",
     "session-id",
     "sessionid",
     "signature",
+    "subscription-key",
     "token",
+    "token-hint",
 ];
 
 /// Subprotocols that are shown. Browsers can't set fields of a handshake, so pages send tokens as
@@ -160,4 +175,17 @@ pub(super) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
 
 fn normalized(name: &[u8]) -> Vec<u8> {
     name.iter().map(|byte| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ENDINGS, NAMES};
+
+    #[test]
+    fn the_documentation_lists_all_names() {
+        let page = include_str!("../../docs/wire.md");
+        for name in NAMES.iter().chain(&ENDINGS) {
+            assert!(page.contains(&format!("`{name}`")), "docs/wire.md does not list {name}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! The offsets and the text are checked against the digits. So a dump with another order of bytes,
 //! or of which a part is missing, is rejected instead of read as other bytes.
 
+use super::packet::segment;
 use crate::tools::explain::input::MAX_INPUT_BYTES;
 
 const WORDS: &str = "the dump does not show single bytes, and the order of the bytes in its words depends \
@@ -69,6 +70,9 @@ pub fn decode(text: &str) -> Result<Vec<u8>, String> {
     if let ([row], true) = (&rows[..], first.offset.bytes().any(|digit| digit != b'0')) {
         return Err(format!("line {}: {:?} may be an offset or bytes", row.number, row.offset));
     }
+    if has_packets(text) {
+        return packets(&rows);
+    }
     let mut backwards = rows.iter().filter_map(|row| row.shows_backwards).peekable();
     if backwards.peek().is_some() && backwards.all(|fits| fits) {
         return Err("the order of the bytes in the groups is not certain: use xxd -g 1".into());
@@ -86,7 +90,31 @@ pub fn decode(text: &str) -> Result<Vec<u8>, String> {
             Err("the base of the offsets is not certain: use od -A x or xxd without -d".into())
         }
         (Err(_), Some(Ok(bytes))) => Ok(bytes),
+        // Wireshark writes offsets of 4 digits.
+        (Ok(bytes), _) if rows[0].offset.len() == 4 => {
+            Ok(segment(&bytes).map(|segment| segment.payload.to_vec()).unwrap_or(bytes))
+        }
         (first, _) => first,
+    }
+}
+
+/// Joins packets, each with offsets from 0 on. If they are packets of TCP, the result is their data.
+fn packets(rows: &[Row]) -> Result<Vec<u8>, String> {
+    let is_start = |row: &Row| row.offset.bytes().all(|digit| digit == b'0');
+    let packets = rows.chunk_by(|_, next| !is_start(next)).map(|rows| assemble(rows, 16));
+    let packets = packets.collect::<Result<Vec<_>, _>>()?;
+    let segments: Option<Vec<_>> = packets.iter().map(|packet| segment(packet)).collect();
+    match (segments, &packets[..]) {
+        (Some(segments), _) => {
+            let mut with_data = segments.iter().filter(|segment| !segment.payload.is_empty()).peekable();
+            let first = with_data.peek().map(|segment| segment.endpoints);
+            if !with_data.clone().all(|segment| Some(segment.endpoints) == first) {
+                return Err("the packets have several senders: select one, as with `src port 8080`".into());
+            }
+            Ok(with_data.flat_map(|segment| segment.payload).copied().collect())
+        }
+        (None, [packet]) => Ok(packet.clone()),
+        (None, _) => Err("the dump has several packets, and not all are of TCP: pass one of them".into()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! program.
 
 mod dump;
+mod packet;
 #[cfg(test)]
 mod tests;
 

@@ -120,7 +120,7 @@ fn rejects_what_can_be_read_in_two_ways_or_in_none() {
         ("000000 81 85\n000003 37\n", "line 2: the offset does not follow"),
         ("000000 81 85\n000004\n", "line 2: the offset does not follow"),
         ("000000 81 85\n000001 37\n", "line 2: the offsets restart"),
-        ("\t0x0000:  8185\n\t0x0000:  37fa\n", "line 2: the offsets restart"),
+        ("\t0x0000:  8185\n\t0x0000:  37fa\n", "the dump has several packets"),
         ("00000000  81  .\n    00000000  82  .\n", "line 2: the offsets restart"),
         ("00000000: 8185  ..\nand so on\n", "line 2 has no offset"),
         ("00000000: 8185  ab\n", "line 1: the digits and the text after them"),
@@ -140,6 +140,65 @@ fn rejects_what_can_be_read_in_two_ways_or_in_none() {
         assert!(!is_evident(text.as_bytes(), true), "{text:?}");
     }
     assert!(decode(b"\xff\xfe8\x001\0").is_err());
+}
+
+/// Returns a packet of TCP with a payload, from a port.
+fn packet(is_ipv6: bool, port: u16, payload: &[u8]) -> Vec<u8> {
+    let tcp = [
+        &port.to_be_bytes()[..],
+        &[0x1f, 0x90, 0, 0, 0, 1, 0, 0, 0, 2, 0x60, 0x18, 2, 0, 0, 0, 0, 0],
+        &[1; 4],
+    ];
+    let segment = [&tcp.concat(), payload].concat();
+    let length = segment.len() as u16;
+    let header = match is_ipv6 {
+        true => {
+            [&[0x60, 0, 0, 0][..], &length.to_be_bytes(), &[6, 64], &[0; 15], &[1], &[0; 15], &[1]].concat()
+        }
+        false => {
+            let length = (length + 20).to_be_bytes();
+            [&[0x45, 0][..], &length, &[0, 1, 0x40, 0, 64, 6, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1]].concat()
+        }
+    };
+    [header, segment].concat()
+}
+
+#[test]
+fn packets_of_tcp_are_reduced_to_their_data() {
+    let tcpdump = |packets: &[Vec<u8>]| -> String {
+        let one = |bytes: &Vec<u8>| {
+            let rows = dump(bytes, false, |at, row| {
+                format!("\t0x{at:04x}:  {:39}  {}", groups(row, 2), column(row))
+            });
+            format!("12:00:00.000001 IP localhost.42758 > localhost.8080: Flags [P.]\n{rows}")
+        };
+        packets.iter().map(one).collect()
+    };
+    for is_ipv6 in [false, true] {
+        let packets = [
+            packet(is_ipv6, 5000, b""),
+            packet(is_ipv6, 5000, &HELLO[..5]),
+            packet(is_ipv6, 5000, &HELLO[5..]),
+        ];
+        assert_eq!(decode(tcpdump(&packets).as_bytes()).as_deref(), Ok(&HELLO[..]));
+        let whole = packet(is_ipv6, 5000, &HELLO);
+        let ethernet =
+            [&[2; 12][..], if is_ipv6 { &[0x86, 0xdd] } else { &[8, 0] }, &whole, &[0; 3]].concat();
+        for bytes in [&whole, &ethernet] {
+            let wireshark = dump(bytes, false, |at, row| format!("{at:04x}   {}", groups(row, 1)));
+            assert_eq!(decode(wireshark.as_bytes()).as_deref(), Ok(&HELLO[..]));
+            assert_eq!(decode(tcpdump(std::slice::from_ref(bytes)).as_bytes()).as_deref(), Ok(&HELLO[..]));
+        }
+        let other = packet(is_ipv6, 5001, b"x");
+        let error = decode(tcpdump(&[whole.clone(), other]).as_bytes()).expect_err("two senders");
+        assert!(error.contains("several senders"), "{error}");
+        // Incomplete packets are shown as they are.
+        let cut = &whole[..whole.len() - 1];
+        assert_eq!(decode(tcpdump(&[cut.to_vec()]).as_bytes()).as_deref(), Ok(cut));
+        for length in 0..whole.len() {
+            let _ = decode(tcpdump(&[whole[..length].to_vec()]).as_bytes());
+        }
+    }
 }
 
 #[test]
