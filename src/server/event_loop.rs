@@ -50,6 +50,9 @@ pub struct EventLoop {
     accepting: Accepting,
     accepted_at: Tick,
     stop: Option<UnixStream>,
+    /// Whether accepted connections have the listener's TCP_NODELAY, as on Linux; unknown before the
+    /// first one.
+    inherits_nodelay: Option<bool>,
     pub connections: Connections<TcpStream>,
 }
 
@@ -74,6 +77,7 @@ impl EventLoop {
             accepting: Accepting::Done,
             accepted_at: Tick::default(),
             stop,
+            inherits_nodelay: None,
             connections: Connections::new(cx),
         })
     }
@@ -189,7 +193,9 @@ impl EventLoop {
     fn add(&mut self, mut stream: TcpStream) {
         // Every write is complete as it is, so waiting for more to send gains nothing (RFC 896). A
         // socket on which this or the registration fails is broken already.
-        let _ = stream.set_nodelay(true);
+        if !*self.inherits_nodelay.get_or_insert_with(|| stream.nodelay().unwrap_or(false)) {
+            let _ = stream.set_nodelay(true);
+        }
         let interest = Interest::READABLE | Interest::WRITABLE;
         let token = self.connections.next_key().token();
         if self.poll.registry().register(&mut stream, token, interest).is_ok() {
