@@ -97,6 +97,11 @@ impl<S: ByteStream> Connections<S> {
         }
     }
 
+    /// Returns the socket of a connection, for the poll.
+    pub fn stream(&mut self, key: Key) -> Option<&mut S> {
+        self.slab.get(key).map(Connection::stream)
+    }
+
     /// Closes a connection that the poll has reported as broken.
     pub fn handle_broken(&mut self, key: Key) {
         if let Some(connection) = self.slab.get(key) {

@@ -61,6 +61,9 @@ pub struct LoopContext {
     /// Connections to serve in the next iteration without a report: a budget has stopped them, and
     /// an edge-triggered poll will not report them again.
     pub scheduled: Vec<Key>,
+    /// Connections whose sockets were full for the first time. The poll must report when they have
+    /// room again.
+    pub full: Vec<Key>,
     /// How many bytes are read from one connection in this iteration.
     pub read_budget: usize,
     /// The number of connections to `/echo` that keep a compression context.
@@ -98,6 +101,7 @@ impl LoopContext {
             out: Vec::new(),
             closed: Vec::new(),
             scheduled: Vec::new(),
+            full: Vec::new(),
             read_budget: READ_BYTES,
             echo_contexts: 0,
             memory: Memory::default(),

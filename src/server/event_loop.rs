@@ -104,7 +104,8 @@ impl EventLoop {
     /// 4. Deliver new events to their followers.
     /// 5. Handle deadlines.
     /// 6. Accept connections.
-    /// 7. Free the connections that have closed, and write the access log.
+    /// 7. Ask for reports of room on sockets that were full for the first time.
+    /// 8. Free the connections that have closed, and write the access log.
     ///
     /// A response or an event is written as soon as it exists. When the socket is full, the poll
     /// reports when it has room again.
@@ -136,6 +137,7 @@ impl EventLoop {
         if self.accepting == Accepting::Pending || self.should_retry_accept() {
             self.accept();
         }
+        self.await_room();
         if self.connections.end_iteration() && self.accepting == Accepting::Full {
             self.accepting = Accepting::Pending;
         }
@@ -196,10 +198,21 @@ impl EventLoop {
         if !*self.inherits_nodelay.get_or_insert_with(|| stream.nodelay().unwrap_or(false)) {
             let _ = stream.set_nodelay(true);
         }
-        let interest = Interest::READABLE | Interest::WRITABLE;
         let token = self.connections.next_key().token();
-        if self.poll.registry().register(&mut stream, token, interest).is_ok() {
+        if self.poll.registry().register(&mut stream, token, Interest::READABLE).is_ok() {
             self.connections.add(stream);
+        }
+    }
+
+    /// Asks the poll to report when the sockets that were full have room again. It reports that from
+    /// now on; before, each connection would begin with a report that its empty socket has room.
+    fn await_room(&mut self) {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        for key in std::mem::take(&mut self.connections.cx.full) {
+            let Some(stream) = self.connections.stream(key) else { continue };
+            if self.poll.registry().reregister(stream, key.token(), interest).is_err() {
+                self.connections.handle_broken(key);
+            }
         }
     }
 

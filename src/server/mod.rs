@@ -1,7 +1,7 @@
 //! The server: the event loop and the connections. This is the only code that does I/O.
 //!
-//! One thread, one `mio` poll; each connection is registered once, for READABLE and WRITABLE,
-//! edge-triggered. Read in this order:
+//! One thread, one `mio` poll. Each connection is registered for READABLE, edge-triggered, and for
+//! WRITABLE too once its socket has been full. Read in this order:
 //!
 //! 1. `event_loop`: the order of a loop iteration, and everything that knows the poll.
 //! 2. `connections`: what an iteration does with all connections: fan-out, deadlines, eviction.

@@ -246,6 +246,8 @@ impl Simulation {
             let scheduled = std::mem::take(&mut self.connections.cx.scheduled);
             self.connections.continue_iteration(scheduled);
             self.connections.end_iteration();
+            // A peer that makes room reports it itself.
+            self.connections.cx.full.clear();
             if !self.connections.has_work() {
                 break;
             }

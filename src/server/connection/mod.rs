@@ -45,6 +45,8 @@ pub struct Connection<S> {
     input: Input,
     /// The limit that this connection exceeds. It is accepted only to be refused.
     surplus: Option<Overload>,
+    /// The socket has been full, so the poll reports when it has room.
+    was_full: bool,
     /// The number of requests so far. On a WebSocket, which receives no further request, the number
     /// of messages in `second`.
     count: u32,
@@ -84,12 +86,17 @@ impl<S: ByteStream> Connection<S> {
             timer_entry: Tick::NEVER,
             input: Input::Empty,
             surplus,
+            was_full: false,
             count: 0,
             second: 0,
         };
         cx.gauges.connections[ConnectionUse::Http as usize] += 1;
         connection.arm(cx);
         connection
+    }
+
+    pub fn stream(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     /// Returns the position in a topic, if the connection holds the cursor.

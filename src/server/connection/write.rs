@@ -203,12 +203,20 @@ impl<S: ByteStream> Connection<S> {
 
     /// Handles output that stays pending: the socket is full, or other connections are served first.
     fn handle_blocked(&mut self, cx: &mut LoopContext) {
-        let now = cx.now();
-        self.busy().stalled_since.get_or_insert(now);
+        self.await_room(cx);
         if let Some(following) = self.following() {
             cx.service.hub.set_lagging(following.topic, self.key.slot, true);
         }
         self.arm(cx);
+    }
+
+    /// Starts the write timeout of pending output, and has the poll report when the socket has room.
+    fn await_room(&mut self, cx: &mut LoopContext) {
+        let now = cx.now();
+        self.busy().stalled_since.get_or_insert(now);
+        if !std::mem::replace(&mut self.was_full, true) {
+            cx.full.push(self.key);
+        }
     }
 
     /// Delivers new events: the fan-out has reached this follower.
@@ -273,10 +281,9 @@ impl<S: ByteStream> Connection<S> {
             cx.service.counters.bytes_written += written as u64;
         }
         if written < bytes.len() {
-            let (now, end) = (cx.now(), bytes.len());
-            let busy = self.busy();
-            busy.outbox.push_shared(bytes, written, end);
-            busy.stalled_since = Some(now);
+            let end = bytes.len();
+            self.busy().outbox.push_shared(bytes, written, end);
+            self.await_room(cx);
             self.arm(cx);
         }
     }
