@@ -31,16 +31,14 @@ pub fn agree(
     head: &RequestHead<'_, '_>,
     context: ContextTakeover,
 ) -> Result<Option<Agreement>, ExtensionError> {
-    if !cfg!(feature = "deflate") {
-        return Ok(None);
-    }
     let without_context = context == ContextTakeover::Refused;
     let preferences = ServerPreferences {
         server_no_context_takeover: without_context,
         client_no_context_takeover: without_context,
         ..ServerPreferences::default()
     };
-    extension::negotiate(head.fields.get_all("sec-websocket-extensions"), &preferences)
+    let agreement = extension::negotiate(head.fields.get_all("sec-websocket-extensions"), &preferences)?;
+    Ok(agreement.filter(|_| cfg!(feature = "deflate")))
 }
 
 /// Returns a receiver of messages that may be compressed, each without context.

@@ -236,11 +236,9 @@ impl<'b> Request<'_, '_, 'b> {
     }
 
     fn negotiate(&self, context: ContextTakeover) -> Result<Option<Agreement>, Refusal> {
-        if !self.rules.compress {
-            return Ok(None);
-        }
-        let agreement = compression::agree(self.head, context);
-        agreement.map_err(|error| Refusal::new(error.status(), error.to_string()))
+        let agreement = compression::agree(self.head, context)
+            .map_err(|error| Refusal::new(error.status(), error.to_string()))?;
+        Ok(agreement.filter(|_| self.rules.compress))
     }
 
     /// Returns whether `Upgrade` names `websocket`. In HTTP/1.0 the field is ignored (RFC 9110

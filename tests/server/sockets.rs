@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::harness::{Event, Opcode, Request, Transport, WebSocket, follow, in_every_mode};
+use crate::harness::{
+    Event, Opcode, Request, Transport, WebSocket, follow, in_every_mode, in_every_mode_with,
+};
 
 #[test]
 fn the_first_message_is_the_starting_cursor() {
@@ -129,4 +131,30 @@ fn a_binary_message_is_closed_with_1003() {
         }
         assert_eq!(server.request(&Request::get("/topics/a")).data(), [""; 0]);
     });
+}
+
+#[test]
+fn a_list_without_an_extension_is_no_offer() {
+    for compress in [true, false] {
+        in_every_mode_with(
+            |options| options.policy.compress = compress,
+            |server| {
+                let with = |target: &str, lines: &[&str]| {
+                    lines.iter().fold(Request::handshake(target), |request, line| {
+                        request.field("Sec-WebSocket-Extensions", *line)
+                    })
+                };
+                for target in ["/topics/a", "/echo"] {
+                    for lines in [&[""][..], &[","], &[" , ,"], &["", ""], &["x-unknown"], &["x; y=z", ""]] {
+                        let socket = server.web_socket(&with(target, lines));
+                        assert_eq!(socket.head.get("Sec-WebSocket-Extensions"), None, "{lines:?}");
+                    }
+                    // RFC 6455 §4.2.1, §9.1: a list that the grammar does not permit fails the handshake.
+                    for lines in [&[";"][..], &["permessage-deflate;"], &["a b"], &["x=y"], &["", "x; y="]] {
+                        server.request(&with(target, lines)).assert_problem(400);
+                    }
+                }
+            },
+        );
+    }
 }

@@ -19,17 +19,17 @@ pub struct Extension<'a> {
 /// extension-param = token [ "=" (token | quoted-string) ]
 /// ```
 ///
-/// The grammar is that of RFC 2616: elements of `#` may be empty, though not all of them, and
-/// whitespace is allowed around every separator. After an error the elements have no meaning.
+/// The grammar is that of RFC 2616: elements of `#` may be empty, and whitespace is allowed around
+/// every separator. The grammar requires one element that is not empty. A list without one is
+/// accepted all the same, and names no extension: clients in use send an empty field (Ktor until 2021,
+/// its issue KTOR-2388). After an error the elements have no meaning.
 pub struct Extensions<'a> {
     rest: &'a [u8],
-    /// Whether the next element is the first, which must exist.
-    is_first: bool,
 }
 
 impl<'a> Extensions<'a> {
     pub fn new(line: &'a [u8]) -> Self {
-        let mut extensions = Self { rest: trim(line), is_first: true };
+        let mut extensions = Self { rest: trim(line) };
         extensions.skip_empty_elements();
         extensions
     }
@@ -91,7 +91,6 @@ impl<'a> Iterator for Extensions<'a> {
     type Item = Result<Extension<'a>, ExtensionError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let is_first = std::mem::replace(&mut self.is_first, false);
-        if self.rest.is_empty() && !is_first { None } else { Some(self.extension()) }
+        if self.rest.is_empty() { None } else { Some(self.extension()) }
     }
 }
