@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::client::follow::Resource;
-use crate::protocol::http::fields::bearer;
+use crate::protocol::http::fields;
 use crate::tools::load::Process;
 
 /// The syntax of a bearer token, for error messages.
@@ -62,7 +62,7 @@ pub fn bearer_token(text: &str) -> Result<String, String> {
 
 /// Returns whether `text` has the syntax of a bearer token (RFC 6750 §2.1).
 pub fn is_bearer_token(text: &str) -> bool {
-    bearer(format!("Bearer {text}").as_bytes()) == Some(text.as_bytes())
+    fields::bearer_token(text.as_bytes()).is_some()
 }
 
 /// Parses the value of `--header`: a name and a value, separated by a colon.

@@ -54,6 +54,8 @@ pub struct Rights {
     pub publish: bool,
     /// The request may follow.
     pub follow: bool,
+    /// The request carries a token, perhaps a wrong one.
+    pub has_token: bool,
 }
 
 impl Access {
@@ -92,10 +94,13 @@ impl Access {
     /// Returns what a request may do, from `Authorization: Bearer …` or else `?access_token=…`.
     pub fn rights(&self, head: &RequestHead<'_, '_>, query: &Query<'_>) -> Rights {
         if self.publish_token.is_none() && self.follow_token.is_none() {
-            return Rights { publish: true, follow: true };
+            return Rights { publish: true, follow: true, has_token: false };
         }
-        let bearer = head.fields.get("authorization").and_then(fields::bearer);
-        let parameter = query.get("access_token").and_then(Result::ok);
+        let credentials = head.fields.get("authorization").and_then(fields::bearer_credentials);
+        let bearer = credentials.and_then(fields::bearer_token);
+        let parameter = query.get("access_token").filter(|token| token.as_deref() != Ok(""));
+        let has_token = credentials.is_some() || parameter.is_some();
+        let parameter = parameter.and_then(Result::ok);
         let token = bearer.or(parameter.as_deref().map(str::as_bytes)).unwrap_or_default();
         let matches = |wanted: &Option<String>| {
             wanted.as_ref().is_some_and(|wanted| same_secret(wanted.as_bytes(), token))
@@ -103,7 +108,7 @@ impl Access {
         let publish = self.publish_token.is_none() || matches(&self.publish_token);
         let follow =
             self.follow_token.is_none() || matches(&self.follow_token) || matches(&self.publish_token);
-        Rights { publish, follow }
+        Rights { publish, follow, has_token }
     }
 }
 

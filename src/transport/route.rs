@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::access::{Access, Origin};
+use super::access::{Access, Origin, Rights};
 use super::action::{Action, PollRequest, Publication};
 use super::compression::{self, ContextTakeover};
 use super::observation;
@@ -54,8 +54,19 @@ const SERVER: Allow = TOPIC;
 /// The fields of 426 (RFC 9110 §15.5.22, RFC 6455 §4.4).
 const UPGRADE_REQUIRED: &[(&str, &str)] =
     &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket"), ("Connection", "Upgrade")];
-/// The field of 401 (RFC 6750 §3).
-const AUTHENTICATE: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer")];
+/// The field of 401 for a request without a token (RFC 6750 §3: a challenge has a parameter).
+const AUTHENTICATE: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer realm=\"barewire\"")];
+/// The field of 401 for a wrong token. A publish with the follow token is one too: its status would
+/// be 403 with `insufficient_scope` (RFC 6750 §3.1), but these tokens are two secrets, not two scopes.
+const INVALID_TOKEN: &[(&str, &str)] =
+    &[("WWW-Authenticate", "Bearer realm=\"barewire\", error=\"invalid_token\"")];
+
+/// The fields that a page of an allowed origin may send.
+const PREFLIGHT_FIELDS: &str = "Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer";
+/// The same for a page that asks for more: implementations of `EventSource` in JavaScript send
+/// `Cache-Control` with each request, and older ones `X-Requested-With` too.
+const POLYFILL_FIELDS: &str = "Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer, \
+                               Cache-Control, X-Requested-With";
 
 /// Returns whether the client prefers an event stream: `Accept` names `text/event-stream` with a
 /// quality above 0 and not below that of `application/json` (RFC 9110 §12.5.1). `*/*` does not name
@@ -152,7 +163,8 @@ impl<'b> Request<'_, '_, 'b> {
     fn publish(&self, name: &'b str) -> Result<Action<'b>, Refusal> {
         let topic = topic_name(name)?;
         self.refuse_foreign()?;
-        require(self.rules.access.rights(self.head, &self.query).publish)?;
+        let rights = self.rules.access.rights(self.head, &self.query);
+        require(rights.publish, rights)?;
         self.refuse_overload(false)?;
         let event = self.query.get("event").unwrap_or(Ok(Cow::Borrowed("")));
         let event = event.map_err(|error| Refusal::bad_request(error.to_string()))?;
@@ -182,7 +194,7 @@ impl<'b> Request<'_, '_, 'b> {
         if get && self.requests_websocket() {
             return self.socket(topic);
         }
-        require(self.rules.access.rights(self.head, &self.query).follow)?;
+        self.require_follow()?;
         let stream = get && prefers_event_stream(self.head);
         self.refuse_overload(stream)?;
         if stream {
@@ -201,8 +213,7 @@ impl<'b> Request<'_, '_, 'b> {
 
     fn socket(&self, topic: Cow<'b, str>) -> Result<Action<'b>, Refusal> {
         self.refuse_foreign()?;
-        let rights = self.rules.access.rights(self.head, &self.query);
-        require(rights.follow)?;
+        let rights = self.require_follow()?;
         let accept = self.accept()?;
         self.refuse_overload(false)?;
         let offered = self.head.fields.get_all("sec-websocket-protocol");
@@ -218,7 +229,7 @@ impl<'b> Request<'_, '_, 'b> {
     fn observe(&self) -> Result<Action<'b>, Refusal> {
         self.refuse_foreign()?;
         observation::admit(self.rules.access.observers, self.rules.access, self.head)?;
-        require(self.rules.access.rights(self.head, &self.query).follow)?;
+        self.require_follow()?;
         self.refuse_overload(true)?;
         Ok(Action::Stream { topic: observation::TOPIC.into(), since: self.since(Since::Now) })
     }
@@ -309,6 +320,11 @@ impl<'b> Request<'_, '_, 'b> {
         (!lines.is_empty()).then(|| lines.join(&b", "[..]).into())
     }
 
+    fn require_follow(&self) -> Result<Rights, Refusal> {
+        let rights = self.rules.access.rights(self.head, &self.query);
+        require(rights.follow, rights)
+    }
+
     fn refuse_foreign(&self) -> Result<(), Refusal> {
         match self.origin {
             Origin::Foreign => Err(Refusal::new(
@@ -328,12 +344,13 @@ impl<'b> Request<'_, '_, 'b> {
     }
 }
 
-fn require(right: bool) -> Result<(), Refusal> {
+fn require(right: bool, rights: Rights) -> Result<Rights, Refusal> {
     if right {
-        return Ok(());
+        return Ok(rights);
     }
     let detail = "The token is missing or wrong; send Authorization: Bearer or ?access_token= (RFC 6750 §2).";
-    Err(Refusal::new(Status::UNAUTHORIZED, detail).with(AUTHENTICATE))
+    let challenge = if rights.has_token { INVALID_TOKEN } else { AUTHENTICATE };
+    Err(Refusal::new(Status::UNAUTHORIZED, detail).with(challenge))
 }
 
 fn not_found() -> Refusal {

@@ -35,29 +35,44 @@ fn status(server: &Server, request: &Request) -> u16 {
 fn a_missing_or_wrong_token_is_401() {
     in_every_mode_with(tokens, |server| {
         let publish = || Request::post("/topics/a", "x");
-        for wrong in [
+        let refuse = |request: Request, challenge: &str| {
+            let response = server.request(&request);
+            assert_eq!(response.status, 401);
+            assert_eq!(response.get("WWW-Authenticate"), Some(challenge));
+            if request.method != "HEAD" {
+                response.assert_problem(401);
+            }
+        };
+        for missing in [
             publish(),
-            bearer(publish(), "wrong"),
-            bearer(publish(), "publish-secre"),
-            bearer(publish(), "publish-secret2"),
             bearer(publish(), ""),
-            bearer(publish(), "follow-secret"),
             publish().field("Authorization", "Basic publish-secret"),
             publish().field("Authorization", "publish-secret"),
-            publish().target("/topics/a?access_token=wrong"),
             publish().target("/topics/a?access_token="),
         ]
         .into_iter()
         .chain(follows(""))
+        {
+            refuse(missing, r#"Bearer realm="barewire""#);
+        }
+        for wrong in [
+            bearer(publish(), "wrong"),
+            bearer(publish(), "publish-secre"),
+            bearer(publish(), "publish-secret2"),
+            bearer(publish(), "two words"),
+            bearer(publish(), "="),
+            // The follow token does not permit publishing.
+            bearer(publish(), "follow-secret"),
+            publish().target("/topics/a?access_token=follow-secret"),
+            publish().target("/topics/a?access_token=wrong"),
+            publish().target("/topics/a?access_token=%"),
+            publish().target("/topics/a?access_token=wrong").field("Authorization", "Basic x"),
+        ]
+        .into_iter()
         .chain(follows("access_token=wrong"))
         .chain(follows("").map(|request| bearer(request, "wrong")))
         {
-            let response = server.request(&wrong);
-            assert_eq!(response.status, 401);
-            assert_eq!(response.get("WWW-Authenticate"), Some("Bearer"));
-            if wrong.method != "HEAD" {
-                response.assert_problem(401);
-            }
+            refuse(wrong, r#"Bearer realm="barewire", error="invalid_token""#);
         }
         assert_eq!(server.metric("barewire_topics"), 0);
     });

@@ -24,7 +24,8 @@ use std::path::{Component, Path, PathBuf};
 use super::items::Items;
 
 /// Names that pages use and that are not ours, by their origin. A test rejects unused entries.
-const FOREIGN: [(&str, &[&str]); 9] = [
+const FOREIGN: &[(&str, &[&str])] = &[
+    ("RFC 6750", &["Bearer", "insufficient_scope", "invalid_request"]),
     (
         "field names of HTTP",
         &["Authorization", "Date", "ETag", "Forwarded", "Location", "Prefer", "Referer", "Upgrade"],
