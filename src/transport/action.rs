@@ -23,8 +23,8 @@ pub enum Action<'a> {
     Options {
         /// The methods that the target allows.
         allow: &'static str,
-        /// The request is a preflight from an allowed origin.
-        preflight: bool,
+        /// For a preflight from an allowed origin: the fields that its pages may send.
+        preflight: Option<&'static str>,
     },
     /// Answer a short poll, or a long poll if there is a wait.
     Poll(PollRequest<'a>),

@@ -7,7 +7,10 @@ use crate::protocol::http::{self, PROBLEM_JSON, ResponseHead, Status, Version, w
 use crate::protocol::sse;
 
 /// The `Vary` field of every response of a topic: the fields that select its representation.
-const VARY: &str = "Accept, Prefer, Last-Event-ID, Origin";
+const VARY_OF_TOPIC: &str = "Accept, Prefer, Last-Event-ID, Origin";
+/// The `Vary` field of every other response: whether it has `Access-Control-Allow-Origin` depends on
+/// the `Origin` of the request, and a cache must know that (RFC 9110 §12.5.5).
+const VARY: &str = "Origin";
 
 /// The parts of a request that its response depends on. A held poll keeps them.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,13 +66,17 @@ impl ResponseContext {
         } else if self.version == Version::Http10 {
             head = head.field("Connection", "keep-alive");
         }
-        if self.of_topic {
-            head = head.field("Vary", VARY);
-        }
+        head = head.field("Vary", if self.of_topic { VARY_OF_TOPIC } else { VARY });
         if let Some(origin) = &self.cors {
+            let exposed = match status {
+                Status::TOO_MANY_REQUESTS | Status::SERVICE_UNAVAILABLE => {
+                    "ETag, Preference-Applied, Retry-After"
+                }
+                _ => "ETag, Preference-Applied",
+            };
             head = head
                 .field("Access-Control-Allow-Origin", origin.as_bytes())
-                .field("Access-Control-Expose-Headers", "ETag, Preference-Applied");
+                .field("Access-Control-Expose-Headers", exposed);
         }
         head
     }

@@ -146,8 +146,13 @@ impl<'b> Request<'_, '_, 'b> {
         let [(_, methods)] = *allow.field;
         match self.head.method {
             Method::Options => {
-                let asks = self.head.fields.get("access-control-request-method").is_some();
-                let preflight = asks && matches!(self.origin, Origin::Allowed(_));
+                let fields = &self.head.fields;
+                let asks = fields.get("access-control-request-method").is_some();
+                let asks_for = |name| fields.has_token("access-control-request-headers", name);
+                let preflight = (asks && matches!(self.origin, Origin::Allowed(_))).then(|| {
+                    let is_polyfill = asks_for("cache-control") || asks_for("x-requested-with");
+                    if is_polyfill { POLYFILL_FIELDS } else { PREFLIGHT_FIELDS }
+                });
                 Ok(Action::Options { allow: methods, preflight })
             }
             Method::Get => action(),

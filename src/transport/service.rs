@@ -348,19 +348,16 @@ fn write_health(gauges: &Gauges, context: &ResponseContext, now: &Now<'_>, out: 
 
 fn write_options(
     allow: &'static str,
-    preflight: bool,
+    preflight: Option<&'static str>,
     context: &ResponseContext,
     now: &Now<'_>,
     out: &mut Vec<u8>,
 ) -> Status {
     let mut head = context.head(out, Status::NO_CONTENT, now).field("Allow", allow);
-    if preflight {
+    if let Some(fields) = preflight {
         head = head
             .field("Access-Control-Allow-Methods", "GET, HEAD, POST")
-            .field(
-                "Access-Control-Allow-Headers",
-                "Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer",
-            )
+            .field("Access-Control-Allow-Headers", fields)
             .field("Access-Control-Max-Age", "600");
     }
     head.end();

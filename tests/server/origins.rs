@@ -6,6 +6,7 @@ use crate::harness::{Request, Response, Server, in_every_mode, in_every_mode_wit
 
 const METHODS: &str = "GET, HEAD, POST";
 const FIELDS: &str = "Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer";
+const POLYFILL_FIELDS: &str = ", Cache-Control, X-Requested-With";
 
 /// Returns the statuses of the three kinds of request that an Origin can prevent.
 fn guarded(server: &Server, host: &str, origin: &str) -> [u16; 3] {
@@ -147,22 +148,110 @@ fn an_allowed_origin_gets_the_cors_fields_on_every_response() {
 #[test]
 fn an_allowed_origins_preflight_is_204_without_a_token() {
     in_every_mode_with(allow(&["https://one.example"]), |server| {
-        let preflight = Request::new("OPTIONS", "/topics/a")
-            .field("Origin", "https://one.example")
-            .field("Access-Control-Request-Method", "POST")
-            .field("Access-Control-Request-Headers", "authorization");
-        let response = server.request(&preflight);
-        assert_eq!(response.status, 204);
-        assert_eq!(response.get("Access-Control-Allow-Origin"), Some("https://one.example"));
-        for (field, expected) in
-            [("Access-Control-Allow-Methods", METHODS), ("Access-Control-Allow-Headers", FIELDS)]
-        {
-            let list = |value: &str| -> Vec<String> {
-                let mut list: Vec<_> = value.split(',').map(|item| item.trim().to_owned()).collect();
-                list.sort();
-                list
-            };
-            assert_eq!(list(response.get(field).expect(field)), list(expected));
+        for (asked, polyfill_fields) in [
+            ("authorization", ""),
+            ("authorization,last-event-id", ""),
+            ("x-unknown", ""),
+            // As sent by implementations of EventSource in JavaScript.
+            ("authorization,cache-control,last-event-id", POLYFILL_FIELDS),
+            ("Cache-Control, Last-Event-ID, X-Requested-With", POLYFILL_FIELDS),
+            ("x-requested-with", POLYFILL_FIELDS),
+        ] {
+            let preflight = Request::new("OPTIONS", "/topics/a")
+                .field("Origin", "https://one.example")
+                .field("Access-Control-Request-Method", "POST")
+                .field("Access-Control-Request-Headers", asked);
+            let response = server.request(&preflight);
+            assert_eq!(response.status, 204);
+            assert_eq!(response.get("Access-Control-Allow-Origin"), Some("https://one.example"));
+            assert_eq!(response.get("Access-Control-Max-Age"), Some("600"));
+            let fields = format!("{FIELDS}{polyfill_fields}");
+            for (field, expected) in
+                [("Access-Control-Allow-Methods", METHODS), ("Access-Control-Allow-Headers", &fields)]
+            {
+                let list = |value: &str| -> Vec<String> {
+                    let mut list: Vec<_> = value.split(',').map(|item| item.trim().to_owned()).collect();
+                    list.sort();
+                    list
+                };
+                assert_eq!(list(response.get(field).expect(field)), list(expected));
+            }
+        }
+    });
+}
+
+/// Returns one request for each kind of response.
+fn every_kind_of_response() -> Vec<(u16, Request)> {
+    let bearer = |request: Request| request.field("Authorization", "Bearer secret");
+    vec![
+        (200, Request::get("/topics/a")),
+        (304, Request::get("/topics/a").field("If-None-Match", "*")),
+        (200, Request::head("/topics/a")),
+        (400, Request::get("/topics/a?wait=x")),
+        (400, Request::get("/topics/no%20name")),
+        (101, bearer(Request::handshake("/topics/a"))),
+        (201, bearer(Request::post("/topics/a", "x"))),
+        (401, Request::post("/topics/a", "x")),
+        (413, bearer(Request::post("/topics/a", "x".repeat((64 << 10) + 1)))),
+        (405, Request::new("PUT", "/topics/a")),
+        (204, Request::new("OPTIONS", "/topics/a")),
+        (204, Request::new("OPTIONS", "/topics/a").field("Access-Control-Request-Method", "GET")),
+        (200, Request::get("/health")),
+        (200, Request::head("/health")),
+        (405, Request::post("/health", "x")),
+        (204, Request::new("OPTIONS", "/health")),
+        (200, Request::get("/metrics")),
+        (200, Request::get("/")),
+        (101, Request::handshake("/echo")),
+        (426, Request::get("/echo")),
+        (404, Request::get("/nowhere")),
+        (204, Request::new("OPTIONS", "*")),
+        (501, Request::new("BREW", "/health")),
+        (421, Request::get("/health").host("rebound.example")),
+        (400, Request::post("/topics/a", "x").field("Transfer-Encoding", "chunked")),
+    ]
+}
+
+#[test]
+fn every_response_varies_by_origin() {
+    in_every_mode_with(allow(&["https://one.example"]), |server| {
+        for (status, request) in every_kind_of_response() {
+            for (origin, is_allowed) in
+                [(None, false), (Some("https://one.example"), true), (Some("https://two.example"), false)]
+            {
+                let request =
+                    origin.iter().fold(request.clone(), |request, origin| request.field("Origin", *origin));
+                let response = match status {
+                    101 => server.begin(&request).response(),
+                    _ => server.request(&request),
+                };
+                let at = format!("{} {origin:?}: {response:?}", request.method);
+                // A foreign origin may neither publish nor open a WebSocket.
+                assert!(response.status == status || response.status == 403, "{at}");
+                assert!(response.get("Vary").is_some_and(|vary| vary.ends_with("Origin")), "{at}");
+                assert_eq!(has_cors(&response), is_allowed, "{at}");
+            }
+        }
+        let stream = server.event_stream(&Request::event_stream("/topics/a"));
+        assert!(stream.head.get("Vary").is_some_and(|vary| vary.ends_with("Origin")));
+    });
+}
+
+#[test]
+fn a_page_can_read_when_to_retry() {
+    let set = |options: &mut Options| {
+        options.max_connections = 1;
+        options.policy.access.allowed_origins = vec!["https://one.example".into()];
+    };
+    in_every_mode_with(set, |server| {
+        let _held = server.event_stream(&Request::event_stream("/topics/a"));
+        let from = |request: Request| request.field("Origin", "https://one.example");
+        for request in [Request::get("/topics/a"), Request::post("/topics/a", "x")] {
+            let response = server.request(&from(request));
+            response.assert_problem(503);
+            assert!(response.get("Retry-After").is_some());
+            let exposed = response.get("Access-Control-Expose-Headers");
+            assert_eq!(exposed, Some("ETag, Preference-Applied, Retry-After"));
         }
     });
 }
