@@ -67,7 +67,7 @@ const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 /// let address = server.local_addr();
 /// std::thread::spawn(move || {
 ///     let mut client = TcpStream::connect(address).unwrap();
-///     client.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+///     client.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
 ///     let mut response = String::new();
 ///     client.read_to_string(&mut response).unwrap();
 ///     assert!(response.ends_with("{\"status\":\"ok\"}"));
@@ -112,7 +112,7 @@ impl Server {
         mut options: Options,
         stop: Option<std::os::unix::net::UnixStream>,
     ) -> io::Result<Server> {
-        options.policy.access.loopback_only = listener.local_addr()?.ip().is_loopback();
+        options.policy.access.loopback_only = listener.local_addr()?.ip().to_canonical().is_loopback();
         let stop = stop.map(|stop| {
             stop.set_nonblocking(true)?;
             Ok::<_, io::Error>(UnixStream::from_std(stop))

@@ -1,7 +1,7 @@
 //! Access control: hosts and origins (RFC 6454, RFC 6455 §10.2, the CORS protocol of the Fetch
 //! standard), and tokens (RFC 6750).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use crate::protocol::http::{Query, RequestHead, fields, host_and_port};
 
@@ -13,8 +13,11 @@ pub struct Access {
     /// The token that following requires, if set.
     pub follow_token: Option<String>,
     /// Foreign origins that are allowed, as a browser writes them (`https://example.org`); `*` allows
-    /// every origin.
+    /// every origin. Their hosts are allowed too, except for `*`, which names none.
     pub allowed_origins: Vec<String>,
+    /// Hosts that the server answers for besides loopback names; `*` allows every host. A port does
+    /// not count. If any host is listed, the server judges `Host` wherever it listens.
+    pub allowed_hosts: Vec<String>,
     /// The server listens on loopback only. A name that does not mean loopback is then a sign of DNS
     /// rebinding.
     pub loopback_only: bool,
@@ -64,6 +67,28 @@ impl Access {
         self.publish_token.is_some() || self.follow_token.is_some()
     }
 
+    /// Returns whether the server answers for the authority of a request: the value of `Host`, or
+    /// the authority of an absolute-form target.
+    ///
+    /// A site can give its name the address of this machine (DNS rebinding). To the browser, the
+    /// site's page and this server then have the same origin: it sends no `Origin` with a GET, and
+    /// lets the page read the response. Only `Host` still names the site. A request that names no
+    /// host does not come from a browser.
+    pub fn serves(&self, host: Option<&str>) -> bool {
+        let Some((host, _)) = host.and_then(host_and_port).filter(|(host, _)| !host.is_empty()) else {
+            return true;
+        };
+        let is_judged = self.loopback_only || !self.allowed_hosts.is_empty();
+        let is_allowed = |allowed: &String| {
+            allowed == "*" || host_and_port(allowed).is_some_and(|(allowed, _)| same_host(allowed, host))
+        };
+        let mut origins = self.allowed_origins.iter().filter_map(|origin| Parts::of(origin));
+        !is_judged
+            || is_loopback(host)
+            || self.allowed_hosts.iter().any(is_allowed)
+            || origins.any(|origin| same_host(origin.host, host))
+    }
+
     /// Judges the `Origin` field of a request. A repeated or unreadable field is foreign.
     pub fn origin<'b>(&self, head: &RequestHead<'_, 'b>) -> Origin<'b> {
         let mut lines = head.fields.get_all("origin");
@@ -93,7 +118,7 @@ impl Access {
 
     /// Returns what a request may do, from `Authorization: Bearer …` or else `?access_token=…`.
     pub fn rights(&self, head: &RequestHead<'_, '_>, query: &Query<'_>) -> Rights {
-        if self.publish_token.is_none() && self.follow_token.is_none() {
+        if !self.has_tokens() {
             return Rights { publish: true, follow: true, has_token: false };
         }
         let credentials = head.fields.get("authorization").and_then(fields::bearer_credentials);
@@ -133,16 +158,11 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Returns whether `text` is an origin as a browser writes it, with nothing after the authority.
-pub fn is_origin(text: &str) -> bool {
-    Parts::of(text).is_some_and(|parts| !parts.scheme.is_empty() && !parts.host.is_empty())
-}
-
 fn same_origin(one: &str, other: &str) -> bool {
     match (Parts::of(one), Parts::of(other)) {
         (Some(one), Some(other)) => {
             one.scheme.eq_ignore_ascii_case(other.scheme)
-                && one.host.eq_ignore_ascii_case(other.host)
+                && same_host(one.host, other.host)
                 && one.port == other.port
         }
         _ => one == other,
@@ -158,16 +178,29 @@ fn default_port(scheme: &str) -> Option<u16> {
 }
 
 /// Returns whether a host name or address means loopback (RFC 6761 §6.3 for `localhost` and its
-/// subdomains).
+/// subdomains). Every check for loopback uses this function.
 pub fn is_loopback(host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    if host == "localhost" || host.ends_with(".localhost") {
-        return true;
-    }
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    match bare {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback()),
-        None => host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+    let host = relative(host);
+    let is_localhost = host.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"));
+    // An IPv4 address can be written as an IPv6 address (RFC 4291 §2.5.5.2).
+    is_localhost || address(host).is_some_and(|address| address.to_canonical().is_loopback())
+}
+
+fn same_host(one: &str, other: &str) -> bool {
+    let (one, other) = (relative(one), relative(other));
+    one.eq_ignore_ascii_case(other) || address(one).is_some_and(|one| Some(one) == address(other))
+}
+
+/// Returns a host without the dot at its end, which only marks a name as absolute (RFC 1034 §3.1).
+fn relative(host: &str) -> &str {
+    host.strip_suffix('.').unwrap_or(host)
+}
+
+/// Returns the address if the host is one. IPv6 addresses are in brackets.
+fn address(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse().ok().map(IpAddr::V6),
+        None => host.parse().ok().map(IpAddr::V4),
     }
 }
 
@@ -211,17 +244,93 @@ mod tests {
 
     #[test]
     fn recognizes_loopback_names_and_addresses() {
-        for host in ["localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.9.9.9", "[::1]"] {
+        for host in [
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "a.localhost",
+            "127.0.0.1",
+            "127.0.0.1.",
+            "127.9.9.9",
+            "[::1]",
+            "[0:0:0:0:0:0:0:1]",
+            "[::ffff:127.0.0.1]",
+            "[::FFFF:7f00:1]",
+        ] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "localhost.example", "127.0.0.1.example", "10.0.0.1", "[::2]", "0.0.0.0"] {
+        for host in [
+            "",
+            ".",
+            "localhost..",
+            "notlocalhost",
+            "localhost.example",
+            "127.0.0.1.example",
+            "128.0.0.1",
+            "10.0.0.1",
+            "0.0.0.0",
+            "127.1",
+            "[::2]",
+            "[::]",
+            "[::ffff:10.0.0.1]",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }
 
     #[test]
+    fn answers_for_loopback_and_the_allowed_hosts() {
+        let list = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        let access = Access {
+            loopback_only: true,
+            allowed_hosts: list(&["a.example", "b.example:8443", "[2001:DB8::1]", "10.0.0.1"]),
+            allowed_origins: list(&["https://c.example:444", "https://[2001:db8::3]", "*", "null"]),
+            ..Access::default()
+        };
+        for host in [
+            "localhost:1",
+            "[::1]:1",
+            "a.example",
+            "A.Example.:1",
+            "b.example",
+            "b.example:1",
+            "[2001:db8:0::1]:80",
+            "10.0.0.1:80",
+            "c.example",
+            "C.EXAMPLE.:1",
+            "[2001:DB8::3]",
+            "",
+        ] {
+            assert!(access.serves(Some(host)), "{host}");
+        }
+        assert!(access.serves(None));
+        for host in [
+            "d.example",
+            "a.example.d.example",
+            "x.a.example",
+            "xa.example",
+            "[2001:db8::2]",
+            "null",
+            "10.0.0.2",
+        ] {
+            assert!(!access.serves(Some(host)), "{host}");
+        }
+    }
+
+    #[test]
+    fn judges_the_host_on_loopback_or_where_hosts_are_listed() {
+        let access = Access::default();
+        assert!(access.serves(Some("d.example")));
+        let access = Access { allowed_hosts: vec!["a.example".into()], ..access };
+        assert!(access.serves(Some("a.example")) && !access.serves(Some("d.example")));
+        let access = Access { loopback_only: true, allowed_hosts: vec!["*".into()], ..access };
+        assert!(access.serves(Some("d.example")));
+    }
+
+    #[test]
     fn origins_compare_without_case_and_with_default_ports() {
         assert!(same_origin("https://a.example", "HTTPS://A.example:443"));
+        assert!(same_origin("https://[2001:db8:0::1]", "https://[2001:DB8::1]"));
         assert!(!same_origin("https://a.example", "http://a.example"));
         assert!(same_origin("null", "null"));
     }

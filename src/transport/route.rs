@@ -106,6 +106,7 @@ impl<'b> Action<'b> {
         let request = Request { head, has_content, origin, query: Query::new(query), rules };
         let name = path.strip_prefix("/topics/");
         let action = match path {
+            _ if !rules.access.serves(head.host) => Err(misdirected(head.host)),
             _ if matches!(head.method, Method::Unknown(_)) => Err(Refusal::new(
                 Status::NOT_IMPLEMENTED,
                 "The method is not one that this server knows (RFC 9110 §9.1).",
@@ -360,6 +361,17 @@ fn require(right: bool, rights: Rights) -> Result<Rights, Refusal> {
 
 fn not_found() -> Refusal {
     Refusal::new(Status::NOT_FOUND, "No resource has this path; topics are at /topics/{name}.")
+}
+
+/// Refuses a host that the server does not answer for.
+fn misdirected(host: Option<&str>) -> Refusal {
+    // A name of the DNS has at most 253 characters, but a head has room for more.
+    let host = host.unwrap_or_default();
+    let detail = format!(
+        "This server does not answer for the host \"{host:.253}\"; if that is a name of the server, start it \
+         with --allow-host and the name (RFC 9110 §15.5.20)."
+    );
+    Refusal::new(Status::MISDIRECTED_REQUEST, detail)
 }
 
 fn topic_name(segment: &str) -> Result<Cow<'_, str>, Refusal> {

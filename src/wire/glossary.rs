@@ -62,6 +62,7 @@ pub(super) fn status(code: u16) -> Entry {
             ("Unsupported Media Type: the server does not accept this type of body.", rfc(9110, "15.5.16"))
         }
         417 => ("Expectation Failed: the server can't meet the Expect field.", rfc(9110, "15.5.18")),
+        421 => ("Misdirected Request: the server does not answer for this host.", rfc(9110, "15.5.20")),
         426 => ("Upgrade Required: use the protocol in Upgrade.", rfc(9110, "15.5.22")),
         429 => ("Too Many Requests: the client sends requests too fast.", rfc(6585, "4")),
         431 => ("Request Header Fields Too Large.", rfc(6585, "5")),

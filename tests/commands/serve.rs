@@ -23,8 +23,15 @@ fn help_names_every_option_of_the_interface() {
         let output = run(arguments);
         assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}");
         let help = String::from_utf8(output.stdout).expect("UTF-8");
-        for option in ["--listen", "--publish-token", "--follow-token", "--allow-origin", "--quiet", "--help"]
-        {
+        for option in [
+            "--listen",
+            "--publish-token",
+            "--follow-token",
+            "--allow-origin",
+            "--allow-host",
+            "--quiet",
+            "--help",
+        ] {
             assert!(help.contains(option), "{arguments:?}: {option}");
         }
         assert!(help.contains("127.0.0.1:8080"), "the default of --listen");
@@ -45,6 +52,13 @@ fn an_invalid_option_is_named_in_the_error_and_the_status_is_2() {
         (&["--publish-token=two words"], "--publish-token"),
         (&["--follow-token", ""], "--follow-token"),
         (&["--allow-origin", "example.org"], "example.org"),
+        (&["--allow-origin", "https://*.example.com"], "https://*.example.com"),
+        (&["--allow-origin", "https://example.org/"], "https://example.org/"),
+        (&["--allow-origin", "wss://example.org"], "wss://example.org"),
+        (&["--allow-host", ""], "--allow-host"),
+        (&["--allow-host", "http://example.org"], "http://example.org"),
+        (&["--allow-host", "*.example.org"], "*.example.org"),
+        (&["--allow-host", "::1"], "::1"),
         (&["--log", "xml"], "xml"),
         (&["--max-wait", "-1"], "-1"),
         (&["--quiet=yes"], "quiet"),
@@ -75,7 +89,7 @@ fn send_requests_with_tokens(program: &Program) {
         assert_eq!(program.request(&Request::get(target)).status, 200);
     }
     program.request(&Request::get("/topics/a?access_token=wrong-secret")).assert_problem(401);
-    program.request(&Request::get("http://x/nowhere?access_token=follow-secret")).assert_problem(404);
+    program.request(&Request::get("http://localhost/nowhere?access_token=follow-secret")).assert_problem(404);
     let stream = Request::event_stream("/topics/a?access_token=follow-secret");
     EventStream::open(program.begin(&stream), true).first_block();
     let socket = Request::handshake("/topics/a?access_token=publish-secret");
@@ -212,4 +226,22 @@ fn a_second_signal_ends_the_server_at_once() {
     let (status, _, _) = program.wait();
     assert_eq!(status.code(), Some(0));
     socket.connection().drop_rest();
+}
+
+#[test]
+fn the_command_answers_for_the_hosts_that_it_is_given() {
+    let allowed = [
+        "--quiet",
+        "--allow-host",
+        "a.example",
+        "--allow-host=b.example:443",
+        "--allow-origin",
+        "https://c.example",
+    ];
+    let program = Program::start(&allowed);
+    let status = |host: &str| program.request(&Request::get("/topics/a").host(host)).status;
+    assert_eq!(["localhost", "a.example", "b.example", "c.example"].map(status), [200; 4]);
+    assert_eq!(["d.example", "c.example.d.example", "www.a.example"].map(status), [421; 3]);
+    let program = Program::start(&["--quiet", "--allow-host", "*"]);
+    assert_eq!(program.request(&Request::get("/topics/a").host("d.example")).status, 200);
 }

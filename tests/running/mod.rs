@@ -61,7 +61,7 @@ impl Drop for Running {
 
 /// Binds a server, with the wire view if the options open it and this build has it.
 fn with_wire_view(options: Options, stopped: UnixStream) -> io::Result<Server> {
-    let is_open = options.observation.exists_on(options.listen.ip().is_loopback());
+    let is_open = options.observation.exists_on(options.listen.ip().to_canonical().is_loopback());
     let server = Server::bind(options, Some(stopped))?;
     #[cfg(feature = "cli")]
     if is_open {

@@ -2,7 +2,7 @@
 
 use crate::harness::{Connection, Request, Response, Server, eventually, in_every_mode};
 
-const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 fn is_health(response: &Response) -> bool {
     response.status == 200 && response.text() == r#"{"status":"ok"}"#
@@ -52,7 +52,8 @@ fn an_http_1_0_connection_closes_after_one_response_unless_the_request_says_keep
 #[test]
 fn closes_the_connection_after_an_invalid_request() {
     in_every_mode(|server| {
-        let post = |fields: &str| format!("POST /topics/a HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n0\r\n\r\n");
+        let post =
+            |fields: &str| format!("POST /topics/a HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n\r\n0\r\n\r\n");
         for (bytes, status) in [
             (post("Content-Length: 5\r\nTransfer-Encoding: chunked"), 400),
             (post("Content-Length: 5\r\nContent-Length: 5"), 400),
@@ -65,19 +66,19 @@ fn closes_the_connection_after_an_invalid_request() {
             (post("Transfer-Encoding: chunked").replace("1.1", "1.0"), 400),
             (post("Transfer-Encoding: chunked").replace("\r\n0\r\n", "\r\nx\r\n"), 400),
             (post("Content-Length : 5"), 400),
-            ("GET /health HTTP/1.1\nHost: x\n\n".into(), 400),
-            ("GET /health HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n".into(), 400),
-            ("GET /health HTTP/1.1\r\nHost: x\r\nA: \0\r\n\r\n".into(), 400),
+            ("GET /health HTTP/1.1\nHost: localhost\n\n".into(), 400),
+            ("GET /health HTTP/1.1\r\nHost: localhost\r\n folded\r\n\r\n".into(), 400),
+            ("GET /health HTTP/1.1\r\nHost: localhost\r\nA: \0\r\n\r\n".into(), 400),
             ("GET /health HTTP/1.1\r\n\r\n".into(), 400),
-            ("GET /health HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n".into(), 400),
+            ("GET /health HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n".into(), 400),
             ("GET /health HTTP/1.1\r\nHost: a b\r\n\r\n".into(), 400),
-            ("GET  /health HTTP/1.1\r\nHost: x\r\n\r\n".into(), 400),
-            ("GET health HTTP/1.1\r\nHost: x\r\n\r\n".into(), 400),
-            ("GET /health HTTP/2.0\r\nHost: x\r\n\r\n".into(), 505),
-            ("GET /health HTTP/1.2\r\nHost: x\r\n\r\n".into(), 505),
-            (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(9000)), 414),
-            (format!("GET /health HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n", "a".repeat(20_000)), 431),
-            (format!("GET /health HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(200)), 431),
+            ("GET  /health HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), 400),
+            ("GET health HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), 400),
+            ("GET /health HTTP/2.0\r\nHost: localhost\r\n\r\n".into(), 505),
+            ("GET /health HTTP/1.2\r\nHost: localhost\r\n\r\n".into(), 505),
+            (format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(9000)), 414),
+            (format!("GET /health HTTP/1.1\r\nHost: localhost\r\nA: {}\r\n\r\n", "a".repeat(20_000)), 431),
+            (format!("GET /health HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "A: b\r\n".repeat(200)), 431),
             ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0".into(), 400),
         ] {
             let response = server.request_bytes(&bytes);
@@ -193,7 +194,9 @@ fn after_a_half_close_all_responses_arrive_before_the_connection_closes() {
 #[test]
 fn a_half_close_within_a_request_closes_the_connection() {
     let server = Server::start();
-    for part in ["", "GET /hea", "POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell"] {
+    for part in
+        ["", "GET /hea", "POST /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhell"]
+    {
         assert!(half_closed(&server, part).is_at_end(), "{part:?}");
     }
     assert_eq!(server.metric("barewire_events_published_total"), 0);

@@ -22,6 +22,7 @@ mod echo;
 mod events;
 mod gaps;
 mod hostile;
+mod hosts;
 mod operating;
 mod origins;
 mod overload;

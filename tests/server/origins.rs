@@ -52,11 +52,14 @@ fn refuses_a_foreign_origin_on_a_handshake_and_on_a_publish() {
             ("localhost", "null"),
             ("localhost", "localhost"),
             ("localhost", ""),
-            // The server listens only on loopback, so any other name is a sign of DNS rebinding.
-            ("rebound.example", "http://rebound.example"),
-            ("10.0.0.1:8080", "http://10.0.0.1:8080"),
         ] {
             assert_eq!(guarded(server, host, origin), [403; 3], "{host}, {origin}");
+        }
+        // The server listens only on loopback, so any other name is a sign of DNS rebinding.
+        for (host, origin) in
+            [("rebound.example", "http://rebound.example"), ("10.0.0.1:8080", "http://10.0.0.1:8080")]
+        {
+            assert_eq!(guarded(server, host, origin), [421; 3], "{host}, {origin}");
         }
         assert_eq!(server.request(&Request::get("/topics/a")).data(), [""; 0]);
     });
@@ -104,8 +107,8 @@ fn a_foreign_origin_may_follow_but_gets_no_cors_fields() {
 #[test]
 fn accepts_a_request_without_origin() {
     in_every_mode(|server| {
-        assert_eq!(server.request(&Request::post("/topics/a", "x").host("rebound.example")).status, 201);
-        server.web_socket(&Request::handshake("/topics/a").host("rebound.example")).hello();
+        assert_eq!(server.request(&Request::post("/topics/a", "x")).status, 201);
+        server.web_socket(&Request::handshake("/topics/a")).hello();
     });
 }
 

@@ -200,7 +200,15 @@ fn shortens_a_long_payload_and_reports_its_length() {
 fn on_loopback_only_its_own_names_may_view() {
     let server = Server::start();
     for host in ["evil.example", "evil.example:80", "localhost.evil.example"] {
-        server.request(&Request::get("/wire").host(host)).assert_problem(403);
+        server.request(&Request::get("/wire").host(host)).assert_problem(421);
+    }
+    // An allowed host is that of a proxy, whose clients may be anywhere.
+    let behind_a_proxy = Server::with(|options| {
+        options.policy.access.allowed_hosts = vec!["a.example".into()];
+        options.policy.access.allowed_origins = vec!["https://b.example".into()];
+    });
+    for host in ["a.example", "b.example"] {
+        behind_a_proxy.request(&Request::get("/wire").host(host)).assert_problem(403);
     }
     server.request(&Request::get("/wire").field("Origin", "http://evil.example")).assert_problem(403);
     for host in ["localhost", "localhost:8080", "127.0.0.1", "[::1]:8080", "a.localhost"] {

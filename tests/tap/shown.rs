@@ -110,13 +110,13 @@ fn shows_a_chunked_publish_and_a_long_poll_of_barewire() {
     let tap = Tap::to(server.address, &[]);
     let mut poll = tap.connect();
     poll.write_all(
-        b"GET /topics/a?wait=30&access_token=s3cret HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"GET /topics/a?wait=30&access_token=s3cret HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     )
     .expect("the peer reads");
     while tap.line()["field"] != "request-target" {}
     let mut publish = tap.connect();
     let chunks = "6\r\nHello \r\n6;x=y\r\nchunks\r\n0\r\n\r\n";
-    write!(publish, "POST /topics/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}")
+    write!(publish, "POST /topics/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}")
         .expect("the peer reads");
     let (mut created, mut polled) = (String::new(), String::new());
     publish.read_to_string(&mut created).expect("an orderly end");

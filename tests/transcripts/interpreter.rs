@@ -155,7 +155,10 @@ fn curl<'a>(arguments: &[&'a str], input: &'a str, output: Sender<Vec<u8>>) {
         fields += &format!("Content-Length: {length}\r\n");
     }
     let data = data.unwrap_or_default();
-    let request = format!("{method} /{target} HTTP/1.1\r\nHost: {address}\r\n{fields}\r\n{data}");
+    if !fields.starts_with("Host: ") {
+        fields.insert_str(0, &format!("Host: {address}\r\n"));
+    }
+    let request = format!("{method} /{target} HTTP/1.1\r\n{fields}\r\n{data}");
     let stream = connect(address, request.as_bytes());
     thread::spawn(move || output_response(stream, shows_head, output));
 }

@@ -76,13 +76,14 @@ impl Server {
 
     /// Sends a GET and returns the body of the response.
     pub fn get(&self, target: &str) -> String {
-        body(&self.exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")))
+        body(&self.exchange(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")))
     }
 
     /// Publishes to the topic `demo` and returns the body of the response.
     pub fn publish(&self, data: &str) -> String {
         let length = data.len();
-        let head = format!("POST /topics/demo HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        let head =
+            format!("POST /topics/demo HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
         body(&self.exchange(head + data))
     }
 
@@ -92,7 +93,7 @@ impl Server {
     /// so a response to a later request proves it. The request is also valid input for the echo.
     pub fn wait_until_idle(&self) {
         for _ in 0..2 {
-            assert!(!self.exchange("GET /idle HTTP/1.1\r\nHost: a\r\n\r\n").is_empty());
+            assert!(!self.exchange("GET /idle HTTP/1.1\r\nHost: localhost\r\n\r\n").is_empty());
         }
     }
 

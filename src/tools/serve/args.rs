@@ -137,6 +137,8 @@ mod tests {
             (&["--max-wait", "256"], "--max-wait: \"256\" is not valid: use a whole number from 0 to 255"),
             (&["--heartbeat", "0"], "--heartbeat: \"0\" is not valid: use a whole number from 1"),
             (&["--allow-origin", "a.example"], "--allow-origin: \"a.example\" is not an origin"),
+            (&["--allow-origin", "https://*.a.example"], "\"https://*.a.example\" is not an origin: use one"),
+            (&["--allow-host", "https://a.example"], "--allow-host: \"https://a.example\" is not a host"),
             (&["--publish-token", ""], "--publish-token: the value is not a bearer token"),
             (&["--follow-token", "p@ss!"], "--follow-token: the value is not a bearer token"),
             (&["--log", "xml"], "--log: \"xml\" is not a log format"),

@@ -1,5 +1,6 @@
 //! `barewire serve`: runs the server until a signal ends it.
 
+mod allowed;
 pub mod args;
 mod options;
 mod recording;
@@ -64,7 +65,7 @@ fn serve(options: ServeOptions, stop: UnixStream) -> Result<(), String> {
     // The server's own write timeout must elapse first if the client's machine still acknowledges
     // data.
     let listener = listen(address, options.write_timeout.saturating_mul(2)).map_err(cannot_serve)?;
-    let is_loopback = listener.local_addr().map_err(cannot_serve)?.ip().is_loopback();
+    let is_loopback = listener.local_addr().map_err(cannot_serve)?.ip().to_canonical().is_loopback();
     let is_observed = wire.print || wire.record.is_some() || options.observation.exists_on(is_loopback);
     let view = is_observed.then(|| WireView::new(&wire)).transpose().map_err(|error| error.to_string())?;
     let mut server =

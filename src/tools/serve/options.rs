@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
+use super::allowed;
 use super::wire::WireOptions;
 use crate::hub::Tick;
 use crate::protocol::MAX_EVENT_BYTES;
 use crate::protocol::http::MAX_FIELD_LINES;
 use crate::server::{LogForm, ObservationEndpoint, Options};
 use crate::tools::args::{TOKEN_SYNTAX, is_bearer_token, secret_name};
-use crate::transport::access::is_origin;
 use crate::transport::{Purpose, Transport};
 
 /// The values of `--wire-only`. The last one, `-`, stands for everything else.
@@ -162,12 +162,17 @@ pub const ROWS: &[Row] = &[
         "ORIGIN",
         "foreign origin whose pages may publish and follow; * allows every origin; may be repeated",
         |options, text| {
-            if text != "*" && text != "null" && !is_origin(text) {
-                return Err(format!(
-                    "{text:?} is not an origin: use *, null or an origin such as https://example.org"
-                ));
-            }
-            options.server.policy.access.allowed_origins.push(text.to_owned());
+            options.server.policy.access.allowed_origins.push(allowed::origin(text)?);
+            Ok(())
+        },
+        none,
+    ),
+    value(
+        "allow-host",
+        "HOST",
+        "host to answer for besides loopback and the hosts of --allow-origin; * allows every host; may be repeated",
+        |options, text| {
+            options.server.policy.access.allowed_hosts.push(allowed::host(text)?);
             Ok(())
         },
         none,

@@ -19,6 +19,7 @@ const NO_LIMITS: &[&str] = &[
     "publish-token",
     "follow-token",
     "allow-origin",
+    "allow-host",
     "quiet",
     "log",
     "wire",

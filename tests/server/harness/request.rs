@@ -17,7 +17,7 @@ impl Request {
             method,
             target: target.into(),
             version: "HTTP/1.1",
-            host: Some("barewire.test".into()),
+            host: Some("localhost".into()),
             fields: Vec::new(),
             body: Vec::new(),
         }

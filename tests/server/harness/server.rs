@@ -48,7 +48,7 @@ pub fn in_every_mode_with(set: impl Fn(&mut Options), test: impl Fn(&Server)) {
 const HOUR: u32 = 3600;
 
 /// The request sent after each request in [`SendMode::Pipelined`].
-const NEXT: &[u8] = b"GET /health HTTP/1.1\r\nHost: barewire.test\r\n\r\n";
+const NEXT: &[u8] = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 impl Server {
     pub fn start() -> Server {

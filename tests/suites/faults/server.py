@@ -89,7 +89,7 @@ class Server:
         connection.
         """
         with socket.create_connection(self.address, timeout=20) as client:
-            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             received = b"".join(iter(lambda: client.recv(65536), b""))
         found = re.findall(r"^([a-z_]+(?:\{[^}]*\})?) (\d+)\s*$", received.decode(), re.M)
         if not found:

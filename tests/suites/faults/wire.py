@@ -16,7 +16,7 @@ def request(target, fields="", method="GET", body=None):
     """Returns a request, with a Content-Length if it has a body."""
     if body is not None:
         fields += f"Content-Length: {len(body)}\r\n"
-    return f"{method} {target} HTTP/1.1\r\nHost: x\r\n{fields}\r\n".encode() + (body or b"")
+    return f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n".encode() + (body or b"")
 
 
 def follow(transport, topic, since=None, wait=30):

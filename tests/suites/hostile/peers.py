@@ -61,7 +61,8 @@ def barewire(root):
     """Starts barewire and yields its address."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
     subprocess.run(["cargo", "build", "--quiet"], cwd=root, check=True)
-    command = [target / "debug" / "barewire", "--listen", "127.0.0.1:0", "--quiet"]
+    # The cases test how `Host` is read, not which hosts are served.
+    command = [target / "debug" / "barewire", "--listen", "127.0.0.1:0", "--quiet", "--allow-host", "*"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             address, port = re.search(r"http://(.*):(\d+)$", process.stdout.readline().strip()).groups()

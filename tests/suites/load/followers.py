@@ -13,10 +13,10 @@ import sys
 import time
 
 REQUESTS = {
-    "sse": "GET /topics/load HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n",
-    "websocket": "GET /topics/load HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "sse": "GET /topics/load HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n",
+    "websocket": "GET /topics/load HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    "long-poll": "GET /topics/load?wait=60 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "long-poll": "GET /topics/load?wait=60 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 }
 # The first bytes that the server sends to a follower. A held poll receives nothing.
 GREETINGS = {"sse": b"id: ", "websocket": b'{"next"', "long-poll": None}

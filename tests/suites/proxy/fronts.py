@@ -86,7 +86,7 @@ class Server:
 
     def __init__(self, program, work, *options):
         self.log = work / "barewire.log"
-        command = [program, "--listen", "127.0.0.1:0", "--log", "json", "--allow-origin", ORIGIN, *options]
+        command = [program, "--listen", "127.0.0.1:0", "--log", "json", "--allow-origin", ORIGIN, "--no-wire", *options]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         self.port = int(self.process.stdout.readline().rpartition(":")[2])

@@ -48,7 +48,7 @@ def case(short):
     while time.monotonic() - began < seconds:
         # When the server has closed all slow heads, the next ones take their place.
         if slow is None or slow.all_ended():
-            slow = Exchange(server.address, [b"GET /topics/siege HTTP/1.1\r\nHost: x\r\n"] * loris)
+            slow = Exchange(server.address, [b"GET /topics/siege HTTP/1.1\r\nHost: localhost\r\n"] * loris)
             lines = time.monotonic()
         if time.monotonic() - lines > 1:
             lines += 1

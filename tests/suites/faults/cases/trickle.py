@@ -16,7 +16,7 @@ TIMEOUT = 3
 # have no time limit: a peer that keeps sending bytes is alive, as one that answers pings is. The
 # bytes that the server buffers for it do count.
 KINDS = {
-    "heads": (b"", b"GET /health HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 100, "408"),
+    "heads": (b"", b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 100, "408"),
     "bodies": (wire.request("/topics/t", "Content-Length: 1000\r\n", "POST"), b"x" * 100, "408"),
     "chunk sizes": (wire.request("/topics/t", "Transfer-Encoding: chunked\r\n", "POST"), b"0000000000000005\r\nhello", "408"),
     "chunks": (wire.request("/topics/t", "Transfer-Encoding: chunked\r\n", "POST") + b"64\r\n", b"x" * 100, "408"),
