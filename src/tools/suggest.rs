@@ -122,7 +122,9 @@ fn nearest<'h>(name: &str, help: &'h str) -> Option<&'h str> {
     let is_option = name.starts_with('-');
     let bare = name.trim_start_matches('-');
     let all = || names(help);
-    let mut synonyms = SYNONYMS.iter().filter(|(given, _)| *given == bare).map(|(_, meant)| *meant);
+    // The case of a single letter has a meaning.
+    let is_synonym = |given: &str| given == bare || (bare.len() > 1 && given.eq_ignore_ascii_case(bare));
+    let mut synonyms = SYNONYMS.iter().filter(|(given, _)| is_synonym(given)).map(|(_, meant)| *meant);
     let synonym = synonyms.find_map(|meant| all().chain(arguments(help)).find(|name| *name == meant));
     if synonym.is_some() {
         return synonym;
@@ -205,6 +207,8 @@ Usage: barewire follow [OPTION]... URL
         for (name, expected) in [
             ("--port", Some("--listen")),
             ("-p", Some("--listen")),
+            ("-P", None),
+            ("--PORT", Some("--listen")),
             ("--topic", Some("URL")),
             ("--token", Some("--publish-token")),
             ("--lsiten", Some("--listen")),

@@ -96,26 +96,30 @@ fn passwords(line: &[u8]) -> Vec<Range<usize>> {
 /// that is an encoded URI with a secret parameter is hidden as a whole.
 fn parameters(line: &[u8], names: &SecretNames, depth: usize) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    let mut at = 0;
+    let (mut at, mut end) = (0, 0);
     while let Some(equals) = line[at..].iter().position(|byte| *byte == b'=').map(|found| at + found) {
         let begins = |byte: &u8| {
             matches!(byte, b'?' | b'&' | b'#' | b';' | b',' | b'/' | b' ' | b'\t' | b'"' | b'<' | b'>')
         };
         let start = line[at..equals].iter().rposition(begins).map_or(at, |before| at + before + 1);
-        let value = &line[equals + 1..];
-        // Other separators, such as a semicolon, may be a part of the value.
-        let is_end = |byte: &u8| matches!(byte, b'&' | b'#' | b' ' | b'\t' | b'"' | b'>');
-        let length = value.iter().position(is_end).unwrap_or(value.len());
-        let value = &value[..length];
+        at = equals + 1;
+        // A value may contain further equals signs. It is searched once, so that the time of the
+        // search is proportional to the length of the line.
+        let is_within_value = equals < end;
+        if !is_within_value {
+            // Other separators, such as a semicolon, may be a part of the value.
+            let is_end = |byte: &u8| matches!(byte, b'&' | b'#' | b' ' | b'\t' | b'"' | b'>');
+            end = line[at..].iter().position(is_end).map_or(line.len(), |length| at + length);
+        }
+        let value = &line[at..end];
         let is_secret = names.contains_encoded(&line[start..equals])
-            || (depth > 0 && value.contains(&b'%') && {
+            || (!is_within_value && depth > 0 && value.contains(&b'%') && {
                 let inner = decoded(value);
                 !parameters(&inner, names, depth - 1).is_empty() || !passwords(&inner).is_empty()
             });
-        at = equals + 1;
-        if is_secret && length > 0 {
-            found.push(at..at + length);
-            at += length;
+        if is_secret && at < end {
+            found.push(at..end);
+            at = end;
         }
     }
     found
@@ -232,6 +236,16 @@ mod tests {
             "Keep-Alive: timeout=5, max=100",
         ] {
             assert_eq!(hidden(line, false), line);
+        }
+    }
+
+    /// With a search for each equals sign, this would take hours.
+    #[test]
+    fn the_time_of_a_search_is_proportional_to_the_length() {
+        for part in ["=", "%3D=", "=%253D%25", "?a=%26", "://", "://@", "=a;", "a,"] {
+            let line = part.repeat(60_000 / part.len());
+            hidden(&format!("GET /?{line}"), false);
+            hidden(&format!("Sec-WebSocket-Protocol: {line}"), false);
         }
     }
 

@@ -6,6 +6,10 @@
 use super::packet::segment;
 use crate::tools::explain::input::MAX_INPUT_BYTES;
 
+/// The maximum number of bytes in a row with text. No program writes longer rows, and comparing the
+/// text would take too long.
+const MAX_ROW_BYTES: usize = 1024;
+
 const WORDS: &str = "the dump does not show single bytes, and the order of the bytes in its words depends \
                      on the machine: use od -t x1 or hexdump -C";
 
@@ -22,6 +26,13 @@ struct Row<'t> {
     shows_backwards: Option<bool>,
     /// True after a line `*`, which stands for repetitions of the row before it.
     follows_star: bool,
+}
+
+impl Row<'_> {
+    /// Returns true for a row of tcpdump or Wireshark, which write offsets of 4 digits.
+    fn is_of_packet(&self) -> bool {
+        self.offset.len() == 4
+    }
 }
 
 /// The parts of a line.
@@ -44,23 +55,29 @@ impl<'t> Parts<'t> {
     }
 }
 
-/// Returns true if the first line has an offset, or any line has one as tcpdump writes it. A first
-/// group that is as wide as the others is data.
+/// Returns true if the first line has an offset, and perhaps bytes after it.
+pub fn begins_dump(text: &str) -> bool {
+    text.lines().find(|line| !line.trim().is_empty()).and_then(Parts::of).is_some() && is_dump(text)
+}
+
+/// Returns true if the first line that is not prose has an offset. A first group that is as wide as
+/// the others is data.
 pub fn is_dump(text: &str) -> bool {
-    let first = text.lines().find(|line| !line.trim().is_empty()).and_then(Parts::of);
-    let begins = first.is_some_and(|Parts { offset, has_colon, rest }| {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).skip_while(|line| is_prose(line));
+    lines.next().and_then(Parts::of).is_some_and(|Parts { offset, has_colon, rest }| {
         let group = rest.split_whitespace().next().unwrap_or_default();
         let is_hex = !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_hexdigit());
         let is_zero = offset.bytes().all(|digit| digit == b'0');
         has_colon || (is_hex && (group.len() == 2 || (is_zero && group.len() != offset.len())))
-    });
-    begins || has_packets(text)
+    })
 }
 
-/// Returns true for the output of tcpdump, which may have lines about each packet.
-fn has_packets(text: &str) -> bool {
-    let is_row = |line: &str| line.trim_start().starts_with("0x");
-    text.lines().any(|line| is_row(line) && Parts::of(line).is_some_and(|parts| parts.has_colon))
+/// Returns true for a line about a packet, which tcpdump and tshark write before its rows. It begins
+/// with words that are not digits.
+fn is_prose(line: &str) -> bool {
+    let is_row = Parts::of(line).is_some();
+    let is_data = |byte: u8| byte.is_ascii_hexdigit() || b" \t\r:,-\"\\xX*{}".contains(&byte);
+    !is_row && !line.bytes().all(is_data)
 }
 
 /// Decodes a dump. The error is a message for the user.
@@ -70,7 +87,7 @@ pub fn decode(text: &str) -> Result<Vec<u8>, String> {
     if let ([row], true) = (&rows[..], first.offset.bytes().any(|digit| digit != b'0')) {
         return Err(format!("line {}: {:?} may be an offset or bytes", row.number, row.offset));
     }
-    if has_packets(text) {
+    if first.is_of_packet() {
         return packets(&rows);
     }
     let mut backwards = rows.iter().filter_map(|row| row.shows_backwards).peekable();
@@ -90,10 +107,6 @@ pub fn decode(text: &str) -> Result<Vec<u8>, String> {
             Err("the base of the offsets is not certain: use od -A x or xxd without -d".into())
         }
         (Err(_), Some(Ok(bytes))) => Ok(bytes),
-        // Wireshark writes offsets of 4 digits.
-        (Ok(bytes), _) if rows[0].offset.len() == 4 => {
-            Ok(segment(&bytes).map(|segment| segment.payload.to_vec()).unwrap_or(bytes))
-        }
         (first, _) => first,
     }
 }
@@ -120,8 +133,7 @@ fn packets(rows: &[Row]) -> Result<Vec<u8>, String> {
 
 /// Splits the lines of a dump.
 fn rows(text: &str) -> Result<Vec<Row<'_>>, String> {
-    let has_packets = has_packets(text);
-    let mut rows = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     let mut follows_star = false;
     for (line, number) in text.lines().zip(1..) {
         match line.trim() {
@@ -132,10 +144,11 @@ fn rows(text: &str) -> Result<Vec<Row<'_>>, String> {
             }
             _ => {}
         }
-        let parts = match Parts::of(line) {
-            Some(parts) if parts.has_colon || !has_packets => parts,
-            _ if has_packets => continue,
-            _ => return Err(format!("line {number} has no offset")),
+        let Some(parts) = Parts::of(line) else {
+            if is_prose(line) && rows.first().is_none_or(Row::is_of_packet) {
+                continue;
+            }
+            return Err(format!("line {number} has no offset"));
         };
         let (bytes, shows_backwards) = match parts.rest.trim() {
             "" => (Vec::new(), None),
@@ -211,6 +224,9 @@ fn words_are_ordered(width: usize, has_colon: bool) -> Result<(), String> {
 /// Returns true if `column` shows these bytes as text, perhaps between delimiters. Spaces at its
 /// ends may be missing.
 fn shows(column: &str, bytes: &[u8]) -> bool {
+    if bytes.len() > MAX_ROW_BYTES {
+        return false;
+    }
     let within = |open, close| column.strip_prefix(open).and_then(|rest: &str| rest.strip_suffix(close));
     let columns = [Some(column), within('|', '|'), within('>', '<')];
     let plain: Vec<u8> = bytes.to_vec();

@@ -39,7 +39,7 @@ pub fn is_evident(start: &[u8], is_complete: bool) -> bool {
     let mut words = text.split_ascii_whitespace();
     let is_pair = |word: &str| word.len() == 2 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_pairs = words.clone().count() >= MIN_PAIRS && words.all(is_pair);
-    is_pairs || (dump::is_dump(text) && dump::decode(text).is_ok())
+    is_pairs || (dump::begins_dump(text) && dump::decode(text).is_ok())
 }
 
 /// Decodes two digits for each byte, with separators between bytes.

@@ -51,13 +51,19 @@ const FORMS: &[(&str, &str, bool)] = &[
         "tcpdump -x",
         "14:02:11.000001 IP 127.0.0.1.42758 > 127.0.0.1.8080: Flags [P.], seq 1:12, ack 1, length 11\n\
          \t0x0000:  8185 37fa 213d 7f9f 4d51 58\n",
-        true,
+        false,
     ),
     (
         "tcpdump -X",
         "IP 127.0.0.1.42758 > 127.0.0.1.8080: Flags [P.], length 11\n\
          \t0x0000:  8185 37fa 213d 7f9f 4d51 58             ..7.!=..MQX\n",
-        true,
+        false,
+    ),
+    (
+        "tshark -x",
+        "    1 0.000000000    127.0.0.1 \u{2192} 127.0.0.1    TCP 77 42758 \u{2192} 8080 [PSH, ACK] Len=11\n\nFrame (11 bytes):\n\
+         0000  81 85 37 fa 21 3d 7f 9f 4d 51 58                  ..7.!=..MQX\n",
+        false,
     ),
     ("Wireshark, hex dump", "0000   81 85 37 fa 21 3d 7f 9f 4d 51 58\n", true),
     (
@@ -206,6 +212,7 @@ fn other_text_is_not_evidently_hexadecimal() {
     for text in [
         "",
         "data: a\n\n",
+        "HTTP/1.1 200 OK\n\n0000  61\n",
         "81 85 37",
         "face b00c 1234 5678",
         "1c\r\nretry: 1\n",
