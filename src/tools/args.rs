@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 
 use crate::client::follow::Resource;
-use crate::protocol::http::fields;
 use crate::tools::load::Process;
 
 /// The syntax of a bearer token, for error messages.
@@ -62,7 +61,9 @@ pub fn bearer_token(text: &str) -> Result<String, String> {
 
 /// Returns whether `text` has the syntax of a bearer token (RFC 6750 §2.1).
 pub fn is_bearer_token(text: &str) -> bool {
-    fields::bearer_token(text.as_bytes()).is_some()
+    // b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
+    let body = text.trim_end_matches('=');
+    !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
 /// Parses the value of `--header`: a name and a value, separated by a colon.
@@ -95,6 +96,16 @@ pub fn process(text: &str) -> Result<Process, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bearer_token_is_a_b64token() {
+        for text in ["mF_9.B5f-4.1JqM", "a+/~=="] {
+            assert!(is_bearer_token(text), "{text}");
+        }
+        for text in ["", "=", "a=b", "a b", " a", "p@ss"] {
+            assert!(!is_bearer_token(text), "{text}");
+        }
+    }
 
     #[test]
     fn accepts_the_id_of_a_running_process_only() {

@@ -75,18 +75,15 @@ impl Access {
     /// lets the page read the response. Only `Host` still names the site. A request that names no
     /// host does not come from a browser.
     pub fn serves(&self, host: Option<&str>) -> bool {
-        let Some((host, _)) = host.and_then(host_and_port).filter(|(host, _)| !host.is_empty()) else {
-            return true;
-        };
+        let hosts = self.allowed_hosts.iter().filter_map(|host| host_and_port(host)).map(|(host, _)| host);
+        let origins = self.allowed_origins.iter().filter_map(|origin| Parts::of(origin));
+        let mut allowed = hosts.chain(origins.map(|origin| origin.host));
         let is_judged = self.loopback_only || !self.allowed_hosts.is_empty();
-        let is_allowed = |allowed: &String| {
-            allowed == "*" || host_and_port(allowed).is_some_and(|(allowed, _)| same_host(allowed, host))
-        };
-        let mut origins = self.allowed_origins.iter().filter_map(|origin| Parts::of(origin));
         !is_judged
-            || is_loopback(host)
-            || self.allowed_hosts.iter().any(is_allowed)
-            || origins.any(|origin| same_host(origin.host, host))
+            || self.allowed_hosts.iter().any(|host| host == "*")
+            || host.and_then(host_and_port).is_none_or(|(host, _)| {
+                host.is_empty() || is_loopback(host) || allowed.any(|allowed| same_host(allowed, host))
+            })
     }
 
     /// Judges the `Origin` field of a request. A repeated or unreadable field is foreign.
@@ -106,9 +103,8 @@ impl Access {
     }
 
     fn is_own(&self, origin: &str, host: Option<&str>) -> bool {
-        let (Some(origin), Some((name, port))) = (Parts::of(origin), host.and_then(host_and_port)) else {
-            return false;
-        };
+        let Some((name, port)) = host.and_then(host_and_port) else { return false };
+        let Some(origin) = Parts::of(origin) else { return false };
         // A Host without a port means the default port of the Origin's scheme: a proxy that speaks TLS
         // to the browser forwards a Host without a port.
         let port = port.or(default_port(origin.scheme));
@@ -121,11 +117,9 @@ impl Access {
         if !self.has_tokens() {
             return Rights { publish: true, follow: true, has_token: false };
         }
-        let credentials = head.fields.get("authorization").and_then(fields::bearer_credentials);
-        let bearer = credentials.and_then(fields::bearer_token);
-        let parameter = query.get("access_token").filter(|token| token.as_deref() != Ok(""));
-        let has_token = credentials.is_some() || parameter.is_some();
-        let parameter = parameter.and_then(Result::ok);
+        let bearer = head.fields.get("authorization").and_then(fields::bearer);
+        // A parameter that cannot be decoded is a wrong token.
+        let parameter = query.get("access_token").map(|token| token.unwrap_or("%".into()));
         let token = bearer.or(parameter.as_deref().map(str::as_bytes)).unwrap_or_default();
         let matches = |wanted: &Option<String>| {
             wanted.as_ref().is_some_and(|wanted| same_secret(wanted.as_bytes(), token))
@@ -133,7 +127,7 @@ impl Access {
         let publish = self.publish_token.is_none() || matches(&self.publish_token);
         let follow =
             self.follow_token.is_none() || matches(&self.follow_token) || matches(&self.publish_token);
-        Rights { publish, follow, has_token }
+        Rights { publish, follow, has_token: !token.is_empty() }
     }
 }
 
@@ -159,14 +153,11 @@ impl<'a> Parts<'a> {
 }
 
 fn same_origin(one: &str, other: &str) -> bool {
-    match (Parts::of(one), Parts::of(other)) {
-        (Some(one), Some(other)) => {
-            one.scheme.eq_ignore_ascii_case(other.scheme)
-                && same_host(one.host, other.host)
-                && one.port == other.port
-        }
-        _ => one == other,
-    }
+    Parts::of(one).zip(Parts::of(other)).map_or(one == other, |(one, other)| {
+        one.scheme.eq_ignore_ascii_case(other.scheme)
+            && same_host(one.host, other.host)
+            && one.port == other.port
+    })
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
@@ -284,7 +275,13 @@ mod tests {
         let access = Access {
             loopback_only: true,
             allowed_hosts: list(&["a.example", "b.example:8443", "[2001:DB8::1]", "10.0.0.1"]),
-            allowed_origins: list(&["https://c.example:444", "https://[2001:db8::3]", "*", "null"]),
+            allowed_origins: list(&[
+                "https://c.example:444",
+                "https://[2001:db8::3]",
+                "https://*",
+                "*",
+                "null",
+            ]),
             ..Access::default()
         };
         for host in [

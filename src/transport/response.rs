@@ -12,6 +12,11 @@ const VARY_OF_TOPIC: &str = "Accept, Prefer, Last-Event-ID, Origin";
 /// the `Origin` of the request, and a cache must know that (RFC 9110 §12.5.5).
 const VARY: &str = "Origin";
 
+/// The fields that a page of an allowed origin may read (Fetch §3.3.3).
+const EXPOSED: &str = "ETag, Preference-Applied";
+/// The same in a response that says when to retry.
+const EXPOSED_TO_RETRY: &str = "ETag, Preference-Applied, Retry-After";
+
 /// The parts of a request that its response depends on. A held poll keeps them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResponseContext {
@@ -68,15 +73,10 @@ impl ResponseContext {
         }
         head = head.field("Vary", if self.of_topic { VARY_OF_TOPIC } else { VARY });
         if let Some(origin) = &self.cors {
-            let exposed = match status {
-                Status::TOO_MANY_REQUESTS | Status::SERVICE_UNAVAILABLE => {
-                    "ETag, Preference-Applied, Retry-After"
-                }
-                _ => "ETag, Preference-Applied",
-            };
+            let may_retry = matches!(status, Status::TOO_MANY_REQUESTS | Status::SERVICE_UNAVAILABLE);
             head = head
                 .field("Access-Control-Allow-Origin", origin.as_bytes())
-                .field("Access-Control-Expose-Headers", exposed);
+                .field("Access-Control-Expose-Headers", if may_retry { EXPOSED_TO_RETRY } else { EXPOSED });
         }
         head
     }

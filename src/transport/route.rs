@@ -37,17 +37,12 @@ pub struct Rules<'a> {
     pub overload: Option<Overload>,
 }
 
-/// The methods of a target: `GET`, `OPTIONS`, and perhaps more.
-struct Allow {
-    head: bool,
-    post: bool,
-    /// The `Allow` field with all of them (RFC 9110 §10.2.1), for 405 and for `OPTIONS`.
-    field: &'static [(&'static str, &'static str); 1],
-}
+/// The methods of a target as the `Allow` field (RFC 9110 §10.2.1), for 405 and for `OPTIONS`.
+type Allow = &'static [(&'static str, &'static str); 1];
 
-const GET_ONLY: Allow = Allow { head: false, post: false, field: &[("Allow", "GET, OPTIONS")] };
-const READ_ONLY: Allow = Allow { head: true, post: false, field: &[("Allow", "GET, HEAD, OPTIONS")] };
-const TOPIC: Allow = Allow { head: true, post: true, field: &[("Allow", "GET, HEAD, POST, OPTIONS")] };
+const GET_ONLY: Allow = &[("Allow", "GET, OPTIONS")];
+const READ_ONLY: Allow = &[("Allow", "GET, HEAD, OPTIONS")];
+const TOPIC: Allow = &[("Allow", "GET, HEAD, POST, OPTIONS")];
 /// The methods of `*`: those of any target.
 const SERVER: Allow = TOPIC;
 
@@ -144,7 +139,7 @@ impl<'b> Request<'_, '_, 'b> {
         allow: Allow,
         action: impl FnOnce() -> Result<Action<'b>, Refusal>,
     ) -> Result<Action<'b>, Refusal> {
-        let [(_, methods)] = *allow.field;
+        let [(_, methods)] = *allow;
         match self.head.method {
             Method::Options => {
                 let fields = &self.head.fields;
@@ -156,12 +151,11 @@ impl<'b> Request<'_, '_, 'b> {
                 });
                 Ok(Action::Options { allow: methods, preflight })
             }
-            Method::Get => action(),
-            Method::Head if allow.head => action(),
-            Method::Post if allow.post => action(),
+            // No method's name is a part of another one's.
+            method if methods.contains(method.as_str()) => action(),
             _ => {
                 let detail = format!("The target allows only {methods} (RFC 9110 §15.5.6).");
-                Err(Refusal::new(Status::METHOD_NOT_ALLOWED, detail).with(allow.field))
+                Err(Refusal::new(Status::METHOD_NOT_ALLOWED, detail).with(allow))
             }
         }
     }
@@ -169,8 +163,7 @@ impl<'b> Request<'_, '_, 'b> {
     fn publish(&self, name: &'b str) -> Result<Action<'b>, Refusal> {
         let topic = topic_name(name)?;
         self.refuse_foreign()?;
-        let rights = self.rules.access.rights(self.head, &self.query);
-        require(rights.publish, rights)?;
+        self.require(|rights| rights.publish)?;
         self.refuse_overload(false)?;
         let event = self.query.get("event").unwrap_or(Ok(Cow::Borrowed("")));
         let event = event.map_err(|error| Refusal::bad_request(error.to_string()))?;
@@ -200,7 +193,7 @@ impl<'b> Request<'_, '_, 'b> {
         if get && self.requests_websocket() {
             return self.socket(topic);
         }
-        self.require_follow()?;
+        self.require(|rights| rights.follow)?;
         let stream = get && prefers_event_stream(self.head);
         self.refuse_overload(stream)?;
         if stream {
@@ -219,7 +212,7 @@ impl<'b> Request<'_, '_, 'b> {
 
     fn socket(&self, topic: Cow<'b, str>) -> Result<Action<'b>, Refusal> {
         self.refuse_foreign()?;
-        let rights = self.require_follow()?;
+        let rights = self.require(|rights| rights.follow)?;
         let accept = self.accept()?;
         self.refuse_overload(false)?;
         let offered = self.head.fields.get_all("sec-websocket-protocol");
@@ -235,7 +228,7 @@ impl<'b> Request<'_, '_, 'b> {
     fn observe(&self) -> Result<Action<'b>, Refusal> {
         self.refuse_foreign()?;
         observation::admit(self.rules.access.observers, self.rules.access, self.head)?;
-        self.require_follow()?;
+        self.require(|rights| rights.follow)?;
         self.refuse_overload(true)?;
         Ok(Action::Stream { topic: observation::TOPIC.into(), since: self.since(Since::Now) })
     }
@@ -326,37 +319,31 @@ impl<'b> Request<'_, '_, 'b> {
         (!lines.is_empty()).then(|| lines.join(&b", "[..]).into())
     }
 
-    fn require_follow(&self) -> Result<Rights, Refusal> {
+    /// Returns the rights of the request if they include this one.
+    fn require(&self, right: fn(Rights) -> bool) -> Result<Rights, Refusal> {
         let rights = self.rules.access.rights(self.head, &self.query);
-        require(rights.follow, rights)
+        if right(rights) {
+            return Ok(rights);
+        }
+        let detail =
+            "The token is missing or wrong; send Authorization: Bearer or ?access_token= (RFC 6750 §2).";
+        let challenge = if rights.has_token { INVALID_TOKEN } else { AUTHENTICATE };
+        Err(Refusal::new(Status::UNAUTHORIZED, detail).with(challenge))
     }
 
     fn refuse_foreign(&self) -> Result<(), Refusal> {
-        match self.origin {
-            Origin::Foreign => Err(Refusal::new(
-                Status::FORBIDDEN,
-                "The Origin is foreign and not allowed; start the server with --allow-origin to allow it \
-                 (RFC 6455 §10.2).",
-            )),
-            _ => Ok(()),
+        if self.origin != Origin::Foreign {
+            return Ok(());
         }
+        let detail = "The Origin is foreign and not allowed; start the server with --allow-origin to allow it \
+                      (RFC 6455 §10.2).";
+        Err(Refusal::new(Status::FORBIDDEN, detail))
     }
 
     fn refuse_overload(&self, event_stream: bool) -> Result<(), Refusal> {
-        match self.rules.overload {
-            Some(overload) => Err(Refusal::overloaded(overload, event_stream).closing()),
-            None => Ok(()),
-        }
+        let refusal = self.rules.overload.map(|limit| Refusal::overloaded(limit, event_stream).closing());
+        refusal.map_or(Ok(()), Err)
     }
-}
-
-fn require(right: bool, rights: Rights) -> Result<Rights, Refusal> {
-    if right {
-        return Ok(rights);
-    }
-    let detail = "The token is missing or wrong; send Authorization: Bearer or ?access_token= (RFC 6750 §2).";
-    let challenge = if rights.has_token { INVALID_TOKEN } else { AUTHENTICATE };
-    Err(Refusal::new(Status::UNAUTHORIZED, detail).with(challenge))
 }
 
 fn not_found() -> Refusal {

@@ -241,7 +241,7 @@ proptest! {
         prop_assert!(quality <= 1000 && explicit.is_none_or(|explicit| explicit == quality));
         http::fields::prefer_wait(lines());
         http::fields::entity_tag_matches(lines(), text.as_bytes());
-        http::fields::bearer_credentials(&line).and_then(http::fields::bearer_token);
+        http::fields::bearer(&line);
         let _ = http::Query::new(Some(&text)).get("a");
         let _ = http::percent_decode_path_segment(&text);
         let _ = http::host_and_port(&text);
