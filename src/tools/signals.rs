@@ -19,11 +19,11 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Returns a stream that receives a byte for each of the first two signals, after the end to which
 /// the bytes are written. The signals are SIGTERM, SIGINT and SIGHUP.
 ///
-/// The second signal, or a third one, ends the process in any case, even if the thread that reads
-/// the stream waits for something else.
+/// Two seconds after the second signal, or at a third one, the process ends in any case, even if the
+/// thread that reads the stream waits for something else.
 ///
 /// # Errors
-/// No file descriptor is left, or no thread can be started.
+/// No file descriptor is left.
 pub fn stop_signals() -> io::Result<(UnixStream, UnixStream)> {
     let (caught, arrived) = UnixStream::pair()?;
     let latest = Arc::new(AtomicUsize::new(0));
@@ -36,10 +36,13 @@ pub fn stop_signals() -> io::Result<(UnixStream, UnixStream)> {
         pipe::register(signal, caught.try_clone()?)?;
     }
     let (sender, stop) = UnixStream::pair()?;
-    let forward = sender.try_clone()?;
+    let (forward, direct) = (sender.try_clone()?, arrived.try_clone()?);
     let thread = thread::Builder::new().name("signals".into());
-    thread.spawn(move || forward_signals(arrived, &forward, &latest))?;
-    Ok((sender, stop))
+    match thread.spawn(move || forward_signals(arrived, &forward, &latest)) {
+        Ok(_) => Ok((sender, stop)),
+        // Where the system permits no thread, the caller sees the signals itself.
+        Err(_) => Ok((caught, direct)),
+    }
 }
 
 fn forward_signals(mut arrived: UnixStream, mut forward: &UnixStream, latest: &AtomicUsize) {

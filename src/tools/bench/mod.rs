@@ -147,7 +147,10 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
                 BenchError::Refused(_) | BenchError::System(_) => FAILED,
                 BenchError::Request(_) => USAGE_ERROR,
             };
-            fail(status, error)
+            match &args.url {
+                Some(url) => fail(status, format_args!("{url}: {error}")),
+                None => fail(status, error),
+            }
         }
     }
 }
@@ -176,16 +179,20 @@ fn start_ceiling(workload: Workload) -> io::Result<Child> {
     Child::start(&["bench", "ceiling-program", kind.name(), "127.0.0.1:0"], "listening on ")
 }
 
+fn not_started(error: io::Error) -> BenchError {
+    BenchError::System(io::Error::new(error.kind(), format!("cannot start a server to measure: {error}")))
+}
+
 /// Measures all runs. If both targets are measured, their runs alternate.
 fn bench(args: &Args) -> Result<Report, BenchError> {
     let config = &args.config;
     let child = match (&args.url, args.is_ceiling) {
-        (None, false) => Some(Child::server()?),
+        (None, false) => Some(Child::server().map_err(not_started)?),
         _ => None,
     };
     let server = if args.is_ceiling { None } else { Some(target::server(args, child.as_ref())?) };
     let has_ceiling = args.is_ceiling || args.with_ceiling;
-    let ceiling = if has_ceiling { Some(start_ceiling(config.workload)?) } else { None };
+    let ceiling = if has_ceiling { Some(start_ceiling(config.workload).map_err(not_started)?) } else { None };
 
     let baseline = server.as_ref().filter(|_| config.workload == Workload::Idle).map(MemoryBaseline::now);
     let server = server.map(|server| Target::Server(Box::new(server)));

@@ -169,7 +169,7 @@ impl BenchError {
     pub(super) fn while_connecting(reason: EndReason, ready: usize, wanted: usize) -> Self {
         match reason {
             EndReason::NotConnected(error) if ready == 0 => {
-                Self::Unreachable(format!("no connection: {error}"))
+                Self::Unreachable(format!("no connection: {error}: check that the server is running"))
             }
             reason => Self::Refused(format!(
                 "only {ready} of {wanted} connections became ready: {}",

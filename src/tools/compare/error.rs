@@ -32,7 +32,9 @@ impl fmt::Display for CompareError {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Client(error) => error.fmt(f),
-            Self::Unreachable { authority, error } => write!(f, "cannot connect to {authority}: {error}"),
+            Self::Unreachable { authority, error } => {
+                write!(f, "cannot connect to {authority}: {error}: check that the server is running")
+            }
             Self::TooFewClients { following, clients, reason } => {
                 let reason = reason.as_deref().unwrap_or("no response");
                 write!(

@@ -85,7 +85,8 @@ fn announce(address: SocketAddr) {
             report(format_args!("{error}; the server listens on http://{address}"));
         }
     };
-    if let Err(error) = thread::Builder::new().name("announcement".into()).spawn(write) {
-        report(format_args!("cannot start a thread: {error}; the server listens on http://{address}"));
+    // Where the system permits no thread, the first line is still worth the risk of waiting.
+    if thread::Builder::new().name("announcement".into()).spawn(write).is_err() {
+        write();
     }
 }
