@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::exit_status::OUTPUT_FAILED;
 use super::io_error::stream_error;
@@ -18,7 +18,7 @@ use crate::server::{BackgroundWriter, LogForm};
 
 /// The bytes of messages that may wait for standard error, in commands other than `serve`.
 const MESSAGE_BYTES: usize = 1 << 20;
-/// How long the end of a command waits for its messages to be written.
+/// How long the end of a command waits for all its outputs together.
 const FINISH: Duration = Duration::from_secs(1);
 /// How long data waits for earlier messages, so that both are in order on a terminal.
 const IN_ORDER: Duration = Duration::from_millis(100);
@@ -28,6 +28,8 @@ const RETRY: Duration = Duration::from_millis(10);
 
 /// The form of the messages, and their writer. Both are chosen before the first message.
 static STANDARD_ERROR: OnceLock<(LogForm, BackgroundWriter)> = OnceLock::new();
+/// The time at which the command ends, whatever its outputs have accepted.
+static FINISHED_BY: OnceLock<Instant> = OnceLock::new();
 /// The last wait for standard error was in vain.
 static IS_STUCK: AtomicBool = AtomicBool::new(false);
 
@@ -51,8 +53,15 @@ pub fn report(message: impl Display) {
 /// Waits for the messages to be written, but not long.
 pub fn finish_messages() {
     if let Some((_, writer)) = STANDARD_ERROR.get() {
-        writer.finish(FINISH);
+        finish(writer);
     }
+}
+
+/// Waits at the end of a command for one of its outputs to be written. All outputs together are given
+/// one second from the first call on.
+pub fn finish(writer: &BackgroundWriter) {
+    let deadline = *FINISHED_BY.get_or_init(|| Instant::now() + FINISH);
+    writer.finish(deadline.saturating_duration_since(Instant::now()));
 }
 
 /// The result of a write that has not failed.

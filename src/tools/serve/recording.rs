@@ -5,19 +5,16 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::wire_output::Passage;
 use crate::server::BackgroundWriter;
 use crate::tools::io_error::file_error;
-use crate::tools::standard_streams::report;
+use crate::tools::standard_streams::{finish, report};
 use crate::wire::record::Writer;
 use crate::wire::{Side, Span};
 
 /// The bytes of a recording that may wait for the file.
 const QUEUE_BYTES: usize = 4 << 20;
-/// How long the end of the server waits for the recording to be written.
-const FINISH: Duration = Duration::from_secs(1);
 
 /// A recording. If the file does not accept blocks in time, they are dropped, and the connections to
 /// which they belong are not recorded any further: nobody can read the bytes after a hole.
@@ -88,7 +85,7 @@ impl Recording {
 
     /// Waits until the blocks are written, but not long.
     pub fn finish(&self) {
-        self.file.finish(FINISH);
+        finish(&self.file);
     }
 }
 
@@ -101,7 +98,7 @@ struct RecordedFile {
     path: PathBuf,
     /// The file; `None` until a named pipe has a reader.
     file: Option<File>,
-    /// The number of bytes in complete blocks.
+    /// The number of bytes that were written.
     complete: u64,
 }
 
@@ -111,13 +108,23 @@ impl RecordedFile {
             Some(file) => file,
             None => self.file.insert(File::create(&self.path)?),
         };
-        let written = file.write_all(blocks);
-        match written {
-            Ok(()) => self.complete += blocks.len() as u64,
-            // Without a part of a block, the recording can be read to its end. A pipe has no length.
-            Err(_) => drop(file.set_len(self.complete)),
+        let mut written = 0;
+        while written < blocks.len() {
+            match file.write(&blocks[written..]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(length) => written += length,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    // An empty line precedes each block. Without a part of the last one, the recording
+                    // can be read to its end. A pipe has no length to change.
+                    let end = blocks[..written].windows(2).rposition(|pair| pair == b"\n\n");
+                    let _ = file.set_len(self.complete + end.map_or(0, |end| end as u64 + 1));
+                    return Err(error);
+                }
+            }
         }
-        written
+        self.complete += blocks.len() as u64;
+        Ok(())
     }
 }
 
