@@ -27,8 +27,9 @@ def kill_with_parent():
 class Server:
     """One process of the release binary, on its own port."""
 
-    def __init__(self, *options, listen="127.0.0.1:0", files=None, env=None):
-        self.options, self.files, self.env = options, files, env
+    def __init__(self, *options, listen="127.0.0.1:0", files=None, env=None, errors=None):
+        """`errors` is the standard error: a descriptor, or "closed"."""
+        self.options, self.files, self.env, self.errors = options, files, env, errors
         self.highest = 0
         self.start(listen)
 
@@ -39,10 +40,14 @@ class Server:
             kill_with_parent()
             if self.files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
+            if self.errors == "closed":
+                os.close(2)
 
-        command = [os.environ["BAREWIRE"], "--listen", listen, "--quiet", *self.options]
+        quiet = [] if "--log" in self.options else ["--quiet"]
+        command = [os.environ["BAREWIRE"], "--listen", listen, *quiet, *self.options]
         env = {**os.environ, **(self.env or {})}
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=before, env=env)
+        errors = None if self.errors == "closed" else self.errors
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, preexec_fn=before, env=env)
         RUNNING.append(self.process)
         watchdog = threading.Timer(30, self.process.kill)
         watchdog.start()

@@ -1,6 +1,6 @@
 """The cases, in the order in which they run."""
 
-from . import cable, clock, declared, descriptors, ending, floods, siege, stopped, storm, tabs, trickle
+from . import cable, clock, declared, descriptors, ending, floods, outputs, siege, stopped, storm, tabs, trickle
 
 CASES = {
     "descriptors": descriptors.case,
@@ -16,5 +16,6 @@ CASES = {
     "flood": floods.case,
     "sigterm": ending.sigterm,
     "kill": ending.kill,
+    "outputs": outputs.case,
     "siege": siege.case,
 }
