@@ -76,6 +76,7 @@ fn begins_request(bytes: &[u8]) -> bool {
 
 fn begins_frame(bytes: &[u8]) -> bool {
     let [first, ..] = bytes else { return false };
+    let first_line = bytes.split(|byte| is_line_end(*byte)).next().unwrap_or_default();
     match first {
         _ if bytes.starts_with(BYTE_ORDER_MARK) || BYTE_ORDER_MARK.starts_with(bytes) => false,
         // No character of UTF-8 begins with these bytes.
@@ -85,18 +86,24 @@ fn begins_frame(bytes: &[u8]) -> bool {
         // The first frame of a fragmented and compressed message, or a letter.
         b'A' | b'B' => !has_visible_name(bytes) && !reads_as_text(bytes),
         // A frame with such a first byte would set a reserved bit, or have a reserved opcode.
-        b'\t' | b'\n' | b'\r' | b' '..=0x7F => false,
-        0xC3..=0xC7 | 0xCB..=0xF4 => !begins_with_character(bytes),
-        // The other first bytes of characters beyond ASCII, and other control characters.
-        _ => !reads_as_text(bytes),
+        b' '..=0x7F => has_length(bytes, first_line) && !reads_as_text(bytes),
+        0xC3..=0xC7 | 0xCB..=0xF4 => !has_visible_name(bytes) && utf8(first_line).is_none(),
+        // Empty lines, or a frame that breaks a rule.
+        b'\n' | b'\r' => begins_frame(&bytes[bytes.iter().take_while(|byte| is_line_end(**byte)).count()..]),
+        // The other first bytes of characters beyond ASCII.
+        0x80.. => !reads_as_text(bytes),
+        // A frame with another control character as its first byte breaks a rule. Text does not.
+        _ => !reads_as_text(bytes) && (bytes.len() == 1 || !has_visible_name(&bytes[1..])),
     }
 }
 
-/// Returns true if bytes begin with a character of UTF-8, or with a part of one that is cut off.
-fn begins_with_character(bytes: &[u8]) -> bool {
-    match str::from_utf8(bytes) {
-        Ok(_) => true,
-        Err(error) => error.error_len().is_none() || error.valid_up_to() > 0,
+/// Returns true if the second byte is the length of a frame rather than text.
+fn has_length(bytes: &[u8], first_line: &[u8]) -> bool {
+    const ESCAPE: u8 = 0x1b;
+    match bytes.get(1) {
+        None | Some(b'\t' | b'\n' | b'\r' | &ESCAPE) => false,
+        Some(0x80..) => utf8(first_line).is_none(),
+        Some(second) => *second < b' ',
     }
 }
 
@@ -147,8 +154,8 @@ fn begins_chunk(bytes: &[u8]) -> bool {
         return false;
     };
     match rest {
-        // The names of two fields begin with hexadecimal digits.
-        [] => !b"data".starts_with(digits) && !b"event".starts_with(digits),
+        // Letters alone may also begin the name of a field.
+        [] => digits.iter().any(u8::is_ascii_digit),
         [b'\r', rest @ ..] => match rest {
             [] => true,
             [b'\n', content @ ..] => is_chunk_of(size, content),
@@ -225,6 +232,13 @@ mod tests {
                     b"data:\0\x7f\n",
                     b"\x1b: a\ndata: b\n\n",
                     b"\0\nid: 1\ndata: b\n\n",
+                    b"\0data: b\n\n",
+                    b"\x1b[1m: b\n\n",
+                    b"\tdata: b\n\n",
+                    b"\n",
+                    b"\r\nfoo: \0\n",
+                    b"A",
+                    b"fa",
                     b"\x7f\n",
                     b"data",
                     b"data\n\n",
@@ -247,6 +261,9 @@ mod tests {
                     b"App",
                     b"data: \xff\xfe\n\n",
                     b"\xc3\xa9: \x1b\n",
+                    b"\xc3\xa9: \xff\n",
+                    b"a\x1b: x\n",
+                    b"a\0: x\ndata: b\n",
                     b"\xc2\xa3: x\ndata: \xff\n",
                     b"\xc3",
                     b"\xf0\x9f\x98\x80: x\n\n",
@@ -285,6 +302,8 @@ mod tests {
                     b"\xc2\x85\x3a\x3a\x3a\x3a",
                     b"\xc8\x80\0\0\0\0",
                     b"\x41\xfe\xff\xff",
+                    b"\xd1\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
+                    b"\x61\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
                 ],
             ),
             (
@@ -304,6 +323,12 @@ mod tests {
                     b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00",
                     b"\x41\x03\xf2\x48\xcd",
                     b"\x00\x05hello",
+                    b"\x21\x00",
+                    b"\x61\x01\x61",
+                    b"\x00",
+                    b"\x09\x00",
+                    b"\x0a\x02hi",
+                    b"\x08\x02\x03\xe8",
                     b"\x16\x03\x01\x02\x00\x01",
                     b"\xc3\x28",
                 ],

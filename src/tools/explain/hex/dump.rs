@@ -72,6 +72,16 @@ pub fn is_dump(text: &str) -> bool {
     })
 }
 
+/// Returns true for a dump that begins with words of the machine after an offset of 0, as od and
+/// hexdump write them by default.
+pub fn is_of_words(text: &str) -> bool {
+    text.lines().find_map(Parts::of).is_some_and(|Parts { offset, has_colon, rest }| {
+        let group = rest.split_whitespace().next().unwrap_or_default();
+        let is_word = group.len() > 2 && group.bytes().all(|byte| byte.is_ascii_hexdigit());
+        !has_colon && is_word && offset.len() > 4 && offset.bytes().all(|digit| digit == b'0')
+    })
+}
+
 /// Returns true for a line about a packet, which tcpdump and tshark write before its rows. It begins
 /// with words that are not digits.
 fn is_prose(line: &str) -> bool {

@@ -31,7 +31,7 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// Returns true if text, of which this is the start, is a dump or at least four pairs of digits,
-/// although nothing announces that.
+/// although nothing announces that. The dump may be one that is refused.
 pub fn is_evident(start: &[u8], is_complete: bool) -> bool {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let end = if is_complete { None } else { start.iter().rposition(|byte| *byte == b'\n') };
@@ -39,7 +39,7 @@ pub fn is_evident(start: &[u8], is_complete: bool) -> bool {
     let mut words = text.split_ascii_whitespace();
     let is_pair = |word: &str| word.len() == 2 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_pairs = words.clone().count() >= MIN_PAIRS && words.all(is_pair);
-    is_pairs || (dump::begins_dump(text) && dump::decode(text).is_ok())
+    is_pairs || (dump::begins_dump(text) && (dump::is_of_words(text) || dump::decode(text).is_ok()))
 }
 
 /// Decodes two digits for each byte, with separators between bytes.
