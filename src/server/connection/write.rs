@@ -120,8 +120,9 @@ impl<S: ByteStream> Connection<S> {
         let has_new = !cx.out.is_empty();
         let has_own = has_new || self.outbox_len() > 0;
         let rest = following.filter(|_| has_own).map_or(0, |following| following.rest_of_event(hub));
-        let mut events = following.iter().flat_map(|following| following.pending(hub));
-        let (event, next) = events.next().unwrap_or_default().split_at(rest);
+        let mut events = following.as_ref().map(|following| following.pending(hub));
+        let first = events.as_mut().and_then(Iterator::next).unwrap_or_default();
+        let (event, next) = first.split_at(rest);
 
         let mut batch = Batch::new();
         batch.push(event);
@@ -130,7 +131,7 @@ impl<S: ByteStream> Connection<S> {
         }
         batch.push(&cx.out);
         batch.push(next);
-        batch.extend(events);
+        batch.extend(events.into_iter().flatten());
         let total = batch.bytes();
         if total == 0 {
             return WriteOutcome::Nothing;
