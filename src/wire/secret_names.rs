@@ -179,7 +179,27 @@ fn normalized(name: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ENDINGS, NAMES};
+    use proptest::prelude::*;
+
+    use super::{ENDINGS, NAMES, SecretNames};
+
+    proptest! {
+        #[test]
+        fn a_name_may_be_written_in_any_way(
+            name in prop::sample::select([&NAMES[..], &ENDINGS[..]].concat()),
+            letters in prop::collection::vec((any::<bool>(), any::<bool>()), 24),
+        ) {
+            let letters = name.bytes().zip(letters.into_iter().cycle());
+            let written: String = letters
+                .map(|(byte, (is_upper, is_encoded))| {
+                    let byte = if byte == b'-' && is_upper { b'_' } else { byte };
+                    let byte = if is_upper { byte.to_ascii_uppercase() } else { byte };
+                    if is_encoded { format!("%{byte:02x}") } else { char::from(byte).to_string() }
+                })
+                .collect();
+            prop_assert!(SecretNames::default().contains_encoded(written.as_bytes()), "{}", written);
+        }
+    }
 
     #[test]
     fn the_documentation_lists_all_names() {

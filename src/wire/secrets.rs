@@ -32,6 +32,13 @@ pub(super) fn in_line(line: &[u8], continues: bool, names: &SecretNames) -> Vec<
         _ => {
             let mut found = passwords(line);
             found.extend(parameters(line, names, MAX_DEPTH));
+            found.sort_unstable_by_key(|range| range.start);
+            // A password may look like a parameter.
+            found.dedup_by(|next, last| {
+                let overlaps = next.start <= last.end;
+                last.end = if overlaps { last.end.max(next.end) } else { last.end };
+                overlaps
+            });
             found
         }
     }
@@ -159,6 +166,8 @@ impl FormSearch {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{FormSearch, SecretNames, in_line};
 
     fn starred(text: &str, ranges: impl IntoIterator<Item = std::ops::Range<usize>>) -> String {
@@ -218,6 +227,7 @@ mod tests {
             ("Location: /cb#id_token=a&state=b", "Location: /cb#id_token=*&state=b"),
             ("Link: </a?token=b>; rel=next", "Link: </a?token=*>; rel=next"),
             ("Referer: http://me:pw@a/b", "Referer: http://*****@a/b"),
+            ("Referer: http://me:token=pw@a/?x=1", "Referer: http://******************"),
             ("GET /?to=http%3A%2F%2Fa%2F%3Ftoken%3Db&x=1", "GET /?to=*****************************&x=1"),
         ] {
             assert_eq!(hidden(line, false), expected);
@@ -279,6 +289,19 @@ mod tests {
             ("X-Devices: abc", "X-Devices: abc"),
         ] {
             assert_eq!(starred(line, in_line(line.as_bytes(), false, &names)), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_ranges_are_within_any_line_and_in_order(line in "[ -~]{0,9}([?&=:@/%;, ]|://|token|key|\\PC){0,30}", continues: bool) {
+            let found = in_line(line.as_bytes(), continues, &SecretNames::default());
+            let mut end = None;
+            for range in found {
+                prop_assert!(range.start < range.end || range.end == line.len(), "{:?}", range);
+                prop_assert!(end.is_none_or(|end| range.start > end) && range.end <= line.len(), "{:?}", range);
+                end = Some(range.end);
+            }
         }
     }
 
