@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
+use barewire::wire::Side;
+use barewire::wire::record::Reader;
+
 use crate::harness::{
     Connection, EventStream, Opcode, Program, Request, WebSocket, command, eventually, run,
 };
@@ -387,12 +390,15 @@ fn a_recording_to_a_pipe_that_nobody_opens_does_not_stop_the_server() {
 fn a_recording_that_lost_bytes_can_be_explained() {
     let pipe = Temporary::pipe("slow");
     let program = serve(&["--quiet", "--record", pipe.path()], Stdio::piped());
-    // The pipe is opened with the first block. Then nobody reads it: 4 MiB wait, and the rest is
+    // The pipe is opened with the first block. Then nobody reads it: 16 MiB wait, and the rest is
     // dropped.
     program.request(&Request::get("/first"));
     let mut reader = File::open(&pipe.0).expect("the server opens the other end");
     let mut flooded = program.connect();
-    send_requests(&mut flooded, &Request::get(format!("/{}", "x".repeat(8000))), 1000);
+    for _ in 0..300 {
+        flooded.send(Request::post("/topics/a", "x".repeat(60_000)).bytes());
+        assert_eq!(flooded.response().status, 201);
+    }
     let recording = thread::spawn(move || {
         let mut text = String::new();
         reader.read_to_string(&mut text).map(|_| text)
@@ -414,6 +420,25 @@ fn a_recording_that_lost_bytes_can_be_explained() {
     fs::write(&file.0, text).expect("a temporary file");
     let output = run(&["explain", file.path()]);
     assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+}
+
+#[test]
+fn a_recording_of_a_large_message_is_complete() {
+    const BYTES: usize = 4 << 20;
+    let file = Temporary::new("large.txt");
+    let program = serve(&["--quiet", "--record", file.path()], Stdio::piped());
+    let mut socket = WebSocket::open(program.begin(&Request::handshake("/echo")), false);
+    socket.send(Opcode::Binary, vec![0xff; BYTES]);
+    assert_eq!(socket.frame().expect("an echo").payload.len(), BYTES);
+    drop(socket);
+    terminate(program);
+    let recording = fs::read(&file.0).expect("the recording");
+    let (mut client, mut server) = (0, 0);
+    for block in Reader::new(&recording) {
+        let block = block.expect("a valid block");
+        *(if block.side == Side::Client { &mut client } else { &mut server }) += block.bytes.len();
+    }
+    assert!(client > BYTES && server > BYTES, "{client} {server}");
 }
 
 #[test]

@@ -13,8 +13,13 @@ use crate::tools::standard_streams::{finish, report};
 use crate::wire::record::Writer;
 use crate::wire::{Side, Span};
 
-/// The bytes of a recording that may wait for the file.
-const QUEUE_BYTES: usize = 4 << 20;
+/// The bytes of a recording that may wait for the file. More than for the log, because a hole ends the
+/// recording of a connection.
+const QUEUE_BYTES: usize = 16 << 20;
+/// Blocks are queued when they have this many bytes, or at the end of the iteration.
+const BLOCKS_BYTES: usize = 256 << 10;
+/// How many spans of one read or write are recorded before their size is checked.
+const SPANS_AT_ONCE: usize = 64;
 
 /// A recording. If the file does not accept blocks in time, they are dropped, and the connections to
 /// which they belong are not recorded any further: nobody can read the bytes after a hole.
@@ -53,9 +58,16 @@ impl Recording {
 
     /// Records the bytes of one read or write.
     pub fn add(&mut self, passage: Passage, spans: &[Span]) {
-        if !self.incomplete.contains(&passage.connection) {
-            self.writer.spans(passage.connection, passage.time_ms, spans, &mut self.blocks);
-            self.in_blocks.insert(passage.connection);
+        let Passage { connection, time_ms, .. } = passage;
+        for spans in spans.chunks(SPANS_AT_ONCE) {
+            if self.incomplete.contains(&connection) {
+                return;
+            }
+            self.writer.spans(connection, time_ms, spans, &mut self.blocks);
+            self.in_blocks.insert(connection);
+            if self.blocks.len() > BLOCKS_BYTES {
+                self.write();
+            }
         }
     }
 
@@ -67,11 +79,6 @@ impl Recording {
             }
         }
         self.in_blocks.remove(&passage.connection);
-    }
-
-    /// Returns the size of the blocks that are not queued yet, in bytes.
-    pub fn len(&self) -> usize {
-        self.blocks.len()
     }
 
     /// Queues the blocks.

@@ -106,8 +106,7 @@ impl Outputs {
             self.event_bytes += events.iter().map(String::len).sum::<usize>();
             self.events.extend(events);
         }
-        let recorded = self.recording.as_ref().map_or(0, Recording::len);
-        if self.text.len().max(recorded) > TEXT_BYTES {
+        if self.text.len() > TEXT_BYTES {
             self.write();
         }
     }
