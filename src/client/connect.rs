@@ -61,8 +61,17 @@ impl WebSocket {
     }
 }
 
-/// Connects to the first address of the host that accepts the connection.
+/// Connects to the first address of the host that accepts the connection. An error names the host and
+/// the port.
 pub(crate) fn connect_tcp(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
+    connect_to_any(host, port, until).map_err(|error| {
+        // RFC 3986 §3.2.2: an IPv6 address is in brackets.
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        io::Error::new(error.kind(), format!("cannot connect to {host}:{port}: {error}"))
+    })
+}
+
+fn connect_to_any(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
     let mut last_error = io::Error::from(ErrorKind::AddrNotAvailable);
     for address in (host, port).to_socket_addrs()? {
         let left = until.saturating_duration_since(Instant::now());

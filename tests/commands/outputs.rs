@@ -485,6 +485,8 @@ fn an_error_names_the_file_or_the_address_and_what_to_do() {
             "127.0.0.1:1",
             "check that the server is running",
         ),
+        (&["publish", "http://127.0.0.1:1/topics/a", "x"], &[], "127.0.0.1:1", "cannot connect"),
+        (&["follow", "--timeout", "0.1", "http://[::1]:1/topics/a"], &[], "[::1]:1", "cannot connect"),
         (&["explain"], &["/none/there"], "/none/there", "check the path"),
         (&["explain"], &[folder], folder, "name a file"),
     ] {

@@ -11,11 +11,8 @@ pub enum CompareError {
     Io(io::Error),
     /// The server refused, or its response is invalid.
     Client(Error),
-    /// No server accepts connections at the host and port of the URL.
-    Unreachable {
-        authority: String,
-        error: io::Error,
-    },
+    /// No server accepts connections at the host and port that the error names.
+    Unreachable(io::Error),
     /// Not all clients followed the topic in time.
     TooFewClients {
         following: usize,
@@ -32,9 +29,7 @@ impl fmt::Display for CompareError {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Client(error) => error.fmt(f),
-            Self::Unreachable { authority, error } => {
-                write!(f, "cannot connect to {authority}: {error}: check that the server is running")
-            }
+            Self::Unreachable(error) => write!(f, "{error}: check that the server is running"),
             Self::TooFewClients { following, clients, reason } => {
                 let reason = reason.as_deref().unwrap_or("no response");
                 write!(

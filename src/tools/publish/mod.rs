@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use self::args::Args;
 use super::exit_status::{NO_RESPONSE, OUTPUT_FAILED, REFUSED};
+use super::io_error::stream_error;
 use super::standard_streams::{self, fail};
 use crate::client::{PublishError, Publisher};
 use crate::protocol::MAX_EVENT_BYTES;
@@ -168,7 +169,7 @@ impl From<PublishError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self(format!("cannot read standard input: {error}"), REFUSED)
+        Self(stream_error("standard input", &error), REFUSED)
     }
 }
 
