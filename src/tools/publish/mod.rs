@@ -140,19 +140,21 @@ fn requests<'l>(mut lines: &'l [&'l str]) -> impl Iterator<Item = &'l [&'l str]>
     })
 }
 
-/// Writes ids to standard output, safe for a terminal. If nobody reads it any more, publishing continues. After a failed
-/// write it does not, because nobody could know which events are published.
+/// Writes ids to standard output, safe for a terminal. If nobody reads it any more, publishing
+/// continues. After a failed write it does not, because nobody could know which events are published.
 fn print_ids(ids: &[String]) -> Result<(), Failure> {
     let shown = |id: &str| escaped(id, &[]).into_owned();
     let text: String = ids.iter().map(|id| shown(id) + "\n").collect();
     let Err(error) = standard_streams::write(text.as_bytes()) else { return Ok(()) };
-    let (which, is) = match ids {
-        [first, .., last] => (format!("the events {} to {}", shown(first), shown(last)), "are"),
-        [id] => (format!("the event {}", shown(id)), "is"),
+    let message = match ids {
+        [first, .., last] => {
+            let (first, last) = (shown(first), shown(last));
+            format!("the events {first} to {last} are published, but not all of their ids could be written")
+        }
+        [id] => format!("the event {} is published, but its id could not be written", shown(id)),
         [] => return Ok(()),
     };
-    let message = format!("{which} {is} published, but not all ids could be written: {error}");
-    Err(Failure(message, OUTPUT_FAILED))
+    Err(Failure(format!("{message}: {error}"), OUTPUT_FAILED))
 }
 
 impl From<PublishError> for Failure {
