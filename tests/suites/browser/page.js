@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { launch } from './chromium.js';
@@ -345,6 +346,44 @@ try {
     equal(authorized.errors, [], 'errors');
     await authorized.context().close();
     await guarded.end();
+  });
+
+  await check('a page whose name resolves to this machine reads nothing (DNS rebinding)', async () => {
+    for (const [options, expected] of [
+      [[], { poll: 421, stream: 'closed', socket: 'closed' }],
+      // Without the check of the host, the page reads the topic. Its Origin still stops the WebSocket.
+      [['--allow-host', 'rebound.example'], { poll: 200, stream: 'secret', socket: 'closed' }],
+    ]) {
+      // The page comes from the attacker's server. Then the name leads to another one on the same port.
+      const attacker = createHttpServer((request, response) => {
+        response.writeHead(200, { 'Content-Type': 'text/html', Connection: 'close' }).end('<p>rebound');
+      });
+      await new Promise((resolve) => { attacker.listen(0, '127.0.0.1', resolve); });
+      const { port } = attacker.address();
+      const context = await browser.newContext();
+      const rebound = await context.newPage();
+      await rebound.goto(`http://rebound.example:${port}/`);
+      await new Promise((resolve) => { attacker.close(resolve); attacker.closeAllConnections(); });
+      const local = await serve(`127.0.0.1:${port}`, ...options);
+      equal((await fetch(`${local.base}/topics/t`, { method: 'POST', body: 'secret' })).status, 201, 'a publish');
+      const read = await rebound.evaluate(async () => {
+        const poll = (await fetch('/topics/t')).status;
+        const stream = await new Promise((resolve) => {
+          const source = new EventSource('/topics/t?since=start');
+          source.onmessage = (event) => { source.close(); resolve(event.data); };
+          source.onerror = () => resolve(source.readyState === EventSource.CLOSED ? 'closed' : 'retries');
+        });
+        const socket = await new Promise((resolve) => {
+          const webSocket = new WebSocket(`ws://${location.host}/topics/t?since=start`);
+          webSocket.onmessage = (event) => resolve(event.data);
+          webSocket.onclose = () => resolve('closed');
+        });
+        return { poll, stream, socket };
+      });
+      equal(read, expected, options.join(' ') || 'the defaults');
+      await context.close();
+      await local.end();
+    }
   });
 
   await check('after a restart of the server each lane reconnects and shows the gap', async () => {
