@@ -5,33 +5,35 @@
 //!
 //! `curl -d hello http://127.0.0.1:8080/topics/demo`, while a thousand others follow `demo`:
 //!
-//! 1. **The socket is readable.** `EventLoop::run_once` (`server/event_loop.rs`) learns that from the
-//!    poll. `Connection::serve` (`server/connection/read.rs`) reads into the one buffer that all
-//!    connections share.
-//! 2. **Bytes become a request.** `Connection::receive_request` (`server/connection/http.rs`) passes
-//!    them to [`protocol::http`]: `HeadScan` finds the blank line, and `parse` turns the bytes before
-//!    it into a `RequestHead`.
-//! 3. **The head becomes an action.** `Action::of` (`transport/route.rs`) reads the method, the target
-//!    and the fields: the request publishes to `demo`, and it is allowed to. A refusal is decided
-//!    here.
+//! 1. **The socket is readable.** `EventLoop::run_once` (`server/event_loop.rs`) learns that from
+//!    the poll. `Connection::serve` (`server/connection/read.rs`) reads into the one buffer that
+//!    all connections share.
+//! 2. **Bytes become a request.** `Connection::receive_request` (`server/connection/http.rs`)
+//!    passes them to [`protocol::http`]: `HeadScan` finds the blank line, and `parse` turns the
+//!    bytes before it into a `RequestHead`.
+//! 3. **The head becomes an action.** `Action::of` (`transport/route.rs`) reads the method, the
+//!    target and the fields: the request publishes to `demo`, and it is allowed to. A refusal is
+//!    decided here.
 //! 4. **The content becomes an event.** `Service::publish` (`transport/service.rs`) checks that the
-//!    five bytes are UTF-8. `Hub::publish` (`hub/topics.rs`) gives the event the next sequence number,
-//!    and `Log::append` (`hub/log.rs`) puts it in the topic's open segment. The publisher receives
-//!    `201` and `{"id":"…-1"}`.
-//! 5. **A fan-out is queued.** The hub notes that the topic's followers lack an event. The iteration
-//!    goes on with other sockets; events published meanwhile are delivered with the same writes.
+//!    five bytes are UTF-8. `Hub::publish` (`hub/topics.rs`) gives the event the next sequence
+//!    number, and `Log::append` (`hub/log.rs`) puts it in the topic's open segment. The publisher
+//!    receives `201` and `{"id":"…-1"}`.
+//! 5. **A fan-out is queued.** The hub notes that the topic's followers lack an event. The
+//!    iteration goes on with other sockets; events published meanwhile are delivered with the same
+//!    writes.
 //! 6. **The fan-out reaches each follower.** `Connections::fan_out` (`server/connections.rs`) takes
 //!    one follower after the other from `Hub::next_delivery`.
 //! 7. **The event becomes bytes, once per encoding.** `Following::prepare`
-//!    (`transport/following.rs`) encodes it when the first follower needs it: as a chunk of an event
-//!    stream, an item of a JSON list, or a WebSocket frame. All followers with that encoding share
-//!    the segment's `EncodedBuffer`.
-//! 8. **The cursor moves.** `Connection::write` (`server/connection/write.rs`) writes the bytes between
-//!    the follower's cursor and the end of the log, in one write, and `Following::advance` moves the
-//!    cursor. A long poll receives a response made of the same bytes (`transport/poll.rs`).
-//! 9. **A full socket is not a queue.** A follower whose socket accepts only a part keeps a cursor in
-//!    the middle of the encoded bytes, and counts as lagging until the poll reports room. No other
-//!    follower waits for it.
+//!    (`transport/following.rs`) encodes it when the first follower needs it: as a chunk of an
+//!    event stream, an item of a JSON list, or a WebSocket frame. All followers with that encoding
+//!    share the segment's `EncodedBuffer`.
+//! 8. **The cursor moves.** `Connection::write` (`server/connection/write.rs`) writes the bytes
+//!    between the follower's cursor and the end of the log, in one write, and `Following::advance`
+//!    moves the cursor. A long poll receives a response made of the same bytes
+//!    (`transport/poll.rs`).
+//! 9. **A full socket is not a queue.** A follower whose socket accepts only a part keeps a cursor
+//!    in the middle of the encoded bytes, and counts as lagging until the poll reports room. No
+//!    other follower waits for it.
 //! 10. **Too slow is evicted.** When a segment leaves the window (`hub/window.rs`) while a lagging
 //!     follower's cursor is in it, `Connections::evict_from` (`server/connections.rs`) ends that
 //!     follower, and its reconnect reports the gap.
@@ -40,13 +42,13 @@
 //! connection stays in `State::Held` (`server/connection/state.rs`) until step 6 reaches it, or its
 //! timeout does (`Connection::handle_deadline` in `server/connection/read.rs`).
 //!
-//! The one idea is in step 8: **the log is the queue**. The four transports differ only in who holds
-//! the cursor and when it moves.
+//! The one idea is in step 8: **the log is the queue**. The four transports differ only in who
+//! holds the cursor and when it moves.
 //!
 //! # Layers
 //!
-//! Each layer knows only those below it, and `hub` and `protocol` do not know each other. A test fails
-//! on a path that breaks this, and on a socket or a clock outside `server` and above.
+//! Each layer knows only those below it, and `hub` and `protocol` do not know each other. A test
+//! fails on a path that breaks this, and on a socket or a clock outside `server` and above.
 //!
 //! ```text
 //! tools      the commands: arguments, load, reports

@@ -61,8 +61,8 @@ impl WebSocket {
     }
 }
 
-/// Connects to the first address of the host that accepts the connection. An error names the host and
-/// the port.
+/// Connects to the first address of the host that accepts the connection. An error names the host
+/// and the port.
 pub(crate) fn connect_tcp(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
     connect_to_any(host, port, until).map_err(|error| {
         // RFC 3986 §3.2.2: an IPv6 address is in brackets.

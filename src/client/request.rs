@@ -19,7 +19,8 @@ pub struct Request<'a> {
     pub limits: MessageLimits,
     /// Time for TCP and the handshake together.
     pub connect_timeout: Duration,
-    /// Time that [`read`](super::WebSocket::read) waits for a complete message; `None` waits forever.
+    /// Time that [`read`](super::WebSocket::read) waits for a complete message; `None` waits
+    /// forever.
     pub read_timeout: Option<Duration>,
     /// Time that a write waits while the server accepts no bytes at all; `None` waits forever.
     pub write_timeout: Option<Duration>,

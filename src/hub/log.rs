@@ -61,7 +61,8 @@ impl EncodedBuffer {
         events.checked_sub(1).map_or(0, |last| self.ends[last] as usize)
     }
 
-    /// Returns where the event that contains `offset` ends; `offset` itself if that is between two events.
+    /// Returns where the event that contains `offset` ends; `offset` itself if that is between two
+    /// events.
     pub fn event_end(&self, offset: usize) -> usize {
         let ended = self.ends.partition_point(|end| (*end as usize) < offset);
         if offset == 0 { 0 } else { self.ends.get(ended).map_or(offset, |end| *end as usize) }
@@ -218,8 +219,8 @@ pub(super) struct Growth {
 }
 
 impl Log {
-    /// Creates an empty log whose first event comes after `lost_through`. `window_events` is the size
-    /// of the window.
+    /// Creates an empty log whose first event comes after `lost_through`. `window_events` is the
+    /// size of the window.
     pub(super) fn new(lost_through: Sequence, window_events: usize) -> Log {
         Log {
             segments: VecDeque::new(),
@@ -262,8 +263,8 @@ impl Log {
         self.first
     }
 
-    /// Returns the number of the newest segment, which the next event joins if it has room. In an empty log:
-    /// the number that its first segment will have.
+    /// Returns the number of the newest segment, which the next event joins if it has room. In an
+    /// empty log: the number that its first segment will have.
     pub fn open_segment(&self) -> u32 {
         self.first + (self.segments.len() as u32).saturating_sub(1)
     }

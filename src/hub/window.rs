@@ -41,8 +41,8 @@ impl Hub {
         }
     }
 
-    /// Returns whether the topic keeps more than its window. A topic with its own limit of bytes has no
-    /// other window; the others keep enough events without the oldest segment.
+    /// Returns whether the topic keeps more than its window. A topic with its own limit of bytes
+    /// has no other window; the others keep enough events without the oldest segment.
     fn exceeds_window(&self, key: TopicKey) -> bool {
         let topic = self.topic(key);
         if topic.max_bytes < usize::MAX {
@@ -109,9 +109,9 @@ impl Hub {
         self.encoded_bytes = kept;
     }
 
-    /// Adds `grown` to the bytes of encoded buffers. Beyond the bound, drops the least recently used
-    /// buffers down to three quarters of it; what was used at `now` is kept, since it may be in the
-    /// middle of a write.
+    /// Adds `grown` to the bytes of encoded buffers. Beyond the bound, drops the least recently
+    /// used buffers down to three quarters of it; what was used at `now` is kept, since it may be
+    /// in the middle of a write.
     pub(super) fn account_encoded(&mut self, grown: usize, now: Tick) {
         self.encoded_bytes += grown;
         if grown == 0 || self.encoded_bytes <= self.limits.encoded_bytes {

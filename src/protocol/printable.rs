@@ -1,7 +1,7 @@
 //! Text that a peer sent, made safe for a terminal (CWE-150).
 //!
-//! A terminal acts on some characters instead of showing them: a peer could clear the screen, change
-//! the title or forge a line of output. Everything that shows a peer's text escapes these
+//! A terminal acts on some characters instead of showing them: a peer could clear the screen,
+//! change the title or forge a line of output. Everything that shows a peer's text escapes these
 //! characters with the functions of this module.
 
 use std::borrow::Cow;
@@ -53,14 +53,14 @@ pub fn one_line(bytes: &[u8], max_chars: usize, is_shown: impl Fn(char) -> bool)
     out
 }
 
-/// Returns a peer's text, an id or a field value as one line of at most 500 characters, to be quoted
-/// in a message.
+/// Returns a peer's text, an id or a field value as one line of at most 500 characters, to be
+/// quoted in a message.
 pub fn printable(bytes: &[u8]) -> String {
     one_line(bytes, 500, |_| true)
 }
 
-/// Returns `text` with every character on which a terminal acts escaped, except for those in `kept`.
-/// All other characters are unchanged, including backslashes.
+/// Returns `text` with every character on which a terminal acts escaped, except for those in
+/// `kept`. All other characters are unchanged, including backslashes.
 pub fn escaped<'t>(text: &'t str, kept: &[char]) -> Cow<'t, str> {
     let acts = |character| acts_on_terminal(character) && !kept.contains(&character);
     if !text.contains(acts) {

@@ -1,8 +1,8 @@
 //! A writer that never blocks its caller: a bounded queue, and a thread that writes it.
 //!
-//! Standard error may be a pipe that nobody reads, a full disk, or a terminal stopped with Ctrl-S. A
-//! server that waits for it stands still for all its clients. So what does not fit in the queue is
-//! dropped and counted, and the thread says so when the output accepts bytes again.
+//! Standard error may be a pipe that nobody reads, a full disk, or a terminal stopped with Ctrl-S.
+//! A server that waits for it stands still for all its clients. So what does not fit in the queue
+//! is dropped and counted, and the thread says so when the output accepts bytes again.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,8 +14,8 @@ const RETRY: Duration = Duration::from_millis(10);
 /// How much memory the thread keeps from one batch to the next, in bytes.
 const BYTES_KEPT: usize = 64 << 10;
 
-/// A handle to a queue of lines that a thread writes. The clones share the queue, and the thread ends
-/// with the last of them. The thread starts with the first line.
+/// A handle to a queue of lines that a thread writes. The clones share the queue, and the thread
+/// ends with the last of them. The thread starts with the first line.
 #[derive(Clone)]
 pub struct BackgroundWriter(Arc<Handle>);
 
@@ -110,8 +110,8 @@ impl BackgroundWriter {
         self.0.0.lock().dropped
     }
 
-    /// Waits until everything is written, but no longer than `timeout`. Returns false if lines still
-    /// wait then.
+    /// Waits until everything is written, but no longer than `timeout`. Returns false if lines
+    /// still wait then.
     pub fn finish(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         let mut queue = self.0.0.lock();
@@ -179,9 +179,9 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Waits for lines and moves them to `batch`. Returns the number of lines that are missing after
-    /// them, or `None` when all handles are gone. `lost` is the number of lines in the previous batch
-    /// that could not be written.
+    /// Waits for lines and moves them to `batch`. Returns the number of lines that are missing
+    /// after them, or `None` when all handles are gone. `lost` is the number of lines in the
+    /// previous batch that could not be written.
     fn next_batch(&self, batch: &mut Vec<u8>, lost: u64) -> Option<u64> {
         let mut queue = self.lock();
         queue.dropped += lost;

@@ -41,7 +41,8 @@ impl Clock {
         let ticks = self.start.elapsed().as_millis() as u64 / TICK_MILLISECONDS;
         let tick = Tick(u32::try_from(ticks).unwrap_or(u32::MAX - 1).saturating_add(1));
         if tick == self.tick && !self.date.is_empty() {
-            // A busy loop has thousands of iterations in a tick, and the date changes once a second.
+            // A busy loop has thousands of iterations in a tick, and the date changes once a
+            // second.
             return;
         }
         self.tick = tick;

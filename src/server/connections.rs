@@ -187,9 +187,9 @@ impl<S: ByteStream> Connections<S> {
         }
     }
 
-    /// Evicts the followers whose cursors are in a dropped segment, or before it. Those in the middle of
-    /// an event share the segment's encoded bytes until that event is written. What each of them is
-    /// sent last is in `Connection::evict` (`connection/close.rs`).
+    /// Evicts the followers whose cursors are in a dropped segment, or before it. Those in the
+    /// middle of an event share the segment's encoded bytes until that event is written. What each
+    /// of them is sent last is in `Connection::evict` (`connection/close.rs`).
     fn evict_from(&mut self, mut dropped: DroppedSegment) {
         // A copy, because each eviction changes the list.
         let lagging = self.cx.service.hub.topic(dropped.topic).lagging().to_vec();
@@ -256,13 +256,14 @@ impl<S: ByteStream> Connections<S> {
             let is_followed = service.is_observed();
             let now = clock.tick();
             observer.end_iteration(is_followed, &mut |json| service.publish_observation(json, now));
-            // The new events may have pushed out a segment. The followers in it must be evicted before
-            // they are written to.
+            // The new events may have pushed out a segment. The followers in it must be evicted
+            // before they are written to.
             self.evict_slow_followers();
         }
     }
 
-    /// Begins the shutdown: the first call drains the connections, the second ends the shutdown at once.
+    /// Begins the shutdown: the first call drains the connections, the second ends the shutdown at
+    /// once.
     pub fn stop(&mut self) {
         if self.drain_until.is_some() {
             self.drain_until = Some(Tick(0));

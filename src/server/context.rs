@@ -120,8 +120,8 @@ impl LoopContext {
         poll.length_in(input).map(|length| (Rc::clone(poll), length))
     }
 
-    /// Remembers a poll for clients that send the same head. If a token is set, every head is parsed:
-    /// the time of a comparison would tell how much of a token was guessed.
+    /// Remembers a poll for clients that send the same head. If a token is set, every head is
+    /// parsed: the time of a comparison would tell how much of a token was guessed.
     pub fn remember_poll(&mut self, poll: impl FnOnce() -> Option<RepeatedPoll>) {
         if self.may_replace_poll && !self.service.policy.access.has_tokens() {
             self.repeated_poll = poll().map(Rc::new);

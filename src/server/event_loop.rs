@@ -18,8 +18,8 @@ use crate::hub::Tick;
 const EVENTS: usize = 1024;
 /// How many connections are accepted per iteration.
 const ACCEPTS: usize = 256;
-/// How many connections beyond the limit are accepted, to be refused with a reason. Further ones wait
-/// in the backlog.
+/// How many connections beyond the limit are accepted, to be refused with a reason. Further ones
+/// wait in the backlog.
 const SURPLUS: usize = 64;
 
 const LISTENER: Token = reserved(0);
@@ -50,8 +50,8 @@ pub struct EventLoop {
     accepting: Accepting,
     accepted_at: Tick,
     stop: Option<UnixStream>,
-    /// Whether accepted connections have the listener's TCP_NODELAY, as on Linux; unknown before the
-    /// first one.
+    /// Whether accepted connections have the listener's TCP_NODELAY, as on Linux; unknown before
+    /// the first one.
     inherits_nodelay: Option<bool>,
     pub connections: Connections<TcpStream>,
 }
@@ -204,8 +204,9 @@ impl EventLoop {
         }
     }
 
-    /// Asks the poll to report when the sockets that were full have room again. It reports that from
-    /// now on; before, each connection would begin with a report that its empty socket has room.
+    /// Asks the poll to report when the sockets that were full have room again. It reports that
+    /// from now on; before, each connection would begin with a report that its empty socket has
+    /// room.
     fn await_room(&mut self) {
         let interest = Interest::READABLE | Interest::WRITABLE;
         for key in std::mem::take(&mut self.connections.cx.full) {

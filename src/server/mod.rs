@@ -7,8 +7,9 @@
 //! 2. `connections`: what an iteration does with all connections: fan-out, deadlines, eviction.
 //! 3. `connection/`: one connection. `state` has its states and transitions; `read`, `http`,
 //!    `websocket`, `write` and `close` follow the bytes.
-//! 4. `context`, `timer_wheel`, `slab`, `clock`, `memory`, `addresses`, `access_log`: the parts that
-//!    all connections share. `background_writer`: outputs for which the event loop never waits.
+//! 4. `context`, `timer_wheel`, `slab`, `clock`, `memory`, `addresses`, `access_log`: the parts
+//!    that all connections share. `background_writer`: outputs for which the event loop never
+//!    waits.
 //! 5. `observer`: a copy of every byte, for a program that wants to see it.
 //! 6. `simulation`: the same server without sockets, with a clock that the caller moves, for tests.
 
@@ -117,8 +118,8 @@ impl Server {
             stop.set_nonblocking(true)?;
             Ok::<_, io::Error>(UnixStream::from_std(stop))
         });
-        // The standard library seeds its hashers from the system. An epoch must be unique, but it is
-        // not secret.
+        // The standard library seeds its hashers from the system. An epoch must be unique, but it
+        // is not secret.
         let random = RandomState::new();
         let epoch = Epoch::from_random(random.hash_one("epoch"));
         let service = Service::new(epoch, options.hub.clone(), options.policy.clone());

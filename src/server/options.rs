@@ -30,13 +30,13 @@ pub struct Options {
     /// The bytes of output that may wait on one connection before it is no longer read from. One
     /// response or echo, however long, may exceed it.
     pub outbox_bytes: usize,
-    /// The bytes that all connections together may hold: incomplete input and unwritten output. When
-    /// they exceed it, the connection that holds the most is closed.
+    /// The bytes that all connections together may hold: incomplete input and unwritten output.
+    /// When they exceed it, the connection that holds the most is closed.
     pub buffered_bytes: usize,
     /// The longest message that `/echo` accepts, in bytes.
     pub echo_bytes: usize,
-    /// The most connections to `/echo` that keep a compression context. Messages on further ones are
-    /// compressed without context.
+    /// The most connections to `/echo` that keep a compression context. Messages on further ones
+    /// are compressed without context.
     pub echo_contexts: usize,
     /// The most frames in one WebSocket message.
     pub message_frames: usize,
@@ -79,7 +79,8 @@ pub enum ObservationEndpoint {
 }
 
 impl ObservationEndpoint {
-    /// Returns whether `/wire` exists. `is_loopback` means that the server listens on loopback only.
+    /// Returns whether `/wire` exists. `is_loopback` means that the server listens on loopback
+    /// only.
     pub fn exists_on(self, is_loopback: bool) -> bool {
         self.access(is_loopback) != ObserverAccess::Nobody
     }

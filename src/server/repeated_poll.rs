@@ -33,8 +33,8 @@ impl RepeatedPoll {
         })
     }
 
-    /// Returns the length of the head if `input` begins with it. A head ends with its blank line, so
-    /// the bytes after it do not belong to it.
+    /// Returns the length of the head if `input` begins with it. A head ends with its blank line,
+    /// so the bytes after it do not belong to it.
     pub fn length_in(&self, input: &[u8]) -> Option<usize> {
         input.starts_with(&self.head).then_some(self.head.len())
     }

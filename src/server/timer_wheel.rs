@@ -1,11 +1,12 @@
 //! Deadlines: a timer wheel with slots of 100 ms.
 //!
-//! No entry is removed early or moved. A connection knows which of its entries is the earliest. When
-//! that entry's slot is due, the connection's deadline is due too, or the connection is entered
-//! again; its other entries mean nothing. So a deadline that moves with every byte costs nothing.
+//! No entry is removed early or moved. A connection knows which of its entries is the earliest.
+//! When that entry's slot is due, the connection's deadline is due too, or the connection is
+//! entered again; its other entries mean nothing. So a deadline that moves with every byte costs
+//! nothing.
 //!
-//! An entry is the slab's slot alone. It may belong to a connection that has closed; the next one in
-//! that slot ignores it, unless it has an entry at the same tick itself.
+//! An entry is the slab's slot alone. It may belong to a connection that has closed; the next one
+//! in that slot ignores it, unless it has an entry at the same tick itself.
 
 use crate::hub::Tick;
 

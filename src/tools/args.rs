@@ -31,7 +31,8 @@ pub fn topic(
         ));
     }
     let resource = resource(url, token, fields)?;
-    // Another server may have events at `/`, so only a URL without any path is certainly incomplete.
+    // Another server may have events at `/`, so only a URL without any path is certainly
+    // incomplete.
     let path = url.splitn(3, '/').nth(2).and_then(|rest| rest.split_once('/')).map(|(_, path)| path);
     match path {
         None | Some("topics" | "topics/") => {

@@ -19,8 +19,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Returns a stream that receives a byte for each of the first two signals, after the end to which
 /// the bytes are written. The signals are SIGTERM, SIGINT and SIGHUP.
 ///
-/// Two seconds after the second signal, or at a third one, the process ends in any case, even if the
-/// thread that reads the stream waits for something else.
+/// Two seconds after the second signal, or at a third one, the process ends in any case, even if
+/// the thread that reads the stream waits for something else.
 ///
 /// # Errors
 /// No file descriptor is left.

@@ -1,8 +1,8 @@
 //! Standard output and standard error of the commands. No other module names them.
 //!
 //! A message never changes the result of a command: it is queued for a background thread, so a full
-//! disk, a closed pipe or a stopped terminal neither blocks nor ends the command. Data is different:
-//! a failed write is an error, but a reader that has closed its pipe has read enough.
+//! disk, a closed pipe or a stopped terminal neither blocks nor ends the command. Data is
+//! different: a failed write is an error, but a reader that has closed its pipe has read enough.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -57,8 +57,8 @@ pub fn finish_messages() {
     }
 }
 
-/// Waits at the end of a command for one of its outputs to be written. All outputs together are given
-/// one second from the first call on.
+/// Waits at the end of a command for one of its outputs to be written. All outputs together are
+/// given one second from the first call on.
 pub fn finish(writer: &BackgroundWriter) {
     let deadline = *FINISHED_BY.get_or_init(|| Instant::now() + FINISH);
     writer.finish(deadline.saturating_duration_since(Instant::now()));

@@ -149,8 +149,8 @@ fn nearest<'h>(name: &str, help: &'h str) -> Option<&'h str> {
     with_part.next().is_none().then_some(only)
 }
 
-/// Returns the options and words that a help describes: the first word of each line that begins with
-/// two spaces.
+/// Returns the options and words that a help describes: the first word of each line that begins
+/// with two spaces.
 pub fn names(help: &str) -> impl Iterator<Item = &str> {
     let entries =
         help.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));

@@ -12,14 +12,14 @@ pub struct Access {
     pub publish_token: Option<String>,
     /// The token that following requires, if set.
     pub follow_token: Option<String>,
-    /// Foreign origins that are allowed, as a browser writes them (`https://example.org`); `*` allows
-    /// every origin. Their hosts are allowed too, except for `*`, which names none.
+    /// Foreign origins that are allowed, as a browser writes them (`https://example.org`); `*`
+    /// allows every origin. Their hosts are allowed too, except for `*`, which names none.
     pub allowed_origins: Vec<String>,
     /// Hosts that the server answers for besides loopback names; `*` allows every host. A port does
     /// not count. If any host is listed, the server judges `Host` wherever it listens.
     pub allowed_hosts: Vec<String>,
-    /// The server listens on loopback only. A name that does not mean loopback is then a sign of DNS
-    /// rebinding.
+    /// The server listens on loopback only. A name that does not mean loopback is then a sign of
+    /// DNS rebinding.
     pub loopback_only: bool,
     /// Which clients may observe all connections.
     pub observers: ObserverAccess,
@@ -105,8 +105,8 @@ impl Access {
     fn is_own(&self, origin: &str, host: Option<&str>) -> bool {
         let Some((name, port)) = host.and_then(host_and_port) else { return false };
         let Some(origin) = Parts::of(origin) else { return false };
-        // A Host without a port means the default port of the Origin's scheme: a proxy that speaks TLS
-        // to the browser forwards a Host without a port.
+        // A Host without a port means the default port of the Origin's scheme: a proxy that speaks
+        // TLS to the browser forwards a Host without a port.
         let port = port.or(default_port(origin.scheme));
         let own = name.eq_ignore_ascii_case(origin.host) && port.is_some() && port == origin.port;
         own && (!self.loopback_only || is_loopback(origin.host))

@@ -80,8 +80,8 @@ pub fn shared_window_bits(_: &Agreement) -> u8 {
     MAX_WINDOW_BITS
 }
 
-/// Writes a text message for all followers with a window of at least `window_bits`. It is compressed
-/// if it has at least `from` bytes and gets shorter.
+/// Writes a text message for all followers with a window of at least `window_bits`. It is
+/// compressed if it has at least `from` bytes and gets shorter.
 #[cfg(feature = "deflate")]
 pub fn write_shared(window_bits: u8, from: usize, payload: &[u8], out: &mut Vec<u8>) {
     if payload.len() >= from {
@@ -128,8 +128,8 @@ impl EchoCompression {
         receiver(limits, &self.agreement)
     }
 
-    /// Writes a message, compressed however short it is: a client that tests compression with an echo
-    /// expects that.
+    /// Writes a message, compressed however short it is: a client that tests compression with an
+    /// echo expects that.
     #[cfg(feature = "deflate")]
     pub fn write(&mut self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
         let mut compressed = Vec::new();

@@ -109,8 +109,9 @@ impl Following {
         hub.encode(self.topic, self.segment, self.encoding.slot(), self.offset() + budget, now);
     }
 
-    /// Moves to the start of the window if the position's segment is no longer kept. Such a position
-    /// was at the segment's end: a follower that lags is evicted when its segment is dropped.
+    /// Moves to the start of the window if the position's segment is no longer kept. Such a
+    /// position was at the segment's end: a follower that lags is evicted when its segment is
+    /// dropped.
     fn clamp_to_window(&mut self, hub: &Hub) {
         let first = hub.topic(self.topic).log.first_segment();
         if self.segment < first {
@@ -141,9 +142,9 @@ impl Following {
 
     /// Moves the position over `written` pending bytes.
     ///
-    /// At the end of a closed segment, the position moves to the start of the next one, even if that
-    /// one is not encoded yet. So when a segment is dropped, no follower that has been sent all of it
-    /// is still in it.
+    /// At the end of a closed segment, the position moves to the start of the next one, even if
+    /// that one is not encoded yet. So when a segment is dropped, no follower that has been sent
+    /// all of it is still in it.
     pub fn advance(&mut self, hub: &Hub, mut written: usize) {
         let log = &hub.topic(self.topic).log;
         for (number, segment) in log.segments_from(self.segment) {

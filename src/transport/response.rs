@@ -8,8 +8,8 @@ use crate::protocol::sse;
 
 /// The `Vary` field of every response of a topic: the fields that select its representation.
 const VARY_OF_TOPIC: &str = "Accept, Prefer, Last-Event-ID, Origin";
-/// The `Vary` field of every other response: whether it has `Access-Control-Allow-Origin` depends on
-/// the `Origin` of the request, and a cache must know that (RFC 9110 §12.5.5).
+/// The `Vary` field of every other response: whether it has `Access-Control-Allow-Origin` depends
+/// on the `Origin` of the request, and a cache must know that (RFC 9110 §12.5.5).
 const VARY: &str = "Origin";
 
 /// The fields that a page of an allowed origin may read (Fetch §3.3.3).

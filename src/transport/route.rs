@@ -52,7 +52,8 @@ const UPGRADE_REQUIRED: &[(&str, &str)] =
 /// The field of 401 for a request without a token (RFC 6750 §3: a challenge has a parameter).
 const AUTHENTICATE: &[(&str, &str)] = &[("WWW-Authenticate", "Bearer realm=\"barewire\"")];
 /// The field of 401 for a wrong token. A publish with the follow token is one too: its status would
-/// be 403 with `insufficient_scope` (RFC 6750 §3.1), but these tokens are two secrets, not two scopes.
+/// be 403 with `insufficient_scope` (RFC 6750 §3.1), but these tokens are two secrets, not two
+/// scopes.
 const INVALID_TOKEN: &[(&str, &str)] =
     &[("WWW-Authenticate", "Bearer realm=\"barewire\", error=\"invalid_token\"")];
 
@@ -132,8 +133,8 @@ struct Request<'r, 'h, 'b> {
 }
 
 impl<'b> Request<'_, '_, 'b> {
-    /// Answers `OPTIONS`, refuses the methods that the target does not allow, and calls `action` for
-    /// the others.
+    /// Answers `OPTIONS`, refuses the methods that the target does not allow, and calls `action`
+    /// for the others.
     fn allow(
         &self,
         allow: Allow,

@@ -105,8 +105,8 @@ impl Direction {
         self.ended = true;
     }
 
-    /// Returns the reason if this direction can't be read. Checks the first bytes instead of waiting
-    /// for a complete line, because another protocol might never send a line end.
+    /// Returns the reason if this direction can't be read. Checks the first bytes instead of
+    /// waiting for a complete line, because another protocol might never send a line end.
     pub fn unreadable(&self) -> Option<&'static str> {
         match &self.state {
             State::Opaque { why, .. } => Some(why),

@@ -168,7 +168,8 @@ impl fmt::Display for RecordingError {
 
 impl std::error::Error for RecordingError {}
 
-/// Returns true if `bytes` begin with the first line of a recording, after a byte order mark or not.
+/// Returns true if `bytes` begin with the first line of a recording, after a byte order mark or
+/// not.
 pub fn is_recording(bytes: &[u8]) -> bool {
     let first = without_mark(bytes).split(|byte| *byte == b'\n').next().unwrap_or_default();
     first.strip_suffix(b"\r").unwrap_or(first) == FIRST_LINE.as_bytes()

@@ -67,8 +67,8 @@ const ENDINGS: [&str; 24] = [
 ];
 
 /// Subprotocols that are shown. Browsers can't set fields of a handshake, so pages send tokens as
-/// subprotocols; any name that is not here may be one. The list has the protocols of servers in wide
-/// use, most of them registered with IANA, and the words that announce a token.
+/// subprotocols; any name that is not here may be one. The list has the protocols of servers in
+/// wide use, most of them registered with IANA, and the words that announce a token.
 const SUBPROTOCOLS: [&str; 56] = [
     "access_token",
     "actioncable-unsupported",

@@ -81,8 +81,8 @@ fn messages_are_due_even_while_the_generator_is_stopped() {
     let longer = ["echo", "--connections", "3", "--rate", "100", "--duration", "2", "--json"];
     let mut command = command(&[&SMALL[..], &longer].concat());
     let bench = command.stdout(Stdio::piped()).spawn().expect("the command starts");
-    // The process is stopped when its measurement should end. The assertions hold whenever the pause
-    // begins.
+    // The process is stopped when its measurement should end. The assertions hold whenever the
+    // pause begins.
     for (wait, name) in [(1.0, "STOP"), (2.5, "CONT")] {
         thread::sleep(Duration::from_secs_f64(wait));
         signal(&bench, name);

@@ -366,8 +366,8 @@ fn a_tap_whose_outputs_are_closed_or_blocked_relays_on() {
             connection.send(Request::get("/health").bytes());
             assert_eq!(connection.response().status, 200);
         }
-        // After the first signal the tap waits for the view; after the second it does not. Two signals
-        // in quick succession may arrive as one.
+        // After the first signal the tap waits for the view; after the second it does not. Two
+        // signals in quick succession may arrive as one.
         let kill = format!("kill -s TERM {}", child.id());
         eventually(|| {
             // The tap may have ended already.

@@ -149,7 +149,8 @@ fn a_list_without_an_extension_is_no_offer() {
                         let socket = server.web_socket(&with(target, lines));
                         assert_eq!(socket.head.get("Sec-WebSocket-Extensions"), None, "{lines:?}");
                     }
-                    // RFC 6455 §4.2.1, §9.1: a list that the grammar does not permit fails the handshake.
+                    // RFC 6455 §4.2.1, §9.1: a list that the grammar does not permit fails the
+                    // handshake.
                     for lines in [&[";"][..], &["permessage-deflate;"], &["a b"], &["x=y"], &["", "x; y="]] {
                         server.request(&with(target, lines)).assert_problem(400);
                     }

@@ -1,8 +1,9 @@
-//! The structure of the source: its budgets, which layers may name which others, and whether the
-//! names and links in the documentation exist, and which files write to a standard stream; and the
-//! files of the package.
+//! The structure of the source: its budgets, which layers may name which others, which files write
+//! to a standard stream, whether the names and links in the documentation exist, the width of comments
+//! and pages, and the files of the package.
 
 mod budgets;
+mod columns;
 mod items;
 mod layers;
 mod links;

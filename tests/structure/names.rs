@@ -1,16 +1,18 @@
 //! Checks that every file, type and function that the documentation names exists.
 //!
 //! A name is text in backticks outside code fences, in `src/lib.rs`, README.md, CONTRIBUTING.md and
-//! `docs/`. Renaming a symbol in the source makes this test fail at each page that still has the old
-//! name. The checks, in this order:
+//! `docs/`. Renaming a symbol in the source makes this test fail at each page that still has the
+//! old name. The checks, in this order:
 //!
-//! - A path (`hub/log.rs`, `src/hub/`, `tests/suites/load/run`) must exist, relative to the root, to
-//!   `src/` or to the page. A file or folder without a path (`log.rs`, `hub/`) must exist anywhere.
-//! - `Type::member` must be a method, constant, variant or field of that type; `module::item` must be
-//!   defined in that module.
+//! - A path (`hub/log.rs`, `src/hub/`, `tests/suites/load/run`) must exist, relative to the root,
+//!   to `src/` or to the page. A file or folder without a path (`log.rs`, `hub/`) must exist
+//!   anywhere.
+//! - `Type::member` must be a method, constant, variant or field of that type; `module::item` must
+//!   be defined in that module.
 //! - A name in CamelCase must be a type, a trait or a variant.
-//! - A name with an underscore, or with `()` after it, must be a function, constant, module or field.
-//!   Names that are a string literal in `src/` also pass: JSON members, metrics and parameters.
+//! - A name with an underscore, or with `()` after it, must be a function, constant, module or
+//!   field. Names that are a string literal in `src/` also pass: JSON members, metrics and
+//!   parameters.
 //! - An item next to a file must be defined in that file: (`hub/log.rs`, `append`), and also
 //!   `Log::append` (`hub/log.rs`) and the row | `hub/log.rs` | `Log::append` | of a table.
 //!

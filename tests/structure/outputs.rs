@@ -1,5 +1,5 @@
-//! Which files name a standard output stream: a write to one can wait or fail, so each is written in
-//! one place, which handles both.
+//! Which files name a standard output stream: a write to one can wait or fail, so each is written
+//! in one place, which handles both.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -166,7 +166,8 @@ pub enum Next {
 pub enum RetryReason {
     /// The connection or the event stream has ended.
     Ended,
-    /// The event stream has ended before its first byte. A server of events sends at least a comment.
+    /// The event stream has ended before its first byte. A server of events sends at least a
+    /// comment.
     EmptyStream,
     /// The server, or a proxy in front of it, is temporarily unable to respond (RFC 9110 §15.6.4).
     Status(u16),

@@ -117,7 +117,8 @@ fn a_quiet_topic_does_not_lose_its_newest_event_to_a_busy_one() {
         publish(&mut hub, quiet, "just now");
         publish(&mut hub, busy, &data);
     }
-    // All of its events are in one segment, whose newest event is newer than the busy topic's oldest.
+    // All of its events are in one segment, whose newest event is newer than the busy topic's
+    // oldest.
     assert_eq!(hub.topic(quiet).log.len(), 21);
     for _ in 0..20 {
         publish(&mut hub, busy, &data);
@@ -231,8 +232,8 @@ proptest! {
                     if let Some(follower) = pick(&followers.lagging, at) {
                         followers.set_lagging(follower, false, &mut positions);
                         sent.insert(follower, published);
-                        // The follower is at the end of the list again, where the fan-out in progress
-                        // reaches it once more, with nothing new.
+                        // The follower is at the end of the list again, where the fan-out in
+                        // progress reaches it once more, with nothing new.
                         served_since.remove(&follower);
                     }
                 }
@@ -245,7 +246,8 @@ proptest! {
                     if let Some(follower) = followers.next(0) {
                         let times = served_since.entry(follower).or_default();
                         *times += 1;
-                        // Once in the pass during which the event was published, once in the second.
+                        // Once in the pass during which the event was published, once in the
+                        // second.
                         prop_assert!(*times <= 2, "follower {follower} was served {times} times for one event");
                         sent.insert(follower, published);
                         followers.served(follower);

@@ -1,8 +1,8 @@
 //! Request heads: the request line and the field lines (RFC 9112 §3, §5).
 //!
-//! [`HeadScan`] finds the end of a head while the head arrives, and [`parse`] turns the bytes before
-//! that end into a value. The crate `httparse` splits lines at colons and spaces; this module adds
-//! the rules that `httparse` relaxes.
+//! [`HeadScan`] finds the end of a head while the head arrives, and [`parse`] turns the bytes
+//! before that end into a value. The crate `httparse` splits lines at colons and spaces; this
+//! module adds the rules that `httparse` relaxes.
 
 use std::mem::MaybeUninit;
 

@@ -256,7 +256,8 @@ impl Receiver {
         }
     }
 
-    /// Decodes a header from the available `bytes`, and checks each byte as soon as it is available.
+    /// Decodes a header from the available `bytes`, and checks each byte as soon as it is
+    /// available.
     fn check_header(&self, bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ProtocolError> {
         let [first, after @ ..] = bytes else { return Ok(None) };
         let FirstByte { rsv1, opcode, .. } = FirstByte::decode(*first)?;

@@ -61,8 +61,8 @@ impl<S: ByteStream> Connection<S> {
         cx.closed.push(self.key.slot);
     }
 
-    /// Leaves the topic for another state, after completing the event that is partly written. `rest`:
-    /// the rest of that event, if its segment is no longer kept.
+    /// Leaves the topic for another state, after completing the event that is partly written.
+    /// `rest`: the rest of that event, if its segment is no longer kept.
     pub(super) fn leave(&mut self, rest: Option<RestOfEvent>, next: State, cx: &mut LoopContext) {
         if let Some(mut following) = self.state.following() {
             let hub = &mut cx.service.hub;
@@ -85,7 +85,8 @@ impl<S: ByteStream> Connection<S> {
         self.enter(next, cx);
     }
 
-    /// Evicts a follower whose position in the log is no longer kept. Its reconnect reports the gap.
+    /// Evicts a follower whose position in the log is no longer kept. Its reconnect reports the
+    /// gap.
     pub fn evict(&mut self, rest: Option<RestOfEvent>, cx: &mut LoopContext) {
         match self.state {
             State::Stream(following) => {

@@ -88,8 +88,8 @@ impl<S: ByteStream> Connection<S> {
         Some(length)
     }
 
-    /// Starts a request whose head is complete: responds, or waits for the content. `bytes` are those
-    /// of the head and those after it. Returns how many of the latter are consumed.
+    /// Starts a request whose head is complete: responds, or waits for the content. `bytes` are
+    /// those of the head and those after it. Returns how many of the latter are consumed.
     fn begin_request(
         &mut self,
         head: &RequestHead<'_, '_>,
@@ -183,8 +183,8 @@ impl<S: ByteStream> Connection<S> {
         };
         if expects_continue {
             if let Err(refusal) = start.action {
-                // RFC 9110 §10.1.1: the final status at once. The client may send the content all the
-                // same, so the next bytes cannot be trusted to be a request.
+                // RFC 9110 §10.1.1: the final status at once. The client may send the content all
+                // the same, so the next bytes cannot be trusted to be a request.
                 return self.respond(RequestStart { action: Err(refusal.closing()), ..start }, &[], cx);
             }
             cx.out.extend_from_slice(http::CONTINUE);
@@ -242,8 +242,8 @@ impl<S: ByteStream> Connection<S> {
         self.refuse_start(start, refusal, cx);
     }
 
-    /// Refuses bytes that cannot be parsed as a request. The start of the next request is not known,
-    /// so the connection ends.
+    /// Refuses bytes that cannot be parsed as a request. The start of the next request is not
+    /// known, so the connection ends.
     fn refuse(&mut self, refusal: Refusal, cx: &mut LoopContext) {
         self.refuse_request(ResponseContext::UNREADABLE, Label::UNKNOWN, refusal, cx);
     }

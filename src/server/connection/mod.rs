@@ -1,8 +1,8 @@
 //! One connection.
 //!
-//! An idle connection, whatever it carries, is one slab entry of at most 128 bytes and owns no heap.
-//! Incomplete input and unwritten output are in [`Busy`], which is dropped when the connection is
-//! idle again.
+//! An idle connection, whatever it carries, is one slab entry of at most 128 bytes and owns no
+//! heap. Incomplete input and unwritten output are in [`Busy`], which is dropped when the
+//! connection is idle again.
 //!
 //! [`state`] has the states and their transitions. Each of the other files implements one part of
 //! [`Connection`]: [`read`] takes bytes from the socket, [`http`] and [`websocket`] interpret them,

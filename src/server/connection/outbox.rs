@@ -111,8 +111,8 @@ impl Outbox {
         }
     }
 
-    /// Returns the waiting buffers in order. A pong joins them only when nothing else waits, or when
-    /// new output follows (`has_new`): until then a newer pong may replace it.
+    /// Returns the waiting buffers in order. A pong joins them only when nothing else waits, or
+    /// when new output follows (`has_new`): until then a newer pong may replace it.
     pub fn pending(&mut self, has_new: bool) -> impl Iterator<Item = &[u8]> {
         if self.buffers.is_empty() || has_new {
             self.queue_pong();

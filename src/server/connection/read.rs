@@ -126,9 +126,9 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// Passes bytes to the handler of the current state, which each request can change. `scan` is the
-    /// scan so far of the head at the start. Returns the scan of an incomplete head at the end, and
-    /// the length of that head.
+    /// Passes bytes to the handler of the current state, which each request can change. `scan` is
+    /// the scan so far of the head at the start. Returns the scan of an incomplete head at the end,
+    /// and the length of that head.
     fn interpret(
         &mut self,
         input: &mut [u8],
@@ -169,8 +169,8 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// Keeps bytes for later. Nothing is read while bytes are deferred, so at most one read buffer and
-    /// one incomplete head are deferred.
+    /// Keeps bytes for later. Nothing is read while bytes are deferred, so at most one read buffer
+    /// and one incomplete head are deferred.
     fn defer(&mut self, bytes: &[u8]) {
         self.busy().deferred.extend_from_slice(bytes);
     }
@@ -180,8 +180,8 @@ impl<S: ByteStream> Connection<S> {
         (!deferred.is_empty()).then(|| std::mem::take(deferred))
     }
 
-    /// Handles an entry of the timer wheel. An entry that an earlier one has replaced is ignored. If the
-    /// deadline has moved since, a new entry is made.
+    /// Handles an entry of the timer wheel. An entry that an earlier one has replaced is ignored.
+    /// If the deadline has moved since, a new entry is made.
     pub fn handle_deadline(&mut self, entry: Tick, buffer: &mut [u8], cx: &mut LoopContext) {
         if entry != self.timer_entry {
             return;

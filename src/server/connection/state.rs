@@ -42,10 +42,10 @@ pub enum State {
     /// The connection awaits a request, or the rest of one.
     Http,
     /// The connection holds a long poll, which waits for an event. `enter_next` in
-    /// [`http`](super::http) enters this state. `respond_to_held` in [`write`](super::write) leaves it:
-    /// `deliver` in the same file calls it for an event, `expire` in [`read`](super::read) at the
-    /// timeout, `drain` in [`close`](super::close) at the shutdown. `refuse_held` leaves it at the
-    /// memory limit, and `close` when the client is gone.
+    /// [`http`](super::http) enters this state. `respond_to_held` in [`write`](super::write) leaves
+    /// it: `deliver` in the same file calls it for an event, `expire` in [`read`](super::read) at
+    /// the timeout, `drain` in [`close`](super::close) at the shutdown. `refuse_held` leaves it at
+    /// the memory limit, and `close` when the client is gone.
     Held(HeldPoll),
     /// The connection is an event stream.
     Stream(Following),
@@ -53,8 +53,8 @@ pub enum State {
     Socket(Socket),
     /// The outbox is being written; then the server ends its side.
     Flushing,
-    /// The server's side has ended. The client's bytes are read and dropped until its side ends too:
-    /// closing a connection with unread bytes resets it, and the reset can overtake the last
+    /// The server's side has ended. The client's bytes are read and dropped until its side ends
+    /// too: closing a connection with unread bytes resets it, and the reset can overtake the last
     /// response (RFC 9112 §9.6).
     Lingering,
     /// The connection is closed, and is freed at the end of the loop iteration.
@@ -100,8 +100,8 @@ impl State {
         }
     }
 
-    /// Returns whether the connection reads from its socket in this state. While a poll is held, the
-    /// client's bytes stay in the socket.
+    /// Returns whether the connection reads from its socket in this state. While a poll is held,
+    /// the client's bytes stay in the socket.
     pub fn may_read(&self) -> bool {
         !matches!(self, State::Held(_) | State::Closed)
     }

@@ -1,4 +1,5 @@
-//! WebSocket frames on a connection: messages, pings, and the closing handshake (RFC 6455 §5 to §7).
+//! WebSocket frames on a connection: messages, pings, and the closing handshake (RFC 6455 §5 to
+//! §7).
 
 use super::Connection;
 use super::state::{Partial, Socket, State};
@@ -176,8 +177,8 @@ impl<S: ByteStream> Connection<S> {
         self.end(ended, cx);
     }
 
-    /// Handles the silence of a WebSocket: pings the client, or closes the connection if a ping or a
-    /// close frame is unanswered.
+    /// Handles the silence of a WebSocket: pings the client, or closes the connection if a ping or
+    /// a close frame is unanswered.
     pub(super) fn expire_socket(&mut self, socket: Socket, cx: &mut LoopContext) {
         match socket {
             Socket::Closing | Socket::Topic { pinged: true, .. } | Socket::Echo { pinged: true } => {

@@ -85,8 +85,8 @@ impl<'a> Batch<'a> {
 }
 
 impl<S: ByteStream> Connection<S> {
-    /// Writes until nothing is pending or the socket is full: first the connection's own output, then
-    /// the log from the cursor on. Afterwards `cx.out` is empty.
+    /// Writes until nothing is pending or the socket is full: first the connection's own output,
+    /// then the log from the cursor on. Afterwards `cx.out` is empty.
     pub(super) fn flush(&mut self, cx: &mut LoopContext) {
         let mut writes = 1;
         while !self.state.is_closed() {
@@ -110,8 +110,9 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// Makes one write of as much pending output as one write takes. The connection's own output goes
-    /// out between two events: after the rest of an event that is partly written, before the next.
+    /// Makes one write of as much pending output as one write takes. The connection's own output
+    /// goes out between two events: after the rest of an event that is partly written, before the
+    /// next.
     fn write(&mut self, cx: &mut LoopContext) -> WriteOutcome {
         if let Some(following) = self.state.following_mut() {
             following.prepare(&mut cx.service.hub, WRITE_BYTES, cx.clock.tick());
@@ -157,8 +158,8 @@ impl<S: ByteStream> Connection<S> {
         if written < total { WriteOutcome::Part } else { WriteOutcome::All }
     }
 
-    /// Removes up to `written` bytes of the connection's own output, and returns how many. New output
-    /// that is not written goes to the outbox.
+    /// Removes up to `written` bytes of the connection's own output, and returns how many. New
+    /// output that is not written goes to the outbox.
     fn consume_output(&mut self, written: usize, out: &mut Vec<u8>) -> usize {
         let of_outbox = self.busy.as_mut().map_or(0, |busy| busy.outbox.consume(written));
         let of_out = out.len().min(written - of_outbox);
@@ -202,7 +203,8 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// Handles output that stays pending: the socket is full, or other connections are served first.
+    /// Handles output that stays pending: the socket is full, or other connections are served
+    /// first.
     fn handle_blocked(&mut self, cx: &mut LoopContext) {
         self.await_room(cx);
         if let Some(following) = self.following() {
@@ -211,7 +213,8 @@ impl<S: ByteStream> Connection<S> {
         self.arm(cx);
     }
 
-    /// Starts the write timeout of pending output, and has the poll report when the socket has room.
+    /// Starts the write timeout of pending output, and has the poll report when the socket has
+    /// room.
     fn await_room(&mut self, cx: &mut LoopContext) {
         let now = cx.now();
         self.busy().stalled_since.get_or_insert(now);

@@ -1,8 +1,8 @@
 //! The client side of one connection as a state machine without sockets: bytes in, split anywhere,
 //! and events out.
 //!
-//! A session is one level below [`Follower`](crate::client::follow::Follower). It does not depend on
-//! barewire's JSON, so the server can be any implementation.
+//! A session is one level below [`Follower`](crate::client::follow::Follower). It does not depend
+//! on barewire's JSON, so the server can be any implementation.
 
 use std::rc::Rc;
 use std::time::Instant;

@@ -113,8 +113,8 @@ fn has_visible_name(bytes: &[u8]) -> bool {
     end.is_none_or(|end| bytes[end] == b':') && is_visible(&bytes[..end.unwrap_or(bytes.len())])
 }
 
-/// Returns true if bytes begin with a line of visible text, or with lines of UTF-8 and a field of an
-/// event stream.
+/// Returns true if bytes begin with a line of visible text, or with lines of UTF-8 and a field of
+/// an event stream.
 fn reads_as_text(bytes: &[u8]) -> bool {
     let mut lines = bytes.split(|byte| is_line_end(*byte));
     let first = lines.clone().next().unwrap_or_default();

@@ -52,8 +52,8 @@ impl From<OutputError> for Failure {
     }
 }
 
-/// Explains the input. Returns true if it breaks a rule. When the reader of the output has ended, the
-/// rest of the input is not examined, and the result is false.
+/// Explains the input. Returns true if it breaks a rule. When the reader of the output has ended,
+/// the rest of the input is not examined, and the result is false.
 fn explain(args: &Args, input: Input) -> Result<bool, Failure> {
     let mut output = Output::new(args);
     let flow = match input {

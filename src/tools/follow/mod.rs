@@ -52,7 +52,8 @@ fn follow(args: Args) -> u8 {
         };
         match standard_streams::write(&form.line(&event)) {
             Ok(Written::Completely) => {}
-            // The reader of standard output may stop at any time, for example head. This is a success.
+            // The reader of standard output may stop at any time, for example head. This is a
+            // success.
             Ok(Written::ReaderGone) => return 0,
             Err(error) => {
                 let id = printable(event.id.as_bytes());

@@ -11,7 +11,8 @@ use crate::tools::standard_streams::output_is_terminal;
 pub enum Form {
     /// The exact data, for a file or a program.
     Data,
-    /// The data with the characters on which a terminal acts escaped, except for line ends and tabs.
+    /// The data with the characters on which a terminal acts escaped, except for line ends and
+    /// tabs.
     Terminal,
     /// A JSON object. It escapes the same characters, so it is the same for every reader.
     Json,

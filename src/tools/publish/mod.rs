@@ -111,8 +111,9 @@ fn publish_complete_lines(publisher: &mut Publisher, text: &str) -> Result<(), F
     for lines in requests(&lines) {
         match lines {
             [line] => print_ids(&[publisher.publish(line)?])?,
-            // A CR within a line is a line end in the data of an event, but it does not separate two
-            // events. The format for several events cannot express this, so each line is a request.
+            // A CR within a line is a line end in the data of an event, but it does not separate
+            // two events. The format for several events cannot express this, so each line is a
+            // request.
             lines if lines.iter().any(|line| line.contains('\r')) => {
                 for line in lines {
                     print_ids(&[publisher.publish(line)?])?;
@@ -141,7 +142,8 @@ fn requests<'l>(mut lines: &'l [&'l str]) -> impl Iterator<Item = &'l [&'l str]>
 }
 
 /// Writes ids to standard output, safe for a terminal. If nobody reads it any more, publishing
-/// continues. After a failed write it does not, because nobody could know which events are published.
+/// continues. After a failed write it does not, because nobody could know which events are
+/// published.
 fn print_ids(ids: &[String]) -> Result<(), Failure> {
     let shown = |id: &str| escaped(id, &[]).into_owned();
     let text: String = ids.iter().map(|id| shown(id) + "\n").collect();

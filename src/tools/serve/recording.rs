@@ -13,16 +13,16 @@ use crate::tools::standard_streams::{finish, report};
 use crate::wire::record::Writer;
 use crate::wire::{Side, Span};
 
-/// The bytes of a recording that may wait for the file. More than for the log, because a hole ends the
-/// recording of a connection.
+/// The bytes of a recording that may wait for the file. More than for the log, because a hole ends
+/// the recording of a connection.
 const QUEUE_BYTES: usize = 16 << 20;
 /// Blocks are queued when they have this many bytes, or at the end of the iteration.
 const BLOCKS_BYTES: usize = 256 << 10;
 /// How many spans of one read or write are recorded before their size is checked.
 const SPANS_AT_ONCE: usize = 64;
 
-/// A recording. If the file does not accept blocks in time, they are dropped, and the connections to
-/// which they belong are not recorded any further: nobody can read the bytes after a hole.
+/// A recording. If the file does not accept blocks in time, they are dropped, and the connections
+/// to which they belong are not recorded any further: nobody can read the bytes after a hole.
 pub struct Recording {
     writer: Writer,
     file: BackgroundWriter,
@@ -122,8 +122,8 @@ impl RecordedFile {
                 Ok(length) => written += length,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    // An empty line precedes each block. Without a part of the last one, the recording
-                    // can be read to its end. A pipe has no length to change.
+                    // An empty line precedes each block. Without a part of the last one, the
+                    // recording can be read to its end. A pipe has no length to change.
                     let end = blocks[..written].windows(2).rposition(|pair| pair == b"\n\n");
                     let _ = file.set_len(self.complete + end.map_or(0, |end| end as u64 + 1));
                     return Err(error);

@@ -289,7 +289,8 @@ mod tests {
             );
             let mut received = server.take(viewer);
             server.set_room(viewer, room);
-            // Empty pings: six bytes each, and a hundred times as many in the view, which keeps 4 MiB.
+            // Empty pings: six bytes each, and a hundred times as many in the view, which keeps 4
+            // MiB.
             let flood = b"\x89\x80\0\0\0\0".repeat(8000);
             server.send(other, &flood[..6]);
             server.send(other, &flood);

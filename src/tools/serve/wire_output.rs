@@ -11,8 +11,8 @@ use crate::wire::render::{Source, json};
 /// An event of the view ends when it has this many bytes.
 const EVENT_BYTES: usize = 32 * 1024;
 
-/// How many bytes of one loop iteration are shown to clients. A byte that passes can become a hundred
-/// in the view, and a flood of small frames must not become a flood of large events.
+/// How many bytes of one loop iteration are shown to clients. A byte that passes can become a
+/// hundred in the view, and a flood of small frames must not become a flood of large events.
 const MAX_PER_ITERATION: usize = 4 << 20;
 /// How many spans of one read are shown before their size is checked.
 const SPANS_AT_ONCE: usize = 1024;

@@ -182,8 +182,8 @@ impl Tracker {
             sink.record(self.number, time_ms, &spans);
             spans.retain(|span| match self.unreadable {
                 None if !becomes_unreadable => true,
-                // An unknown protocol of the server is also the client's. If only the client's bytes
-                // are unreadable, the server's response to them is shown.
+                // An unknown protocol of the server is also the client's. If only the client's
+                // bytes are unreadable, the server's response to them is shown.
                 Some(unreadable) if unreadable == Side::Server || unreadable == span.side => false,
                 _ => span.kind != Kind::Opaque || span.violation.is_some(),
             });

@@ -49,8 +49,8 @@ fn exchange_in_every_way(
     uncut
 }
 
-/// Removes everything that may depend on how the bytes are split: the pongs, because only the latest
-/// ping in a call needs one, and whether bytes after the response prevent reuse.
+/// Removes everything that may depend on how the bytes are split: the pongs, because only the
+/// latest ping in a call needs one, and whether bytes after the response prevent reuse.
 fn comparable(mut outcome: Outcome) -> Outcome {
     outcome.replies.clear();
     if let Ok(Next::Request { reuse, .. }) = &mut outcome.next {

@@ -21,8 +21,8 @@ pub struct Extension<'a> {
 ///
 /// The grammar is that of RFC 2616: elements of `#` may be empty, and whitespace is allowed around
 /// every separator. The grammar requires one element that is not empty. A list without one is
-/// accepted all the same, and names no extension: clients in use send an empty field (Ktor until 2021,
-/// its issue KTOR-2388). After an error the elements have no meaning.
+/// accepted all the same, and names no extension: clients in use send an empty field (Ktor until
+/// 2021, its issue KTOR-2388). After an error the elements have no meaning.
 pub struct Extensions<'a> {
     rest: &'a [u8],
 }

@@ -82,8 +82,8 @@ pub fn is_of_words(text: &str) -> bool {
     })
 }
 
-/// Returns true for a line about a packet, which tcpdump and tshark write before its rows. It begins
-/// with words that are not digits.
+/// Returns true for a line about a packet, which tcpdump and tshark write before its rows. It
+/// begins with words that are not digits.
 fn is_prose(line: &str) -> bool {
     let is_row = Parts::of(line).is_some();
     let is_data = |byte: u8| byte.is_ascii_hexdigit() || b" \t\r:,-\"\\xX*{}".contains(&byte);
@@ -121,7 +121,8 @@ pub fn decode(text: &str) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Joins packets, each with offsets from 0 on. If they are packets of TCP, the result is their data.
+/// Joins packets, each with offsets from 0 on. If they are packets of TCP, the result is their
+/// data.
 fn packets(rows: &[Row]) -> Result<Vec<u8>, String> {
     let is_start = |row: &Row| row.offset.bytes().all(|digit| digit == b'0');
     let packets = rows.chunk_by(|_, next| !is_start(next)).map(|rows| assemble(rows, 16));
@@ -206,8 +207,8 @@ fn row(text: &str, has_colon: bool) -> Result<(Vec<u8>, Option<bool>), String> {
             return words_are_ordered(width, has_colon).map(|()| (bytes, shows_backwards));
         }
         if column.is_empty() {
-            // Wide gaps are between all bytes (od of BSD) or in the middle of 16. The digits after any
-            // other one are text.
+            // Wide gaps are between all bytes (od of BSD) or in the middle of 16. The digits after
+            // any other one are text.
             let is_uniform = !has_colon && gaps.windows(2).all(|two: &[(usize, usize)]| two[0].1 == two[1].1);
             let is_halved = gaps.iter().all(|(before, gap)| *gap == 1 || (*before, *gap) == (8, 2));
             if !is_uniform && !is_halved {
