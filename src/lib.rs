@@ -57,18 +57,20 @@
 //! hub        topics, logs, ids, followers         protocol   HTTP, event streams, WebSocket
 //! ```
 //!
-//! Two more modules know only `protocol`: [`client`] is the other end of all four transports, and
-//! [`wire`] names each byte of a conversation.
+//! Two more modules know only `protocol` and `text`: [`client`] is the other end of all four
+//! transports, and [`wire`] names each byte of a conversation.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 // Printing waits for its output and panics if that fails. `tools/standard_streams.rs` does neither.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod access_log;
 pub mod client;
 pub mod hub;
 pub mod page;
 pub mod protocol;
 pub mod server;
+pub mod text;
 #[cfg(feature = "cli")]
 pub mod tools;
 pub mod transport;

@@ -2,7 +2,6 @@
 
 pub mod http;
 pub mod json;
-pub mod printable;
 pub mod rule;
 pub mod sse;
 mod transport;

@@ -1,13 +1,14 @@
 //! The state that all connections share during a loop iteration.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
-use super::access_log::{AccessLog, Line};
 use super::clock::Clock;
 use super::memory::{Memory, SharedBytes};
 use super::observer::{ObserverSlot, Sender};
 use super::options::Options;
 use super::repeated_poll::RepeatedPoll;
+use super::request_log::{LoggedRequest, RequestLog};
 use super::slab::Key;
 use super::timer_wheel::TimerWheel;
 use crate::hub::{Sequence, Tick, TopicKey};
@@ -52,8 +53,8 @@ pub struct LoopContext {
     pub clock: Clock,
     /// The deadlines.
     pub timer_wheel: TimerWheel,
-    /// The access log.
-    pub log: AccessLog,
+    /// The log of requests, if there is one.
+    pub log: Option<Box<dyn RequestLog>>,
     /// The output of the connection that is being served. It is empty between two connections.
     pub out: Vec<u8>,
     /// The slots of connections that have closed and will be freed at the end of the iteration.
@@ -91,13 +92,13 @@ const SHARED_RESPONSES: usize = 16;
 
 impl LoopContext {
     /// Creates the state of a server that starts now. `seed` must be random.
-    pub fn new(service: Service, options: Options, clock: Clock, log: AccessLog, seed: u64) -> LoopContext {
+    pub fn new(service: Service, options: Options, clock: Clock, seed: u64) -> LoopContext {
         LoopContext {
             timer_wheel: TimerWheel::new(clock.tick()),
             service,
             options,
             clock,
-            log,
+            log: None,
             out: Vec::new(),
             closed: Vec::new(),
             scheduled: Vec::new(),
@@ -194,19 +195,26 @@ impl LoopContext {
         self.shared.clear();
     }
 
-    /// Returns the path of a topic for the access log; empty if that is off.
+    /// Returns the path of a topic for the log; empty without one.
     pub fn path_of(&self, topic: TopicKey) -> String {
-        match self.log.is_on() {
+        match self.log.is_some() {
             true => format!("/topics/{}", self.service.hub.topic(topic).name()),
             false => String::new(),
         }
     }
 
-    /// Counts a response and logs it. `peer` is called only if the log is on.
-    pub fn record(&mut self, line: Line<'_>, peer: impl FnOnce() -> Option<std::net::SocketAddr>) {
+    /// Counts a response and logs it. `peer` is called only if there is a log.
+    pub fn record(&mut self, request: LoggedRequest<'_>, peer: impl FnOnce() -> Option<SocketAddr>) {
         self.service.counters.requests += 1;
-        if self.log.is_on() {
-            self.log.add(&Line { peer: peer(), ..line });
+        if let Some(log) = &mut self.log {
+            log.add(&LoggedRequest { peer: peer(), ..request });
+        }
+    }
+
+    /// Writes the requests of this iteration to the log.
+    pub fn flush_log(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.flush();
         }
     }
 

@@ -92,7 +92,10 @@ impl EventLoop {
         while !self.connections.is_over() {
             self.run_once()?;
         }
-        self.connections.cx.log.flush();
+        if let Some(log) = &mut self.connections.cx.log {
+            log.flush();
+            log.finish();
+        }
         Ok(())
     }
 
@@ -105,7 +108,7 @@ impl EventLoop {
     /// 5. Handle deadlines.
     /// 6. Accept connections.
     /// 7. Ask for reports of room on sockets that were full for the first time.
-    /// 8. Free the connections that have closed, and write the access log.
+    /// 8. Free the connections that have closed, and write the log.
     ///
     /// A response or an event is written as soon as it exists. When the socket is full, the poll
     /// reports when it has room again.
@@ -141,7 +144,7 @@ impl EventLoop {
         if self.connections.end_iteration() && self.accepting == Accepting::Full {
             self.accepting = Accepting::Pending;
         }
-        self.connections.cx.log.flush();
+        self.connections.cx.flush_log();
         Ok(())
     }
 

@@ -7,15 +7,13 @@
 //! 2. `connections`: what an iteration does with all connections: fan-out, deadlines, eviction.
 //! 3. `connection/`: one connection. `state` has its states and transitions; `read`, `http`,
 //!    `websocket`, `write` and `close` follow the bytes.
-//! 4. `context`, `timer_wheel`, `slab`, `clock`, `memory`, `addresses`, `access_log`: the parts
-//!    that all connections share. `background_writer`: outputs for which the event loop never
-//!    waits.
-//! 5. `observer`: a copy of every byte, for a program that wants to see it.
+//! 4. `context`, `timer_wheel`, `slab`, `clock`, `memory`, `addresses`, `repeated_poll`: the parts
+//!    that all connections share.
+//! 5. `observer` and `request_log`: every byte, and every answered request, for a program that
+//!    wants to see them.
 //! 6. `simulation`: the same server without sockets, with a clock that the caller moves, for tests.
 
-mod access_log;
 mod addresses;
-mod background_writer;
 mod byte_stream;
 mod clock;
 mod connection;
@@ -26,6 +24,7 @@ mod memory;
 mod observer;
 mod options;
 mod repeated_poll;
+mod request_log;
 mod simulation;
 mod slab;
 mod timer_wheel;
@@ -33,26 +32,20 @@ mod timer_wheel;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use mio::net::{TcpListener, UnixStream};
 
-pub use access_log::LogForm;
-pub use background_writer::BackgroundWriter;
 pub use observer::{Observer, Sender};
 pub use options::{ObservationEndpoint, Options};
+pub use request_log::{LoggedRequest, RequestLog};
 pub use simulation::{Peer, Simulation};
 
-use access_log::{AccessLog, LOG_BYTES};
 use clock::Clock;
 use context::LoopContext;
 use event_loop::EventLoop;
 
 use crate::hub::Epoch;
 use crate::transport::Service;
-
-/// How long the end of the server waits for the log to be written.
-const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A server that listens, and runs with [`Server::run`].
 ///
@@ -79,8 +72,6 @@ const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 /// ```
 pub struct Server {
     event_loop: EventLoop,
-    /// The writer of the log, unless the caller has provided another one.
-    own_log: Option<BackgroundWriter>,
 }
 
 impl Server {
@@ -123,17 +114,14 @@ impl Server {
         let random = RandomState::new();
         let epoch = Epoch::from_random(random.hash_one("epoch"));
         let service = Service::new(epoch, options.hub.clone(), options.policy.clone());
-        let writer = options.log.to_standard_error(LOG_BYTES);
-        let log = AccessLog::new(options.log, writer.clone());
-        let cx = LoopContext::new(service, options, Clock::start(), log, random.hash_one("jitter"));
-        Ok(Server { event_loop: EventLoop::new(listener, cx, stop.transpose()?)?, own_log: Some(writer) })
+        let cx = LoopContext::new(service, options, Clock::start(), random.hash_one("jitter"));
+        Ok(Server { event_loop: EventLoop::new(listener, cx, stop.transpose()?)? })
     }
 
-    /// Writes the log to `log` instead of standard error. The caller waits for the last lines.
+    /// Logs every answered request. Without this, the server logs nothing.
     #[must_use]
-    pub fn logging_to(mut self, log: BackgroundWriter) -> Server {
-        self.own_log = None;
-        self.event_loop.connections.cx.log.write_to(log);
+    pub fn logging_to(mut self, log: Box<dyn RequestLog>) -> Server {
+        self.event_loop.connections.cx.log = Some(log);
         self
     }
 
@@ -155,10 +143,6 @@ impl Server {
     /// # Errors
     /// Those of the poll. An error on one connection ends only that connection.
     pub fn run(self) -> io::Result<()> {
-        let ended = self.event_loop.run();
-        if let Some(log) = self.own_log {
-            log.finish(LOG_TIMEOUT);
-        }
-        ended
+        self.event_loop.run()
     }
 }

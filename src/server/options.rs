@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::access_log::LogForm;
 use crate::hub;
 use crate::protocol::http::HeadLimits;
 use crate::transport::Policy;
@@ -60,8 +59,6 @@ pub struct Options {
     pub linger: u32,
     /// For all connections to end after the shutdown begins.
     pub drain_timeout: u32,
-    /// The form of the access log on standard error.
-    pub log: LogForm,
     /// Where clients can follow the observation, if the server has an observer.
     pub observation: ObservationEndpoint,
 }
@@ -123,7 +120,6 @@ impl Default for Options {
             close_timeout: 5,
             linger: 2,
             drain_timeout: 10,
-            log: LogForm::Off,
             observation: ObservationEndpoint::default(),
         }
     }

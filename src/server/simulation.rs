@@ -6,8 +6,6 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use super::access_log::{AccessLog, LOG_BYTES};
-use super::background_writer::BackgroundWriter;
 use super::byte_stream::ByteStream;
 use super::clock::Clock;
 use super::connection::Readiness;
@@ -131,9 +129,7 @@ impl Simulation {
     /// memory of the process in the metrics.
     pub fn new(options: Options, seed: u64) -> Simulation {
         let service = Service::new(Epoch::from_random(seed), options.hub.clone(), options.policy.clone());
-        let sink = BackgroundWriter::new(Box::new(io::sink()), LOG_BYTES, |_| String::new());
-        let log = AccessLog::new(options.log, sink);
-        let cx = LoopContext::new(service, options, Clock::still(), log, seed);
+        let cx = LoopContext::new(service, options, Clock::still(), seed);
         Simulation { connections: Connections::new(cx), peers: Vec::new() }
     }
 

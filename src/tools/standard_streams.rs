@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::exit_status::OUTPUT_FAILED;
 use super::io_error::stream_error;
-use crate::server::{BackgroundWriter, LogForm};
+use crate::access_log::{BackgroundWriter, LogForm};
 
 /// The bytes of messages that may wait for standard error, in commands other than `serve`.
 const MESSAGE_BYTES: usize = 1 << 20;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::note::Note;
-use crate::protocol::printable::one_line;
 use crate::protocol::rule::{Rule, Section};
+use crate::text::one_line;
 
 /// A peer of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

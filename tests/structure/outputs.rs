@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The files that may name standard output and standard error.
-const OWNERS: [&str; 2] = ["server/background_writer.rs", "tools/standard_streams.rs"];
+const OWNERS: [&str; 2] = ["access_log/background_writer.rs", "tools/standard_streams.rs"];
 
 /// Code that writes to a standard stream.
 const NAMES: [&str; 11] = [

@@ -9,8 +9,8 @@ use crate::protocol::http::{
     self, BodyLimits, BodyReader, Framing, FramingError, HeadLimits, PROBLEM_JSON, Response, ResponseScan,
 };
 use crate::protocol::json::Reader;
-use crate::protocol::printable::printable;
 use crate::protocol::websocket::client_handshake::ClientHandshakeError;
+use crate::text::printable;
 
 /// Interim responses that are skipped before the client reports an error.
 const MAX_INTERIM: u8 = 8;

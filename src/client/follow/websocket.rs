@@ -10,11 +10,11 @@ use super::response::{BufferedBody, Expected, Head, HeadReader};
 use super::shared::Shared;
 use super::{Next, Notice, RetryReason, Since, check_id};
 use crate::protocol::http::Response;
-use crate::protocol::printable::printable;
 use crate::protocol::websocket::client_handshake::{ClientHandshake, Key};
 use crate::protocol::websocket::close::{self, CloseCode};
 use crate::protocol::websocket::frame::{self, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::protocol::websocket::message::{MessageEvent as Incoming, Receiver, Role};
+use crate::text::printable;
 
 #[derive(Debug)]
 pub(super) struct WebSocket {

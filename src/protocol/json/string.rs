@@ -33,7 +33,8 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-pub(super) const fn is_escaped(byte: u8) -> bool {
+/// Returns whether a JSON string must escape an ASCII byte (RFC 8259 §7).
+pub const fn is_escaped(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 

@@ -9,10 +9,10 @@ use crate::protocol::Transport;
 use crate::protocol::http::{
     self, BodyError, BodyLimits, BodyReader, Framing, HeadScan, RequestHead, Status,
 };
-use crate::server::access_log::Line;
 use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
 use crate::server::repeated_poll::RepeatedPoll;
+use crate::server::request_log::LoggedRequest;
 use crate::transport::action::Action;
 use crate::transport::compression::{ContextTakeover, EchoCompression};
 use crate::transport::metrics::EndReason;
@@ -191,7 +191,7 @@ impl<S: ByteStream> Connection<S> {
         }
         self.due_in(cx.options.body_timeout, cx);
         let RequestStart { action, context, label } = start;
-        let label = match cx.log.is_on() {
+        let label = match cx.log.is_some() {
             true => label.into_owned(),
             false => Label { purpose: label.purpose, ..Label::UNKNOWN },
         };
@@ -273,7 +273,7 @@ impl<S: ByteStream> Connection<S> {
         context.persists &= !cx.gauges.draining && self.surplus.is_none() && !self.is_at_request_limit(cx);
         if let Ok(Action::Metrics) = action {
             cx.gauges.buffered = cx.memory.bytes();
-            cx.gauges.log_lines_dropped = cx.log.dropped();
+            cx.gauges.log_lines_dropped = cx.log.as_ref().map_or(0, |log| log.dropped());
             cx.gauges.resident = resident_memory();
         }
         let overload = action.as_ref().err().and_then(|refusal| refusal.overload);
@@ -282,9 +282,10 @@ impl<S: ByteStream> Connection<S> {
             service.respond(action, content, context, gauges, &now, out);
         if !matches!(next, Next::Hold(_)) {
             let Label { method, path, purpose } = &label;
-            cx.record(Line { peer: None, method, path, status, purpose: *purpose, ticks: 0 }, || {
-                self.stream.peer()
-            });
+            cx.record(
+                LoggedRequest { peer: None, method, path, status, purpose: *purpose, ticks: 0 },
+                || self.stream.peer(),
+            );
         }
         match next {
             Next::Done if persists => self.due_in(cx.options.idle_timeout, cx),

@@ -9,11 +9,11 @@ use super::state::State;
 use crate::hub::Tick;
 use crate::protocol::Transport;
 use crate::protocol::http::Status;
-use crate::server::access_log::Line;
 use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
 use crate::server::memory::SharedBytes;
 use crate::server::observer::Sender;
+use crate::server::request_log::LoggedRequest;
 use crate::transport::Purpose;
 use crate::transport::metrics::EndReason;
 use crate::transport::poll::HeldPoll;
@@ -269,7 +269,7 @@ impl<S: ByteStream> Connection<S> {
         let arrived_at = self.due.0.saturating_sub(u32::from(held.wait) * Tick::PER_SECOND);
         let ticks = cx.now().0 - arrived_at;
         let purpose = Purpose::Follow(Transport::LongPoll);
-        let line = Line { peer: None, method: "GET", path: &path, status, purpose, ticks };
+        let line = LoggedRequest { peer: None, method: "GET", path: &path, status, purpose, ticks };
         cx.record(line, || self.stream.peer());
     }
 

@@ -6,6 +6,10 @@ use crate::tools::args::{secret_name, text};
 use crate::tools::suggest::unexpected;
 use crate::wire::{Compression, SecretNames, Side, Start};
 
+/// The maximum size of a recording, of hexadecimal digits or of the input of a diagram in bytes,
+/// because they are kept in memory.
+pub const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
+
 pub const HELP: &str = "\
 Usage: barewire explain [OPTION]... [FILE]
 

@@ -3,14 +3,10 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use super::args::Args;
+use super::args::{Args, MAX_INPUT_BYTES};
 use super::hex;
 use crate::tools::io_error::stream_error;
 use crate::wire::record::is_recording;
-
-/// The maximum size of a recording, of hexadecimal digits or of the input of a diagram in bytes,
-/// because they are kept in memory.
-pub const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The number of bytes that are read at once, and from which the kind of input is determined.
 const READ_BYTES: u64 = 64 * 1024;

@@ -11,8 +11,8 @@ use std::ffi::OsString;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use args::{Args, Format};
-use input::{Input, MAX_INPUT_BYTES, Source};
+use args::{Args, Format, MAX_INPUT_BYTES};
+use input::{Input, Source};
 use output::{Output, OutputError};
 
 use super::exit_status::{OUTPUT_FAILED, USAGE_ERROR};

@@ -11,7 +11,7 @@ use self::output::Form;
 use super::exit_status::{NO_RESPONSE, OUTPUT_FAILED, REFUSED};
 use super::standard_streams::{self, Written, report};
 use crate::client::{Follow, FollowError, Update};
-use crate::protocol::printable::printable;
+use crate::text::printable;
 
 /// Follows until an error occurs, the requested number of events has arrived, or standard output is
 /// closed.

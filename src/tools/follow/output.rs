@@ -1,9 +1,9 @@
 //! The output of `barewire follow`: a line per event, and messages about the connection.
 
 use crate::client::Update;
-use crate::protocol::json::Object;
-use crate::protocol::printable::{escaped, printable};
 use crate::protocol::sse::Event;
+use crate::text::JsonObject;
+use crate::text::{escaped, printable};
 use crate::tools::standard_streams::output_is_terminal;
 
 /// The form of the events on standard output.
@@ -35,7 +35,7 @@ impl Form {
             Self::Terminal => escaped(&event.data, &['\n', '\t']).into_owned(),
             Self::Json => {
                 let mut line = String::with_capacity(event.data.len() + 64);
-                Object::write(&mut line, |object| {
+                JsonObject::write(&mut line, |object| {
                     object.string("id", &event.id);
                     object.string("event", &event.event);
                     object.string("data", &event.data);

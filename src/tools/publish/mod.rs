@@ -12,7 +12,7 @@ use super::io_error::stream_error;
 use super::standard_streams::{self, fail};
 use crate::client::{PublishError, Publisher};
 use crate::protocol::MAX_EVENT_BYTES;
-use crate::protocol::printable::escaped;
+use crate::text::escaped;
 
 /// Bytes that are read from standard input at once, and that the lines of one request have at most.
 const CHUNK: usize = 64 * 1024;

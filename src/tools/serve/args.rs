@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use super::options::{Kind, ROWS, ServeOptions};
 use super::wire::WireOptions;
-use crate::server::{LogForm, Options};
+use crate::access_log::LogForm;
+use crate::server::Options;
 use crate::tools::suggest::{unexpected, unknown};
 
 /// File descriptors that are not connections: the standard streams, the listener, the poll, the
@@ -22,23 +23,24 @@ pub fn defaults() -> ServeOptions {
     let library = Options::default();
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(library.max_connections as u64 + RESERVE);
     let max_connections = connections_within(files);
-    ServeOptions { server: Options { max_connections, ..library }, wire: WireOptions::default() }
+    let (wire, log) = (WireOptions::default(), LogForm::default());
+    ServeOptions { server: Options { max_connections, ..library }, wire, log }
 }
 
 /// Returns the message about a limit of open files that permits fewer connections than expected.
-pub fn notice_of_connections(options: &Options) -> Option<String> {
+pub fn notice_of_connections(options: &Options, log: LogForm) -> Option<String> {
     // If the limit cannot be read, accepting one connection too many is retried later.
     let files = rlimit::increase_nofile_limit(u64::MAX).ok()?;
-    notice_of_limit(files, options)
+    notice_of_limit(files, options, log)
 }
 
-fn notice_of_limit(files: u64, options: &Options) -> Option<String> {
+fn notice_of_limit(files: u64, options: &Options, log: LogForm) -> Option<String> {
     let possible = connections_within(files);
     let is_warning = possible < FEW_CONNECTIONS;
     let is_expected = possible > options.max_connections
         || possible == options.max_connections && possible >= Options::default().max_connections;
     // Without the log, only a warning is worth a line.
-    if is_expected || options.log == LogForm::Off && !is_warning {
+    if is_expected || log == LogForm::Off && !is_warning {
         return None;
     }
     let connections = if possible == 1 { "connection is" } else { "connections are" };
@@ -66,7 +68,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>, defaults: ServeOptions) 
     use lexopt::prelude::*;
 
     let mut options = defaults;
-    options.server.log = LogForm::Text;
+    options.log = LogForm::Text;
     let mut quiet = false;
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
@@ -89,7 +91,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>, defaults: ServeOptions) 
         }
     }
     if quiet {
-        options.server.log = LogForm::Off;
+        options.log = LogForm::Off;
     }
     Ok(Args::Serve(Box::new(options)))
 }
@@ -154,7 +156,7 @@ mod tests {
     #[test]
     fn a_low_limit_of_open_files_is_reported() {
         let notice = |files, max_connections, log| {
-            notice_of_limit(files, &Options { max_connections, log, ..Options::default() })
+            notice_of_limit(files, &Options { max_connections, ..Options::default() }, log)
         };
         for log in [LogForm::Off, LogForm::Text, LogForm::Json] {
             let warning = notice(64, connections_within(64), log).expect("a warning");

@@ -3,6 +3,7 @@
 mod allowed;
 pub mod args;
 mod options;
+mod passage;
 mod recording;
 mod wire;
 mod wire_output;
@@ -22,6 +23,7 @@ use super::io_error::listen_error;
 use super::listen::listen;
 use super::signals::stop_signals;
 use super::standard_streams::{self, errors_have_colors, fail, open_standard_error, report};
+use crate::access_log::{AccessLog, LogForm};
 use crate::server::Server;
 
 /// The bytes of the log that may wait for standard error.
@@ -55,9 +57,9 @@ pub(super) fn until(options: ServeOptions, stop: UnixStream) -> ExitCode {
 
 /// The error is a message for the user.
 fn serve(options: ServeOptions, stop: UnixStream) -> Result<(), String> {
-    let ServeOptions { server: options, wire, .. } = options;
-    let log = open_standard_error(options.log, if wire.print { WIRE_BYTES } else { LOG_BYTES });
-    if let Some(notice) = args::notice_of_connections(&options) {
+    let ServeOptions { server: options, wire, log } = options;
+    let standard_error = open_standard_error(log, if wire.print { WIRE_BYTES } else { LOG_BYTES });
+    if let Some(notice) = args::notice_of_connections(&options, log) {
         report(notice);
     }
     let address = options.listen;
@@ -66,10 +68,14 @@ fn serve(options: ServeOptions, stop: UnixStream) -> Result<(), String> {
     // data.
     let listener = listen(address, options.write_timeout.saturating_mul(2)).map_err(cannot_serve)?;
     let is_loopback = listener.local_addr().map_err(cannot_serve)?.ip().to_canonical().is_loopback();
+    let prints_wire = wire.print;
     let is_observed = wire.print || wire.record.is_some() || options.observation.exists_on(is_loopback);
     let view = is_observed.then(|| WireView::new(&wire)).transpose().map_err(|error| error.to_string())?;
-    let mut server =
-        Server::with_listener(listener, options, Some(stop)).map_err(cannot_serve)?.logging_to(log);
+    let mut server = Server::with_listener(listener, options, Some(stop)).map_err(cannot_serve)?;
+    // Without lines of its own, the log still counts the lines of the wire view that are dropped.
+    if log != LogForm::Off || prints_wire {
+        server = server.logging_to(Box::new(AccessLog::new(log, standard_error)));
+    }
     if let Some(view) = view {
         server = server.observed_by(Box::new(view));
     }

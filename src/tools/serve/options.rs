@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use super::allowed;
 use super::wire::WireOptions;
+use crate::access_log::LogForm;
 use crate::hub::Tick;
 use crate::protocol::MAX_EVENT_BYTES;
 use crate::protocol::http::MAX_FIELD_LINES;
-use crate::server::{LogForm, ObservationEndpoint, Options};
+use crate::server::{ObservationEndpoint, Options};
 use crate::tools::args::{TOKEN_SYNTAX, is_bearer_token, secret_name};
 use crate::transport::{Purpose, Transport};
 
@@ -28,6 +29,8 @@ pub struct ServeOptions {
     pub server: Options,
     /// The options of the wire view.
     pub wire: WireOptions,
+    /// The form of the access log.
+    pub log: LogForm,
 }
 
 /// Applies a value to the options. An error describes an invalid value.
@@ -177,13 +180,13 @@ pub const ROWS: &[Row] = &[
         },
         none,
     ),
-    flag("quiet", "do not log requests", |options| options.server.log = LogForm::Off),
+    flag("quiet", "do not log requests", |options| options.log = LogForm::Off),
     value(
         "log",
         "FORM",
         "format of the request log on standard error: text or json",
         |options, text| {
-            options.server.log = match text {
+            options.log = match text {
                 "text" => LogForm::Text,
                 "json" => LogForm::Json,
                 _ => return Err(format!("{text:?} is not a log format: use text or json")),

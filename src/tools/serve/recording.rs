@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use super::wire_output::Passage;
-use crate::server::BackgroundWriter;
+use super::passage::Passage;
+use crate::access_log::BackgroundWriter;
 use crate::tools::io_error::file_error;
 use crate::tools::standard_streams::{finish, report};
 use crate::wire::record::Writer;

@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::passage::Passage;
 use super::recording::Recording;
-use super::wire_output::{Outputs, Passage};
+use super::wire_output::Outputs;
 use crate::server::{Observer, Sender};
 use crate::tools::standard_streams::standard_error;
 use crate::transport::{Purpose, Transport};

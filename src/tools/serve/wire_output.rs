@@ -1,8 +1,8 @@
 //! The outputs of the wire view: a terminal, a file, and the clients that follow `/wire`.
 
+use super::passage::Passage;
 use super::recording::Recording;
-use crate::server::BackgroundWriter;
-use crate::transport::Purpose;
+use crate::access_log::BackgroundWriter;
 use crate::wire::Span;
 use crate::wire::render::shorten::{Shortener, Shown};
 use crate::wire::render::text::Text;
@@ -18,23 +18,6 @@ const MAX_PER_ITERATION: usize = 4 << 20;
 const SPANS_AT_ONCE: usize = 1024;
 /// Text is written when it has this many bytes, or at the end of the iteration.
 const TEXT_BYTES: usize = 256 << 10;
-
-/// The connection on which bytes have passed, and the time.
-#[derive(Clone, Copy, Debug)]
-pub struct Passage {
-    /// The connection's number.
-    pub connection: u64,
-    /// The purpose of the connection's last request.
-    pub purpose: Purpose,
-    /// The time in milliseconds since the server's start.
-    pub time_ms: u64,
-}
-
-impl Passage {
-    fn source(self) -> Source {
-        Source { connection: Some(self.connection), time_ms: Some(self.time_ms) }
-    }
-}
 
 /// All outputs.
 #[derive(Default)]

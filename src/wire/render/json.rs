@@ -2,14 +2,14 @@
 
 use super::Source;
 use super::shorten::Omission;
-use crate::protocol::json::Object;
+use crate::text::JsonObject;
 use crate::wire::{Content, Document, Note, Section, Span};
 
 /// Appends a span as an object.
 ///
 /// Empty members are omitted. `bytes` and `unmasked` are hexadecimal digits.
 pub fn span(source: Source, span: &Span, out: &mut String) {
-    Object::write(out, |object| {
+    JsonObject::write(out, |object| {
         write_source(source, object);
         object.string("side", span.side.name());
         object.value("offset", span.offset);
@@ -54,7 +54,7 @@ pub fn span(source: Source, span: &Span, out: &mut String) {
 
 /// Appends an object with the number of bytes of a long payload that are not shown.
 pub fn omission(source: Source, omission: Omission, out: &mut String) {
-    Object::write(out, |object| {
+    JsonObject::write(out, |object| {
         write_source(source, object);
         object.string("side", omission.side.name());
         object.value("more", omission.bytes);
@@ -63,7 +63,7 @@ pub fn omission(source: Source, omission: Omission, out: &mut String) {
     });
 }
 
-fn write_source(source: Source, object: &mut Object) {
+fn write_source(source: Source, object: &mut JsonObject) {
     for (key, number) in [("connection", source.connection), ("time_ms", source.time_ms)] {
         if let Some(number) = number {
             object.value(key, number);
@@ -71,18 +71,18 @@ fn write_source(source: Source, object: &mut Object) {
     }
 }
 
-fn flag(key: &str, is_set: bool, object: &mut Object) {
+fn flag(key: &str, is_set: bool, object: &mut JsonObject) {
     if is_set {
         object.value(key, true);
     }
 }
 
-fn section(section: &Section, object: &mut Object) {
+fn section(section: &Section, object: &mut JsonObject) {
     object.plain("section", section);
     object.plain("url", url(section));
 }
 
-fn note(note: &Note, object: &mut Object) {
+fn note(note: &Note, object: &mut JsonObject) {
     object.string("note", note.name());
     match note {
         Note::Request { method, target, content } => {

@@ -1,18 +1,18 @@
 //! The report as JSON. `docs/bench.md` describes its members, and a test compares the two.
 
 use super::{CLIENT_CPU, FIGURES, KERNEL, PER_CPU, PER_SECOND, Report, SERVER_CPU, USER, quantile};
-use crate::protocol::json::Object;
+use crate::text::JsonObject;
 use crate::tools::bench::config::Workload;
 use crate::tools::bench::result::{Run, Spread};
 
 /// Formats a report as one line with a JSON object.
 pub fn json(report: &Report) -> String {
     let mut out = String::new();
-    Object::write(&mut out, |object| members(report, object));
+    JsonObject::write(&mut out, |object| members(report, object));
     out + "\n"
 }
 
-fn members(report: &Report, object: &mut Object) {
+fn members(report: &Report, object: &mut JsonObject) {
     let config = &report.config;
     object.string("workload", config.workload.name());
     match config.workload {
@@ -55,7 +55,7 @@ fn members(report: &Report, object: &mut Object) {
     object.strings("notes", report.notes());
 }
 
-fn run_members(run: &Run, object: &mut Object) {
+fn run_members(run: &Run, object: &mut JsonObject) {
     write_number("seconds", Some(run.cost.wall.as_secs_f64()), object);
     object.value("done", run.done);
     for figure in [&PER_SECOND, &PER_CPU] {
@@ -97,13 +97,13 @@ fn run_members(run: &Run, object: &mut Object) {
     });
 }
 
-fn summary_members(runs: &[Run], object: &mut Object) {
+fn summary_members(runs: &[Run], object: &mut JsonObject) {
     for figure in FIGURES {
         write_spread(figure.name, Spread::of(runs.iter().map(figure.of)), object);
     }
 }
 
-fn write_spread(name: &str, spread: Option<Spread>, object: &mut Object) {
+fn write_spread(name: &str, spread: Option<Spread>, object: &mut JsonObject) {
     let Some(Spread { median, min, max }) = spread else { return object.null(name) };
     object.object(name, |object| {
         for (name, value) in [("median", median), ("min", min), ("max", max)] {
@@ -113,6 +113,6 @@ fn write_spread(name: &str, spread: Option<Spread>, object: &mut Object) {
 }
 
 /// Writes a number with at most six decimal places, which are enough for every figure.
-fn write_number(name: &str, value: Option<f64>, object: &mut Object) {
+fn write_number(name: &str, value: Option<f64>, object: &mut JsonObject) {
     object.number(name, value.map(|value| (value * 1e6).round() / 1e6));
 }

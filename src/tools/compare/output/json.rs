@@ -2,7 +2,7 @@
 //! them.
 
 use super::figures::{FIGURES, MEASUREMENTS, rounded};
-use crate::protocol::json::Object;
+use crate::text::JsonObject;
 use crate::tools::compare::config::CompareConfig;
 use crate::tools::compare::prediction::{self, Prediction};
 use crate::tools::compare::results::{Comparison, Figures, Trial, difference};
@@ -10,7 +10,7 @@ use crate::tools::compare::results::{Comparison, Figures, Trial, difference};
 /// Returns a comparison and its predictions as one JSON object (RFC 8259) with a line end.
 pub fn json(comparison: &Comparison, predictions: &[Prediction]) -> String {
     let mut out = String::new();
-    Object::write(&mut out, |object| {
+    JsonObject::write(&mut out, |object| {
         object.object("plan", |object| config_members(&comparison.config, object));
         object.value("interrupted", comparison.is_interrupted);
         object.objects("legs", &comparison.trials, |trial, object| {
@@ -21,7 +21,7 @@ pub fn json(comparison: &Comparison, predictions: &[Prediction]) -> String {
     out + "\n"
 }
 
-fn config_members(config: &CompareConfig, object: &mut Object) {
+fn config_members(config: &CompareConfig, object: &mut JsonObject) {
     let seconds = config.intervals.iter().map(|interval| rounded(interval.as_secs_f64()));
     object.value("clients", config.clients);
     object.strings("transports", config.transports.iter().map(|via| via.name()));
@@ -32,7 +32,7 @@ fn config_members(config: &CompareConfig, object: &mut Object) {
     object.value("wait_seconds", config.wait);
 }
 
-fn trial_members(config: &CompareConfig, trial: &Trial, object: &mut Object) {
+fn trial_members(config: &CompareConfig, trial: &Trial, object: &mut JsonObject) {
     object.string("transport", trial.via.name());
     object.number("interval_seconds", trial.interval.map(|interval| rounded(interval.as_secs_f64())));
     object.value("clients", config.clients);
@@ -47,9 +47,9 @@ fn trial_members(config: &CompareConfig, trial: &Trial, object: &mut Object) {
 }
 
 /// Adds all figures. Those with a point in their name become members of a nested object.
-fn figure_members(object: &mut Object, value: impl Fn(fn(&Figures) -> f64) -> Option<f64>) {
+fn figure_members(object: &mut JsonObject, value: impl Fn(fn(&Figures) -> f64) -> Option<f64>) {
     for group in FIGURES.chunk_by(|one, next| one.group().is_some() && one.group() == next.group()) {
-        let write = |object: &mut Object| {
+        let write = |object: &mut JsonObject| {
             for figure in group {
                 object.number(figure.member(), value(figure.of).map(rounded));
             }

@@ -1,11 +1,11 @@
 //! A prediction as JSON.
 
 use super::{Constants, PredictedTrial, Prediction};
-use crate::protocol::json::Object;
+use crate::text::JsonObject;
 
 /// Adds the members of a prediction to an object. Unknown values are `null`. `docs/prediction.md`
 /// lists the names.
-pub fn members(prediction: &Prediction, object: &mut Object) {
+pub fn members(prediction: &Prediction, object: &mut JsonObject) {
     object.value("is_calculated", true);
     object.value("users", prediction.users);
     object.number("events_per_minute", Some(prediction.events_per_minute));
@@ -13,7 +13,7 @@ pub fn members(prediction: &Prediction, object: &mut Object) {
     object.objects("transports", &prediction.trials, trial_members);
 }
 
-fn trial_members(trial: &PredictedTrial, object: &mut Object) {
+fn trial_members(trial: &PredictedTrial, object: &mut JsonObject) {
     object.string("transport", trial.via.name());
     object.number("interval_seconds", trial.interval.map(|interval| interval.as_secs_f64()));
     object.number("requests_per_minute", Some(trial.requests_per_minute));
@@ -29,7 +29,7 @@ fn trial_members(trial: &PredictedTrial, object: &mut Object) {
     object.object("constants", |object| constant_members(&trial.constants, object));
 }
 
-fn constant_members(constants: &Constants, object: &mut Object) {
+fn constant_members(constants: &Constants, object: &mut JsonObject) {
     for (name, constant) in [
         ("cpu_seconds", constants.cpu_seconds.as_ref()),
         ("memory_per_client", constants.memory_per_client.as_ref()),
@@ -55,7 +55,7 @@ mod tests {
 
     fn json(prediction: &Prediction) -> serde_json::Value {
         let mut out = String::new();
-        Object::write(&mut out, |object| members(prediction, object));
+        JsonObject::write(&mut out, |object| members(prediction, object));
         serde_json::from_str(&out).expect("valid JSON")
     }
 

@@ -4,7 +4,7 @@
 //! or of which a part is missing, is rejected instead of read as other bytes.
 
 use super::packet::segment;
-use crate::tools::explain::input::MAX_INPUT_BYTES;
+use crate::tools::explain::args::MAX_INPUT_BYTES;
 
 /// The maximum number of bytes in a row with text. No program writes longer rows, and comparing the
 /// text would take too long.

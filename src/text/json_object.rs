@@ -1,35 +1,35 @@
-//! Writing objects (RFC 8259 §4).
+//! Writing JSON objects (RFC 8259 §4).
 
 use std::fmt::{Display, Write};
 
-use super::string::{is_escaped, write_string};
-use crate::protocol::printable::acts_on_terminal;
+use super::printable::acts_on_terminal;
+use crate::protocol::json::{is_escaped, write_string};
 
 /// A JSON object while it is appended to a text, without whitespace between its tokens.
 ///
 /// Names and strings are escaped where JSON requires it.
 ///
 /// ```
-/// use barewire::protocol::json::Object;
+/// use barewire::text::JsonObject;
 ///
 /// let mut out = String::new();
-/// Object::write(&mut out, |object| {
+/// JsonObject::write(&mut out, |object| {
 ///     object.string("transport", "sse");
 ///     object.number("delay_ms", Some(1.5));
 ///     object.objects("runs", [20, 30], |run, object| object.value("done", run));
 /// });
 /// assert_eq!(out, r#"{"transport":"sse","delay_ms":1.5,"runs":[{"done":20},{"done":30}]}"#);
 /// ```
-pub struct Object<'o> {
+pub struct JsonObject<'o> {
     out: &'o mut String,
     is_empty: bool,
 }
 
-impl<'o> Object<'o> {
+impl<'o> JsonObject<'o> {
     /// Appends an object with the members that `members` adds.
-    pub fn write(out: &'o mut String, members: impl FnOnce(&mut Object)) {
+    pub fn write(out: &'o mut String, members: impl FnOnce(&mut JsonObject)) {
         out.push('{');
-        let mut object = Object { out, is_empty: true };
+        let mut object = JsonObject { out, is_empty: true };
         members(&mut object);
         object.out.push('}');
     }
@@ -84,9 +84,9 @@ impl<'o> Object<'o> {
     }
 
     /// Adds an object.
-    pub fn object(&mut self, key: &str, members: impl FnOnce(&mut Object)) {
+    pub fn object(&mut self, key: &str, members: impl FnOnce(&mut JsonObject)) {
         self.key(key);
-        Object::write(self.out, members);
+        JsonObject::write(self.out, members);
     }
 
     /// Adds an array of objects.
@@ -94,9 +94,9 @@ impl<'o> Object<'o> {
         &mut self,
         key: &str,
         items: impl IntoIterator<Item = T>,
-        members: impl Fn(T, &mut Object),
+        members: impl Fn(T, &mut JsonObject),
     ) {
-        self.array(key, items, |item, out| Object::write(out, |object| members(item, object)));
+        self.array(key, items, |item, out| JsonObject::write(out, |object| members(item, object)));
     }
 
     /// Adds an array of numbers.
@@ -153,11 +153,11 @@ fn string(text: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::Object;
+    use super::JsonObject;
 
-    fn written(members: impl FnOnce(&mut Object)) -> String {
+    fn written(members: impl FnOnce(&mut JsonObject)) -> String {
         let mut out = String::new();
-        Object::write(&mut out, members);
+        JsonObject::write(&mut out, members);
         out
     }
 

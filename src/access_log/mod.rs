@@ -1,16 +1,20 @@
-//! The access log: one line per request. A line has no query, so it cannot contain a token.
+//! The access log: one line per request, as text or JSON, written by a thread for which the event
+//! loop never waits.
+
+mod background_writer;
 
 use std::io::Write;
-use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::background_writer::BackgroundWriter;
-use crate::protocol::http::Status;
+pub use background_writer::BackgroundWriter;
+
 use crate::protocol::json;
-use crate::transport::Purpose;
+use crate::server::{LoggedRequest, RequestLog};
 
-/// How many bytes of the log may wait for the output.
-pub const LOG_BYTES: usize = 1 << 20;
+/// How many bytes of the log may wait for the output, unless the program chooses.
+const LOG_BYTES: usize = 1 << 20;
+/// How long the end of the server waits for the last lines.
+const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The form of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -60,48 +64,24 @@ pub struct AccessLog {
     to: BackgroundWriter,
 }
 
-/// The content of a line.
-pub struct Line<'a> {
-    /// The client's address.
-    pub peer: Option<SocketAddr>,
-    /// The method; `-` for a request that cannot be parsed.
-    pub method: &'a str,
-    /// The target's path; `-` for a request that cannot be parsed.
-    pub path: &'a str,
-    /// The status.
-    pub status: Status,
-    /// The purpose of the request.
-    pub purpose: Purpose,
-    /// How long the request waited for its response, in tenths of a second.
-    pub ticks: u32,
-}
-
 impl AccessLog {
-    /// Creates a log that writes entries in this form to `to`.
+    /// Creates a log that writes lines in this form to `to`.
     pub fn new(form: LogForm, to: BackgroundWriter) -> AccessLog {
         AccessLog { form, lines: Vec::new(), to }
     }
 
-    /// Writes to another writer from now on.
-    pub fn write_to(&mut self, to: BackgroundWriter) {
-        self.to = to;
+    /// Creates a log that writes lines in this form to standard error.
+    pub fn to_standard_error(form: LogForm) -> AccessLog {
+        AccessLog::new(form, form.to_standard_error(LOG_BYTES))
     }
+}
 
-    /// Returns how many lines were dropped because the output did not accept them.
-    pub fn dropped(&self) -> u64 {
-        self.to.dropped()
-    }
-
-    pub fn is_on(&self) -> bool {
-        self.form != LogForm::Off
-    }
-
-    /// Adds a line to this iteration.
-    pub fn add(&mut self, line: &Line<'_>) {
+impl RequestLog for AccessLog {
+    fn add(&mut self, request: &LoggedRequest<'_>) {
         let time = timestamp(SystemTime::now());
-        let peer = line.peer.map_or_else(|| "-".to_owned(), |peer| peer.to_string());
-        let (status, milliseconds) = (line.status.code(), line.ticks * 100);
-        let (Line { method, path, .. }, transport) = (line, line.purpose.name());
+        let peer = request.peer.map_or_else(|| "-".to_owned(), |peer| peer.to_string());
+        let (status, milliseconds) = (request.status.code(), request.ticks * 100);
+        let (LoggedRequest { method, path, .. }, transport) = (request, request.purpose.name());
         let lines = &mut self.lines;
         match self.form {
             LogForm::Off => {}
@@ -123,10 +103,17 @@ impl AccessLog {
         }
     }
 
-    /// Queues the lines of this iteration. The server never waits for the output.
-    pub fn flush(&mut self) {
+    fn flush(&mut self) {
         self.to.write(&self.lines);
         self.lines.clear();
+    }
+
+    fn dropped(&self) -> u64 {
+        self.to.dropped()
+    }
+
+    fn finish(&mut self) {
+        self.to.finish(LOG_TIMEOUT);
     }
 }
 
