@@ -32,6 +32,7 @@ POLL = TOPIC + "?since={cursor}&wait=30"
 NO_ECHO = "it cannot echo WebSocket messages"
 ONLY_WEB_SOCKET = "a library for WebSockets only"
 ONLY_ECHO = "an echo only"
+NO_PIPELINING = "it closes a connection with several requests at once"
 SLOW_IN_PYTHON = "its HTTP responses are written by Python code"
 
 # The benchmarks of the other transports.
@@ -349,7 +350,7 @@ class Socketify(Server):
     """uWebSockets, called from Python. Its own publish and subscribe serves the followers."""
 
     name = "socketify"
-    cannot = dict.fromkeys(EXCEPT_WEB_SOCKET, SLOW_IN_PYTHON)
+    cannot = {**dict.fromkeys(EXCEPT_WEB_SOCKET, SLOW_IN_PYTHON), "burst": NO_PIPELINING}
 
     def version(self):
         return output_of(self.programs["python"], "-c", "from importlib.metadata import version; print(version('socketify'))")
