@@ -196,7 +196,16 @@ fn a_second_signal_ends_the_server_whose_outputs_are_blocked() {
 
 #[test]
 fn sighup_drains_unless_it_was_ignored_at_the_start() {
-    let program = Program::start(&["--quiet"]);
+    // The tests themselves may run under nohup.
+    let mut handled = Command::new("env");
+    handled.args([
+        "--default-signal=HUP",
+        env!("CARGO_BIN_EXE_barewire"),
+        "--listen",
+        "127.0.0.1:0",
+        "--quiet",
+    ]);
+    let program = Program::start_with(handled.stderr(Stdio::piped()));
     let mut socket = WebSocket::open(program.begin(&Request::handshake("/echo")), false);
     program.signal("HUP");
     assert_eq!(socket.close().0, 1001);
