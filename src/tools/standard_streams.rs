@@ -52,16 +52,19 @@ pub fn report(message: impl Display) {
 
 /// Waits for the messages to be written, but not long.
 pub fn finish_messages() {
-    if let Some((_, writer)) = STANDARD_ERROR.get() {
-        finish(writer);
+    if let Some((_, writer)) = STANDARD_ERROR.get()
+        && !finish(writer)
+    {
+        // Another output may have used up the time, and its report is among the messages.
+        writer.finish(IN_ORDER);
     }
 }
 
 /// Waits at the end of a command for one of its outputs to be written. All outputs together are
-/// given one second from the first call on.
-pub fn finish(writer: &BackgroundWriter) {
+/// given one second from the first call on. Returns false if lines still wait then.
+pub fn finish(writer: &BackgroundWriter) -> bool {
     let deadline = *FINISHED_BY.get_or_init(|| Instant::now() + FINISH);
-    writer.finish(deadline.saturating_duration_since(Instant::now()));
+    writer.finish(deadline.saturating_duration_since(Instant::now()))
 }
 
 /// The result of a write that has not failed.

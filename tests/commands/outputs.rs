@@ -392,7 +392,10 @@ fn a_recording_to_a_pipe_that_nobody_opens_does_not_stop_the_server() {
     let pipe = Temporary::pipe("unopened");
     let program = serve(&["--quiet", "--record", pipe.path()], Stdio::piped());
     send_requests(&mut program.connect(), &long_request(), 10);
-    terminate(program);
+    program.signal("TERM");
+    let (status, _, errors) = program.wait();
+    let message = format!("barewire: {}: the recording is incomplete, because", pipe.path());
+    assert!(status.success() && errors.starts_with(&message), "{status}: {errors}");
 }
 
 #[test]

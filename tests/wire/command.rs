@@ -172,3 +172,13 @@ fn explains_a_recording_of_several_connections_in_order() {
     let objects = explained(&["--format", "json"], recording);
     assert!(objects.lines().all(|line| line.starts_with("{\"connection\":") && line.ends_with('}')));
 }
+
+#[test]
+fn a_diagram_of_a_long_input_is_refused() {
+    let output = explain(&["--format", "svg"], &b"data: x\n".repeat(200_000));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(2) && error.contains("longer than 1 MiB: use --format text"),
+        "{error}"
+    );
+}

@@ -6,9 +6,12 @@ use crate::tools::args::{secret_name, text};
 use crate::tools::suggest::unexpected;
 use crate::wire::{Compression, SecretNames, Side, Start};
 
-/// The maximum size of a recording, of hexadecimal digits or of the input of a diagram in bytes,
-/// because they are kept in memory.
+/// The maximum size of a recording or of hexadecimal digits in bytes, because they are kept in
+/// memory.
 pub const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
+/// The maximum size of the input of a diagram in bytes. A diagram keeps all its fields in memory,
+/// and nobody can read a longer one.
+pub const MAX_DIAGRAM_BYTES: u64 = 1024 * 1024;
 
 pub const HELP: &str = "\
 Usage: barewire explain [OPTION]... [FILE]

@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use args::{Args, Format, MAX_INPUT_BYTES};
+use args::{Args, Format, MAX_DIAGRAM_BYTES};
 use input::{Input, Source};
 use output::{Output, OutputError};
 
@@ -106,8 +106,10 @@ fn explain_one_side(
     loop {
         let bytes = source.next()?;
         length += bytes.len() as u64;
-        if args.format == Format::Svg && length > MAX_INPUT_BYTES {
-            return Err("the input of a diagram is longer than 256 MiB".to_owned().into());
+        if args.format == Format::Svg && length > MAX_DIAGRAM_BYTES {
+            return Err("the input of a diagram is longer than 1 MiB: use --format text, or cut the input"
+                .to_owned()
+                .into());
         }
         match bytes.is_empty() {
             true => conversation.finish(side, &mut spans),

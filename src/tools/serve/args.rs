@@ -43,10 +43,14 @@ fn notice_of_limit(files: u64, options: &Options, log: LogForm) -> Option<String
     if is_expected || log == LogForm::Off && !is_warning {
         return None;
     }
-    let connections = if possible == 1 { "connection is" } else { "connections are" };
+    let consequence = match (possible, options.max_connections) {
+        (possible, wanted) if wanted > possible => format!("{wanted} connections may not be possible"),
+        (1, _) => "at most 1 connection is possible".to_owned(),
+        _ => format!("at most {possible} connections are possible"),
+    };
     Some(format!(
-        "at most {possible} {connections} possible, because the limit of open files is {files}: raise it with \
-         ulimit -n before the start, or with LimitNOFILE in a unit of systemd"
+        "{consequence}, because the limit of open files is {files}: raise it with ulimit -n before the start, \
+         or with LimitNOFILE in a unit of systemd"
     ))
 }
 
@@ -163,6 +167,8 @@ mod tests {
             let start = "at most 1 connection is possible, because the limit of open files is 64: ";
             assert!(warning.starts_with(start) && warning.contains("ulimit -n"), "{warning}");
             assert_eq!(notice(64, 0, log), None, "fewer are wanted");
+            let more = notice(64, 50, log).expect("a warning");
+            assert!(more.starts_with("50 connections may not be possible, because"), "{more}");
             assert_eq!(notice(1 << 20, connections_within(1 << 20), log), None);
             let told = [notice(1024, connections_within(1024), log), notice(1 << 14, 1 << 14, log)];
             assert!(told.iter().all(|notice| notice.is_some() == (log != LogForm::Off)), "{told:?}");

@@ -27,6 +27,7 @@ pub struct Recording {
     writer: Writer,
     file: BackgroundWriter,
     blocks: String,
+    path: PathBuf,
     /// The open connections that have blocks in `blocks`.
     in_blocks: HashSet<u64>,
     /// The open connections whose blocks were dropped.
@@ -51,6 +52,7 @@ impl Recording {
                 )
             }),
             blocks: String::new(),
+            path: path.to_owned(),
             in_blocks: HashSet::new(),
             incomplete: HashSet::new(),
         })
@@ -90,9 +92,14 @@ impl Recording {
         self.in_blocks.clear();
     }
 
-    /// Waits until the blocks are written, but not long.
+    /// Waits until the blocks are written, but not long. Reports a recording that is cut short.
     pub fn finish(&self) {
-        finish(&self.file);
+        if !finish(&self.file) {
+            let path = self.path.display();
+            report(format_args!(
+                "{path}: the recording is incomplete, because the file did not accept it in time"
+            ));
+        }
     }
 }
 
