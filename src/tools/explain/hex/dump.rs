@@ -10,7 +10,7 @@ use crate::tools::explain::args::MAX_INPUT_BYTES;
 /// text would take too long.
 const MAX_ROW_BYTES: usize = 1024;
 
-const WORDS: &str = "the dump does not show single bytes, and the order of the bytes in its words depends \
+pub const WORDS: &str = "the dump does not show single bytes, and the order of the bytes in its words depends \
                      on the machine: use od -t x1 or hexdump -C";
 
 /// A line of a dump.
@@ -80,6 +80,24 @@ pub fn is_of_words(text: &str) -> bool {
         let is_word = group.len() > 2 && group.bytes().all(|byte| byte.is_ascii_hexdigit());
         !has_colon && is_word && offset.len() > 4 && offset.bytes().all(|digit| digit == b'0')
     })
+}
+
+/// Returns true for the words of two bytes that `od -Ax` writes by default: octal, and as long as
+/// its offsets. The last line is the length alone.
+pub fn is_octal_words(text: &str) -> bool {
+    let offset = |group: Option<&str>| {
+        let group = group.filter(|group| group.len() == 6);
+        group.and_then(|group| usize::from_str_radix(group, 16).ok())
+    };
+    let is_octal = |group: &str| group.len() == 6 && group.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
+    let lines: Vec<&str> = text.lines().collect();
+    let Some((last, rows)) = lines.split_last() else { return false };
+    let are_rows = rows.iter().enumerate().all(|(number, row)| {
+        let mut groups = row.split_whitespace();
+        offset(groups.next()) == Some(16 * number) && groups.clone().next().is_some() && groups.all(is_octal)
+    });
+    let length = offset(Some(last.trim())).unwrap_or_default();
+    are_rows && !rows.is_empty() && length.div_ceil(16) == rows.len()
 }
 
 /// Returns true for a line about a packet, which tcpdump and tshark write before its rows. It

@@ -20,7 +20,9 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, String> {
     let Ok(text) = str::from_utf8(text) else {
         return Err(format!("the input is not hexadecimal digits; {FORMS}"));
     };
-    let decoded = if dump::is_dump(text) {
+    let decoded = if dump::is_octal_words(text) {
+        Err(dump::WORDS.to_owned())
+    } else if dump::is_dump(text) {
         dump::decode(text)
     } else if text.contains('{') {
         arrays(text)
@@ -39,7 +41,9 @@ pub fn is_evident(start: &[u8], is_complete: bool) -> bool {
     let mut words = text.split_ascii_whitespace();
     let is_pair = |word: &str| word.len() == 2 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_pairs = words.clone().count() >= MIN_PAIRS && words.all(is_pair);
-    is_pairs || (dump::begins_dump(text) && (dump::is_of_words(text) || dump::decode(text).is_ok()))
+    is_pairs
+        || dump::is_octal_words(text)
+        || (dump::begins_dump(text) && (dump::is_of_words(text) || dump::decode(text).is_ok()))
 }
 
 /// Decodes two digits for each byte, with separators between bytes.

@@ -92,6 +92,17 @@ const FORMS: &[(&str, &str, bool)] = &[
 ];
 
 #[test]
+fn refuses_the_octal_words_that_od_writes_after_hexadecimal_offsets() {
+    // printf 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' | od -Ax
+    let dump = "000000 042507 020124 020057 052110 050124 030457 030456 005015\n\
+                000010 067510 072163 020072 006541 006412 000012\n00001b\n";
+    let error = decode(dump.as_bytes()).expect_err("words");
+    assert!(error.contains("the order of the bytes in its words"), "{error}");
+    // Without the length at the end, these are groups of three bytes.
+    assert_eq!(decode(b"000000 042507"), Ok(vec![0, 0, 0, 0x04, 0x25, 0x07]));
+}
+
+#[test]
 fn decodes_the_forms_of_all_known_programs() {
     for (name, text, evident) in FORMS {
         assert_eq!(decode(text.as_bytes()).as_deref(), Ok(&HELLO[..]), "{name}");
