@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::files::files;
 
 /// The folders that readers come to study.
 const CORE: [&str; 4] = ["protocol", "hub", "transport", "server"];
@@ -13,17 +15,6 @@ const FILE_LINES: usize = 400;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder of the source") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
-            found.push(path);
-        }
-    }
 }
 
 /// Returns the number of lines of code: without blank lines, comments and the test module, which is
@@ -37,9 +28,8 @@ fn lines_of_code(source: &str) -> usize {
 fn the_core_stays_within_its_lines() {
     let mut total = 0;
     for folder in CORE {
-        let mut files = Vec::new();
-        rust_files(&root().join("src").join(folder), &mut files);
-        assert!(!files.is_empty(), "src/{folder} has no source");
+        let mut files = files(&format!("src/{folder}"), "rs");
+        files.retain(|file| !file.ends_with("tests.rs"));
         for file in files {
             let lines = lines_of_code(&fs::read_to_string(&file).expect("source is UTF-8"));
             assert!(lines <= FILE_LINES, "{}: {lines} lines of code, more than {FILE_LINES}", file.display());

@@ -2,7 +2,8 @@
 //! and generated text are exempt.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::files::files;
 
 const COLUMNS: usize = 100;
 
@@ -36,23 +37,9 @@ fn long_lines(text: &str, is_page: bool) -> Vec<usize> {
     found
 }
 
-/// Returns the pages and sources in a directory and below it.
-fn files(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
-        if path.is_dir() && !name.starts_with('.') && !["target", "node_modules"].contains(&name) {
-            files(&path, found);
-        } else if name.ends_with(".md") || name.ends_with(".rs") {
-            found.push(path);
-        }
-    }
-}
-
 #[test]
 fn comments_and_pages_wrap_at_100_columns() {
-    let mut paths = Vec::new();
-    files(Path::new(env!("CARGO_MANIFEST_DIR")), &mut paths);
+    let paths = [files("", "md"), files("", "rs")].concat();
     assert!(paths.len() > 300, "only {} files", paths.len());
     let mut found = Vec::new();
     for path in paths {

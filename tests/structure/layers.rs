@@ -2,9 +2,11 @@
 //! `transport -> {protocol, hub, page}` and `{client, wire} -> text -> protocol`. A violation is
 //! reported with its file and line.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
+
+use crate::files::files;
 
 /// The other layers that each layer may name.
 const MAY_NAME: [(&str, &[&str]); 10] = [
@@ -94,37 +96,22 @@ fn violations(layer: &str, depth: usize, source: &str) -> Vec<(usize, String)> {
     named(source, depth).into_iter().filter(|(_, name)| forbidden(name)).collect()
 }
 
-/// Adds the violations in all files of a directory to `found`.
-fn check(directory: &Path, layer: &str, depth: usize, found: &mut Vec<String>) {
-    for entry in fs::read_dir(directory).expect("a source directory") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
-        if path.is_dir() {
-            check(&path, layer, depth + 1, found);
-        } else if name.ends_with(".rs") {
-            let depth = if name == "mod.rs" { depth } else { depth + 1 };
-            let source = fs::read_to_string(&path).expect("UTF-8");
-            for (line, name) in violations(layer, depth, &source) {
-                found.push(format!("{}:{line}: {layer} names {name}", path.display()));
-            }
-        }
-    }
-}
-
 #[test]
 fn each_layer_names_permitted_layers_only() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    let mut layers = 0;
-    for entry in fs::read_dir(&source).expect("the source directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            let layer = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
-            check(&path, layer, 1, &mut found);
-            layers += 1;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut found, mut layers) = (Vec::new(), HashSet::new());
+    for path in files("src", "rs") {
+        let relative = path.strip_prefix(&root).expect("a file of the source");
+        let parts: Vec<&str> = relative.iter().map(|part| part.to_str().expect("UTF-8")).collect();
+        let [layer, .., name] = parts[..] else { continue };
+        layers.insert(layer.to_owned());
+        let depth = parts.len() - usize::from(name == "mod.rs");
+        let source = fs::read_to_string(&path).expect("UTF-8");
+        for (line, name) in violations(layer, depth, &source) {
+            found.push(format!("{}:{line}: {layer} names {name}", path.display()));
         }
     }
-    assert!(layers >= 6, "there are too few layers: has the source moved?");
+    assert!(layers.len() >= 6, "there are too few layers: has the source moved?");
     assert!(found.is_empty(), "these lines name a forbidden layer:\n{}", found.join("\n"));
 }
 
@@ -158,24 +145,12 @@ fn named_io(source: &str) -> Vec<&'static str> {
     IO.iter().filter(|io| names(io)).copied().collect()
 }
 
-fn check_io(directory: &Path, found: &mut Vec<String>) {
-    for entry in fs::read_dir(directory).expect("a source directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            check_io(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let source = fs::read_to_string(&path).expect("UTF-8");
-            found.extend(named_io(&source).iter().map(|io| format!("{}: {io}", path.display())));
-        }
-    }
-}
-
 #[test]
 fn the_layers_below_the_server_have_no_io_and_no_clock() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
-    for layer in WITHOUT_IO {
-        check_io(&source.join(layer), &mut found);
+    for path in WITHOUT_IO.iter().flat_map(|layer| files(&format!("src/{layer}"), "rs")) {
+        let source = fs::read_to_string(&path).expect("UTF-8");
+        found.extend(named_io(&source).iter().map(|io| format!("{}: {io}", path.display())));
     }
     assert!(found.is_empty(), "these files name I/O, a clock or random numbers:\n{}", found.join("\n"));
 }

@@ -4,6 +4,7 @@
 
 mod budgets;
 mod columns;
+mod files;
 mod items;
 mod layers;
 mod links;

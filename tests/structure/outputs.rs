@@ -2,7 +2,9 @@
 //! in one place, which handles both.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::files::files;
 
 /// The files that may name standard output and standard error.
 const OWNERS: [&str; 2] = ["access_log/background_writer.rs", "tools/standard_streams.rs"];
@@ -22,17 +24,6 @@ const NAMES: [&str; 11] = [
     "dbg!(",
 ];
 
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder of the source") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// Returns the lines that write to a standard stream or panic at an error, each with its number.
 /// Comments and the test module, which is the last item of a file, are not code.
 fn violations(source: &str, may_write: bool) -> Vec<(usize, &str)> {
@@ -46,8 +37,7 @@ fn violations(source: &str, may_write: bool) -> Vec<(usize, &str)> {
 #[test]
 fn only_two_files_write_to_a_standard_stream() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    rust_files(&source, &mut files);
+    let files = files("src", "rs");
     let (mut found, mut owners) = (Vec::new(), 0);
     for file in files.iter().filter(|file| !file.ends_with("tests.rs")) {
         let path = file.strip_prefix(&source).expect("a file of the source").to_str().expect("UTF-8");
