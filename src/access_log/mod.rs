@@ -13,8 +13,6 @@ use crate::server::{LoggedRequest, RequestLog};
 
 /// How many bytes of the log may wait for the output, unless the program chooses.
 const LOG_BYTES: usize = 1 << 20;
-/// How long the end of the server waits for the last lines.
-const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The form of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -62,17 +60,22 @@ pub struct AccessLog {
     form: LogForm,
     lines: Vec<u8>,
     to: BackgroundWriter,
+    /// How long the end of the server waits for the last lines.
+    patience: Duration,
 }
 
 impl AccessLog {
-    /// Creates a log that writes lines in this form to `to`.
+    /// Creates a log that writes lines in this form to `to`. The caller, which may have other uses
+    /// for the writer, waits for the last lines.
     pub fn new(form: LogForm, to: BackgroundWriter) -> AccessLog {
-        AccessLog { form, lines: Vec::new(), to }
+        AccessLog { form, lines: Vec::new(), to, patience: Duration::ZERO }
     }
 
-    /// Creates a log that writes lines in this form to standard error.
+    /// Creates a log that writes lines in this form to standard error. The end of the server waits
+    /// at most a second for the last lines.
     pub fn to_standard_error(form: LogForm) -> AccessLog {
-        AccessLog::new(form, form.to_standard_error(LOG_BYTES))
+        let log = AccessLog::new(form, form.to_standard_error(LOG_BYTES));
+        AccessLog { patience: Duration::from_secs(1), ..log }
     }
 }
 
@@ -113,7 +116,7 @@ impl RequestLog for AccessLog {
     }
 
     fn finish(&mut self) {
-        self.to.finish(LOG_TIMEOUT);
+        self.to.finish(self.patience);
     }
 }
 

@@ -93,7 +93,6 @@ impl EventLoop {
             self.run_once()?;
         }
         if let Some(log) = &mut self.connections.cx.log {
-            log.flush();
             log.finish();
         }
         Ok(())

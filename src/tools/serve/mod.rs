@@ -68,12 +68,11 @@ fn serve(options: ServeOptions, stop: UnixStream) -> Result<(), String> {
     // data.
     let listener = listen(address, options.write_timeout.saturating_mul(2)).map_err(cannot_serve)?;
     let is_loopback = listener.local_addr().map_err(cannot_serve)?.ip().to_canonical().is_loopback();
-    let prints_wire = wire.print;
     let is_observed = wire.print || wire.record.is_some() || options.observation.exists_on(is_loopback);
     let view = is_observed.then(|| WireView::new(&wire)).transpose().map_err(|error| error.to_string())?;
     let mut server = Server::with_listener(listener, options, Some(stop)).map_err(cannot_serve)?;
     // Without lines of its own, the log still counts the lines of the wire view that are dropped.
-    if log != LogForm::Off || prints_wire {
+    if log != LogForm::Off || wire.print {
         server = server.logging_to(Box::new(AccessLog::new(log, standard_error)));
     }
     if let Some(view) = view {
