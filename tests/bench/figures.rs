@@ -105,20 +105,24 @@ fn requests() {
 
 #[test]
 fn fan_out() {
-    for (via, burst) in
-        [("websocket", 1), ("websocket", 20), ("sse", 1), ("sse", 20), ("long-poll", 1), ("long-poll", 20)]
-    {
-        let burst = burst.to_string();
-        let report =
-            right(&["fan-out", "--connections", "30", "--via", via, "--burst", &burst, "--size", "40"]);
-        assert_consistent(&report);
-        let run = &report["runs"][0];
-        assert_latencies(run);
-        assert_eq!(report["via"], via);
-        assert_eq!(number(&run["done"]), 30.0 * number(&run["events"]), "{via}, {burst}: {run:#}");
-        assert_eq!(number(&run["events"]) % burst.parse::<f64>().expect("a number"), 0.0);
-        assert_eq!(run["sent"], run["answered"]);
-        assert!(number(&run["bytes_down"]) >= 40.0 * number(&run["done"]), "{run:#}");
+    for via in ["websocket", "sse", "long-poll"] {
+        for (burst, way) in [("1", "pipelined"), ("20", "pipelined"), ("20", "sequential"), ("20", "batch")] {
+            let report = right(
+                &[
+                    &["fan-out", "--connections", "30", "--via", via, "--size", "40"][..],
+                    &["--burst", burst, "--burst-as", way],
+                ]
+                .concat(),
+            );
+            assert_consistent(&report);
+            let run = &report["runs"][0];
+            assert_latencies(run);
+            assert_eq!((&report["via"], &report["burst_as"]), (&via.into(), &way.into()));
+            assert_eq!(number(&run["done"]), 30.0 * number(&run["events"]), "{via}, {burst} {way}: {run:#}");
+            assert_eq!(number(&run["events"]) % burst.parse::<f64>().expect("a number"), 0.0);
+            assert_eq!(run["sent"], run["answered"]);
+            assert!(number(&run["bytes_down"]) >= 40.0 * number(&run["done"]), "{run:#}");
+        }
     }
 }
 
@@ -159,6 +163,8 @@ fn the_ceiling_alone_and_with_a_server() {
         &["echo", "--connections", "10"][..],
         &["requests", "--connections", "10"],
         &["fan-out", "--connections", "10", "--burst", "3"],
+        &["fan-out", "--connections", "10", "--burst", "3", "--burst-as", "sequential", "--via", "long-poll"],
+        &["fan-out", "--connections", "10", "--burst", "3", "--burst-as", "batch", "--via", "sse"],
         &["fan-out", "--connections", "10", "--via", "long-poll"],
     ] {
         let report = right(&[arguments, &["--ceiling"]].concat());

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::HELP;
 use super::ceiling::CeilingKind;
-use super::config::{BenchConfig, Workload};
+use super::config::{BenchConfig, BurstAs, Workload};
 use super::event_tag::TAG_LENGTH;
+use super::target::is_websocket;
 use super::template::CursorPlace;
 use crate::client::Url;
 use crate::client::follow::Transport;
@@ -43,11 +44,12 @@ pub struct Args {
 }
 
 /// Options that apply only to some workloads.
-const WORKLOAD_OPTIONS: [(&str, &[Workload]); 9] = [
+const WORKLOAD_OPTIONS: [(&str, &[Workload]); 10] = [
     ("via", &[Workload::FanOut, Workload::Idle, Workload::Connect]),
     ("in-flight", &[Workload::Echo, Workload::Connect]),
     ("size", &[Workload::Echo, Workload::FanOut]),
     ("burst", &[Workload::FanOut]),
+    ("burst-as", &[Workload::FanOut]),
     ("rate", &[Workload::Echo, Workload::Requests]),
     ("publish", &[Workload::FanOut]),
     ("publish-header", &[Workload::FanOut]),
@@ -79,6 +81,7 @@ struct Options {
     in_flight: Option<usize>,
     size: Option<usize>,
     burst: usize,
+    burst_as: BurstAs,
     rate: Option<f64>,
     via: Option<Transport>,
     duration: f64,
@@ -105,6 +108,7 @@ impl Default for Options {
             in_flight: None,
             size: None,
             burst: 1,
+            burst_as: BurstAs::Pipelined,
             rate: None,
             via: None,
             duration: 5.0,
@@ -203,6 +207,12 @@ impl Options {
             "in-flight" => self.in_flight = Some(integer(parser, option, MAX_COUNT)?),
             "size" => self.size = Some(integer(parser, option, MAX_SIZE)?),
             "burst" => self.burst = integer(parser, option, MAX_COUNT)?,
+            "burst-as" => {
+                let name = text(parser, option)?;
+                let way = BurstAs::from_name(&name);
+                self.burst_as =
+                    way.ok_or_else(|| format!("--burst-as: {name:?} is not pipelined, sequential or batch"))?;
+            }
             "runs" => self.runs = integer(parser, option, MAX_COUNT)?,
             "sources" => self.sources = integer(parser, option, 254)?,
             "rate" => self.rate = Some(real(parser, option, 0.001, 1e9)?),
@@ -240,6 +250,12 @@ impl Options {
         if workload == Workload::FanOut && size < TAG_LENGTH {
             return Err(format!("--size: an event needs at least {TAG_LENGTH} bytes for its tag"));
         }
+        if self.burst_as != BurstAs::Pipelined && self.publish.as_deref().is_some_and(is_websocket) {
+            return Err(format!(
+                "--burst-as {}: requires POST, but --publish is a WebSocket",
+                self.burst_as.name()
+            ));
+        }
         let holds_connections = matches!(workload, Workload::FanOut | Workload::Idle);
         let config = BenchConfig {
             workload,
@@ -248,6 +264,7 @@ impl Options {
             in_flight: self.in_flight.unwrap_or(if workload == Workload::Connect { 32 } else { 1 }),
             size,
             burst: self.burst,
+            burst_as: self.burst_as,
             rate: self.rate,
             duration: Duration::from_secs_f64(self.duration),
             warm_up: Duration::from_secs_f64(self.warm_up),
@@ -366,6 +383,9 @@ mod tests {
             (&["ceiling", "echo", url], "--url does not apply to the ceiling"),
             (&["idle", "--ceiling"], "--ceiling does not apply to idle"),
             (&["echo", "--burst", "2"], "--burst does not apply to echo"),
+            (&["echo", "--burst-as", "batch"], "--burst-as does not apply to echo"),
+            (&["fan-out", "--burst-as", "x"], "--burst-as: \"x\" is not pipelined"),
+            (&["fan-out", "--burst-as=batch", url, "--publish=ws://a/"], "--burst-as batch: requires POST"),
             (&["fan-out", "--rate", "5"], "--rate does not apply to fan-out"),
             (&["fan-out", "--via", "short-poll"], "the server holds no request"),
             (&["connect", "--via", "long-poll"], "the response is delayed"),

@@ -2,9 +2,9 @@
 //!
 //! - [`CeilingKind::Echo`] writes back what it reads.
 //! - [`CeilingKind::FanOut`] treats a connection whose first byte is `F` as a follower, and one
-//!   whose first byte is `P` as the publisher. It writes everything after the publisher's first
-//!   byte to each follower, with one `write` per follower, and ignores everything else that a
-//!   follower sends.
+//!   whose first byte is `P` or `A` as the publisher. It writes everything after the publisher's
+//!   first byte to each follower, with one `write` per follower, and ignores everything else that a
+//!   follower sends. After each read from a publisher of the kind `A` it answers it with one byte.
 //!
 //! No server can do the same work with fewer system calls. Its work per second of CPU time is
 //! therefore the ceiling with which a server is compared.
@@ -54,7 +54,9 @@ enum Role {
     /// No byte has arrived.
     Unknown,
     Follower,
-    Publisher,
+    Publisher {
+        is_answered: bool,
+    },
 }
 
 /// The bare program with its listener.
@@ -156,13 +158,18 @@ impl Ceiling {
     fn fan_out(&mut self, id: usize, mut bytes: &[u8]) {
         let Some(peer) = &mut self.peers[id] else { return };
         if peer.role == Role::Unknown {
-            peer.role = if bytes[0] == b'P' { Role::Publisher } else { Role::Follower };
+            peer.role = match bytes[0] {
+                first @ (b'P' | b'A') => Role::Publisher { is_answered: first == b'A' },
+                _ => Role::Follower,
+            };
             bytes = &bytes[1..];
             if peer.role == Role::Follower {
                 self.followers.push(id);
             }
         }
-        if peer.role == Role::Publisher && !bytes.is_empty() {
+        if let Role::Publisher { is_answered } = peer.role
+            && !bytes.is_empty()
+        {
             let peers = &mut self.peers;
             self.followers.retain(|follower| {
                 let slot = &mut peers[*follower];
@@ -172,6 +179,9 @@ impl Ceiling {
                 }
                 is_open
             });
+            if is_answered && !self.peers[id].as_mut().is_some_and(|peer| peer.write(b".")) {
+                self.peers[id] = None;
+            }
         }
     }
 }
@@ -244,6 +254,15 @@ mod tests {
         let writing = thread::spawn(move || writer.write_all(&sent).expect("the program reads"));
         assert!(read(&mut stream, bytes.len()) == bytes, "other bytes returned");
         writing.join().expect("everything is written");
+    }
+
+    #[test]
+    fn a_publisher_that_asks_for_answers_gets_one_for_each_piece() {
+        let mut publisher = connect(start(CeilingKind::FanOut), b"A");
+        for _ in 0..3 {
+            publisher.write_all(b"event").expect("the program reads");
+            assert_eq!(read(&mut publisher, 1), b".");
+        }
     }
 
     #[test]

@@ -49,6 +49,33 @@ impl Workload {
     }
 }
 
+/// How the events of a burst are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BurstAs {
+    /// A request or a message per event, all of them in one write.
+    Pipelined,
+    /// A request per event, each sent after the response to the previous one.
+    Sequential,
+    /// One request whose content has one event per line.
+    Batch,
+}
+
+impl BurstAs {
+    /// Returns the way that is called `name` on the command line.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Pipelined, Self::Sequential, Self::Batch].into_iter().find(|way| way.name() == name)
+    }
+
+    /// Returns the name on the command line and in the JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pipelined => "pipelined",
+            Self::Sequential => "sequential",
+            Self::Batch => "batch",
+        }
+    }
+}
+
 /// The parameters of a bench.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BenchConfig {
@@ -62,6 +89,7 @@ pub struct BenchConfig {
     pub size: usize,
     /// Events published together.
     pub burst: usize,
+    pub burst_as: BurstAs,
     /// Messages or requests per second over all connections; `None` for a closed loop.
     pub rate: Option<f64>,
     /// The measured time of each run.

@@ -2,19 +2,19 @@
 //! the previous one.
 
 mod followers;
+mod publisher;
 
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::config::{BenchConfig, PublishTarget, Target};
-use super::event_tag::write_event;
+use super::config::{BenchConfig, BurstAs, Target};
 use super::ramp_up::{check_open, open_all};
 use super::result::{BenchError, Run};
 use super::session::Session;
 use super::{Progress, Stage};
-use crate::protocol::websocket::frame::Opcode;
 use crate::tools::load::{ByteCounts, ClientPool, Meter};
-use followers::{FanOut, Publisher};
+use followers::FanOut;
+use publisher::Publisher;
 
 /// How long the first event may take before another is published, for followers that joined too
 /// late for it. The time doubles with each attempt.
@@ -134,7 +134,7 @@ fn await_join(
     }
 }
 
-/// Publishes `count` events with one write.
+/// Publishes `count` events, or the first of them if the others await responses.
 fn publish(
     pool: &mut ClientPool<Session>,
     fan_out: &mut FanOut<'_>,
@@ -150,29 +150,8 @@ fn publish(
             pool.run_once(until, fan_out)?;
         }
     }
-    let (mut out, mut data) = (Vec::new(), Vec::new());
-    for number in fan_out.next_event..fan_out.next_event + count as u64 {
-        data.clear();
-        match fan_out.target {
-            Target::Ceiling(ceiling) => write_event(number, ceiling.size, &mut out),
-            Target::Server(server) => {
-                write_event(number, config.size, &mut data);
-                match &server.publish {
-                    Some(PublishTarget::Post(request)) => {
-                        request.write_post(&data, &mut out);
-                        fan_out.unanswered += 1;
-                    }
-                    Some(PublishTarget::WebSocket(_)) => {
-                        fan_out.keys.write_frame(Opcode::Text, &data, &mut out);
-                    }
-                    None => return Err(no_publish_target()),
-                }
-            }
-        }
-    }
-    fan_out.incomplete = fan_out.connected_followers();
-    fan_out.burst = (fan_out.next_event, Instant::now());
-    fan_out.next_event += count as u64;
+    let mut out = Vec::new();
+    fan_out.start_burst(count as u64, &mut out);
     pool.send(id, fan_out, |pending| pending.append(&mut out));
     Ok(())
 }
@@ -211,15 +190,15 @@ fn open_publisher(
     wanted: usize,
 ) -> Result<(), BenchError> {
     let (address, (session, first)) = match fan_out.target {
-        Target::Ceiling(ceiling) => (ceiling.address, (Session::bare(), b"P".to_vec())),
+        Target::Ceiling(ceiling) => {
+            let role = if fan_out.burst_as == BurstAs::Sequential { b"A" } else { b"P" };
+            (ceiling.address, (Session::bare(), role.to_vec()))
+        }
         Target::Server(server) => {
-            let publish = server.publish.as_ref().ok_or_else(no_publish_target)?;
+            let publish = server.publish.as_ref();
+            let publish = publish.ok_or_else(|| BenchError::Refused("no URL to publish to".into()))?;
             (publish.address(), publish.session(&mut fan_out.keys)?)
         }
     };
     check_open(pool.open(fan_out.publisher_id(), address, session, first), ready, wanted)
-}
-
-fn no_publish_target() -> BenchError {
-    BenchError::Refused("no URL to publish to".into())
 }

@@ -100,6 +100,8 @@ Load:
   --in-flight N         messages in flight per connection; for connect: connections in progress [1; connect: 32]
   --size BYTES          size of a message's payload, or of an event's data [64; fan-out: 120]
   --burst N             events published together [1]
+  --burst-as WAY        pipelined: a request per event, all in one write; sequential: each after the response to the last;
+                        batch: one request (application/x-ndjson), an event per line [pipelined]
   --rate N              messages or requests per second in total, on a schedule [each follows the previous response]
   --duration SECONDS    measured time of each run [5]
   --warm-up SECONDS     time under load before the measurement [1]

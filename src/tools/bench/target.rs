@@ -1,7 +1,7 @@
 //! The target that the arguments describe.
 
 use super::args::Args;
-use super::config::{BenchConfig, CeilingTarget, PublishTarget, ServerTarget, Workload};
+use super::config::{BenchConfig, BurstAs, CeilingTarget, PublishTarget, ServerTarget, Workload};
 use super::event_tag::TAG_LENGTH;
 use super::result::{BenchError, Run};
 use super::template::RequestTemplate;
@@ -57,8 +57,11 @@ pub fn server(args: &Args, child: Option<&Child>) -> Result<ServerTarget, BenchE
         None => None,
         Some(url) => {
             let request = template(&url, &args.publish_fields)?;
-            let is_websocket = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("ws://"));
-            Some(if is_websocket { PublishTarget::WebSocket(request) } else { PublishTarget::Post(request) })
+            Some(if is_websocket(&url) {
+                PublishTarget::WebSocket(request)
+            } else {
+                PublishTarget::Post(request)
+            })
         }
     };
     Ok(ServerTarget {
@@ -68,6 +71,11 @@ pub fn server(args: &Args, child: Option<&Child>) -> Result<ServerTarget, BenchE
         publish,
         processes: child.map_or_else(|| args.processes.clone(), |child| vec![child.process()]),
     })
+}
+
+/// Returns whether a URL's scheme is that of WebSockets.
+pub fn is_websocket(url: &str) -> bool {
+    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("ws://"))
 }
 
 /// Returns the bare program as a target. Its messages have the size of those that the server sent
@@ -83,8 +91,13 @@ pub fn ceiling(config: &BenchConfig, child: &Child, run: Option<&Run>) -> Ceilin
     let (size, request_size) = match (config.workload, run) {
         (Workload::Echo, _) => (header + 4 + config.size, 0),
         (Workload::FanOut, Some(run)) => {
-            let bursts = run.events.unwrap_or_default() / config.burst.max(1) as u64;
-            let request_size = average(run.bytes_up, bursts * config.connections as u64);
+            // A client that long polls sends a request after each response.
+            let events_each = match config.burst_as {
+                BurstAs::Sequential => 1,
+                BurstAs::Pipelined | BurstAs::Batch => config.burst.max(1) as u64,
+            };
+            let responses = run.events.unwrap_or_default() / events_each;
+            let request_size = average(run.bytes_up, responses * config.connections as u64);
             let is_long_poll = config.via == Transport::LongPoll;
             (average(run.bytes_down, run.done), if is_long_poll { request_size } else { 0 })
         }

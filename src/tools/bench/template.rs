@@ -141,11 +141,11 @@ impl RequestTemplate {
         write_line(out, &[]);
     }
 
-    /// Appends a POST with this body.
-    pub fn write_post(&self, body: &[u8], out: &mut Vec<u8>) {
+    /// Appends a POST with this body. Its media type is `content_type`, unless the fields have one.
+    pub fn write_post(&self, content_type: &str, body: &[u8], out: &mut Vec<u8>) {
         self.write_head("POST ", "", 0, out);
         if !self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("Content-Type")) {
-            write_line(out, &["Content-Type: text/plain"]);
+            write_line(out, &["Content-Type: ", content_type]);
         }
         write_line(out, &["Content-Length: ", &body.len().to_string()]);
         write_line(out, &[]);
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&out), expected);
         out.clear();
         let template = RequestTemplate::new("http://127.0.0.1:81/t", &[]).expect("a valid URL");
-        template.write_post(b"hello", &mut out);
+        template.write_post("text/plain", b"hello", &mut out);
         let expected = "POST /t HTTP/1.1\r\nHost: 127.0.0.1:81\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello";
         assert_eq!(String::from_utf8_lossy(&out), expected);
         for (url, fields) in [("https://a/", &[][..]), ("http://127.0.0.1/", &[("a b".into(), "c".into())])] {

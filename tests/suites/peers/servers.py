@@ -32,11 +32,16 @@ POLL = TOPIC + "?since={cursor}&wait=30"
 NO_ECHO = "it cannot echo WebSocket messages"
 ONLY_WEB_SOCKET = "a library for WebSockets only"
 ONLY_ECHO = "an echo only"
+ONE_PER_POST = "a POST is one message"
 NO_PIPELINING = "it closes a connection with several requests at once"
 SLOW_IN_PYTHON = "its HTTP responses are written by Python code"
 
 # The benchmarks of the other transports.
-EXCEPT_WEB_SOCKET = ["sse", "long-poll", "burst-sse", "burst-long-poll", "requests", "idle-sse", "idle-long-poll"]
+BATCHES = ["batch-sse", "batch-long-poll"]
+EXCEPT_WEB_SOCKET = [
+    "sse", "long-poll", "burst-sse", "burst-long-poll", "sequential-sse", "sequential-long-poll", *BATCHES,
+    "requests", "idle-sse", "idle-long-poll",
+]
 
 
 class Failed(Exception):
@@ -170,7 +175,7 @@ class Nchan(Server):
     """
 
     name = "nchan"
-    cannot = {"echo-1": NO_ECHO, "echo-16": NO_ECHO}
+    cannot = {"echo-1": NO_ECHO, "echo-16": NO_ECHO} | dict.fromkeys(BATCHES, ONE_PER_POST)
 
     CONFIGURATION = """
 load_module {modules}/ngx_nchan_module.so;

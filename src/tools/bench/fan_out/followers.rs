@@ -1,14 +1,15 @@
-//! The followers and the publisher of a fan-out: which events have reached which follower.
+//! The followers of a fan-out: which events have reached which of them.
 
 use std::mem;
 use std::time::Instant;
 
-use super::super::config::{BenchConfig, PublishTarget, Target};
+use super::super::config::{BenchConfig, BurstAs, PublishTarget, Target};
 use super::super::event_tag::scan_tags;
 use super::super::keys::Keys;
 use super::super::ramp_up::{RampUp, RampsUp};
 use super::super::result::{Run, describe};
 use super::super::session::{CompleteResponse, SessionEvent, SessionHandler};
+use super::publisher::Publisher;
 use crate::client::follow::Transport;
 use crate::protocol::websocket::frame::Opcode;
 use crate::tools::load::{EndReason, Output};
@@ -18,6 +19,9 @@ use crate::tools::load::{EndReason, Output};
 pub(super) struct FanOut<'t> {
     pub target: &'t Target,
     via: Transport,
+    pub burst_as: BurstAs,
+    /// The bytes of an event's data.
+    pub size: usize,
     pub keys: Keys,
     pub ramp_up: RampUp,
     pub is_ramped_up: bool,
@@ -30,7 +34,7 @@ pub(super) struct FanOut<'t> {
     pub burst: (u64, Instant),
     /// Connected followers that have not received every event.
     pub incomplete: usize,
-    /// POSTs that the server has not answered.
+    /// POSTs of the current burst that are not answered, sent or not.
     pub unanswered: usize,
     pub publisher: Publisher,
     /// Whether every follower has received an event, so that an event missing from now on is lost.
@@ -50,19 +54,14 @@ pub(super) struct Follower {
     is_connected: bool,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Publisher {
-    Connected,
-    Disconnected,
-    Failed(String),
-}
-
 impl<'t> FanOut<'t> {
     pub(super) fn new(config: &BenchConfig, target: &'t Target, first_event: u64) -> Self {
         let follower = Follower { next_event: None, cursor: "now".into(), is_connected: true };
         Self {
             target,
             via: config.via,
+            burst_as: config.burst_as,
+            size: config.size,
             keys: Keys::default(),
             ramp_up: RampUp::default(),
             is_ramped_up: false,
@@ -153,22 +152,6 @@ impl<'t> FanOut<'t> {
         }
     }
 
-    /// Handles the response to a POST.
-    fn post_answered(&mut self, status: u16, persists: bool, output: &mut Output) {
-        self.unanswered = self.unanswered.saturating_sub(1);
-        if !(200..=299).contains(&status) {
-            self.publisher = Publisher::Failed(format!("publishing failed with status {status}"));
-        } else if !persists {
-            output.close();
-            self.publisher = match self.unanswered {
-                0 => Publisher::Disconnected,
-                unanswered => Publisher::Failed(format!(
-                    "the server closed the publisher's connection before it answered {unanswered} events"
-                )),
-            };
-        }
-    }
-
     /// Removes a follower that will not reconnect.
     fn follower_ended(&mut self, id: usize, reason: String) {
         self.run.count_error(reason);
@@ -207,11 +190,14 @@ impl SessionHandler for FanOut<'_> {
                 self.event_arrived(id, number, now);
                 if let Target::Ceiling(ceiling) = self.target
                     && ceiling.request_size > 0
-                    && number + 1 == self.next_event
+                    && (self.burst_as == BurstAs::Sequential || number + 1 == self.next_event)
                 {
                     let length = output.buffer().len() + ceiling.request_size;
                     output.buffer().resize(length, b'.');
                 }
+            }
+            SessionEvent::Bytes(count) if is_publisher => {
+                (0..count).for_each(|_| self.event_answered(output.buffer()));
             }
             SessionEvent::Bytes(_) => {}
             SessionEvent::Response(response) if is_publisher => {

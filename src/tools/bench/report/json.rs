@@ -34,6 +34,10 @@ fn members(report: &Report, object: &mut JsonObject) {
     ] {
         object.value(name, value);
     }
+    match config.workload {
+        Workload::FanOut => object.string("burst_as", config.burst_as.name()),
+        _ => object.null("burst_as"),
+    }
     write_number("rate", config.rate, object);
     write_number("duration_seconds", Some(config.duration.as_secs_f64()), object);
     write_number("warm_up_seconds", Some(config.warm_up.as_secs_f64()), object);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Figure, Report};
-use crate::tools::bench::config::Workload;
+use crate::tools::bench::config::{BurstAs, Workload};
 use crate::tools::bench::result::{Run, Spread};
 
 /// Formats a report as a table with a heading and notes.
@@ -44,7 +44,14 @@ fn heading(report: &Report) -> String {
             )
         }
         Workload::FanOut => {
-            format!("{} followers, {} bytes, bursts of {}", config.connections, config.size, config.burst)
+            let way = match (config.burst, config.burst_as) {
+                (1, _) | (_, BurstAs::Pipelined) => String::new(),
+                (_, way) => format!(" ({})", way.name()),
+            };
+            format!(
+                "{} followers, {} bytes, bursts of {}{way}",
+                config.connections, config.size, config.burst
+            )
         }
         Workload::Idle | Workload::Requests => format!("{} connections", config.connections),
         Workload::Connect => format!("{} in progress", config.in_flight),

@@ -80,7 +80,9 @@ const server = Bun.serve({
   idleTimeout: 120,
   async fetch(request, server) {
     if (request.method === 'POST') {
-      publish(await request.text());
+      const body = await request.text();
+      const isBatch = request.headers.get('content-type') === 'application/x-ndjson';
+      for (const data of isBatch ? body.trimEnd().split('\n') : [body]) publish(data);
       return new Response(null, { status: 201 });
     }
     const [path, query] = request.url.slice(request.url.indexOf('/', 8)).split('?');

@@ -76,7 +76,9 @@ const server = http.createServer((request, response) => {
     const chunks = [];
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('end', () => {
-      publish(Buffer.concat(chunks).toString());
+      const body = Buffer.concat(chunks).toString();
+      const isBatch = request.headers['content-type'] === 'application/x-ndjson';
+      for (const data of isBatch ? body.trimEnd().split('\n') : [body]) publish(data);
       response.writeHead(201, { 'Content-Length': 0 });
       response.end();
     });

@@ -98,8 +98,12 @@ async fn main() -> io::Result<()> {
     axum::serve(listener, routes).await
 }
 
-async fn publish(State(topic): State<Arc<Topic>>, data: String) -> StatusCode {
-    topic.publish(data.into());
+async fn publish(State(topic): State<Arc<Topic>>, headers: HeaderMap, data: String) -> StatusCode {
+    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/x-ndjson") {
+        data.lines().for_each(|line| topic.publish(line.into()));
+    } else {
+        topic.publish(data.into());
+    }
     StatusCode::CREATED
 }
 
