@@ -104,7 +104,7 @@ impl Access {
 
     fn is_own(&self, origin: &str, host: Option<&str>) -> bool {
         let Some((name, port)) = host.and_then(host_and_port) else { return false };
-        let Some(origin) = Parts::of(origin) else { return false };
+        let Some(origin) = Parts::of(origin).filter(Parts::is_of_http) else { return false };
         // A Host without a port means the default port of the Origin's scheme: a proxy that speaks
         // TLS to the browser forwards a Host without a port.
         let port = port.or(default_port(origin.scheme));
@@ -149,6 +149,12 @@ impl<'a> Parts<'a> {
         let (scheme, authority) = origin.split_once("://")?;
         let (host, port) = host_and_port(authority)?;
         Some(Parts { scheme, host, port: port.or(default_port(scheme)) })
+    }
+
+    /// Returns whether HTTP, on TCP or in TLS, can have served the page. Any other scheme is that
+    /// of a different server, even on the same host and port.
+    fn is_of_http(&self) -> bool {
+        ["http", "https"].iter().any(|scheme| self.scheme.eq_ignore_ascii_case(scheme))
     }
 }
 
@@ -200,7 +206,7 @@ mod tests {
     use super::{Access, is_loopback, same_origin, same_secret};
 
     #[test]
-    fn an_origin_is_own_if_host_and_port_match() {
+    fn an_origin_is_own_if_it_is_of_http_and_host_and_port_match() {
         let access = Access::default();
         for (origin, host) in [
             ("http://a.example", "a.example"),
@@ -208,6 +214,8 @@ mod tests {
             ("https://a.example", "a.example"),
             ("https://a.example:8443", "a.example:8443"),
             ("http://[::1]:8080", "[::1]:8080"),
+            ("HTTP://a.example", "a.example:80"),
+            ("Https://A.example:8443", "a.example:8443"),
         ] {
             assert!(access.is_own(origin, Some(host)), "{origin} {host}");
         }
@@ -219,6 +227,16 @@ mod tests {
             ("http://b.example", "a.example"),
             ("http://a.example.evil", "a.example"),
             ("other://a.example", "a.example"),
+            ("ftp://a.example:8080", "a.example:8080"),
+            ("file://a.example:8080", "a.example:8080"),
+            ("ws://a.example:8080", "a.example:8080"),
+            ("WSS://a.example", "a.example"),
+            ("httpx://a.example:8080", "a.example:8080"),
+            ("http+unix://a.example:8080", "a.example:8080"),
+            ("://a.example:8080", "a.example:8080"),
+            ("//a.example:8080", "a.example:8080"),
+            (" http://a.example:8080", "a.example:8080"),
+            ("HTTP://a.example", "a.example:443"),
         ] {
             assert!(!access.is_own(origin, Some(host)), "{origin} {host}");
         }

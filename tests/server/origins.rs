@@ -20,7 +20,7 @@ fn has_cors(response: &Response) -> bool {
 }
 
 #[test]
-fn an_origin_is_own_if_its_host_and_port_equal_host() {
+fn an_origin_is_own_if_it_is_of_http_and_its_host_and_port_equal_host() {
     in_every_mode(|server| {
         for (host, origin) in [
             ("localhost:8080", "http://localhost:8080"),
@@ -33,6 +33,8 @@ fn an_origin_is_own_if_its_host_and_port_equal_host() {
             ("localhost:80", "http://localhost"),
             ("localhost:443", "https://localhost"),
             ("localhost", "http://localhost:80"),
+            ("localhost:8080", "https://localhost:8080"),
+            ("localhost", "HTTP://LOCALHOST"),
         ] {
             assert_eq!(guarded(server, host, origin), [101, 201, 101], "{host}, {origin}");
         }
@@ -52,6 +54,14 @@ fn refuses_a_foreign_origin_on_a_handshake_and_on_a_publish() {
             ("localhost", "null"),
             ("localhost", "localhost"),
             ("localhost", ""),
+            // The scheme is a part of the origin.
+            ("localhost:8080", "ftp://localhost:8080"),
+            ("localhost:8080", "file://localhost:8080"),
+            ("localhost:8080", "ws://localhost:8080"),
+            ("localhost", "ws://localhost"),
+            ("localhost", "WSS://localhost"),
+            ("localhost:8080", "://localhost:8080"),
+            ("localhost:443", "HTTP://localhost"),
         ] {
             assert_eq!(guarded(server, host, origin), [403; 3], "{host}, {origin}");
         }
