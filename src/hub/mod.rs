@@ -13,4 +13,6 @@ mod window;
 pub use id::{Epoch, Id, Sequence};
 pub use log::{ENCODINGS, Encode, EncodedBuffer, Encoders, Event, Log, Segment};
 pub use tick::Tick;
-pub use topics::{DroppedSegment, Follower, Gap, Hub, HubLimits, NoRoom, Placement, Since, Topic, TopicKey};
+pub use topics::{
+    DroppedSegment, Follower, Gap, Hub, HubLimits, NoRoom, Opener, Placement, Since, Topic, TopicKey,
+};

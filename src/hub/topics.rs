@@ -191,6 +191,11 @@ impl Topic {
         &self.name
     }
 
+    /// Returns whether the topic may be evicted for this opener.
+    pub(super) fn is_evictable_for(&self, opener: Opener) -> bool {
+        !self.has_followers() && (opener == Opener::Publisher || self.log.len() == 0)
+    }
+
     /// Returns whether a connection that is held open follows the topic.
     pub fn has_followers(&self) -> bool {
         !self.followers.is_empty()
@@ -241,14 +246,24 @@ pub struct Placement {
     pub gap: Option<Gap>,
 }
 
-/// All topics are in use and the limit is reached. This may change at any time.
+/// Who opens a topic. At the limit of topics, this decides which topic may be evicted for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Opener {
+    /// A publisher, for which a topic and its events may be evicted.
+    Publisher,
+    /// A follower, for which only a topic without events may be evicted: a client that may not
+    /// publish must not remove the events of others.
+    Follower,
+}
+
+/// The limit is reached and no topic may be evicted for the opener. This may change at any time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoRoom;
 
 /// The bounds on what the hub keeps. All but the age are on by default.
 #[derive(Clone, Debug)]
 pub struct HubLimits {
-    /// Topics; beyond it the least recently used topic without followers is evicted.
+    /// Topics; beyond it a topic without followers is evicted, as far as the [`Opener`] permits.
     pub topics: usize,
     /// Events that a topic keeps at least, as far as `window_bytes` allows.
     pub window_events: usize,
@@ -349,18 +364,25 @@ impl Hub {
         self.by_name.get(name).copied()
     }
 
+    /// Returns the topic with a name, if it exists, and notes that it is used now.
+    pub fn touch(&mut self, name: &str, now: Tick) -> Option<TopicKey> {
+        let key = self.find(name)?;
+        self.topic_mut(key).last_used = now;
+        Some(key)
+    }
+
     /// Returns the topic with a name, and creates it if it does not exist. At the limit of topics,
-    /// the least recently used topic without followers is evicted.
+    /// a topic is evicted that has no followers: the least recently used one without events, and if
+    /// there is none, for a publisher the least recently used one.
     ///
     /// # Errors
-    /// [`NoRoom`] if every topic has followers.
-    pub fn open(&mut self, name: &str, now: Tick) -> Result<TopicKey, NoRoom> {
-        if let Some(key) = self.find(name) {
-            self.topic_mut(key).last_used = now;
+    /// [`NoRoom`] if no topic may be evicted for `opener`.
+    pub fn open(&mut self, name: &str, opener: Opener, now: Tick) -> Result<TopicKey, NoRoom> {
+        if let Some(key) = self.touch(name, now) {
             return Ok(key);
         }
         if self.by_name.len() >= self.limits.topics {
-            self.evict()?;
+            self.evict_for(opener)?;
         }
         let topic = Topic {
             name: name.into(),

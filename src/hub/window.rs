@@ -1,7 +1,7 @@
 //! The retained window: how segments, encoded buffers and topics are dropped when a bound is
 //! exceeded.
 
-use super::topics::{DroppedSegment, Hub, NoRoom, TopicKey};
+use super::topics::{DroppedSegment, Hub, NoRoom, Opener, TopicKey};
 use super::{EncodedBuffer, Log, Tick};
 
 /// An encoded buffer is dropped when it has not been used for this many ticks.
@@ -133,11 +133,20 @@ impl Hub {
         self.drop_encoded_before(limit.map_or(now, |limit| limit.after(1)).min(now));
     }
 
-    /// Evicts the least recently used topic without followers.
-    pub(super) fn evict(&mut self) -> Result<(), NoRoom> {
-        let unused =
-            self.topics.iter_mut().filter(|topic| topic.as_ref().is_some_and(|topic| !topic.has_followers()));
-        let slot = unused.min_by_key(|topic| topic.as_ref().map(|topic| topic.last_used)).ok_or(NoRoom)?;
+    /// Evicts the least recently used topic without events that may be evicted for `opener`, or the
+    /// least recently used one with events if there is no other.
+    ///
+    /// Topics without events are evicted first even for a publisher. Otherwise a follower could
+    /// create such topics up to the limit, poll them, and so make every other topic the least
+    /// recently used one.
+    pub(super) fn evict_for(&mut self, opener: Opener) -> Result<(), NoRoom> {
+        let evictable = self
+            .topics
+            .iter_mut()
+            .filter(|slot| slot.as_ref().is_some_and(|topic| topic.is_evictable_for(opener)));
+        let slot = evictable
+            .min_by_key(|slot| slot.as_ref().map(|topic| (topic.log.len() > 0, topic.last_used)))
+            .ok_or(NoRoom)?;
         if let Some(topic) = slot.take() {
             self.evicted_through = self.evicted_through.max(topic.log.newest());
             self.by_name.remove(&topic.name);

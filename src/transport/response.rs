@@ -99,7 +99,7 @@ pub enum Overload {
     Connections,
     /// The number of connections from one address.
     Address,
-    /// The number of topics, all of them in use.
+    /// The number of topics, none of which may be evicted for the request.
     Topics,
     /// The bytes that connections hold.
     Memory,
@@ -127,7 +127,9 @@ impl Overload {
             Overload::Draining => "The server is shutting down.",
             Overload::Connections => "The server has reached its limit of connections.",
             Overload::Address => "The server has reached its limit of connections from this address.",
-            Overload::Topics => "The server has reached its limit of topics, and all of them are in use.",
+            Overload::Topics => {
+                "The server has reached its limit of topics, and this request may replace none of them."
+            }
             Overload::Memory => {
                 "All connections together hold more memory than allowed, and this one the most."
             }

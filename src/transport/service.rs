@@ -10,7 +10,7 @@ use super::poll::{HeldPoll, Poll};
 use super::response::{Now, Overload, Refusal, ResponseContext, jittered};
 use super::websocket::{self, ServerHandshake};
 use super::{event_stream, observation};
-use crate::hub::{Epoch, Gap, Hub, HubLimits, Id, Placement, Since, Tick, TopicKey};
+use crate::hub::{Epoch, Gap, Hub, HubLimits, Id, Opener, Placement, Since, Tick, TopicKey};
 use crate::page;
 use crate::protocol::http::Status;
 use crate::protocol::websocket::extension::Agreement;
@@ -161,7 +161,7 @@ impl Service {
         let Publication { topic, event, lines } = publication;
         let mut json = Vec::with_capacity(64);
         if !lines {
-            let key = self.hub.open(topic, now).map_err(no_room)?;
+            let key = self.hub.open(topic, Opener::Publisher, now).map_err(no_room)?;
             json.extend_from_slice(b"{\"id\":\"");
             write_id(self.append(key, event, text, now), &mut json);
             json.extend_from_slice(b"\"}");
@@ -178,7 +178,7 @@ impl Service {
             let detail = format!("A line exceeds the {} bytes of one event's data.", self.policy.event_bytes);
             return Err(Refusal::new(Status::CONTENT_TOO_LARGE, detail));
         }
-        let key = self.hub.open(topic, now).map_err(no_room)?;
+        let key = self.hub.open(topic, Opener::Publisher, now).map_err(no_room)?;
         json.extend_from_slice(b"{\"ids\":[");
         for line in events() {
             json.push(b'"');
@@ -206,7 +206,13 @@ impl Service {
         event_stream: bool,
         now: &Now<'_>,
     ) -> Result<(TopicKey, Placement), Refusal> {
-        let opened = self.hub.open(topic, now.tick);
+        let opener = match topic {
+            // The server itself publishes the observation, and it is one topic, however many
+            // clients follow it.
+            observation::TOPIC => Opener::Publisher,
+            _ => Opener::Follower,
+        };
+        let opened = self.hub.open(topic, opener, now.tick);
         let key = opened.map_err(|_| Refusal::overloaded(Overload::Topics, event_stream))?;
         let placement = self.hub.place(Some(key), since);
         self.counters.gaps += u64::from(placement.gap.is_some());
@@ -227,7 +233,7 @@ impl Service {
                 (Some(key), placement)
             }
             None => {
-                let key = self.hub.find(&topic);
+                let key = self.hub.touch(&topic, now.tick);
                 (key, self.hub.place(key, &since))
             }
         };
@@ -306,7 +312,7 @@ impl Service {
 
     /// Appends an event to the observation. The metrics count only the events that clients publish.
     pub fn publish_observation(&mut self, json: &str, now: Tick) {
-        if let Ok(key) = self.hub.open(observation::TOPIC, now) {
+        if let Ok(key) = self.hub.open(observation::TOPIC, Opener::Publisher, now) {
             self.hub.limit_bytes(key, observation::WINDOW_BYTES);
             self.hub.publish(key, "passed", json, now);
         }

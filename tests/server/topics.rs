@@ -113,6 +113,26 @@ fn if_no_topic_can_be_evicted_a_new_one_is_503_and_for_an_event_stream_200_with_
 }
 
 #[test]
+fn a_follower_does_not_replace_a_topic_with_events_and_a_publish_does() {
+    in_every_mode_with(at_most(2), |server| {
+        server.publish("/topics/a", "x");
+        server.publish("/topics/b", "x");
+        for request in [Request::get("/topics/c?wait=0"), Request::handshake("/topics/c")] {
+            server.request(&request).assert_problem(503);
+        }
+        let mut refused = server.event_stream(&Request::event_stream("/topics/c"));
+        assert_eq!(refused.block().expect("one block")[0].0, "retry");
+        assert_eq!(refused.block(), None);
+        for kept in ["a", "b"] {
+            assert_eq!(server.request(&Request::get(format!("/topics/{kept}"))).data(), ["x"]);
+        }
+        server.publish("/topics/c", "y");
+        assert_eq!(server.request(&Request::get("/topics/c")).data(), ["y"]);
+        assert_eq!(server.metric("barewire_topics"), 2);
+    });
+}
+
+#[test]
 fn a_freed_topic_makes_room_for_a_new_one() {
     let server = Server::with(at_most(1));
     let stream = server.event_stream(&Request::event_stream("/topics/a"));

@@ -73,6 +73,17 @@ fn ends_with_health(spans: &[Value]) -> bool {
 }
 
 #[test]
+fn can_be_followed_when_every_topic_has_events() {
+    let server = Server::with(|options| options.hub.topics = 2);
+    server.publish("/topics/a", "x");
+    server.publish("/topics/b", "x");
+    let mut viewer = Viewer::of(&server);
+    server.publish("/topics/a", "y");
+    viewer.until(ends_with_health);
+    assert_eq!(server.metric("barewire_topics"), 2);
+}
+
+#[test]
 fn shows_a_request_and_its_response_byte_by_byte_with_masked_secrets() {
     let server = Server::start();
     let mut viewer = Viewer::of(&server);

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::{Followers, Hub, HubLimits, NoRoom, Positions, Since, TopicKey};
+use super::{Followers, Hub, HubLimits, NoRoom, Opener, Positions, Since, TopicKey};
 use crate::hub::{Encoders, Epoch, Event, Id, Tick};
 
 const NOW: Tick = Tick(0);
@@ -23,7 +23,7 @@ fn publish(hub: &mut Hub, key: TopicKey, data: &str) -> u64 {
 }
 
 fn open(hub: &mut Hub, name: &str) -> TopicKey {
-    hub.open(name, NOW).expect("room for it")
+    hub.open(name, Opener::Publisher, NOW).expect("room for it")
 }
 
 fn after(id: Id) -> Since {
@@ -76,20 +76,60 @@ fn a_gap_is_another_epoch_a_lost_or_future_sequence_or_an_unreadable_id() {
 #[test]
 fn the_least_recently_used_topic_without_followers_is_evicted_and_its_events_count_as_lost() {
     let mut hub = hub(HubLimits { topics: 2, ..HubLimits::default() });
-    let old = hub.open("old", Tick(1)).expect("room");
+    let old = hub.open("old", Opener::Publisher, Tick(1)).expect("room");
     publish(&mut hub, old, "lost");
-    let newer = hub.open("newer", Tick(2)).expect("room");
+    let newer = hub.open("newer", Opener::Publisher, Tick(2)).expect("room");
     hub.join(newer, 9, Tick(2));
-    hub.open("third", Tick(3)).expect("the old topic is evicted");
+    hub.open("third", Opener::Publisher, Tick(3)).expect("the old topic is evicted");
     assert_eq!(hub.find("old"), None);
     assert_eq!(hub.place(hub.find("third"), &after(hub.id(0))).gap.map(|gap| gap.oldest), Some(None));
     assert_eq!(hub.place(None, &Since::Start).after, 1);
     let third = hub.find("third").expect("it exists");
     hub.join(third, 8, Tick(3));
-    assert_eq!(hub.open("fourth", Tick(4)), Err(NoRoom));
+    assert_eq!(hub.open("fourth", Opener::Publisher, Tick(4)), Err(NoRoom));
     hub.leave(newer, 9, Tick(5));
-    hub.open("fourth", Tick(6)).expect("newer has no followers");
+    hub.open("fourth", Opener::Publisher, Tick(6)).expect("newer has no followers");
     assert_eq!(hub.find("newer"), None);
+}
+
+#[test]
+fn a_follower_evicts_only_a_topic_without_events_and_without_followers() {
+    let mut hub = hub(HubLimits { topics: 3, window_age: Some(100), ..HubLimits::default() });
+    let full = open(&mut hub, "full");
+    publish(&mut hub, full, "kept");
+    let followed = open(&mut hub, "followed");
+    hub.join(followed, 1, NOW);
+    hub.open("empty", Opener::Follower, Tick(1)).expect("room");
+    for number in 0..10 {
+        let name = format!("junk{number}");
+        hub.open(&name, Opener::Follower, Tick(2)).expect("the last empty topic is evicted for it");
+        assert_eq!((hub.topic_count(), hub.topic(full).log.len()), (3, 1));
+    }
+    let junk = hub.find("junk9").expect("it exists");
+    publish(&mut hub, junk, "kept too");
+    assert_eq!(hub.open("next", Opener::Follower, Tick(3)), Err(NoRoom));
+    assert_eq!(hub.open("full", Opener::Follower, Tick(3)), Ok(full), "a topic that exists needs no room");
+    // Once its events have left the window, the topic is empty.
+    hub.age(Tick(101));
+    hub.open("next", Opener::Follower, Tick(102)).expect("an empty topic is evicted");
+    assert_eq!((hub.find("junk9"), hub.find("full")), (None, Some(full)), "the least recently used one");
+}
+
+#[test]
+fn a_publisher_evicts_a_topic_without_events_before_one_with_events() {
+    let mut hub = hub(HubLimits { topics: 3, ..HubLimits::default() });
+    for (name, tick) in [("first", 1), ("second", 2)] {
+        let key = hub.open(name, Opener::Publisher, Tick(tick)).expect("room");
+        publish(&mut hub, key, name);
+    }
+    hub.open("empty", Opener::Follower, Tick(3)).expect("room");
+    let third = hub.open("third", Opener::Publisher, Tick(4)).expect("the empty topic is evicted");
+    publish(&mut hub, third, "third");
+    assert_eq!((hub.find("empty"), hub.find("first").is_some()), (None, true));
+    // A use that stores nothing counts too.
+    assert!(hub.touch("first", Tick(5)).is_some() && hub.touch("unknown", Tick(5)).is_none());
+    hub.open("fourth", Opener::Publisher, Tick(6)).expect("the least recently used topic is evicted");
+    assert_eq!((hub.find("second"), hub.find("first").is_some(), hub.topic_count()), (None, true, 3));
 }
 
 #[test]

@@ -288,7 +288,7 @@ pub const ROWS: &[Row] = &[
     number!(
         "max-topics",
         "N",
-        "maximum number of topics; above it, the topic unused for longest and without followers is removed",
+        "maximum number of topics; above it, a new topic replaces one without followers, and with events only for a publish",
         1,
         ANY,
         hub.topics

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{Encoding, Following};
-use crate::hub::{Encoders, Epoch, Event, Hub, HubLimits, Id, Tick, TopicKey};
+use crate::hub::{Encoders, Epoch, Event, Hub, HubLimits, Id, Opener, Tick, TopicKey};
 
 const NOW: Tick = Tick(7);
 const LINES: Encoding = Encoding::JsonMessages;
@@ -15,7 +15,7 @@ fn line(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {
 fn hub(window_events: usize) -> (Hub, TopicKey) {
     let limits = HubLimits { window_events, ..HubLimits::default() };
     let mut hub = Hub::new(Epoch::from_random(7), limits, Encoders { functions: [line; 9], parameter: 0 });
-    let topic = hub.open("t", NOW).expect("there is room for a topic");
+    let topic = hub.open("t", Opener::Publisher, NOW).expect("there is room for a topic");
     (hub, topic)
 }
 

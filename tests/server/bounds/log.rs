@@ -8,29 +8,32 @@ use crate::harness::Request;
 #[test]
 fn max_topics() {
     let mut server = SimulatedServer::with(|options| options.hub.topics = 3);
+    let mut ids = Vec::new();
     for topic in ["a", "b", "c"] {
-        server.publish(topic, topic);
+        ids.push(server.publish(topic, topic));
         server.pass(1);
     }
     assert_eq!(server.metric("topics"), 3);
-    assert!(["a", "b", "c"].iter().all(|topic| server.kept(topic) == [*topic]));
-    // The topic that has been unused longest is evicted. That would be `a` without this publish.
+    // The topic that has been unused longest is evicted. That would be `a` without this publish,
+    // and `c` without this poll.
     server.publish("a", "again");
     server.pass(1);
-    let last_of_b = server.request(&Request::get("/topics/b")).next();
+    assert_eq!(server.kept("b"), ["b"]);
+    server.pass(1);
     server.publish("d", "d");
     assert_eq!(server.metric("topics"), 3);
     assert_eq!(server.kept("a"), ["a", "again"]);
     assert_eq!(
         (server.kept("b"), server.kept("c"), server.kept("d")),
-        (vec![], vec!["c".into()], vec!["d".into()])
+        (vec!["b".into()], vec![], vec!["d".into()])
     );
-    let lost = server.request(&Request::get(format!("/topics/b?since={last_of_b}")));
+    let last_of_c = &ids[2];
+    let lost = server.request(&Request::get(format!("/topics/c?since={last_of_c}")));
     assert_eq!(lost.json().get("gap"), None, "the client has received everything that was lost");
 
     // A topic with followers is not evicted, whatever their transport.
     let (stream, _) = server.event_stream("/topics/a");
-    let poll = server.begin(&Request::get("/topics/c?wait=60"));
+    let poll = server.begin(&Request::get("/topics/b?wait=60"));
     let socket = server.handshake("/topics/d");
     for request in [
         Request::post("/topics/e", "x"),
@@ -47,7 +50,7 @@ fn max_topics() {
     assert_eq!((server.overloads("topics"), server.refused(503)), (5, 4));
     let unknown = server.request(&Request::get("/topics/e"));
     assert!(unknown.status == 200 && unknown.data().is_empty(), "a short poll needs no topic");
-    for (topic, data) in [("a", "1"), ("c", "2"), ("d", "3")] {
+    for (topic, data) in [("a", "1"), ("b", "2"), ("d", "3")] {
         server.publish(topic, data);
     }
     assert!(server.streamed(stream).0.ends_with("data: 1\n\n"));
@@ -55,7 +58,83 @@ fn max_topics() {
     assert_eq!(server.frames(socket).len(), 1);
     // The poll has its response, so its topic may be evicted.
     server.publish("e", "x");
-    assert_eq!((server.metric("topics"), server.kept("c").len()), (3, 0));
+    assert_eq!((server.metric("topics"), server.kept("b").len()), (3, 0));
+}
+
+/// Requests that follow a topic and wait, which creates the topic.
+fn waiting(topic: &str) -> [Request; 4] {
+    let target = format!("/topics/{topic}");
+    [
+        Request::get(format!("{target}?wait=0")),
+        Request::get(&target).field("Prefer", "wait=1"),
+        Request::handshake(&target),
+        Request::event_stream(&target),
+    ]
+}
+
+#[test]
+fn followers_do_not_remove_the_events_of_others() {
+    let mut server = SimulatedServer::with(|options| options.hub.topics = 60);
+    let topics: Vec<String> = (0..50).map(|number| format!("t{number}")).collect();
+    for topic in &topics {
+        server.publish(topic, topic);
+    }
+    // More followers of unknown topics than topics, all of them used later than the others.
+    for number in 0..1030 {
+        server.pass(1);
+        for request in waiting(&format!("junk{number}")) {
+            let peer = server.begin(&request);
+            server.simulation.reset(peer);
+        }
+    }
+    assert_eq!((server.metric("topics"), server.overloads("topics")), (60, 0));
+    // Publishes to new topics replace the topics without events first.
+    for number in 0..10 {
+        server.publish(&format!("new{number}"), "x");
+    }
+    assert_eq!(server.metric("topics"), 60);
+    for topic in &topics {
+        assert_eq!(server.kept(topic), [topic.as_str()]);
+    }
+    // No topic is left that a follower may replace.
+    let [poll, prefers, socket, stream] = waiting("junk");
+    for request in [poll, prefers, socket] {
+        let response = server.request(&request);
+        response.assert_problem(503);
+        assert!(response.get("Retry-After").is_some() && !response.ends());
+    }
+    let stream = server.begin(&stream);
+    server.assert_retry_stream(stream);
+    assert_eq!((server.overloads("topics"), server.metric("topics")), (4, 60));
+    // Topics that exist are followed as ever, and a publish still creates a new one.
+    let poll = server.begin(&Request::get("/topics/t7?wait=60"));
+    server.publish("t7", "y");
+    assert_eq!(server.response(poll).data(), ["y"]);
+    server.publish("junk", "x");
+    assert_eq!((server.kept("junk").len(), server.metric("topics")), (1, 60));
+}
+
+#[test]
+fn a_short_poll_keeps_the_topic_and_creates_none() {
+    let mut server = SimulatedServer::with(|options| options.hub.topics = 2);
+    for topic in ["polled", "unused"] {
+        server.publish(topic, topic);
+        server.pass(1);
+    }
+    for request in [
+        Request::get("/topics/polled"),
+        Request::head("/topics/polled?wait=60"),
+        Request::get("/topics/unknown"),
+        Request::head("/topics/unknown?wait=60"),
+        Request::head("/topics/unknown").field("Accept", "text/event-stream"),
+    ] {
+        let peer = server.begin(&request);
+        assert!(server.simulation.take(peer).starts_with(b"HTTP/1.1 200 OK\r\n"));
+    }
+    assert_eq!(server.metric("topics"), 2);
+    server.publish("new", "x");
+    assert_eq!(server.kept("polled"), ["polled"]);
+    assert!(server.kept("unused").is_empty());
 }
 
 /// A follower on each streaming transport that reads everything at once, and so receives every
