@@ -5,10 +5,8 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::backoff::Backoff;
 use super::connect::connect_tcp;
 use super::follow::{Error, Follower, Next, Resource, RetryReason, Shared, Since, Traffic, Transport};
-use super::random::Random;
 use super::stream::{BufferedStream, Received};
 use super::update::{FollowError, Update};
 
@@ -27,8 +25,6 @@ pub struct FollowOptions {
     /// Silence after which a stream counts as broken. The default is three of barewire's
     /// heartbeats. The client pings a WebSocket after half of this time.
     pub idle_timeout: Duration,
-    /// Delays between attempts.
-    pub backoff: Backoff,
     /// Time without success after which the client gives up; `None` means never.
     pub give_up_after: Option<Duration>,
 }
@@ -40,7 +36,6 @@ impl Default for FollowOptions {
             since: Since::Now,
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(45),
-            backoff: Backoff::default(),
             give_up_after: None,
         }
     }
@@ -58,7 +53,6 @@ pub struct Follow {
     transport: usize,
     follower: Follower,
     shared: Shared,
-    random: Random,
     stream: Option<BufferedStream>,
     /// Time of the next request; `None` while a response is being read.
     next_request: Option<Instant>,
@@ -69,7 +63,6 @@ pub struct Follow {
     is_reused: bool,
     /// True if `Opened` was reported since the last `Disconnected`.
     is_reported_open: bool,
-    failed_attempts: u32,
     last_success: Instant,
     /// `last_success` before the current request.
     earlier_success: Instant,
@@ -92,7 +85,6 @@ impl Follow {
             transport: 0,
             follower: Follower::new(via, options.since.clone()),
             shared: Shared::with_system_random()?,
-            random: Random::new()?,
             stream: None,
             next_request: Some(now),
             last_request: now,
@@ -100,7 +92,6 @@ impl Follow {
             is_pinged: false,
             is_reused: false,
             is_reported_open: false,
-            failed_attempts: 0,
             last_success: now,
             earlier_success: now,
             updates: VecDeque::new(),
@@ -213,7 +204,8 @@ impl Follow {
                 .and_then(|stream| BufferedStream::new(stream, Some(self.options.connect_timeout)));
             match opened {
                 Ok(stream) => self.stream = Some(stream),
-                Err(error) => return self.disconnected(&error.to_string(), Duration::ZERO),
+                // An attempt that takes long is not a success, as a connection that lasts is.
+                Err(error) => return self.failed(&error.to_string(), Duration::ZERO),
             }
             self.connections += 1;
         }
@@ -228,9 +220,10 @@ impl Follow {
         let Some(stream) = &mut self.stream else { return Ok(()) };
         let input = stream.unread();
         let length = input.len();
+        let elapsed = self.last_request.elapsed();
         let (mut out, mut notices) = (Vec::new(), 0);
-        let updates = &mut self.updates;
-        let next = self.follower.receive(input, &self.resource, &mut self.shared, &mut out, &mut |notice| {
+        let (updates, resource, shared) = (&mut self.updates, &self.resource, &mut self.shared);
+        let next = self.follower.receive(input, elapsed, resource, shared, &mut out, &mut |notice| {
             notices += 1;
             updates.extend(Update::of(notice));
         });
@@ -243,9 +236,9 @@ impl Follow {
 
     fn stream_ended(&mut self) -> Result<(), FollowError> {
         let is_stale = self.is_stale();
-        let mut notices = 0;
+        let (elapsed, mut notices) = (self.last_request.elapsed(), 0);
         let updates = &mut self.updates;
-        let next = self.follower.end(&self.resource, &mut self.shared, &mut |notice| {
+        let next = self.follower.end(elapsed, &self.resource, &mut self.shared, &mut |notice| {
             notices += 1;
             updates.extend(Update::of(notice));
         });
@@ -273,22 +266,28 @@ impl Follow {
         self.record_progress(&next, notices);
         match next {
             Ok(Next::Read) => Ok(()),
-            Ok(Next::Request { after, reuse }) => self.schedule_request(after, reuse, notices),
-            Ok(Next::Reconnect { at_least, reason }) => {
+            Ok(Next::Request { after, reuse }) => {
+                if !reuse {
+                    self.stream = None;
+                }
+                self.next_request = Some(self.last_request + after);
+                Ok(())
+            }
+            Ok(Next::Reconnect { after, reason }) => {
                 // The head of a stream that ends at once without content does not count as a
                 // success, or a server that sends only such streams would be tried forever.
                 if reason == RetryReason::EmptyStream
-                    && self.last_request.elapsed() < self.options.backoff.max
+                    && self.last_request.elapsed() < self.resource.backoff.max
                 {
                     self.last_success = self.earlier_success;
                 }
-                self.disconnected(&reason.to_string(), at_least)
+                self.disconnected(&reason.to_string(), after)
             }
             Err(error) => self.fall_back(error),
         }
     }
 
-    /// Reports `Opened` after the first success and resets the backoff if the connection is useful.
+    /// Reports `Opened` after the first success.
     fn record_progress(&mut self, next: &Result<Next, Error>, notices: usize) {
         let is_success = self.follower.is_streaming() || matches!(next, Ok(Next::Request { .. }));
         if is_success || notices > 0 {
@@ -300,30 +299,6 @@ impl Follow {
                 self.updates.insert(at, Update::Opened(self.follower.via()));
             }
         }
-        // An event or a long-lived connection resets the backoff. A stream that ends each time
-        // right after it has opened does not.
-        let age = self.last_read.saturating_duration_since(self.last_request);
-        let is_lasting = age >= self.options.backoff.max;
-        if self.updates.iter().any(|update| matches!(update, Update::Event(_))) || is_lasting {
-            self.failed_attempts = 0;
-        }
-    }
-
-    fn schedule_request(&mut self, after: Duration, reuse: bool, notices: usize) -> Result<(), FollowError> {
-        if !reuse {
-            self.stream = None;
-        }
-        // A server that ends long polls at once and without events must not cause a busy loop.
-        let now = Instant::now();
-        let is_hasty = after.is_zero() && notices == 0 && now - self.last_request < Duration::from_secs(1);
-        self.next_request = Some(match is_hasty {
-            true => now + self.backoff_delay(Duration::ZERO)?,
-            false => {
-                self.failed_attempts = 0;
-                self.last_request + after
-            }
-        });
-        Ok(())
     }
 
     /// Switches to the next transport if the error suggests that and there is one.
@@ -360,7 +335,7 @@ impl Follow {
             let _ = self.stream.as_mut().map(|stream| stream.write(&out));
             return Ok(());
         }
-        self.disconnected("the server was silent for too long", Duration::ZERO)
+        self.failed("the server was silent for too long", self.last_request.elapsed())
     }
 
     fn io_error(&mut self, error: &io::Error) -> Result<(), FollowError> {
@@ -368,15 +343,20 @@ impl Follow {
             self.request_on_new_connection();
             return Ok(());
         }
-        self.disconnected(&error.to_string(), Duration::ZERO)
+        self.failed(&error.to_string(), self.last_request.elapsed())
+    }
+
+    /// Handles a connection that could not be opened or has broken, `elapsed` after its request.
+    fn failed(&mut self, reason: &str, elapsed: Duration) -> Result<(), FollowError> {
+        let retry_in = self.follower.fail(elapsed, &self.resource, &mut self.shared)?;
+        self.disconnected(reason, retry_in)
     }
 
     /// Reports a failure and schedules the next attempt, or gives up.
-    fn disconnected(&mut self, reason: &str, at_least: Duration) -> Result<(), FollowError> {
+    fn disconnected(&mut self, reason: &str, mut retry_in: Duration) -> Result<(), FollowError> {
         self.stream = None;
         self.is_reported_open = false;
         let now = Instant::now();
-        let mut retry_in = self.backoff_delay(at_least)?;
         if let Some(give_up_after) = self.options.give_up_after {
             let left = (self.last_success + give_up_after).saturating_duration_since(now);
             if left.is_zero() {
@@ -388,12 +368,6 @@ impl Follow {
         self.next_request = Some(now + retry_in);
         self.updates.push_back(Update::Disconnected { reason: reason.to_owned(), retry_in });
         Ok(())
-    }
-
-    fn backoff_delay(&mut self, at_least: Duration) -> Result<Duration, FollowError> {
-        let delay = self.options.backoff.delay(self.failed_attempts, at_least, &mut self.random)?;
-        self.failed_attempts = self.failed_attempts.saturating_add(1);
-        Ok(delay)
     }
 }
 

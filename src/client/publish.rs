@@ -133,8 +133,8 @@ impl Publisher {
                     self.stream = reuse.then_some(stream);
                     return Ok(ids);
                 }
-                PublishStep::Next(Next::Reconnect { reason: RetryReason::Status(status), at_least }) => {
-                    return Err(PublishError::Unavailable { status, retry_after: at_least });
+                PublishStep::Next(Next::Reconnect { reason: RetryReason::Status(status), after }) => {
+                    return Err(PublishError::Unavailable { status, retry_after: after });
                 }
                 PublishStep::Next(Next::Read | Next::Request { .. }) => {}
                 PublishStep::Next(Next::Reconnect { .. }) => {

@@ -91,8 +91,8 @@ pub fn follow(
 ) -> Follow {
     let mut resource = Resource::new(url, None, &[]).expect("a URL");
     resource.interval = Duration::from_millis(50);
-    let backoff = Backoff { initial: Duration::from_millis(20), max: Duration::from_millis(100) };
-    let mut options = FollowOptions { transports: via.to_vec(), since, backoff, ..FollowOptions::default() };
+    resource.backoff = Backoff { initial: Duration::from_millis(20), max: Duration::from_millis(100) };
+    let mut options = FollowOptions { transports: via.to_vec(), since, ..FollowOptions::default() };
     set(&mut resource, &mut options);
     Follow::new(resource, options).expect("random bytes")
 }

@@ -1,6 +1,7 @@
 //! Server-Sent Events: one request and a response that does not end (WHATWG HTML §9.2).
 
 use std::mem;
+use std::time::Duration;
 
 use super::error::Error;
 use super::json::read_gap;
@@ -101,7 +102,12 @@ impl EventStream {
             State::Stream { is_empty: true, .. } => RetryReason::EmptyStream,
             _ => RetryReason::Ended,
         };
-        Next::Reconnect { at_least: capped_delay(self.retry), reason }
+        Next::Reconnect { after: self.reconnection_time(), reason }
+    }
+
+    /// Returns the delay before a reconnect that the server requests (§9.2.2).
+    pub fn reconnection_time(&self) -> Duration {
+        capped_delay(self.retry)
     }
 
     pub fn is_open(&self) -> bool {
@@ -119,9 +125,9 @@ fn after_head(head: Head, resource: &Resource, since: &Since) -> Result<State, E
     if head.status != 200 {
         return Ok(State::Other(Box::new(BufferedBody::new(head, resource.body_limits())?)));
     }
+    let decoder = Decoder::new(since.id().unwrap_or_default(), resource.limits.stream);
     // The stream does not end, so no limit may apply to a total that grows with it.
     let limits = BodyLimits { content: u64::MAX, extensions: u32::MAX, ..BodyLimits::default() };
-    let decoder = Decoder::new(since.id().unwrap_or_default(), resource.limits.stream);
     let body = BodyReader::new(head.framing, limits)?;
     Ok(State::Stream { body, decoder: Box::new(decoder), is_empty: true })
 }

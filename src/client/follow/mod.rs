@@ -11,7 +11,7 @@
 //!                ▼                                                                    │
 //!  connect ─▶ write_request ─▶ send the bytes ─▶ read ─▶ receive ─┬─ Next::Read ─▶ read again
 //!     ▲                                                           ├─ Error: final
-//!     └──────────────── Next::Reconnect { at_least, reason } ◀────┘
+//!     └───────────────── Next::Reconnect { after, reason } ◀──────┘
 //! ```
 //!
 //! Read in this order:
@@ -20,10 +20,12 @@
 //! 2. `response` — response heads, and bodies that are collected before use.
 //! 3. `poll`, `event_stream`, `websocket` — the transports.
 //! 4. `json` — events in JSON.
-//! 5. `publish_request` — publishing.
-//! 6. `shared` — counters and buffers that all followers share; `error`.
+//! 5. `pace` — the delay before the next request.
+//! 6. `publish_request` — publishing.
+//! 7. `shared` — counters and buffers that all followers share; `error`.
 //!
 //! ```
+//! use std::time::Duration;
 //! use barewire::client::follow::{Follower, Next, Notice, Resource, Shared, Since, Transport};
 //!
 //! let resource = Resource::new("http://127.0.0.1:8080/topics/demo", None, &[])?;
@@ -39,7 +41,8 @@
 //! let (mut received, mut next) = (Vec::new(), Next::Read);
 //! for byte in response {
 //!     assert_eq!(next, Next::Read);
-//!     next = follower.receive(&mut [*byte], &resource, &mut shared, &mut out, &mut |notice| {
+//!     let elapsed = Duration::from_millis(20); // since the request was sent
+//!     next = follower.receive(&mut [*byte], elapsed, &resource, &mut shared, &mut out, &mut |notice| {
 //!         if let Notice::Event(event) = notice {
 //!             received.push(event.data.to_owned());
 //!         }
@@ -54,6 +57,7 @@
 mod error;
 mod event_stream;
 mod json;
+mod pace;
 mod poll;
 mod publish_request;
 mod resource;
@@ -75,6 +79,7 @@ pub use crate::protocol::Transport;
 
 use crate::protocol::websocket::close::CloseCode;
 use event_stream::EventStream;
+use pace::Pace;
 use poll::Poll;
 use websocket::WebSocket;
 
@@ -154,8 +159,8 @@ pub enum Next {
     },
     /// Drop the connection and send another request on a new one: the failure is temporary.
     Reconnect {
-        /// Minimum delay. The caller adds backoff and jitter.
-        at_least: Duration,
+        /// Delay from now. It contains the delay that the server requests, backoff and jitter.
+        after: Duration,
         /// The cause.
         reason: RetryReason,
     },
@@ -194,6 +199,7 @@ impl fmt::Display for RetryReason {
 pub struct Follower {
     since: Since,
     state: State,
+    pace: Pace,
 }
 
 #[derive(Debug)]
@@ -212,7 +218,7 @@ impl Follower {
             Transport::EventStream => State::EventStream(EventStream::new()),
             Transport::WebSocket => State::WebSocket(WebSocket::new()),
         };
-        Self { since, state }
+        Self { since, state, pace: Pace::default() }
     }
 
     /// Returns the transport.
@@ -269,6 +275,7 @@ impl Follower {
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
         let start = out.len();
+        self.pace.begin();
         match &mut self.state {
             State::Poll(poll, _) => poll.write_request(resource, &self.since, out),
             State::EventStream(stream) => stream.write_request(resource, &self.since, out),
@@ -282,6 +289,8 @@ impl Follower {
     /// Consumes all of `input`, calls `notify` for each event, gap and cursor in it, and returns
     /// the next action.
     ///
+    /// `elapsed` is the time since the request was sent. It only decides when the next one follows.
+    ///
     /// The caller sends what this appends to `out`, a pong or a close frame, even after an error.
     /// The notices do not depend on how the bytes are cut into calls. The call may modify `input`.
     ///
@@ -290,6 +299,7 @@ impl Follower {
     pub fn receive(
         &mut self,
         input: &mut [u8],
+        elapsed: Duration,
         resource: &Resource,
         shared: &mut Shared,
         out: &mut Vec<u8>,
@@ -297,17 +307,23 @@ impl Follower {
     ) -> Result<Next, Error> {
         let start = out.len();
         shared.traffic.bytes_down += input.len() as u64;
-        let since = &mut self.since;
-        let next = match &mut self.state {
+        let Self { since, state, pace } = self;
+        let mut observe = |notice: Notice<'_>| {
+            pace.observe(&notice);
+            notify(notice);
+        };
+        let notify = &mut observe;
+        let next = match state {
             State::Poll(poll, _) => poll.receive(input, resource, since, shared, notify),
             State::EventStream(stream) => stream.receive(input, resource, since, shared, notify),
             State::WebSocket(socket) => socket.receive(input, resource, since, shared, out, notify),
         };
         shared.traffic.bytes_up += (out.len() - start) as u64;
-        next
+        self.pace.apply(next?, elapsed, resource, || shared.draw())
     }
 
-    /// Returns the next action after the server has ended its side or the connection has failed.
+    /// Returns the next action after the server has ended its side or the connection has failed,
+    /// `elapsed` after the request was sent.
     ///
     /// It is never [`Next::Read`].
     ///
@@ -315,15 +331,41 @@ impl Follower {
     /// [`Error`], which is final, if the end completes a response that causes one.
     pub fn end(
         &mut self,
+        elapsed: Duration,
         resource: &Resource,
         shared: &mut Shared,
         notify: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Next, Error> {
-        match &mut self.state {
-            State::Poll(poll, _) => poll.end(resource, &mut self.since, shared, notify),
+        let Self { since, state, pace } = self;
+        let mut observe = |notice: Notice<'_>| {
+            pace.observe(&notice);
+            notify(notice);
+        };
+        let next = match state {
+            State::Poll(poll, _) => poll.end(resource, since, shared, &mut observe),
             State::EventStream(stream) => stream.end(),
             State::WebSocket(socket) => socket.end(),
-        }
+        };
+        self.pace.apply(next?, elapsed, resource, || shared.draw())
+    }
+
+    /// Returns the delay before the next request, from now, after a connection that could not be
+    /// opened or that the caller has dropped, `elapsed` after the attempt began. The part of a
+    /// response that has arrived is not used.
+    ///
+    /// # Errors
+    /// [`Error::Random`].
+    pub fn fail(
+        &mut self,
+        elapsed: Duration,
+        resource: &Resource,
+        shared: &mut Shared,
+    ) -> Result<Duration, Error> {
+        let at_least = match &self.state {
+            State::EventStream(stream) => stream.reconnection_time(),
+            State::Poll(..) | State::WebSocket(_) => Duration::ZERO,
+        };
+        Ok(self.pace.fail(at_least, elapsed, resource, shared.draw()?))
     }
 
     /// Appends a ping, which the server must reply to (RFC 6455 §5.5.2), if this is an open

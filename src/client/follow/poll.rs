@@ -98,9 +98,12 @@ impl Poll {
         }
     }
 
-    /// Schedules the next request after a response with `length` bytes of content.
+    /// Schedules the next request after a response with `length` bytes of content. It follows at
+    /// once if the protocol intends that; [`Pace`](super::pace::Pace) delays it if the response
+    /// made no progress.
     fn next_request(&self, length: usize, reuse: bool, resource: &Resource) -> Next {
-        let at_once = self.is_long || length >= NEARLY_FULL;
+        // A long poll that asks for no wait is a short poll.
+        let at_once = (self.is_long && resource.wait > 0) || length >= NEARLY_FULL;
         Next::Request { after: if at_once { Duration::ZERO } else { resource.interval }, reuse }
     }
 
@@ -110,7 +113,7 @@ impl Poll {
     }
 }
 
-const ENDED: Next = Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended };
+const ENDED: Next = Next::Reconnect { after: Duration::ZERO, reason: RetryReason::Ended };
 
 /// The outcome of a complete response.
 enum Outcome {

@@ -41,7 +41,8 @@ pub enum PublishStep {
         reuse: bool,
     },
     /// [`Next::Read`], or [`Next::Reconnect`] if the server refused temporarily or the result is
-    /// unknown.
+    /// unknown. Its delay is the one that the server requests, without backoff, because a publish
+    /// is not repeated.
     Next(Next),
 }
 
@@ -102,7 +103,7 @@ impl PublishRequest {
 }
 
 const ENDED: PublishStep =
-    PublishStep::Next(Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended });
+    PublishStep::Next(Next::Reconnect { after: Duration::ZERO, reason: RetryReason::Ended });
 
 /// Processes a complete response.
 fn finish(head: &Head, content: &[u8], reuse: bool) -> Result<PublishStep, Error> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Since;
 use super::error::Error;
+use crate::client::backoff::Backoff;
 use crate::client::url::Url;
 use crate::protocol::MAX_EVENT_BYTES;
 use crate::protocol::http::fields::is_control;
@@ -51,6 +52,8 @@ pub struct Resource {
     pub wait: u16,
     /// The interval between short polls.
     pub interval: Duration,
+    /// Delays after requests that make no progress.
+    pub backoff: Backoff,
     /// Size limits for responses.
     pub limits: ResponseLimits,
 }
@@ -107,7 +110,8 @@ impl Resource {
             check_field(name, value, &OWN_FIELDS)?;
         }
         let (wait, interval) = (30, Duration::from_secs(3));
-        Ok(Self { url, fields, wait, interval, limits: ResponseLimits::default() })
+        let (backoff, limits) = (Backoff::default(), ResponseLimits::default());
+        Ok(Self { url, fields, wait, interval, backoff, limits })
     }
 
     /// Returns the URL.

@@ -136,8 +136,8 @@ impl Head {
         // These are temporary: request timeout, too early, too many requests, and server or proxy
         // errors (RFC 9110 §15.5.9, §15.6; RFC 8470 §5.2; RFC 6585 §4).
         if matches!(self.status, 408 | 425 | 429 | 500 | 502 | 503 | 504) {
-            let at_least = self.retry_after.unwrap_or_default();
-            return Ok(Next::Reconnect { at_least, reason: RetryReason::Status(self.status) });
+            let after = self.retry_after.unwrap_or_default();
+            return Ok(Next::Reconnect { after, reason: RetryReason::Status(self.status) });
         }
         let detail = if self.media == Media::Problem { problem_text(content) } else { None };
         Err(Error::Refused { status: self.status, detail })

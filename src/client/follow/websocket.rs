@@ -145,7 +145,7 @@ impl WebSocket {
     }
 }
 
-const ENDED: Next = Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended };
+const ENDED: Next = Next::Reconnect { after: Duration::ZERO, reason: RetryReason::Ended };
 
 /// Returns the parameters of the handshake. It offers no subprotocol, so the server sends events as
 /// JSON, and no compression.
@@ -256,7 +256,7 @@ fn after_close(close: Option<(CloseCode, &str)>) -> Result<Next, Error> {
         1002 | 1003 | 1007..=1010 | 3000.. => {
             Err(Error::Closed { code, reason: printable(reason.as_bytes()).into() })
         }
-        _ => Ok(Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Closed(code) }),
+        _ => Ok(Next::Reconnect { after: Duration::ZERO, reason: RetryReason::Closed(code) }),
     }
 }
 

@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 
 use super::publisher::Publisher;
 use super::tracker::{self, EventTracker};
+use crate::client::Backoff;
 use crate::client::follow::{Error, Follower, Next, Notice, Resource, Shared, Since, Transport};
 use crate::tools::load::{ByteCounts, DelayHistogram, Output};
 
-/// The wait before a broken connection is opened again. It doubles with each failed attempt.
-const MIN_RECONNECT_DELAY: Duration = Duration::from_millis(100);
-const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(5);
+/// The delays of requests without progress. They are shorter than the default, because a trial is
+/// short.
+const BACKOFF: Backoff = Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(5) };
 
 /// Followers of one topic over one transport.
 pub struct Clients {
@@ -56,8 +57,6 @@ struct Client {
     last_due: Instant,
     /// True if it awaits a response or has an open stream.
     is_waiting: bool,
-    /// Failed connections since the last response.
-    failed_attempts: u32,
     is_following: bool,
     events: EventTracker,
 }
@@ -97,7 +96,7 @@ impl Clients {
     /// spread over the interval like those of independent visitors.
     pub fn new(
         via: Transport,
-        resource: Resource,
+        mut resource: Resource,
         count: usize,
         start: Instant,
         spread: Duration,
@@ -109,11 +108,11 @@ impl Clients {
             has_responded: false,
             last_due: start,
             is_waiting: false,
-            failed_attempts: 0,
             is_following: false,
             events: EventTracker::default(),
         };
         let first_due = |index| start + spread.mul_f64(index as f64 / count as f64);
+        resource.backoff = BACKOFF;
         Ok(Self {
             via,
             resource,
@@ -244,9 +243,10 @@ impl Clients {
     ) -> Result<(), Error> {
         let Self { clients, resource, shared, delays, bytes, .. } = self;
         bytes.down += input.len() as u64;
-        let Client { follower, events, .. } = &mut clients[index];
+        let Client { follower, events, last_due, .. } = &mut clients[index];
         let next = follower.receive(
             input,
+            now.saturating_duration_since(*last_due),
             resource,
             shared,
             output.buffer(),
@@ -267,7 +267,7 @@ impl Clients {
         publisher: &Publisher,
     ) -> Result<(), Error> {
         let Self { clients, resource, shared, delays, .. } = self;
-        let Client { follower, events, is_waiting, has_responded, .. } = &mut clients[index];
+        let Client { follower, events, is_waiting, has_responded, last_due, .. } = &mut clients[index];
         if !*is_waiting {
             // The server may close the connection between two polls. The next poll opens another.
             return Ok(());
@@ -278,7 +278,10 @@ impl Clients {
             self.unconnected.push(index);
             return Ok(());
         }
-        let next = follower.end(resource, shared, &mut recorder(events, delays, publisher, now))?;
+        let elapsed = now.saturating_duration_since(*last_due);
+        let mut record = recorder(events, delays, publisher, now);
+        let next = follower.end(elapsed, resource, shared, &mut record)?;
+        drop(record);
         self.apply(index, next, now, error, None)
     }
 
@@ -300,7 +303,7 @@ impl Clients {
                 return Ok(());
             }
             Next::Request { after, reuse } => {
-                (client.failed_attempts, client.is_waiting, client.has_responded) = (0, false, true);
+                (client.is_waiting, client.has_responded) = (false, true);
                 let due = client.last_due + after;
                 let is_due = due <= now;
                 if is_due {
@@ -323,14 +326,11 @@ impl Clients {
             }
             // A response such as 408 between two polls is not an error. The next poll is scheduled.
             Next::Reconnect { .. } if !client.is_waiting => close(output),
-            Next::Reconnect { at_least, reason } => {
+            Next::Reconnect { after, reason } => {
                 client.is_unsent = false;
-                let factor = 1 << client.failed_attempts.min(16);
-                let delay = MIN_RECONNECT_DELAY.saturating_mul(factor).min(MAX_RECONNECT_DELAY);
-                client.failed_attempts += 1;
                 self.reconnects += 1;
                 self.last_error = Some(error.map_or(reason.to_string(), |error| error.to_string()));
-                self.schedule.push(Reverse((now + at_least.max(delay), index)));
+                self.schedule.push(Reverse((now + after, index)));
                 close(output);
             }
         }

@@ -93,7 +93,7 @@ proptest! {
         let outcome = exchange_in_every_way(Transport::EventStream, &Since::Id("x-1".into()), &bytes, &cuts);
         prop_assert_eq!(outcome.received, expected(&items, "n-9", has_gap.then_some(Some("o-1")), true));
         let least = Duration::from_millis(2500);
-        prop_assert_eq!(outcome.next, Ok(Next::Reconnect { at_least: least, reason: RetryReason::Ended }));
+        prop_assert_eq!(outcome.next, Ok(Next::Reconnect { after: least, reason: RetryReason::Ended }));
         let cursor = items.last().map_or("n-9", |(id, _, _)| id);
         prop_assert_eq!(outcome.cursor.as_deref(), Some(cursor));
     }
@@ -107,7 +107,7 @@ proptest! {
         let outcome = exchange_in_every_way(Transport::WebSocket, &Since::Id("x-1".into()), &bytes, &cuts);
         prop_assert_eq!(outcome.received, expected(&items, "n-9", has_gap.then_some(None), true));
         let reason = RetryReason::Closed(CloseCode::GOING_AWAY);
-        prop_assert_eq!(outcome.next, Ok(Next::Reconnect { at_least: Duration::ZERO, reason }));
+        prop_assert_eq!(outcome.next, Ok(Next::Reconnect { after: Duration::ZERO, reason }));
         let cursor = items.last().map_or("n-9", |(id, _, _)| id);
         prop_assert_eq!(outcome.cursor.as_deref(), Some(cursor));
     }

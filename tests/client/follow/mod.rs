@@ -1,9 +1,13 @@
 //! Followers without sockets: their notices do not depend on how the bytes are split.
 
 mod cuts;
+mod pace;
 mod responses;
 mod rules;
 
+use std::time::Duration;
+
+use barewire::client::Backoff;
 use barewire::client::follow::{Error, Follower, Next, Notice, Resource, Shared, Since, Traffic, Transport};
 
 /// An owned notice of a follower.
@@ -43,24 +47,38 @@ pub struct Outcome {
 /// four bytes.
 pub const NONCE: [u8; 16] = *b"the sample nonce";
 
+/// Returns a resource without backoff, so that every delay is the one that the server requests.
 pub fn resource() -> Resource {
-    Resource::new("http://a.example/topics/t", None, &[]).expect("a URL")
+    let mut resource = Resource::new("http://a.example/topics/t", None, &[]).expect("a URL");
+    resource.backoff = Backoff { initial: Duration::ZERO, max: Duration::ZERO };
+    resource
 }
 
 /// Sends a request, receives `bytes` split at `cuts`, and then ends the connection if the follower
 /// still reads.
 pub fn exchange(via: Transport, since: &Since, bytes: &[u8], cuts: &[usize]) -> Outcome {
-    let resource = resource();
+    exchange_with(&resource(), via, since, bytes, cuts)
+}
+
+/// Does the same as [`exchange`] with a request for `resource`.
+pub fn exchange_with(
+    resource: &Resource,
+    via: Transport,
+    since: &Since,
+    bytes: &[u8],
+    cuts: &[usize],
+) -> Outcome {
     let mut shared = Shared::new(|| Ok(NONCE));
     let mut follower = Follower::new(via, since.clone());
-    follower.write_request(&resource, &mut shared, &mut Vec::new()).expect("a valid request");
+    follower.write_request(resource, &mut shared, &mut Vec::new()).expect("a valid request");
     let (mut received, mut replies) = (Vec::new(), Vec::new());
     let mut next = Ok(Next::Read);
     let mut start = 0;
     for end in cuts.iter().copied().chain([bytes.len()]) {
         let mut part = bytes[start..end].to_vec();
         start = end;
-        next = follower.receive(&mut part, &resource, &mut shared, &mut replies, &mut |notice| {
+        let elapsed = Duration::ZERO;
+        next = follower.receive(&mut part, elapsed, resource, &mut shared, &mut replies, &mut |notice| {
             received.push(Received::of(notice));
         });
         if next != Ok(Next::Read) {
@@ -68,7 +86,9 @@ pub fn exchange(via: Transport, since: &Since, bytes: &[u8], cuts: &[usize]) -> 
         }
     }
     if next == Ok(Next::Read) {
-        next = follower.end(&resource, &mut shared, &mut |notice| received.push(Received::of(notice)));
+        next = follower.end(Duration::ZERO, resource, &mut shared, &mut |notice| {
+            received.push(Received::of(notice));
+        });
         assert_ne!(next, Ok(Next::Read));
     }
     // Whether bytes after the end are read depends on how they are split.

@@ -128,14 +128,14 @@ fn reconnects_after_a_temporary_failure() {
                 let least = Duration::from_secs(least);
                 assert_eq!(
                     outcome,
-                    Ok(Next::Reconnect { at_least: least, reason: RetryReason::Status(status) }),
+                    Ok(Next::Reconnect { after: least, reason: RetryReason::Status(status) }),
                     "{via}"
                 );
             }
         }
         // The connection ends before or within a response.
         for bytes in [&b""[..], b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"] {
-            let ended = Ok(Next::Reconnect { at_least: Duration::ZERO, reason: RetryReason::Ended });
+            let ended = Ok(Next::Reconnect { after: Duration::ZERO, reason: RetryReason::Ended });
             assert_eq!(next(via, bytes), ended, "{via}");
         }
     }
@@ -309,8 +309,9 @@ fn an_event_beyond_the_limit_is_an_error_that_says_how_to_raise_it() {
             follower.write_request(&resource, &mut shared, &mut Vec::new()).expect("valid");
             let mut events = 0;
             let mut notify = |notice: Notice<'_>| events += usize::from(matches!(notice, Notice::Event(_)));
+            let (mut input, mut out) = (bytes.clone(), Vec::new());
             let outcome =
-                follower.receive(&mut bytes.clone(), &resource, &mut shared, &mut Vec::new(), &mut notify);
+                follower.receive(&mut input, Duration::ZERO, &resource, &mut shared, &mut out, &mut notify);
             (outcome.err(), events)
         };
         assert_eq!(follow(100_000), (None, 1), "{via}");
@@ -372,7 +373,7 @@ fn the_close_code_decides_whether_to_reconnect() {
     };
     for code in [1000, 1001, 1011, 1012, 1013, 1014] {
         let reason = RetryReason::Closed(CloseCode(code));
-        assert_eq!(closed(code), Ok(Next::Reconnect { at_least: Duration::ZERO, reason }));
+        assert_eq!(closed(code), Ok(Next::Reconnect { after: Duration::ZERO, reason }));
     }
     for code in [1002, 1003, 1007, 1008, 1009, 1010, 3000, 4999] {
         assert_eq!(closed(code), Err(Error::Closed { code: CloseCode(code), reason: "why".into() }));
@@ -446,7 +447,8 @@ fn counts_the_received_bytes() {
     follower.write_request(&resource, &mut shared, &mut Vec::new()).expect("valid");
     let mut out = Vec::new();
     let mut input = bytes.clone();
-    let _ = follower.receive(&mut input, &resource, &mut shared, &mut out, &mut |_| {});
+    let elapsed = Duration::ZERO;
+    let _ = follower.receive(&mut input, elapsed, &resource, &mut shared, &mut out, &mut |_| {});
     let traffic = shared.traffic;
     assert_eq!(traffic.bytes_down, bytes.len() as u64);
     let head_and_headers = OPENED.len() + 2 + 2 + (2 + 1) + (2 + 2);
