@@ -41,7 +41,8 @@ pub struct Options {
     pub message_frames: usize,
     /// For a request's head, from its first byte, or from the connection's start, to its last byte.
     pub head_timeout: u32,
-    /// For a request's content, from the end of the head to the last byte.
+    /// For a request's content, from the end of the head to the last byte; and for a WebSocket
+    /// message, from its first byte to its last.
     pub body_timeout: u32,
     /// Between two requests.
     pub idle_timeout: u32,

@@ -53,7 +53,7 @@ pub enum EndReason {
     Violation,
     /// No request arrived within the idle timeout.
     Idle,
-    /// A request did not arrive completely within its timeout.
+    /// A request or a WebSocket message did not arrive completely within its timeout.
     RequestTimeout,
     /// A WebSocket did not answer a ping.
     PongTimeout,

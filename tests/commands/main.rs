@@ -14,6 +14,5 @@ pub mod servers;
 
 mod client;
 mod outputs;
-mod recordings;
 mod serve;
 mod suggestions;

@@ -1,7 +1,7 @@
 //! Timeouts over real sockets. These tests check only that something happens after a timeout,
 //! never exactly when.
 
-use crate::harness::{Frame, Opcode, Request, Server, eventually};
+use crate::harness::{Frame, Opcode, Request, Server, eventually, masked_frame};
 
 #[test]
 fn an_incomplete_head_times_out_with_408() {
@@ -21,6 +21,21 @@ fn an_incomplete_body_times_out_with_408() {
     let response = connection.response();
     response.assert_problem(408);
     assert!(response.ends() && connection.is_at_end());
+    assert_eq!(server.metric("barewire_events_published_total"), 0);
+}
+
+#[test]
+fn an_incomplete_message_times_out_with_1008() {
+    let server = Server::with(|options| options.body_timeout = 1);
+    for target in ["/topics/a", "/echo"] {
+        let mut socket = server.web_socket(&Request::handshake(target));
+        if target != "/echo" {
+            socket.hello();
+        }
+        socket.connection().send(&masked_frame(true, Opcode::Text, b"hello")[..8]);
+        assert_eq!(socket.close(), (1008, "the message did not arrive in time; send it faster".to_owned()));
+        assert!(socket.is_at_end());
+    }
     assert_eq!(server.metric("barewire_events_published_total"), 0);
 }
 

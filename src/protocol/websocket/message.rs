@@ -187,8 +187,19 @@ impl Receiver {
     /// [`client_no_context_takeover`]: super::extension::ServerPreferences::client_no_context_takeover
     pub fn is_idle(&self) -> bool {
         matches!(self.frame, Frame::Header { received: 0, .. })
-            && !matches!(self.message, Message::Receiving { .. })
+            && !self.is_receiving()
             && !self.inflater.as_ref().is_some_and(Inflater::has_context)
+    }
+
+    /// Returns true if a part of a message or of a control frame has been received, and the rest is
+    /// missing.
+    pub fn is_receiving(&self) -> bool {
+        let is_in_frame = match self.frame {
+            Frame::Header { received, .. } => received > 0,
+            Frame::Payload { .. } => true,
+            Frame::Closing => false,
+        };
+        is_in_frame || matches!(self.message, Message::Receiving { .. })
     }
 
     /// Returns the allocated memory in bytes: the current message and the state of its

@@ -59,6 +59,17 @@ const _: () = assert!(
     "an idle connection is one slab entry of at most 128 bytes"
 );
 
+/// The deadlines of a connection. If two are due at the same time, the first one here counts.
+#[derive(Clone, Copy)]
+enum Deadline {
+    /// The socket must accept a byte of the pending output.
+    Write,
+    /// The rest of a WebSocket message must arrive.
+    Message,
+    /// The deadline of the state.
+    State,
+}
+
 /// A held poll that keeps at most this many bytes of its request counts as idle: an entity tag and
 /// an origin as clients send them.
 const SMALL_POLL: usize = 64;
@@ -156,15 +167,26 @@ impl<S: ByteStream> Connection<S> {
 
     /// Enters the next deadline in the timer wheel, unless an earlier entry is there already.
     fn arm(&mut self, cx: &mut LoopContext) {
-        let next = self.next_deadline(cx);
+        let (next, _) = self.next_deadline(cx);
         if next < self.timer_entry {
             self.timer_entry = cx.timer_wheel.insert(self.key.slot, next);
         }
     }
 
-    fn next_deadline(&self, cx: &LoopContext) -> Tick {
+    fn next_deadline(&self, cx: &LoopContext) -> (Tick, Deadline) {
+        let due = |since: Option<Tick>, seconds: u32| {
+            since.map_or(Tick::NEVER, |since| since.after(seconds.saturating_mul(Tick::PER_SECOND)))
+        };
         let stalled = self.busy.as_ref().and_then(|busy| busy.stalled_since);
-        let write = stalled.map(|since| since.after(cx.options.write_timeout * Tick::PER_SECOND));
-        write.map_or(self.due, |write| write.min(self.due))
+        let mut next = (due(stalled, cx.options.write_timeout), Deadline::Write);
+        for other in [
+            (due(self.message_since(), cx.options.body_timeout), Deadline::Message),
+            (self.due, Deadline::State),
+        ] {
+            if other.0 < next.0 {
+                next = other;
+            }
+        }
+        next
     }
 }

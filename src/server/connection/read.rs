@@ -3,8 +3,8 @@
 
 use std::io;
 
-use super::Connection;
 use super::state::{Input, Partial, Readiness, State};
+use super::{Connection, Deadline};
 use crate::hub::Tick;
 use crate::protocol::http::HeadScan;
 use crate::server::byte_stream::ByteStream;
@@ -187,15 +187,14 @@ impl<S: ByteStream> Connection<S> {
             return;
         }
         self.timer_entry = Tick::NEVER;
-        let now = cx.now();
-        if self.next_deadline(cx) <= now {
-            if now < self.due {
-                // The socket has accepted no byte for too long.
-                self.close(EndReason::WriteTimeout, cx);
-            } else {
-                self.expire(cx);
-                self.serve(Readiness::default(), buffer, cx);
+        let (due, deadline) = self.next_deadline(cx);
+        if due <= cx.now() {
+            match deadline {
+                Deadline::Write => return self.close(EndReason::WriteTimeout, cx),
+                Deadline::Message => self.expire_message(cx),
+                Deadline::State => self.expire(cx),
             }
+            self.serve(Readiness::default(), buffer, cx);
         }
         if !self.state.is_closed() {
             self.arm(cx);

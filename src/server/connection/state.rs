@@ -30,7 +30,7 @@ use crate::transport::{Following, Purpose};
 /// | `Stream` | the client's FIN | `Stream`; a comment shows whether the client is still there |
 /// | `Socket(Topic)` | eviction, a forbidden message | `Socket(Closing)` |
 /// | `Socket(Topic)`, `Socket(Echo)` | shutdown | `Socket(Closing)` |
-/// | `Socket(Topic)`, `Socket(Echo)` | the client's close frame, too many messages per second | `Flushing` |
+/// | `Socket(Topic)`, `Socket(Echo)` | the client's close frame, a message's timeout, too many messages per second | `Flushing` |
 /// | `Socket(_)` | a protocol error | `Flushing` |
 /// | `Socket(_)` | the client's FIN | `Closed` |
 /// | `Socket(Closing)` | the client's close frame | `Flushing` |
@@ -196,7 +196,7 @@ impl Busy {
             None => 0,
             Some(Partial::Head { buffer, .. }) => buffer.capacity(),
             Some(Partial::Body(body)) => size_of::<PartialBody>() + body.memory(),
-            Some(Partial::Message(receiver)) => size_of::<Receiver>() + receiver.memory(),
+            Some(Partial::Message(message)) => size_of::<PartialMessage>() + message.receiver.memory(),
         };
         size_of::<Busy>() + self.outbox.own_memory() + partial + self.deferred.capacity()
     }
@@ -213,8 +213,18 @@ pub enum Partial {
     },
     /// A request whose content is incomplete.
     Body(Box<PartialBody>),
-    /// A WebSocket frame or message.
-    Message(Box<Receiver>),
+    /// A WebSocket frame or message, or the compression context between two messages.
+    Message(Box<PartialMessage>),
+}
+
+/// The receiver of a WebSocket, while it must be kept.
+pub struct PartialMessage {
+    /// The receiver.
+    pub receiver: Receiver,
+    /// The time of the first byte of the incomplete message, or of a control frame outside of a
+    /// message. Neither further bytes nor control frames inside the message change it. Between two
+    /// messages: the end of the last one.
+    pub since: Tick,
 }
 
 /// A request whose content is incomplete.

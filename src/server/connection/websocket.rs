@@ -2,7 +2,7 @@
 //! §7).
 
 use super::Connection;
-use super::state::{Partial, Socket, State};
+use super::state::{Partial, PartialMessage, Socket, State};
 use crate::hub::Tick;
 use crate::protocol::websocket::close::{self, CloseCode};
 use crate::protocol::websocket::frame::{self, Opcode};
@@ -18,11 +18,15 @@ impl<S: ByteStream> Connection<S> {
     pub(super) fn receive_frames(&mut self, input: &mut [u8], cx: &mut LoopContext) -> usize {
         self.note_sign_of_life(cx);
         let partial = self.busy.as_mut().and_then(|busy| busy.partial.take());
-        let (mut boxed, mut fresh): (Option<Box<Receiver>>, Option<Receiver>) = (None, None);
-        let receiver: &mut Receiver = match partial {
-            Some(Partial::Message(receiver)) => boxed.insert(receiver),
-            _ => fresh.insert(self.receiver(cx)),
+        let (mut boxed, mut fresh): (Option<Box<PartialMessage>>, Option<PartialMessage>) = (None, None);
+        let now = cx.now();
+        let PartialMessage { receiver, since } = match partial {
+            Some(Partial::Message(message)) => &mut **boxed.insert(message),
+            _ => fresh.insert(PartialMessage { receiver: self.receiver(cx), since: now }),
         };
+        if !receiver.is_receiving() {
+            *since = now;
+        }
         let mut consumed = 0;
         while consumed < input.len()
             && matches!(self.state, State::Socket(_))
@@ -45,11 +49,14 @@ impl<S: ByteStream> Connection<S> {
                 return input.len();
             }
             self.handle_event(event, cx);
+            if !receiver.is_receiving() {
+                *since = now;
+            }
         }
         if !receiver.is_idle() && matches!(self.state, State::Socket(_)) {
             // A receiver that was made for this call moves to the heap only if it must be kept.
-            if let Some(receiver) = boxed.or(fresh.map(Box::new)) {
-                self.busy().partial = Some(Partial::Message(receiver));
+            if let Some(message) = boxed.or(fresh.map(Box::new)) {
+                self.busy().partial = Some(Partial::Message(message));
             }
         }
         consumed
@@ -175,6 +182,27 @@ impl<S: ByteStream> Connection<S> {
             self.start_close(code, reason, ended, cx);
         }
         self.end(ended, cx);
+    }
+
+    /// Returns the time of the first byte of an incomplete message. The closing handshake has a
+    /// timeout of its own.
+    pub(super) fn message_since(&self) -> Option<Tick> {
+        match (&self.state, self.busy.as_ref()?.partial.as_ref()?) {
+            (State::Socket(Socket::Topic { .. } | Socket::Echo { .. }), Partial::Message(message)) => {
+                message.receiver.is_receiving().then_some(message.since)
+            }
+            _ => None,
+        }
+    }
+
+    /// Handles the timeout of an incomplete message.
+    pub(super) fn expire_message(&mut self, cx: &mut LoopContext) {
+        if let Some(busy) = &mut self.busy {
+            // The message is not kept until the last output is written.
+            busy.partial = None;
+        }
+        let reason = "the message did not arrive in time; send it faster";
+        self.fail(CloseCode::POLICY_VIOLATION, reason, EndReason::RequestTimeout, cx);
     }
 
     /// Handles the silence of a WebSocket: pings the client, or closes the connection if a ping or

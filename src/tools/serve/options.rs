@@ -416,7 +416,14 @@ pub const ROWS: &[Row] = &[
         pong_timeout
     ),
     number!("head-timeout", "SECONDS", "time for a request head to arrive", 1, DAY, head_timeout),
-    number!("body-timeout", "SECONDS", "time for a request body to arrive", 1, DAY, body_timeout),
+    number!(
+        "body-timeout",
+        "SECONDS",
+        "time for a request body or a WebSocket message to arrive",
+        1,
+        DAY,
+        body_timeout
+    ),
     number!(
         "idle-timeout",
         "SECONDS",

@@ -3,7 +3,7 @@
 use barewire::server::{Options, Peer};
 
 use super::simulation::SimulatedServer;
-use crate::harness::{Opcode, Request, masked_frame};
+use crate::harness::{Frame, Opcode, Request, masked_frame};
 
 /// The time that each test sets, in seconds and in ticks of 100 ms.
 const SECONDS: u32 = 7;
@@ -102,6 +102,158 @@ fn body_timeout() {
     server.simulation.send(in_time, &[b'x'; 100]);
     server.response(in_time).id();
     server.assert_undisturbed(&mut control);
+}
+
+/// Asserts that the last frame that a WebSocket received is the one after the timeout of a message,
+/// and that its connection has ended. Returns the frames before it.
+fn assert_message_refused(server: &mut SimulatedServer, peer: Peer) -> Vec<Frame> {
+    let payload =
+        [&1008_u16.to_be_bytes()[..], b"the message did not arrive in time; send it faster"].concat();
+    let mut frames = server.frames(peer);
+    assert_eq!(frames.pop(), Some(Frame { opcode: Opcode::Close, payload }));
+    assert!(server.simulation.has_ended(peer));
+    frames
+}
+
+const TARGETS: [(&str, &str); 2] = [("/topics/a", "websocket"), ("/echo", "echo")];
+
+#[test]
+fn a_message_has_the_time_of_a_body() {
+    let whole = masked_frame(true, Opcode::Binary, &[b'x'; 1000]);
+    let first = masked_frame(false, Opcode::Binary, b"x");
+    let ping = masked_frame(true, Opcode::Ping, b"x");
+    // Incomplete input, and input that may follow it each second without completing it.
+    let trickles: [(&[u8], Vec<u8>); 7] = [
+        (&whole[..1], vec![]),
+        (&whole[..20], b"x".to_vec()),
+        (&whole[..20], vec![b'x'; 100]),
+        (&ping[..1], vec![]),
+        (&first, masked_frame(false, Opcode::Continuation, b"y")),
+        (&first, masked_frame(false, Opcode::Continuation, b"")),
+        (&first, ping.clone()),
+    ];
+    for (target, transport) in TARGETS {
+        let mut server = SimulatedServer::with(|options| options.body_timeout = SECONDS);
+        let mut control = server.control_followers();
+        for (start, more) in &trickles {
+            let peer = server.handshake(target);
+            server.simulation.send(peer, start);
+            server.assert_ends_in(TICKS, peer);
+            assert!(assert_message_refused(&mut server, peer).is_empty());
+            let peer = server.handshake(target);
+            server.simulation.send(peer, start);
+            dribble(&mut server, peer, more);
+            let pongs = assert_message_refused(&mut server, peer);
+            assert!(pongs.iter().all(|frame| frame.opcode == Opcode::Pong && *more == ping));
+        }
+        assert_eq!(server.ended(transport, "request-timeout"), 2 * trickles.len() as u64);
+        assert_eq!((server.metric("events_published_total"), server.buffered()), (0, 0));
+        server.assert_undisturbed(&mut control);
+    }
+}
+
+#[test]
+fn each_message_has_its_own_time() {
+    let message = [
+        masked_frame(false, Opcode::Text, b"a"),
+        masked_frame(true, Opcode::Ping, b""),
+        masked_frame(true, Opcode::Continuation, b"b"),
+    ]
+    .concat();
+    for (target, transport) in TARGETS {
+        let mut server = SimulatedServer::with(|options| options.body_timeout = SECONDS);
+        let peer = server.handshake(target);
+        for _ in 0..3 {
+            // The rest of a message, and the first byte of the next.
+            server.simulation.send(peer, &message[..1]);
+            server.pass(TICKS - 1);
+            server.simulation.send(peer, &[&message[1..], &message[..1]].concat());
+            server.pass(TICKS - 1);
+            server.simulation.send(peer, &message[1..]);
+            assert_eq!(server.frames(peer).len(), 4, "two messages and two pongs");
+            // No time applies between two messages.
+            server.pass(2 * TICKS);
+            assert!(!server.simulation.has_ended(peer));
+        }
+        // A control frame that arrives in parts has its own time, if no message has begun.
+        let ping = masked_frame(true, Opcode::Ping, b"x");
+        server.simulation.send(peer, &ping[..1]);
+        server.pass(TICKS - 1);
+        server.simulation.send(peer, &[&ping[1..], &message[..1]].concat());
+        server.assert_ends_in(TICKS, peer);
+        assert_eq!(assert_message_refused(&mut server, peer).len(), 1);
+        assert_eq!((server.ended(transport, "request-timeout"), server.buffered()), (1, 0));
+    }
+}
+
+#[test]
+fn the_time_of_a_message_is_independent_of_the_other_times() {
+    let whole = masked_frame(true, Opcode::Text, &[b'x'; 5000]);
+    for (target, transport) in TARGETS {
+        // Pings are sent in the meantime, and answered or not.
+        let mut server = SimulatedServer::with(|options| {
+            (options.body_timeout, options.ping_interval, options.pong_timeout) = (SECONDS, 2, 2 * SECONDS);
+        });
+        let peer = server.handshake(target);
+        server.simulation.send(peer, &whole[..2000]);
+        server.assert_ends_in(TICKS, peer);
+        assert_eq!(assert_message_refused(&mut server, peer).len(), 1, "a ping");
+        // Output is pending, and the peer reads some of it in each second.
+        let mut server = SimulatedServer::with(|options| {
+            (options.body_timeout, options.write_timeout) = (SECONDS, 2);
+        });
+        let peer = server.handshake(target);
+        server.simulation.set_room(peer, 0);
+        match target {
+            "/echo" => server.send_message(peer, Opcode::Text, "x".repeat(1000)),
+            _ => drop(server.publish("a", "x".repeat(1000))),
+        }
+        server.simulation.send(peer, &whole[..4000]);
+        for _ in 0..SECONDS {
+            server.pass(10);
+            server.simulation.set_room(peer, 1);
+        }
+        server.pass(1);
+        assert!(!server.simulation.has_ended(peer), "the close frame waits for the output before it");
+        assert_eq!(server.ended(transport, "request-timeout"), 1);
+        assert!(server.buffered() < 3000, "the message is no longer kept: {}", server.buffered());
+        server.simulation.set_room(peer, usize::MAX);
+        assert_eq!(assert_message_refused(&mut server, peer).len(), 1);
+        // In the closing handshake, its own time applies.
+        let mut server = SimulatedServer::with(|options| {
+            (options.body_timeout, options.close_timeout) = (1, SECONDS);
+        });
+        let peer = server.handshake("/topics/a");
+        server.send_message(peer, Opcode::Binary, "x");
+        server.simulation.send(peer, &whole[..2000]);
+        server.assert_ends_in(TICKS, peer);
+        server.assert_close(peer, 1003);
+    }
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn a_compressed_message_has_the_time_of_a_body() {
+    let frame = crate::compression::compressed_frame(&"again and again ".repeat(100));
+    for (target, transport) in TARGETS {
+        let mut server = SimulatedServer::with(|options| options.body_timeout = SECONDS);
+        let request = Request::handshake(target).field("Sec-WebSocket-Extensions", "permessage-deflate");
+        let (peer, _) = server.web_socket(&request);
+        // On `/echo`, the server keeps the compression context between two messages.
+        for _ in 0..2 {
+            server.simulation.send(peer, &frame);
+            assert_eq!(server.compressed_frames(peer).len(), 1);
+            server.pass(2 * TICKS);
+            assert!(!server.simulation.has_ended(peer));
+        }
+        server.simulation.send(peer, &frame[..frame.len() - 1]);
+        server.pass(TICKS - 1);
+        server.simulation.send(peer, &[&frame[frame.len() - 1..], &frame[..1]].concat());
+        assert_eq!(server.compressed_frames(peer).len(), 1);
+        server.assert_ends_in(TICKS, peer);
+        assert!(assert_message_refused(&mut server, peer).is_empty());
+        assert_eq!((server.ended(transport, "request-timeout"), server.buffered()), (1, 0));
+    }
 }
 
 #[test]
