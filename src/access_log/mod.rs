@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use background_writer::BackgroundWriter;
 
+use crate::protocol::http::without_user_information;
 use crate::protocol::json;
 use crate::server::{LoggedRequest, RequestLog};
 
@@ -85,6 +86,7 @@ impl RequestLog for AccessLog {
         let peer = request.peer.map_or_else(|| "-".to_owned(), |peer| peer.to_string());
         let (status, milliseconds) = (request.status.code(), request.ticks * 100);
         let (LoggedRequest { method, path, .. }, transport) = (request, request.purpose.name());
+        let path = without_user_information(path);
         let lines = &mut self.lines;
         match self.form {
             LogForm::Off => {}
@@ -97,7 +99,7 @@ impl RequestLog for AccessLog {
                 let _ = write!(lines, "{{\"time\":\"{time}\",\"peer\":\"{peer}\",\"method\":");
                 json::write_string(method, lines);
                 lines.extend_from_slice(b",\"path\":");
-                json::write_string(path, lines);
+                json::write_string(&path, lines);
                 let _ = writeln!(
                     lines,
                     ",\"status\":{status},\"transport\":\"{transport}\",\"milliseconds\":{milliseconds}}}"

@@ -287,7 +287,7 @@ fn after_request_head(head: &HeadFields, splitter: &Splitter, exchange: &mut Exc
     };
     let mut path = head.start.target.clone();
     if let Some(names) = splitter.secrets() {
-        let found = secrets::in_line(&head.start.target, false, names);
+        let found = secrets::in_target(&head.start.target, names);
         found.into_iter().for_each(|range| path[range].fill(b'*'));
     }
     let note = Note::Request { method: printable(&head.start.method), target: printable(&path), content: 0 };

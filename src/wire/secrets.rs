@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::secret_names::{SecretNames, decoded, is_known_subprotocol};
 use crate::protocol::http::fields::{is_token, trim};
+use crate::protocol::http::{UriText, in_authority, user_information};
 
 /// The maximum length of a parameter's name in a form, in bytes. The value of a longer one is
 /// hidden.
@@ -29,19 +30,66 @@ pub(super) fn in_line(line: &[u8], continues: bool, names: &SecretNames) -> Vec<
             std::iter::once(start..line.len()).collect()
         }
         Some((name, start)) if is_subprotocol_field(name) => unknown_subprotocols(line, start),
-        _ => {
-            let mut found = passwords(line);
+        Some((name, start)) => {
+            let mut found = user_information(line, UriText::Field);
+            found.extend(host_user(name, line, start));
             found.extend(parameters(line, names, MAX_DEPTH));
-            found.sort_unstable_by_key(|range| range.start);
-            // A password may look like a parameter.
-            found.dedup_by(|next, last| {
-                let overlaps = next.start <= last.end;
-                last.end = if overlaps { last.end.max(next.end) } else { last.end };
-                overlaps
-            });
-            found
+            merged(found)
         }
+        None => in_request_line(line, names),
     }
+}
+
+/// Returns the secrets in a request target.
+pub(super) fn in_target(target: &[u8], names: &SecretNames) -> Vec<Range<usize>> {
+    let mut found = user_information(target, UriText::Target);
+    // The target of CONNECT is an authority, and a malformed target may begin with one.
+    let (length, _) = in_authority(target, UriText::Target);
+    found.extend((length > 0).then_some(0..length));
+    found.extend(parameters(target, names, MAX_DEPTH));
+    merged(found)
+}
+
+/// Returns the secrets in a line that is not a field: those of the target, which extends to the end
+/// because a malformed target may contain spaces.
+fn in_request_line(line: &[u8], names: &SecretNames) -> Vec<Range<usize>> {
+    let method = if is_status_line(line) { None } else { line.iter().position(|byte| *byte == b' ') };
+    let Some(method) = method else {
+        let mut found = user_information(line, UriText::Field);
+        found.extend(parameters(line, names, MAX_DEPTH));
+        return merged(found);
+    };
+    let rest = line[method..].trim_ascii_start();
+    let start = line.len() - rest.len();
+    let shifted = |range: Range<usize>| start + range.start..start + range.end;
+    in_target(rest, names).into_iter().map(shifted).collect()
+}
+
+fn is_status_line(line: &[u8]) -> bool {
+    line.starts_with(b"HTTP/")
+}
+
+/// Returns the user information in the value of a field that is a host, such as `Host`.
+fn host_user(name: &[u8], line: &[u8], start: usize) -> Option<Range<usize>> {
+    let name = name.to_ascii_lowercase();
+    if name != b"host" && name != b"origin" && !name.ends_with(b"-host") {
+        return None;
+    }
+    let value = line[start..].trim_ascii_start();
+    let start = line.len() - value.len();
+    let (length, _) = in_authority(value, UriText::Target);
+    (length > 0).then_some(start..start + length)
+}
+
+/// Sorts ranges and joins those that overlap or touch: a password may look like a parameter.
+fn merged(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    found.sort_unstable_by_key(|range| range.start);
+    found.dedup_by(|next, last| {
+        let overlaps = next.start <= last.end;
+        last.end = if overlaps { last.end.max(next.end) } else { last.end };
+        overlaps
+    });
+    found
 }
 
 /// Returns true if a folded line after this one would continue a secret.
@@ -81,24 +129,6 @@ fn unknown_subprotocols(line: &[u8], start: usize) -> Vec<Range<usize>> {
     found
 }
 
-/// Returns the user information of the URIs in a line: `user:password` before the `@` (RFC 3986
-/// §3.2.1).
-fn passwords(line: &[u8]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(scheme) = line[at..].windows(3).position(|three| three == b"://") {
-        let start = at + scheme + 3;
-        let is_end = |byte: &u8| matches!(byte, b'/' | b'?' | b'#' | b' ' | b'\t' | b'"' | b'>');
-        let end = line[start..].iter().position(is_end).map_or(line.len(), |end| start + end);
-        match line[start..end].iter().rposition(|byte| *byte == b'@') {
-            Some(length) if length > 0 => found.push(start..start + length),
-            _ => {}
-        }
-        at = end;
-    }
-    found
-}
-
 /// Returns the values of all secret parameters, in a request target or in a URI in a field. A value
 /// that is an encoded URI with a secret parameter is hidden as a whole.
 fn parameters(line: &[u8], names: &SecretNames, depth: usize) -> Vec<Range<usize>> {
@@ -122,7 +152,8 @@ fn parameters(line: &[u8], names: &SecretNames, depth: usize) -> Vec<Range<usize
         let is_secret = names.contains_encoded(&line[start..equals])
             || (!is_within_value && depth > 0 && value.contains(&b'%') && {
                 let inner = decoded(value);
-                !parameters(&inner, names, depth - 1).is_empty() || !passwords(&inner).is_empty()
+                !parameters(&inner, names, depth - 1).is_empty()
+                    || !user_information(&inner, UriText::Field).is_empty()
             });
         if is_secret && at < end {
             found.push(at..end);
@@ -168,7 +199,7 @@ impl FormSearch {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{FormSearch, SecretNames, in_line};
+    use super::{FormSearch, SecretNames, in_line, in_target};
 
     fn starred(text: &str, ranges: impl IntoIterator<Item = std::ops::Range<usize>>) -> String {
         let mut bytes = text.as_bytes().to_vec();
@@ -249,10 +280,68 @@ mod tests {
         }
     }
 
+    #[test]
+    fn finds_the_user_and_the_password_wherever_a_uri_or_a_host_is_expected() {
+        for (line, expected) in [
+            ("GET http://user:password@host/a HTTP/1.1", "GET http://*************@host/a HTTP/1.1"),
+            ("GET http://:pw@host/ HTTP/1.1", "GET http://***@host/ HTTP/1.1"),
+            ("GET http://u%40v:p%2Fw@host/ HTTP/1.1", "GET http://***********@host/ HTTP/1.1"),
+            ("GET http://user:p w\"@host/ HTTP/1.1", "GET http://*********@host/ HTTP/1.1"),
+            ("GET  http://u:p@h", "GET  http://***@h"),
+            ("GET /http://u:p@h/ HTTP/1.1", "GET /http://***@h/ HTTP/1.1"),
+            ("GET /?to=//u:p@h/ HTTP/1.1", "GET /?to=//***@h/ HTTP/1.1"),
+            ("GET /?to=%2F%2Fu%3Ap%40h HTTP/1.1", "GET /?to=*************** HTTP/1.1"),
+            ("CONNECT user:password@host:80 HTTP/1.1", "CONNECT *************@host:80 HTTP/1.1"),
+            ("GET user:password@host/ HTTP/1.1", "GET *************@host/ HTTP/1.1"),
+            ("Host: user:password@host:80", "Host: *************@host:80"),
+            ("host:user%3Apassword%40host", "host:***************%40host"),
+            ("X-Forwarded-Host: u:p@h", "X-Forwarded-Host: ***@h"),
+            ("Origin: http://user:password@host", "Origin: http://*************@host"),
+            ("Origin: user:password@host", "Origin: *************@host"),
+            ("Referer: //user:password@host/", "Referer: //*************@host/"),
+            ("Location: https://user@host/?a=b", "Location: https://****@host/?a=b"),
+            ("Location:\t//u:p@h", "Location:\t//***@h"),
+            ("Link: <//u:p@h/>; rel=next", "Link: <//***@h/>; rel=next"),
+        ] {
+            assert_eq!(hidden(line, false), expected);
+        }
+        for line in [
+            "GET http://host/a:b@c?d:e@f HTTP/1.1",
+            "GET http://@host/ HTTP/1.1",
+            "GET //a:b@c/ HTTP/1.1",
+            "GET /a:b@c HTTP/1.1",
+            "GET /?mail=me@host HTTP/1.1",
+            "GET /%40a?b=%40c HTTP/1.1",
+            "CONNECT host:80 HTTP/1.1",
+            "OPTIONS * HTTP/1.1",
+            "HTTP/1.1 404 me@host",
+            "Host: host:80",
+            "Host: [::1]:80",
+            "Origin: http://host:80",
+            "Origin: null",
+            "Referer: http://host/@me",
+            "Location: mailto:me@host",
+            "From: me@host",
+        ] {
+            assert_eq!(hidden(line, false), line);
+        }
+    }
+
+    #[test]
+    fn a_target_is_hidden_as_in_its_line() {
+        for (target, expected) in [
+            ("http://user:password@host/?token=a", "http://*************@host/?token=*"),
+            ("user:password@host:80", "*************@host:80"),
+            ("/a@b?c", "/a@b?c"),
+        ] {
+            assert_eq!(starred(target, in_target(target.as_bytes(), &SecretNames::default())), expected);
+        }
+    }
+
     /// With a search for each equals sign, this would take hours.
     #[test]
     fn the_time_of_a_search_is_proportional_to_the_length() {
-        for part in ["=", "%3D=", "=%253D%25", "?a=%26", "://", "://@", "=a;", "a,"] {
+        for part in ["=", "%3D=", "=%253D%25", "?a=%26", "://", "://@", "//", "=a;", "a,"] {
             let line = part.repeat(60_000 / part.len());
             hidden(&format!("GET /?{line}"), false);
             hidden(&format!("Sec-WebSocket-Protocol: {line}"), false);

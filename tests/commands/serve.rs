@@ -94,9 +94,16 @@ fn send_requests_with_tokens(program: &Program) {
     EventStream::open(program.begin(&stream), true).first_block();
     let socket = Request::handshake("/topics/a?access_token=publish-secret");
     WebSocket::open(program.begin(&socket), false).hello();
-    let mut connection = program.connect();
-    connection.send("GET /topics/a?access_token=follow-secret HTTP/9.9\r\n\r\n");
-    assert_eq!(connection.response().status, 505);
+    program.request(&Request::get("/http://me:secret@host/")).assert_problem(404);
+    for (request, status) in [
+        ("GET /topics/a?access_token=follow-secret HTTP/9.9\r\n\r\n", 505),
+        ("GET http://me:secret@localhost/ HTTP/1.1\r\nHost: me:secret@localhost\r\n\r\n", 400),
+        ("CONNECT me:secret@localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    ] {
+        let mut connection = program.connect();
+        connection.send(request);
+        assert_eq!(connection.response().status, status);
+    }
 }
 
 const TOKENS: [&str; 4] = ["--publish-token", "publish-secret", "--follow-token", "follow-secret"];
@@ -108,7 +115,7 @@ fn no_log_contains_a_token() {
         send_requests_with_tokens(&program);
         let (_, output, errors) = program.end();
         assert!(errors.lines().count() >= 8, "a line per request: {errors}");
-        assert!(errors.contains("/topics/a"));
+        assert!(errors.contains("/topics/a") && errors.contains("/http://*********@host/"));
         for text in [output, errors] {
             assert!(!text.contains("secret"), "{text}");
         }
@@ -127,6 +134,7 @@ fn neither_the_wire_view_nor_a_recording_contains_a_token() {
         .field("X-Api-Key", "secret")
         .field("Sec-WebSocket-Protocol", "bearer, secret");
     program.request(&request).id();
+    send_requests_with_tokens(&program);
     let (_, _, errors) = program.end();
     let recording = std::fs::read_to_string(&file).expect("a recording");
     std::fs::remove_file(&file).expect("the recording exists");

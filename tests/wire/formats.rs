@@ -99,6 +99,8 @@ const SECRETS: &[&str] = &[
     "GET /a?Token=SECRET&api%5Fkey=SECRET&sig=SECRET HTTP/1.1\r\nHost: a\r\nX-Api-Key: SECRET\r\n SECRET\r\n\r\n",
     "GET /a HTTP/1.1\r\nSec-WebSocket-Protocol: barewire.json, SECRET,\r\n SECRET\r\nX-Auth-Token:\tSECRET\r\n\r\n",
     "GET http://me:SECRET@a/?to=%2F%3Fpassword%3DSECRET HTTP/1.1\r\nHost: a\r\n\r\n",
+    "CONNECT me:SECRET@a:80 HTTP/1.1\r\nHost: me:SECRET@a:80\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\nOrigin: http://me:SECRET@a\r\nReferer: //SECRET@a/\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 33\r\nContent-Type: application/x-www-form-urlencoded; charset=utf-8\r\n\r\n\
      user=SAM&password=SECRET&pin=4711",
     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n\
