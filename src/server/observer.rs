@@ -27,8 +27,8 @@ pub trait Observer {
     /// Called when a connection has been accepted.
     fn opened(&mut self, connection: u32);
 
-    /// Called when the purpose of the current request is known. The client's last bytes belong to
-    /// that request.
+    /// Called when the purpose of the current request is known, and again for each later part of
+    /// the request. The client's last bytes belong to that request.
     fn has_purpose(&mut self, connection: u32, purpose: Purpose);
 
     /// Called when bytes have been read or written, if the observer is active.

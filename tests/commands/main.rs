@@ -14,5 +14,6 @@ pub mod servers;
 
 mod client;
 mod outputs;
+mod recordings;
 mod serve;
 mod suggestions;

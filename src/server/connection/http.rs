@@ -209,6 +209,7 @@ impl<S: ByteStream> Connection<S> {
 
     /// Consumes a part of a request's content, and responds when that is complete.
     fn receive_body(&mut self, mut body: Box<PartialBody>, input: &[u8], cx: &mut LoopContext) -> usize {
+        cx.observe_purpose(self.key, body.label.purpose);
         let outcome = body.reader.read(input, &mut body.content);
         if let Ok((consumed, false)) = outcome {
             self.busy().partial = Some(Partial::Body(body));

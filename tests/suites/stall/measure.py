@@ -1,0 +1,144 @@
+"""One run of a row: a fresh server, the calm client, the attackers, and what was measured."""
+
+import os
+import re
+import signal
+import time
+from dataclasses import dataclass
+
+from calm import Calm
+from outcome import Fault
+from server import Server, eventually
+from swarm import Attackers
+
+# Seconds that an endless attack lasts, and the most that another one may last.
+SECONDS, SHORT_SECONDS = 2.5, 1
+PATIENCE, SHORT_PATIENCE = 8, 3
+BUCKET = re.compile(r'^barewire_iteration_seconds_bucket\{le="([^"]+)"\}$')
+
+
+@dataclass
+class Measured:
+    """The results of a run: times in milliseconds, memory in bytes."""
+
+    # The most processor time of the server between a request and its response.
+    wait: float
+    # The upper end of the highest bucket of the server's own histogram with an iteration in it, and
+    # the most work of an iteration; None if the server has no such metric.
+    bucket: str | None
+    work: int | None
+    # From a request to its response and from a publish to its event, sorted.
+    delays: list
+    peak: int
+    notes: list
+    complaints: list
+
+
+def highest_bucket(metrics):
+    """Returns the bound of the highest bucket of the histogram that counts an iteration."""
+    counts = {found[1]: count for name, count in metrics.items() if (found := BUCKET.match(name))}
+    total = max(counts.values(), default=0)
+    reached = [bound for bound, count in counts.items() if count == total]
+    return min(reached, key=float, default=None)
+
+
+def quantile(ordered, part):
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+def begin(server, groups):
+    """Connects all attackers. Returns them."""
+    attackers, number = [], 0
+    for count, attack in groups:
+        attackers.append(Attackers(server.address, count, number, attack))
+        number += count
+    return attackers
+
+
+def fire(server, calm, attackers):
+    """Begins the attack. If all of it fits into the sockets, the server is stopped until it is
+    there: the speed of the attackers does not matter then.
+    """
+    is_endless = any(each.attack.endless for each in attackers)
+    if is_endless:
+        for each in attackers:
+            each.fire()
+        return
+    calm.pause()
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        for each in attackers:
+            each.fire()
+        calm.resume()
+        # The next calm request arrives after the attack and before the server continues.
+        time.sleep(0.002)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def last(row, attackers, short):
+    """Waits until the attack is over."""
+    is_endless = any(each.attack.endless for each in attackers)
+    seconds = row.lasts or (SHORT_SECONDS if short else SECONDS)
+    if not row.lasts and not is_endless:
+        seconds = SHORT_PATIENCE if short else PATIENCE
+    deadline = time.monotonic() + seconds
+    # An attack that lasts ends early only when its connections have something to wait for.
+    can_end = not is_endless and (not row.lasts or row.checks)
+    while time.monotonic() < deadline and not (can_end and all([each.poll() for each in attackers])):
+        time.sleep(0.05)
+
+
+def prove(row, server, count):
+    """Returns a complaint if the attack did not do what its row says."""
+    name, each = row.proof
+    reached = server.gauge(name)
+    if reached < each * count:
+        return f"the attack did not happen: {name} is {reached:,}, expected at least {each * count:,g}"
+    return None
+
+
+def notes(reports):
+    """Describes the attack in words."""
+    report = reports[0]
+    words = [f"sent {report['sent'] / (1 << 20):,.1f} MiB, received {report['received'] / (1 << 20):,.1f} MiB"]
+    if report["reopened"]:
+        words.append(f"{report['reopened']:,} reconnects")
+    if report.get("completed"):
+        times = report["completed"]
+        words.append(f"complete after {times[0]:.2f} s (first) to {times[-1]:.2f} s (last)")
+    if report.get("slowest") is not None:
+        words.append(f"when half were complete, the slowest had {report['slowest']:.0%}")
+    return words
+
+
+def attack(row, variant, count, server, short):
+    """Runs the attack on a server that has just started."""
+    groups = row.prepare(server, variant, count)
+    calm = Calm(server, row.topic)
+    attackers = begin(server, groups)
+    total = count if row.settled != "connections" else sum(count for count, _ in groups)
+    eventually(f"{row.settled} of {total}", lambda: server.gauge(row.settled) >= total, 30)
+    fire(server, calm, attackers)
+    last(row, attackers, short)
+    delays, deliveries, waits = calm.stop()
+    reports = [{**each.stop(), "count": each.count} for each in attackers]
+    server.check_running()
+    metrics = server.metrics()
+    complaints = [prove(row, server, count), *(check(reports) for check in row.checks)]
+    return Measured(
+        max(waits), highest_bucket(metrics), metrics.get("barewire_iteration_work_max"), sorted(delays + deliveries),
+        server.peak(), notes(reports), [complaint for complaint in complaints if complaint],
+    )
+
+
+def measure(row, variant, count, short):
+    """Runs a row once, with its own server."""
+    server = Server(*variant.options, *row.options)
+    try:
+        return attack(row, variant, count, server, short)
+    except (OSError, EOFError) as error:
+        server.check_running()
+        raise Fault(f"{error}") from None
+    finally:
+        server.kill()
