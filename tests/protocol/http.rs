@@ -1,7 +1,8 @@
 //! HTTP requests and bodies: vectors and properties.
 
 use barewire::protocol::http::{
-    self, BodyLimits, BodyReader, Framing, HeadLimits, HeadScan, Method, RequestError, Target, Version,
+    self, BodyLimits, BodyReader, ExtensionLimit, Framing, HeadLimits, HeadScan, Method, RequestError,
+    Target, Version,
 };
 use proptest::prelude::*;
 
@@ -118,7 +119,8 @@ fn rejects_a_head_beyond_a_limit_however_it_is_split() {
 
 #[test]
 fn reads_every_chunked_body_of_the_vectors() {
-    let limits = BodyLimits { content: 32, extensions: 32, trailer: 32, trailer_lines: 2 };
+    let limits =
+        BodyLimits { content: 32, extensions: ExtensionLimit::Body(32), trailer: 32, trailer_lines: 2 };
     for vector in vectors::parse(include_str!("../vectors/http_chunked.txt")) {
         let name = vector.text("name");
         let bytes = vector.get("in").expect("a body");
@@ -227,7 +229,7 @@ proptest! {
 
     #[test]
     fn any_chunked_body_has_the_same_outcome_however_it_is_split(bytes in fragments(CHUNK_FRAGMENTS), places in places()) {
-        let limits = BodyLimits { content: 40, extensions: 20, trailer: 30, trailer_lines: 2 };
+        let limits = BodyLimits { content: 40, extensions: ExtensionLimit::Body(20), trailer: 30, trailer_lines: 2 };
         let whole = body([&bytes[..]], Framing::Chunked, limits);
         prop_assert_eq!(body(cut_at(&bytes, &places), Framing::Chunked, limits), whole.clone());
         prop_assert_eq!(body(bytes.chunks(1), Framing::Chunked, limits), whole);

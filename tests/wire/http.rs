@@ -1,7 +1,9 @@
 //! The spans of HTTP agree with the protocol code's parsers, and those of handshakes with its
 //! checks.
 
-use barewire::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadLimits, HeadScan, ResponseScan};
+use barewire::protocol::http::{
+    self, BodyLimits, BodyReader, ExtensionLimit, Framing, HeadLimits, HeadScan, ResponseScan,
+};
 use barewire::protocol::websocket::client_handshake::{ClientHandshake, Key};
 use barewire::protocol::websocket::extension::{ClientWindow, Offer};
 use barewire::protocol::websocket::server_handshake;
@@ -145,8 +147,12 @@ fn spans_agree_with_the_parser_on_the_response_vectors() {
 const CHUNKED: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 fn assert_body_agrees(body: &[u8], what: &str) {
-    const HUGE: BodyLimits =
-        BodyLimits { content: u64::MAX, extensions: u32::MAX, trailer: u32::MAX, trailer_lines: u32::MAX };
+    const HUGE: BodyLimits = BodyLimits {
+        content: u64::MAX,
+        extensions: ExtensionLimit::Body(u32::MAX),
+        trailer: u32::MAX,
+        trailer_lines: u32::MAX,
+    };
     let mut reader = BodyReader::new(Framing::Chunked, HUGE).expect("chunked framing has no length to check");
     let (mut content, mut end) = (Vec::new(), None);
     for (at, byte) in body.iter().enumerate() {

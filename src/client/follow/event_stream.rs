@@ -126,9 +126,7 @@ fn after_head(head: Head, resource: &Resource, since: &Since) -> Result<State, E
         return Ok(State::Other(Box::new(BufferedBody::new(head, resource.body_limits())?)));
     }
     let decoder = Decoder::new(since.id().unwrap_or_default(), resource.limits.stream);
-    // The stream does not end, so no limit may apply to a total that grows with it.
-    let limits = BodyLimits { content: u64::MAX, extensions: u32::MAX, ..BodyLimits::default() };
-    let body = BodyReader::new(head.framing, limits)?;
+    let body = BodyReader::new(head.framing, BodyLimits::ENDLESS)?;
     Ok(State::Stream { body, decoder: Box::new(decoder), is_empty: true })
 }
 

@@ -16,7 +16,7 @@
 //! or before a size.
 
 use super::fields::{is_control, is_tchar};
-use super::limits::BodyLimits;
+use super::limits::{BodyLimits, ExtensionLimit};
 use super::rules::BodyError;
 
 /// The last chunk and an empty trailer section, which end a chunked body.
@@ -61,7 +61,8 @@ pub(super) struct ChunkedReader {
     awaiting: Awaiting,
     /// Bytes left for content.
     content_left: u64,
-    /// Bytes left for extensions.
+    extensions: ExtensionLimit,
+    /// Bytes left for extensions, of this chunk or of the body.
     extensions_left: u32,
     /// Bytes left for the trailer section.
     trailer_left: u32,
@@ -120,10 +121,12 @@ enum Trailer {
 
 impl ChunkedReader {
     pub(super) fn new(limits: BodyLimits) -> Self {
+        let (ExtensionLimit::Body(extensions) | ExtensionLimit::Chunk(extensions)) = limits.extensions;
         Self {
             awaiting: Awaiting::Size { size: 0, digits: 0 },
             content_left: limits.content,
-            extensions_left: limits.extensions,
+            extensions: limits.extensions,
+            extensions_left: extensions,
             trailer_left: limits.trailer,
             trailer_lines_left: limits.trailer_lines,
         }
@@ -158,6 +161,9 @@ impl ChunkedReader {
             (Awaiting::SizeLf { size: 0 }, b'\n') => Ok(Awaiting::Trailer(Trailer::Line)),
             (Awaiting::SizeLf { size }, b'\n') => {
                 self.content_left = self.content_left.checked_sub(size).ok_or(BodyError::ContentTooLarge)?;
+                if let ExtensionLimit::Chunk(extensions) = self.extensions {
+                    self.extensions_left = extensions;
+                }
                 Ok(Awaiting::Data { left: size })
             }
             (Awaiting::SizeLf { .. }, _) => Err(BodyError::BareCr),
@@ -250,6 +256,7 @@ pub(super) fn take(left: &mut u64, input: &[u8], content: &mut Vec<u8>) -> usize
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::http::limits::ExtensionLimit::{Body, Chunk};
 
     fn read(body: &[u8], limits: BodyLimits) -> Result<(usize, bool), BodyError> {
         ChunkedReader::new(limits).read(body, &mut Vec::new())
@@ -276,20 +283,36 @@ mod tests {
     #[test]
     fn a_body_may_be_exactly_as_large_as_each_limit() {
         let body = b"3;a=b\r\nabc\r\n0\r\nA: b\r\n\r\n";
-        let exact = BodyLimits { content: 3, extensions: 4, trailer: 8, trailer_lines: 1 };
+        let exact = BodyLimits { content: 3, extensions: Body(4), trailer: 8, trailer_lines: 1 };
         assert_eq!(read(body, exact), Ok((body.len(), true)));
         assert_eq!(read(body, BodyLimits { content: 2, ..exact }), Err(BodyError::ContentTooLarge));
-        assert_eq!(read(body, BodyLimits { extensions: 3, ..exact }), Err(BodyError::ExtensionsTooLong));
+        assert_eq!(
+            read(body, BodyLimits { extensions: Body(3), ..exact }),
+            Err(BodyError::ExtensionsTooLong)
+        );
         assert_eq!(read(body, BodyLimits { trailer: 7, ..exact }), Err(BodyError::TrailerTooLarge));
         assert_eq!(read(body, BodyLimits { trailer_lines: 0, ..exact }), Err(BodyError::TooManyTrailerLines));
     }
 
     #[test]
     fn the_extension_limit_applies_to_all_chunks_together() {
-        let limits = BodyLimits { extensions: 5, ..BodyLimits::default() };
+        let limits = BodyLimits { extensions: Body(5), ..BodyLimits::default() };
         assert_eq!(read(b"1;a\r\na\r\n1;b\r\nb\r\n", limits), Ok((16, false)));
         assert_eq!(read(b"1;a\r\na\r\n1;b\r\nb\r\n1;", limits), Ok((18, false)));
         assert_eq!(read(b"1;a\r\na\r\n1;b\r\nb\r\n1;c", limits), Err(BodyError::ExtensionsTooLong));
+    }
+
+    #[test]
+    fn the_extension_limit_of_a_stream_applies_to_each_chunk() {
+        let limits = BodyLimits { extensions: Chunk(3), ..BodyLimits::ENDLESS };
+        let mut reader = ChunkedReader::new(limits);
+        let (mut content, chunk) = (Vec::new(), b"1;ab\r\na\r\n");
+        for _ in 0..10_000 {
+            assert_eq!(reader.read(chunk, &mut content), Ok((chunk.len(), false)));
+        }
+        assert_eq!(content.len(), 10_000);
+        assert_eq!(reader.read(b"1;abc", &mut content), Err(BodyError::ExtensionsTooLong));
+        assert_eq!(read(b"1;ab\r\na\r\n0;abc", limits), Err(BodyError::ExtensionsTooLong));
     }
 
     #[test]

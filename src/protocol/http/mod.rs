@@ -79,7 +79,7 @@ pub(crate) use date::civil;
 pub use date::write_date;
 pub use framing::Framing;
 pub use head::{Fields, HeadScan, RequestHead, Scratch, Version, parse, scratch};
-pub use limits::{BodyLimits, HeadLimits, MAX_FIELD_LINES};
+pub use limits::{BodyLimits, ExtensionLimit, HeadLimits, MAX_FIELD_LINES};
 pub use method::Method;
 pub use problem::{PROBLEM_JSON, write_problem};
 pub use query::{Query, percent_decode_path_segment};

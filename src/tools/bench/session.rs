@@ -20,8 +20,8 @@ use crate::tools::load::{EndReason, Handler, Output};
 /// The longest event or message that is accepted, in bytes: more than any benchmark sends.
 const LONGEST: usize = 64 << 20;
 
-const BODY_LIMITS: BodyLimits =
-    BodyLimits { content: u64::MAX, extensions: u32::MAX, trailer: 8 * 1024, trailer_lines: 32 };
+/// The most frames of a message that are accepted. Empty ones add nothing to its length.
+const MOST_FRAMES: usize = 1 << 20;
 
 /// The protocol of one connection, and its state.
 #[derive(Debug)]
@@ -183,7 +183,8 @@ impl Session {
                 let check = |response: &Response<'_, '_>| Ok((Head::of(response)?, place.in_head(response)));
                 let (mut taken, checked) = reader.read(input, &HeadLimits::default(), check)?;
                 if let Some((head, cursor)) = checked {
-                    let body = Box::new(BufferedBody::new(head, BODY_LIMITS)?);
+                    let limits = BodyLimits { content: LONGEST as u64, ..BodyLimits::default() };
+                    let body = Box::new(BufferedBody::new(head, limits)?);
                     self.0 = State::ResponseBody { place: place.clone(), cursor, body };
                     // An empty body is complete already.
                     taken += self.step(&mut input[taken..], emit)?;
@@ -198,7 +199,7 @@ impl Session {
                 if head.status != 200 {
                     return Err(Error::Refused { status: head.status, detail: None });
                 }
-                let body = BodyReader::new(head.framing, BODY_LIMITS)?;
+                let body = BodyReader::new(head.framing, BodyLimits::ENDLESS)?;
                 let decoder = Decoder::new("", DecodeLimits { line: LONGEST, data: LONGEST });
                 self.0 = State::Stream(Box::new((body, decoder)));
                 emit(SessionEvent::Opened);
@@ -235,7 +236,7 @@ impl Session {
         let check = |response: &Response<'_, '_>| Ok(request.check_response(key, response).map(|_| ())?);
         let (taken, checked) = reader.read(input, &HeadLimits::default(), check)?;
         if checked.is_some() {
-            let limits = MessageLimits { message_bytes: LONGEST, frames: usize::MAX };
+            let limits = MessageLimits { message_bytes: LONGEST, frames: MOST_FRAMES };
             self.0 = State::Open(Box::new(Receiver::new(Role::Client, limits)));
             emit(SessionEvent::Opened);
         }
@@ -419,6 +420,21 @@ mod tests {
         let mut session = Session::websocket(key, none());
         let error = session.receive(&mut bytes, &mut |_| panic!("the handshake is refused"));
         assert_eq!(refusal_status(&error.expect_err("a refusal")), Some(503));
+    }
+
+    #[test]
+    fn extensions_without_an_end_are_an_error() {
+        let wrong = "error: the response body is invalid: The chunk extensions are longer than the limit \
+                     (RFC 9112 §7.1.1).";
+        let extensions = format!("1;{}", "a".repeat(5000));
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let heartbeat = "3;a=b\r\n:\n\n\r\n";
+        let stream = format!("{head}{}{extensions}", heartbeat.repeat(3));
+        assert_events(Session::event_stream, stream.as_bytes(), &["Opened", wrong]);
+        assert_events(|| responses("json:next"), format!("{head}{extensions}").as_bytes(), &[wrong]);
+        // A stream may be longer than the limit of a chunk.
+        let stream = format!("{head}{}", heartbeat.repeat(10_000));
+        assert_eq!(events(&mut Session::event_stream(), &[stream.as_bytes()]), ["Opened"]);
     }
 
     #[test]

@@ -13,10 +13,8 @@ use crate::tools::standard_streams::standard_error;
 use crate::transport::{Purpose, Transport};
 use crate::wire::{Compression, Conversation, SecretNames, Side, Start};
 
-/// How many bytes of a client wait until the purpose of their request is known: the longest head
-/// that `--max-head-bytes` allows, and one read. More arrive only if the server does not interpret
-/// them.
-const MAX_WAITING: usize = (1 << 20) + (64 << 10);
+/// How many bytes of a request wait until its purpose is known.
+const MAX_WAITING: usize = 64 * 1024;
 
 /// The options of the wire view. Secrets are hidden in all of its outputs.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +67,7 @@ const _: () = assert!(size_of::<Option<Observed>>() <= 16, "an idle connection c
 #[derive(Default)]
 struct Seen {
     conversation: Option<Conversation>,
-    /// The client's bytes that are not shown yet. Their request's purpose is not known.
+    /// The bytes of a request whose purpose is not known yet.
     waiting: Vec<u8>,
 }
 
@@ -207,17 +205,15 @@ impl Observer for WireView {
             Some(Purpose::Follow(Transport::EventStream | Transport::WebSocket) | Purpose::Observe)
         );
         let seen = observed.seen.get_or_insert_default();
-        match sender {
-            Sender::Server => self.show(connection, Side::Server, bytes),
-            // All of the client's bytes wait, if only until the end of this call, so that none
-            // overtakes an earlier one.
-            Sender::Client => {
-                bytes.for_each(|bytes| seen.waiting.extend_from_slice(bytes));
-                if is_open || seen.waiting.len() > MAX_WAITING {
-                    self.show_waiting(connection);
-                }
-            }
+        if sender == Sender::Client && !is_open && seen.waiting.len() < MAX_WAITING {
+            bytes.for_each(|bytes| seen.waiting.extend_from_slice(bytes));
+            return;
         }
+        let side = match sender {
+            Sender::Client => Side::Client,
+            Sender::Server => Side::Server,
+        };
+        self.show(connection, side, bytes);
     }
 
     fn closed(&mut self, connection: u32) {
@@ -302,8 +298,8 @@ mod tests {
             server.set_room(viewer, usize::MAX);
             received.extend(server.take(viewer));
             let head = received.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
-            let limits = BodyLimits { content: u64::MAX, ..BodyLimits::default() };
-            let mut body = BodyReader::new(Framing::Chunked, limits).expect("chunks have no length");
+            let body = BodyReader::new(Framing::Chunked, BodyLimits::ENDLESS);
+            let mut body = body.expect("chunks have no length");
             let read = body.read(&received[head..], &mut Vec::new());
             assert_eq!(read.ok(), Some((received.len() - head, true)), "with room for {room} bytes");
             assert!(server.has_ended(viewer));

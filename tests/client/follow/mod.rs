@@ -1,6 +1,7 @@
 //! Followers without sockets: their notices do not depend on how the bytes are split.
 
 mod cuts;
+mod endless;
 mod pace;
 mod responses;
 mod rules;

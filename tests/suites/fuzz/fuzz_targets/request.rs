@@ -16,7 +16,7 @@
 
 use arbitrary::Arbitrary;
 use barewire::protocol::http::{
-    self, BodyLimits, BodyReader, Framing, HeadLimits, HeadScan, Query, RequestHead, Target, Version,
+    self, BodyLimits, BodyReader, ExtensionLimit, Framing, HeadLimits, HeadScan, Query, RequestHead, Target, Version,
 };
 use barewire_fuzz::grammar::{self, BodyEnd, Chunked, End};
 use barewire_fuzz::splits;
@@ -31,7 +31,7 @@ struct Input<'a> {
 
 const NO_LIMITS: (HeadLimits, BodyLimits) = (
     HeadLimits { bytes: 1 << 24, request_line: 1 << 24, field_lines: http::MAX_FIELD_LINES },
-    BodyLimits { content: u64::MAX, extensions: u32::MAX, trailer: u32::MAX, trailer_lines: u32::MAX },
+    BodyLimits { content: u64::MAX, extensions: ExtensionLimit::Body(u32::MAX), trailer: u32::MAX, trailer_lines: u32::MAX },
 );
 
 fuzz_target!(|input: Input<'_>| {
@@ -47,7 +47,7 @@ fuzz_target!(|input: Input<'_>| {
         HeadLimits { bytes: 1 + 4 * usize::from(a), request_line: b.into(), field_lines: (c % 8).into() },
         BodyLimits {
             content: d.into(),
-            extensions: (c / 4).into(),
+            extensions: ExtensionLimit::Body((c / 4).into()),
             trailer: b.into(),
             trailer_lines: (c % 4).into(),
         },

@@ -1,7 +1,7 @@
 //! Checks the bytes that a peer has received against the requests that it has sent.
 
 use barewire::protocol::http::{
-    self, BodyLimits, BodyReader, Fields, Framing, HeadLimits, HeadScan, Method, ResponseScan, Version,
+    self, BodyLimits, BodyReader, ExtensionLimit, Fields, Framing, HeadLimits, HeadScan, Method, ResponseScan, Version,
 };
 use barewire::protocol::sse::{self, DecodeLimits, Decoder};
 use barewire::protocol::websocket::extension::{self, ClientWindow, Offer};
@@ -10,7 +10,7 @@ use barewire::protocol::websocket::message::{MessageLimits, Receiver, Role};
 /// Limits above the size of any response in these tests.
 const RESPONSE_HEAD: HeadLimits = HeadLimits { bytes: 1 << 16, request_line: 1 << 10, field_lines: 64 };
 const RESPONSE_BODY: BodyLimits =
-    BodyLimits { content: 1 << 30, extensions: 0, trailer: 2, trailer_lines: 0 };
+    BodyLimits { content: 1 << 30, extensions: ExtensionLimit::Body(0), trailer: 2, trailer_lines: 0 };
 
 /// The properties of a request that its response depends on.
 #[derive(Debug)]
