@@ -13,8 +13,10 @@ use crate::tools::standard_streams::standard_error;
 use crate::transport::{Purpose, Transport};
 use crate::wire::{Compression, Conversation, SecretNames, Side, Start};
 
-/// How many bytes of a request wait until its purpose is known.
-const MAX_WAITING: usize = 64 * 1024;
+/// How many bytes of a client wait until the purpose of their request is known: the longest head
+/// that `--max-head-bytes` allows, and one read. More arrive only if the server does not interpret
+/// them.
+const MAX_WAITING: usize = (1 << 20) + (64 << 10);
 
 /// The options of the wire view. Secrets are hidden in all of its outputs.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +69,7 @@ const _: () = assert!(size_of::<Option<Observed>>() <= 16, "an idle connection c
 #[derive(Default)]
 struct Seen {
     conversation: Option<Conversation>,
-    /// The bytes of a request whose purpose is not known yet.
+    /// The client's bytes that are not shown yet. Their request's purpose is not known.
     waiting: Vec<u8>,
 }
 
@@ -205,15 +207,17 @@ impl Observer for WireView {
             Some(Purpose::Follow(Transport::EventStream | Transport::WebSocket) | Purpose::Observe)
         );
         let seen = observed.seen.get_or_insert_default();
-        if sender == Sender::Client && !is_open && seen.waiting.len() < MAX_WAITING {
-            bytes.for_each(|bytes| seen.waiting.extend_from_slice(bytes));
-            return;
+        match sender {
+            Sender::Server => self.show(connection, Side::Server, bytes),
+            // All of the client's bytes wait, if only until the end of this call, so that none
+            // overtakes an earlier one.
+            Sender::Client => {
+                bytes.for_each(|bytes| seen.waiting.extend_from_slice(bytes));
+                if is_open || seen.waiting.len() > MAX_WAITING {
+                    self.show_waiting(connection);
+                }
+            }
         }
-        let side = match sender {
-            Sender::Client => Side::Client,
-            Sender::Server => Side::Server,
-        };
-        self.show(connection, side, bytes);
     }
 
     fn closed(&mut self, connection: u32) {

@@ -16,7 +16,8 @@
 
 use arbitrary::Arbitrary;
 use barewire::protocol::http::{
-    self, BodyLimits, BodyReader, ExtensionLimit, Framing, HeadLimits, HeadScan, Query, RequestHead, Target, Version,
+    self, BodyLimits, BodyReader, ExtensionLimit, Framing, HeadLimits, HeadScan, Query, RequestHead, Target,
+    Version,
 };
 use barewire_fuzz::grammar::{self, BodyEnd, Chunked, End};
 use barewire_fuzz::splits;
@@ -31,7 +32,12 @@ struct Input<'a> {
 
 const NO_LIMITS: (HeadLimits, BodyLimits) = (
     HeadLimits { bytes: 1 << 24, request_line: 1 << 24, field_lines: http::MAX_FIELD_LINES },
-    BodyLimits { content: u64::MAX, extensions: ExtensionLimit::Body(u32::MAX), trailer: u32::MAX, trailer_lines: u32::MAX },
+    BodyLimits {
+        content: u64::MAX,
+        extensions: ExtensionLimit::Body(u32::MAX),
+        trailer: u32::MAX,
+        trailer_lines: u32::MAX,
+    },
 );
 
 fuzz_target!(|input: Input<'_>| {

@@ -1,7 +1,8 @@
 //! Checks the bytes that a peer has received against the requests that it has sent.
 
 use barewire::protocol::http::{
-    self, BodyLimits, BodyReader, ExtensionLimit, Fields, Framing, HeadLimits, HeadScan, Method, ResponseScan, Version,
+    self, BodyLimits, BodyReader, ExtensionLimit, Fields, Framing, HeadLimits, HeadScan, Method,
+    ResponseScan, Version,
 };
 use barewire::protocol::sse::{self, DecodeLimits, Decoder};
 use barewire::protocol::websocket::extension::{self, ClientWindow, Offer};
