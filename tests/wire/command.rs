@@ -8,6 +8,18 @@ const HELLO: &str = "81 85 37 fa 21 3d 7f 9f 4d 51 58";
 fn explain(arguments: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
     command.arg("explain").args(arguments).env_remove("NO_COLOR");
+    run(command, input)
+}
+
+/// Runs `explain` with at most this many KiB of virtual memory.
+fn explain_within(kib: usize, arguments: &[&str], input: &[u8]) -> Output {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit -v {kib}; exec \"$0\" explain \"$@\"")]);
+    shell.arg(env!("CARGO_BIN_EXE_barewire")).args(arguments);
+    run(shell, input)
+}
+
+fn run(mut command: Command, input: &[u8]) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     // With invalid arguments, the command ends without reading its input.
@@ -181,4 +193,38 @@ fn a_diagram_of_a_long_input_is_refused() {
         output.status.code() == Some(2) && error.contains("longer than 1 MiB: use --format text"),
         "{error}"
     );
+}
+
+#[test]
+fn a_diagram_of_a_long_recording_is_refused() {
+    let block = format!("\n1 server 0 ms\n{}", format!("  text {}\n", "x".repeat(500)).repeat(1000));
+    let recording = |blocks| format!("barewire conversation 1\n{}", block.repeat(blocks));
+    let output = explain(&["--format", "svg"], recording(3).as_bytes());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("longer than 1 MiB: use --format text"));
+    explained(&["--format", "svg"], recording(2).as_bytes());
+}
+
+#[test]
+fn a_diagram_counts_the_fields_that_it_does_not_draw() {
+    let drawn = explained(&["--format", "svg", "--as", "event-stream"], &b"data\n".repeat(301));
+    assert!(drawn.contains("<title>1505 bytes in 602 fields</title>") && drawn.contains("… 2 more fields"));
+    let drawn = explained(&["--format", "svg", "--as", "event-stream"], &b"data\n".repeat(300));
+    assert!(drawn.contains("<title>1500 bytes in 600 fields</title>") && !drawn.contains("more fields"));
+}
+
+/// The spans of small frames need hundreds of times the memory of the frames.
+#[test]
+fn the_memory_of_a_format_does_not_grow_with_the_input() {
+    let pings = b"\x89\x00".repeat(1 << 19);
+    let events = b"data: x\n\n".repeat(100_000);
+    // The other formats write hundreds of MiB for 1 MiB, which takes long.
+    for (format, limit) in [("svg", 1 << 20), ("text", 64 << 10), ("json", 64 << 10)] {
+        for (protocol, input) in [("websocket", &pings), ("event-stream", &events)] {
+            let input = &input[..input.len().min(limit)];
+            let output = explain_within(64 << 10, &["--format", format, "--as", protocol], input);
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && !output.stdout.is_empty(), "{format} {protocol}: {errors}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use barewire::wire::record::{Block, FIRST_LINE, Reader, RecordingError, Writer, is_recording};
 use barewire::wire::render::text::Text;
-use barewire::wire::render::{Source, json, svg};
+use barewire::wire::render::{Source, json, svg::Diagram};
 use barewire::wire::{Compression, Conversation, SecretNames, Side, Span, Start};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -113,6 +113,13 @@ const SECRETS_OF_SERVERS: &[&str] = &[
     "HTTP/1.1 302 Found\r\nLocation: https://a/b?code=SECRET#id_token=SECRET\r\nSet-Cookie: a=SECRET\r\n\r\n",
 ];
 
+fn drawn(spans: &[Span]) -> String {
+    let (mut diagram, mut out) = (Diagram::new(), String::new());
+    spans.iter().for_each(|span| diagram.span(span));
+    diagram.finish(&mut out);
+    out
+}
+
 fn render_in_all_formats(spans: &[Span]) -> String {
     let mut out = String::new();
     let mut text = Text::new(true, true);
@@ -120,7 +127,7 @@ fn render_in_all_formats(spans: &[Span]) -> String {
         text.span(Source::default(), span, &mut out);
         json::span(Source::default(), span, &mut out);
     }
-    svg::diagram(spans, &mut out);
+    out.push_str(&drawn(spans));
     Writer::new().spans(1, 0, spans, &mut out);
     out + &format!("{spans:?}")
 }
@@ -216,8 +223,7 @@ fn json_contains_every_member_of_a_span() {
 
 #[test]
 fn the_figure_in_the_documentation_is_current() {
-    let mut diagram = String::new();
-    svg::diagram(&one_side(Start::WebSocket(Compression::NotSeen), Side::Client, [&HELLO[..]]), &mut diagram);
+    let diagram = drawn(&one_side(Start::WebSocket(Compression::NotSeen), Side::Client, [&HELLO[..]]));
     // Created by `barewire explain --format svg --hex '81 85 37 fa 21 3d 7f 9f 4d 51 58' >
     // docs/frame.svg`.
     assert_eq!(diagram, include_str!("../../docs/frame.svg"));
@@ -273,9 +279,7 @@ proptest! {
         let bytes = if is_text { text.into_bytes() } else { bytes };
         for start in [Start::Http, Start::EventStream, Start::WebSocket(Compression::NotSeen)] {
             let spans = one_side(start, Side::Server, [&bytes[..]]);
-            let mut diagram = String::new();
-            svg::diagram(&spans, &mut diagram);
-            assert_is_xml(&diagram);
+            assert_is_xml(&drawn(&spans));
             for span in &spans {
                 let mut out = String::new();
                 json::span(Source::default(), span, &mut out);

@@ -9,8 +9,8 @@ use crate::wire::{Compression, SecretNames, Side, Start};
 /// The maximum size of a recording or of hexadecimal digits in bytes, because they are kept in
 /// memory.
 pub const MAX_INPUT_BYTES: u64 = 256 * 1024 * 1024;
-/// The maximum size of the input of a diagram in bytes. A diagram keeps all its fields in memory,
-/// and nobody can read a longer one.
+/// The maximum number of bytes that a diagram explains. It draws the first 600 fields, so that one
+/// of a longer input would show next to nothing of it.
 pub const MAX_DIAGRAM_BYTES: u64 = 1024 * 1024;
 
 pub const HELP: &str = "\

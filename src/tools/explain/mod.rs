@@ -23,6 +23,10 @@ use crate::wire::{Conversation, Side, render};
 /// The exit status if the input breaks a rule.
 const RULE_BROKEN: u8 = 1;
 
+/// The number of bytes whose spans are in memory at once. The spans of small frames need hundreds
+/// of bytes for each byte of the input.
+const PIECE_BYTES: usize = 4 * 1024;
+
 /// Runs the command.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let args = match args::parse(arguments) {
@@ -65,24 +69,76 @@ fn explain(args: &Args, input: Input) -> Result<bool, Failure> {
 
 fn explain_recording(args: &Args, bytes: &[u8], output: &mut Output) -> Result<ControlFlow<()>, Failure> {
     let mut connections = BTreeMap::new();
-    let mut spans = Vec::new();
+    let mut length = 0;
     for block in Reader::new(bytes) {
         let block = block.map_err(|error| error.to_string())?;
         let source = render::Source { connection: Some(block.connection), time_ms: Some(block.time_ms) };
         let conversation =
             connections.entry(block.connection).or_insert_with(|| hiding(Conversation::new(), args));
-        conversation.feed(block.side, &block.bytes, &mut spans);
-        if block.is_end {
-            conversation.finish(block.side, &mut spans);
+        length += block.bytes.len() as u64;
+        check_length(args, length)?;
+        let mut flow = feed(conversation, block.side, &block.bytes, source, output)?;
+        if block.is_end && flow.is_continue() {
+            flow = finish(conversation, &[block.side], source, output)?;
         }
-        if output.write(source, &mut spans)?.is_break() {
-            return Ok(ControlFlow::Break(()));
+        if flow.is_break() {
+            return Ok(flow);
         }
     }
     for (connection, mut conversation) in connections {
-        conversation.finish(Side::Client, &mut spans);
-        conversation.finish(Side::Server, &mut spans);
         let source = render::Source { connection: Some(connection), time_ms: None };
+        let flow = finish(&mut conversation, &[Side::Client, Side::Server], source, output)?;
+        if flow.is_break() {
+            return Ok(flow);
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+fn explain_one_side(args: &Args, mut input: Source, output: &mut Output) -> Result<ControlFlow<()>, Failure> {
+    if input.first().is_empty() {
+        return Err("there is nothing to explain: the input is empty".to_owned().into());
+    }
+    let start = args.start.unwrap_or_else(|| guess::start(input.first()));
+    let side = args.side.unwrap_or_else(|| guess::side(input.first(), start));
+    let mut conversation = hiding(Conversation::one_sided(start), args);
+    let mut length = 0;
+    let source = render::Source::default();
+    loop {
+        let bytes = input.next()?;
+        if bytes.is_empty() {
+            return Ok(finish(&mut conversation, &[side], source, output)?);
+        }
+        length += bytes.len() as u64;
+        check_length(args, length)?;
+        let flow = feed(&mut conversation, side, &bytes, source, output)?;
+        if flow.is_break() {
+            return Ok(flow);
+        }
+    }
+}
+
+/// Checks the number of bytes so far against the limit of the format.
+fn check_length(args: &Args, length: u64) -> Result<(), Failure> {
+    if args.format == Format::Svg && length > MAX_DIAGRAM_BYTES {
+        let message = "the input of a diagram is longer than 1 MiB: use --format text, or cut the input";
+        return Err(message.to_owned().into());
+    }
+    Ok(())
+}
+
+/// Feeds bytes to a conversation, piece by piece, and writes the spans of each piece. `Break` means
+/// that nothing reads the output any more.
+fn feed(
+    conversation: &mut Conversation,
+    side: Side,
+    bytes: &[u8],
+    source: render::Source,
+    output: &mut Output,
+) -> Result<ControlFlow<()>, OutputError> {
+    let mut spans = Vec::new();
+    for piece in bytes.chunks(PIECE_BYTES) {
+        conversation.feed(side, piece, &mut spans);
         if output.write(source, &mut spans)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
@@ -90,36 +146,16 @@ fn explain_recording(args: &Args, bytes: &[u8], output: &mut Output) -> Result<C
     Ok(ControlFlow::Continue(()))
 }
 
-fn explain_one_side(
-    args: &Args,
-    mut source: Source,
+/// Ends sides of a conversation, and writes their last spans.
+fn finish(
+    conversation: &mut Conversation,
+    sides: &[Side],
+    source: render::Source,
     output: &mut Output,
-) -> Result<ControlFlow<()>, Failure> {
-    if source.first().is_empty() {
-        return Err("there is nothing to explain: the input is empty".to_owned().into());
-    }
-    let start = args.start.unwrap_or_else(|| guess::start(source.first()));
-    let side = args.side.unwrap_or_else(|| guess::side(source.first(), start));
-    let mut conversation = hiding(Conversation::one_sided(start), args);
+) -> Result<ControlFlow<()>, OutputError> {
     let mut spans = Vec::new();
-    let mut length = 0;
-    loop {
-        let bytes = source.next()?;
-        length += bytes.len() as u64;
-        if args.format == Format::Svg && length > MAX_DIAGRAM_BYTES {
-            return Err("the input of a diagram is longer than 1 MiB: use --format text, or cut the input"
-                .to_owned()
-                .into());
-        }
-        match bytes.is_empty() {
-            true => conversation.finish(side, &mut spans),
-            false => conversation.feed(side, &bytes, &mut spans),
-        }
-        let flow = output.write(render::Source::default(), &mut spans)?;
-        if bytes.is_empty() || flow.is_break() {
-            return Ok(flow);
-        }
-    }
+    sides.iter().for_each(|side| conversation.finish(*side, &mut spans));
+    output.write(source, &mut spans)
 }
 
 fn hiding(conversation: Conversation, args: &Args) -> Conversation {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::args::{Args, Color, Format};
 use crate::tools::standard_streams::{self, Written, output_has_colors};
 use crate::wire::Span;
-use crate::wire::render::{Source, json, svg, text::Text};
+use crate::wire::render::{Source, json, svg::Diagram, text::Text};
 
 /// Standard output could not be written. The message is for the user.
 pub struct OutputError(pub String);
@@ -14,8 +14,7 @@ pub struct OutputError(pub String);
 pub struct Output {
     format: Format,
     text: Text,
-    /// All spans so far; only the diagram needs them.
-    diagram: Vec<Span>,
+    diagram: Diagram,
     buffer: String,
     has_violation: bool,
 }
@@ -30,7 +29,7 @@ impl Output {
         Self {
             format: args.format,
             text: Text::new(color, args.all),
-            diagram: Vec::new(),
+            diagram: Diagram::new(),
             buffer: String::new(),
             has_violation: false,
         }
@@ -46,11 +45,8 @@ impl Output {
                     json::span(source, span, &mut self.buffer);
                     self.buffer.push('\n');
                 }
-                Format::Svg => {}
+                Format::Svg => self.diagram.span(span),
             }
-        }
-        if self.format == Format::Svg {
-            self.diagram.append(spans);
         }
         spans.clear();
         self.flush()
@@ -59,7 +55,7 @@ impl Output {
     /// Completes the output. Returns true if a span breaks a rule.
     pub fn end(mut self) -> Result<bool, OutputError> {
         if self.format == Format::Svg {
-            svg::diagram(&self.diagram, &mut self.buffer);
+            std::mem::take(&mut self.diagram).finish(&mut self.buffer);
             return Ok(self.flush()?.is_continue() && self.has_violation);
         }
         Ok(self.has_violation)

@@ -29,7 +29,7 @@ const MAX_BYTES: usize = 16;
 const MAX_VALUE_CHARS: usize = 60;
 
 /// The maximum number of spans that are drawn.
-const MAX_SPANS: usize = 600;
+const MAX_SPANS: u64 = 600;
 
 const STYLE: &str = "<style>\
 svg{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--soft:#59636e}\
@@ -42,49 +42,59 @@ rect.b{stroke:var(--ink);fill-opacity:.22}\
 .length{fill:#eab308}.mask{fill:#d946ef}.payload{fill:#16a34a}.control{fill:#f97316}\
 rect.wrong{fill:#ef4444;fill-opacity:.5;stroke-width:2.5}</style>";
 
-/// Appends a complete SVG document.
-pub fn diagram(spans: &[Span], out: &mut String) {
-    let mut drawing = Drawing { body: String::new(), y: 16, x: LEFT };
-    let mut side = None;
-    let mut rest = &spans[..spans.len().min(MAX_SPANS)];
-    while let [first, ..] = rest {
-        if side != Some(first.side) {
-            side = Some(first.side);
-            drawing.side(first.side);
+/// A diagram that is drawn span by span. Its memory has a bound, because only the first spans are
+/// drawn and the others are counted.
+#[derive(Debug, Default)]
+pub struct Diagram {
+    drawing: Drawing,
+    /// The spans that are drawn, in words.
+    description: String,
+    bytes: u64,
+    spans: u64,
+    wrong: u64,
+}
+
+impl Diagram {
+    /// Returns an empty diagram.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the next span.
+    pub fn span(&mut self, span: &Span) {
+        if self.spans < MAX_SPANS {
+            self.drawing.span(span);
+            // Writing to a String can't fail.
+            let _ = write!(self.description, "{} ", escaped(&in_words(span)));
         }
-        let is_frame = begins_frame(first);
-        let end = rest[1..]
-            .iter()
-            .position(|span| span.side != first.side || begins_frame(span) || (is_frame != in_frame(span)))
-            .map_or(rest.len(), |end| end + 1);
-        let (group, after) = rest.split_at(end);
-        if is_frame {
-            drawing.frame(group)
-        } else {
-            drawing.lines(group)
+        self.bytes += span.bytes.len() as u64;
+        self.spans += 1;
+        self.wrong += u64::from(span.violation.is_some());
+    }
+
+    /// Appends the complete SVG document.
+    pub fn finish(mut self, out: &mut String) {
+        self.drawing.end_group();
+        if self.spans > MAX_SPANS {
+            self.drawing.more_spans(self.spans - MAX_SPANS);
         }
-        rest = after;
+        let (width, height) = (RIGHT + LEFT, self.drawing.y + 8);
+        let _ = write!(
+            out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
+             role=\"img\"><title>{}</title><desc>{}</desc>{STYLE}<rect class=\"paper\" width=\"{width}\" \
+             height=\"{height}\"/>\n{}</svg>\n",
+            escaped(&self.title()),
+            self.description,
+            self.drawing.body
+        );
     }
-    if spans.len() > MAX_SPANS {
-        drawing.text(LEFT, drawing.y + 16, "side", &format!("… {} more fields", spans.len() - MAX_SPANS));
-        drawing.y += 32;
+
+    fn title(&self) -> String {
+        let Self { bytes, spans, wrong, .. } = self;
+        let wrong = if *wrong == 0 { String::new() } else { format!(", {wrong} with a violation") };
+        format!("{bytes} bytes in {spans} fields{wrong}")
     }
-    let (width, height) = (RIGHT + LEFT, drawing.y + 8);
-    // Writing to a String can't fail.
-    let _ = write!(
-        out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
-         role=\"img\"><title>{}</title><desc>",
-        escaped(&title(spans))
-    );
-    for span in &spans[..spans.len().min(MAX_SPANS)] {
-        let _ = write!(out, "{} ", escaped(&in_words(span)));
-    }
-    let _ = writeln!(
-        out,
-        "</desc>{STYLE}<rect class=\"paper\" width=\"{width}\" height=\"{height}\"/>\n{}</svg>",
-        drawing.body
-    );
 }
 
 fn begins_frame(span: &Span) -> bool {
@@ -102,13 +112,6 @@ fn in_frame(span: &Span) -> bool {
             | "status code"
             | "reason"
     )
-}
-
-fn title(spans: &[Span]) -> String {
-    let bytes: usize = spans.iter().map(|span| span.bytes.len()).sum();
-    let wrong = spans.iter().filter(|span| span.violation.is_some()).count();
-    let wrong = if wrong == 0 { String::new() } else { format!(", {wrong} with a violation") };
-    format!("{bytes} bytes in {} fields{wrong}", spans.len())
 }
 
 /// Returns a span in words.
@@ -148,20 +151,86 @@ fn truncated(text: &str, characters: usize) -> String {
 }
 
 /// The elements drawn so far, and the position of the next one.
+#[derive(Debug)]
 struct Drawing {
     body: String,
     x: usize,
     y: usize,
+    /// The side of the last span.
+    side: Option<Side>,
+    group: Group,
+}
+
+/// The spans that are drawn together.
+#[derive(Clone, Copy, Debug)]
+enum Group {
+    /// No span is drawn yet.
+    None,
+    /// Lines of text.
+    Lines,
+    /// A frame, which is drawn up to this bit.
+    Frame { bit: usize },
+}
+
+impl Default for Drawing {
+    fn default() -> Self {
+        Self { body: String::new(), x: LEFT, y: 16, side: None, group: Group::None }
+    }
 }
 
 impl Drawing {
-    fn text(&mut self, x: usize, y: usize, class: &str, text: &str) {
-        let _ = writeln!(self.body, "<text x=\"{x}\" y=\"{y}\" class=\"{class}\">{}</text>", escaped(text));
+    /// Draws the next span.
+    fn span(&mut self, span: &Span) {
+        let begins_frame = begins_frame(span);
+        let continues = self.side == Some(span.side)
+            && match self.group {
+                Group::None => false,
+                Group::Lines => !begins_frame && !in_frame(span),
+                Group::Frame { .. } => !begins_frame && in_frame(span),
+            };
+        if !continues {
+            self.begin_group(span.side, begins_frame);
+        }
+        match self.group {
+            Group::Frame { mut bit } => {
+                self.field(span, &mut bit);
+                self.group = Group::Frame { bit };
+            }
+            Group::None | Group::Lines => self.line_field(span),
+        }
     }
 
-    fn side(&mut self, side: Side) {
-        self.text(LEFT, self.y + 14, "side", &format!("{} → {}", side.name(), side.other().name()));
-        self.y += 26;
+    fn begin_group(&mut self, side: Side, is_frame: bool) {
+        self.end_group();
+        if self.side != Some(side) {
+            self.side = Some(side);
+            self.text(LEFT, self.y + 14, "side", &format!("{} → {}", side.name(), side.other().name()));
+            self.y += 26;
+        }
+        self.group = if is_frame {
+            self.ruler();
+            Group::Frame { bit: 0 }
+        } else {
+            Group::Lines
+        };
+    }
+
+    /// Moves below the elements of the last group.
+    fn end_group(&mut self) {
+        match std::mem::replace(&mut self.group, Group::None) {
+            Group::Frame { bit } => self.y += bit.div_ceil(ROW_BITS).max(1) * ROW_HEIGHT + 18,
+            Group::Lines if self.x > LEFT => self.new_line(),
+            Group::None | Group::Lines => {}
+        }
+    }
+
+    fn more_spans(&mut self, spans: u64) {
+        self.text(LEFT, self.y + 16, "side", &format!("… {spans} more fields"));
+        self.y += 32;
+    }
+
+    fn text(&mut self, x: usize, y: usize, class: &str, text: &str) {
+        let _ = writeln!(self.body, "<text x=\"{x}\" y=\"{y}\" class=\"{class}\">{}</text>", escaped(text));
     }
 
     fn rect(&mut self, [x, y, width, height]: [usize; 4], kind: Kind, breaks_rule: bool) {
@@ -181,27 +250,21 @@ impl Drawing {
         self.body.push_str("</g>\n");
     }
 
-    /// Draws lines of text: a box for each field, and a new row after each line end.
-    fn lines(&mut self, spans: &[Span]) {
-        for span in spans {
-            let value = truncated(&visible_value(span), MAX_VALUE_CHARS);
-            let width =
-                10 + (VALUE_CHAR_WIDTH * value.chars().count()).max(LABEL_CHAR_WIDTH * span.field.len());
-            if self.x > LEFT && self.x + width > RIGHT {
-                self.new_line();
-            }
-            let (x, y) = (self.x, self.y);
-            self.begin(&in_words(span));
-            self.text(x + 1, y + 10, "label", span.field);
-            self.rect([x, y + 15, width, 24], span.kind, span.violation.is_some());
-            self.text(x + 5, y + 31, "", &value);
-            self.end();
-            self.x += width + 3;
-            if span.bytes.ends_with(b"\n") {
-                self.new_line();
-            }
+    /// Draws a field of a line of text as a box, and begins a new row after a line end.
+    fn line_field(&mut self, span: &Span) {
+        let value = truncated(&visible_value(span), MAX_VALUE_CHARS);
+        let width = 10 + (VALUE_CHAR_WIDTH * value.chars().count()).max(LABEL_CHAR_WIDTH * span.field.len());
+        if self.x > LEFT && self.x + width > RIGHT {
+            self.new_line();
         }
-        if self.x > LEFT {
+        let (x, y) = (self.x, self.y);
+        self.begin(&in_words(span));
+        self.text(x + 1, y + 10, "label", span.field);
+        self.rect([x, y + 15, width, 24], span.kind, span.violation.is_some());
+        self.text(x + 5, y + 31, "", &value);
+        self.end();
+        self.x += width + 3;
+        if span.bytes.ends_with(b"\n") {
             self.new_line();
         }
     }
@@ -211,37 +274,31 @@ impl Drawing {
         self.y += LINE_HEIGHT;
     }
 
-    /// Draws a frame in rows of 32 bits.
-    fn frame(&mut self, spans: &[Span]) {
-        self.ruler();
-        let mut bit = 0;
-        for span in spans {
-            if span.bits.is_empty() {
-                self.bytes(span, &mut bit);
-            }
-            for bits in &span.bits {
-                let words = format!("{}: {}. {} ({})", bits.field, bits.value, bits.meaning, bits.section);
-                self.begin(&words);
-                let width = usize::from(bits.range.end - bits.range.start);
-                let breaks_rule = bits.breaks_rule
-                    || (span.violation.is_some() && !span.bits.iter().any(|bits| bits.breaks_rule));
-                let [x, y, w, _] = self.place(bit, width);
-                self.rect([x, y, w, ROW_HEIGHT], span.kind, breaks_rule);
-                if width == 1 {
-                    for (at, letter) in bits.field.chars().enumerate() {
-                        self.text(x + 9, y + 12 + 10 * at, "stacked", letter.encode_utf8(&mut [0; 4]));
-                    }
-                } else {
-                    self.text(x + 5, y + 16, "label", &truncated(bits.field, w / LABEL_CHAR_WIDTH));
-                }
-                let value = if width == 4 { format!("{:#x}", bits.value) } else { bits.value.to_string() };
-                self.text(x + if width == 1 { 8 } else { 5 }, y + 53, "", &value);
-                self.end();
-                bit += width;
-            }
+    /// Draws a field of a frame, in rows of 32 bits.
+    fn field(&mut self, span: &Span, bit: &mut usize) {
+        if span.bits.is_empty() {
+            self.bytes(span, bit);
         }
-        let rows = bit.div_ceil(ROW_BITS).max(1);
-        self.y += rows * ROW_HEIGHT + 18;
+        for bits in &span.bits {
+            let words = format!("{}: {}. {} ({})", bits.field, bits.value, bits.meaning, bits.section);
+            self.begin(&words);
+            let width = usize::from(bits.range.end - bits.range.start);
+            let breaks_rule = bits.breaks_rule
+                || (span.violation.is_some() && !span.bits.iter().any(|bits| bits.breaks_rule));
+            let [x, y, w, _] = self.place(*bit, width);
+            self.rect([x, y, w, ROW_HEIGHT], span.kind, breaks_rule);
+            if width == 1 {
+                for (at, letter) in bits.field.chars().enumerate() {
+                    self.text(x + 9, y + 12 + 10 * at, "stacked", letter.encode_utf8(&mut [0; 4]));
+                }
+            } else {
+                self.text(x + 5, y + 16, "label", &truncated(bits.field, w / LABEL_CHAR_WIDTH));
+            }
+            let value = if width == 4 { format!("{:#x}", bits.value) } else { bits.value.to_string() };
+            self.text(x + if width == 1 { 8 } else { 5 }, y + 53, "", &value);
+            self.end();
+            *bit += width;
+        }
     }
 
     /// Draws the bit numbers above a frame.
