@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | a status line, or a start of it | HTTP, from a server |
 //! | a request line, after empty lines or not, or a start of it | HTTP, from a client |
+//! | a byte order mark and one of these, as editors save it | the same |
 //! | a byte that no text begins with | WebSocket frames |
 //! | a byte that begins text as well as a frame, and lines that are not text | WebSocket frames |
 //! | a line with the size of a chunk, and a chunk of that size | chunks of an event stream |
@@ -50,12 +51,18 @@ pub fn side(bytes: &[u8], start: Start) -> Side {
     if is_client { Side::Client } else { Side::Server }
 }
 
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+}
+
 fn begins_response(bytes: &[u8]) -> bool {
+    let bytes = without_mark(bytes);
     // One letter may also begin HEAD.
     bytes.starts_with(VERSION) || (bytes.len() >= 2 && VERSION.starts_with(bytes))
 }
 
 fn begins_request(bytes: &[u8]) -> bool {
+    let bytes = without_mark(bytes);
     // RFC 9112 §2.2: a server ignores empty lines before a request line.
     let empty = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let text = &bytes[empty..];
@@ -221,9 +228,22 @@ mod tests {
                     b"H",
                     b"POS",
                     b"OPTIONS ",
+                    b"\xef\xbb\xbfGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                    b"\xef\xbb\xbf\r\nPOST /topics/a HTTP/1.1\r\n",
+                    b"\xef\xbb\xbfPOS",
                 ][..],
             ),
-            ("response", &[b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.0", b"HTTP/", b"HT"]),
+            (
+                "response",
+                &[
+                    b"HTTP/1.1 200 OK\r\n\r\n",
+                    b"HTTP/1.0",
+                    b"HTTP/",
+                    b"HT",
+                    b"\xef\xbb\xbfHTTP/1.1 200 OK\r\n\r\n",
+                    b"\xef\xbb\xbfHTTP/",
+                ],
+            ),
             (
                 "event stream",
                 &[
@@ -252,6 +272,8 @@ mod tests {
                     b"\n\n\ndata: x\n",
                     b"\r\ndata: x\r\n",
                     b"\xef\xbb\xbfdata: x\n\n",
+                    b"\xef\xbb\xbf",
+                    b"\xef\xbb\xbf: GET / HTTP/1.1\n\n",
                     b"\xef\xbb",
                     b"\xef",
                     b"foo: a\n",
