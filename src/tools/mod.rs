@@ -6,7 +6,7 @@
 //! - `args` — parsers of common arguments; `suggest` — the nearest name to a mistyped one;
 //!   `exit_status` — the exit statuses.
 //! - `standard_streams` — standard output and standard error; `io_error` — errors of the operating
-//!   system; `signals` — the signals that end a command.
+//!   system; `recorded_file` — the file of a recording; `signals` — the signals that end a command.
 //! - `listen` — the listening socket; `open_files` — the limit of open files.
 //! - `load` — many clients at once and what they cost, for `compare` and `bench`.
 
@@ -21,6 +21,7 @@ mod listen;
 mod load;
 mod open_files;
 mod publish;
+mod recorded_file;
 pub mod serve;
 mod signals;
 mod standard_streams;

@@ -81,6 +81,34 @@ fn a_recording_contains_what_was_shown() {
 }
 
 #[test]
+fn a_tap_relays_before_the_pipe_of_its_recording_has_a_reader() {
+    let pipe = TempFile::new("pipe");
+    let made = std::process::Command::new("mkfifo").arg(pipe.path()).status();
+    assert!(made.expect("mkfifo is installed").success());
+    let (server, serving) = serve_one(|mut stream| {
+        head(&stream);
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("the peer reads");
+    });
+    // `start` returns when the tap listens.
+    let tap = Tap::to(server, &["--record", pipe.path()]);
+    let mut client = tap.connect();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("the peer reads");
+    let mut response = String::new();
+    client.read_to_string(&mut response).expect("the server ends the connection");
+    assert!(response.starts_with("HTTP/1.1 204 "), "{response}");
+    serving.join().expect("the server does not panic");
+    drop(client);
+    let mut reader = std::fs::File::open(pipe.path()).expect("the tap opens the other end");
+    tap.shown(1);
+    let (status, _, errors) = tap.end("TERM");
+    assert!(status.success() && errors.contains("wait for its reader"), "{errors}");
+    let mut recorded = Vec::new();
+    reader.read_to_end(&mut recorded).expect("a recording");
+    let blocks: Vec<_> = Reader::new(&recorded).collect::<Result<_, _>>().expect("a valid recording");
+    assert_eq!(blocks.iter().filter(|block| block.is_end).count(), 2);
+}
+
+#[test]
 fn a_recording_is_complete_after_a_signal() {
     let file = TempFile::new("signal");
     let (server, serving) = serve_one(|mut stream| {

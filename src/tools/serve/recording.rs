@@ -1,14 +1,13 @@
 //! A recording that is written while the server runs. A slow disk does not slow down the server.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use super::passage::Passage;
 use crate::access_log::BackgroundWriter;
 use crate::tools::io_error::file_error;
+use crate::tools::recorded_file::RecordedFile;
 use crate::tools::standard_streams::{finish, report};
 use crate::wire::record::Writer;
 use crate::wire::{Side, Span};
@@ -40,10 +39,8 @@ impl Recording {
     /// # Errors
     /// Those of the operating system, with the path.
     pub fn create(path: &Path) -> io::Result<Recording> {
-        let is_pipe = fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo());
-        // Opening a named pipe waits for its reader, so the thread does that.
-        let file = if is_pipe { None } else { Some(open(path)?) };
-        let out = RecordedFile { path: path.to_owned(), file, complete: 0 };
+        let file = RecordedFile::create(path)?;
+        let out = BlockFile { path: path.to_owned(), file, complete: 0 };
         Ok(Recording {
             writer: Writer::new(),
             file: BackgroundWriter::new(Box::new(out), QUEUE_BYTES, |lines| {
@@ -103,25 +100,17 @@ impl Recording {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    File::create(path).map_err(|error| io::Error::new(error.kind(), file_error(path, &error)))
-}
-
 /// The file of a recording, as the thread sees it.
-struct RecordedFile {
+struct BlockFile {
     path: PathBuf,
-    /// The file; `None` until a named pipe has a reader.
-    file: Option<File>,
+    file: RecordedFile,
     /// The number of bytes that were written.
     complete: u64,
 }
 
-impl RecordedFile {
+impl BlockFile {
     fn write_blocks(&mut self, blocks: &[u8]) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => self.file.insert(File::create(&self.path)?),
-        };
+        let file = self.file.opened()?;
         let mut written = 0;
         while written < blocks.len() {
             match file.write(&blocks[written..]) {
@@ -142,7 +131,7 @@ impl RecordedFile {
     }
 }
 
-impl Write for RecordedFile {
+impl Write for BlockFile {
     /// Writes whole blocks. After an error the recording has ended, because a part is missing.
     fn write(&mut self, blocks: &[u8]) -> io::Result<usize> {
         self.write_blocks(blocks).map_err(|error| {

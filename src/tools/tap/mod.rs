@@ -14,17 +14,16 @@ mod tracker;
 mod view;
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
 use super::exit_status::FAILED;
-use super::io_error::{file_error, listen_error};
+use super::io_error::listen_error;
+use super::recorded_file::RecordedFile;
 use super::signals::stop_signals;
-use super::standard_streams::{StandardOutput, fail, output_has_colors, standard_error};
+use super::standard_streams::{StandardOutput, fail, output_has_colors, report, standard_error};
 use args::Args;
 use output::Output;
 use queue::{WhenFull, queue};
@@ -51,8 +50,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn tap(args: Args) -> Result<(), String> {
     let unknown = |error| format!("{}: {error}: check the host after --to", args.to);
     let to: Vec<SocketAddr> = args.to.to_socket_addrs().map_err(unknown)?.collect();
-    // Opening a named pipe waits for its reader. Until then, a signal ends the process as usual.
-    let record = args.record.as_deref().map(create).transpose()?;
+    let record = args.record.as_deref().map(RecordedFile::create).transpose();
+    let record = record.map_err(|error| error.to_string())?;
     let (signals, stop) = stop_signals().map_err(|error| format!("cannot handle signals: {error}"))?;
     // A connection needs two descriptors. If the limit can't be raised, further connections wait to
     // be accepted.
@@ -65,6 +64,11 @@ fn tap(args: Args) -> Result<(), String> {
     let mut relay = Relay::new(args.listen, to, stop, sender).map_err(cannot_listen)?;
     standard_error().write(format!("listening on http://{}\n", relay.local_addr()).as_bytes());
 
+    let name = args.record.unwrap_or_default().display().to_string();
+    if record.as_ref().is_some_and(RecordedFile::is_unopened_pipe) {
+        report(format_args!("{name}: this is a named pipe: the recording and the view wait for its reader"));
+    }
+    let record = record.map(|file| Output::new(&name, Box::new(file)));
     let sink = Sink::new(args.format, output_has_colors(), print, record);
     let secrets = (!args.shows_secrets).then(|| SecretNames::with(&args.hide));
     let view = View::new(args.filter, secrets, sink);
@@ -83,10 +87,4 @@ fn tap(args: Args) -> Result<(), String> {
         Ok(outcome) => relayed.and(outcome),
         Err(_) => Err("the view ended unexpectedly".into()),
     }
-}
-
-/// Creates the file of a recording.
-fn create(path: &Path) -> Result<Output, String> {
-    let file = File::create(path).map_err(|error| file_error(path, &error))?;
-    Ok(Output::new(&path.display().to_string(), Box::new(file)))
 }
