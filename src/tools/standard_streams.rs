@@ -6,11 +6,15 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
 
 use super::exit_status::OUTPUT_FAILED;
 use super::io_error::stream_error;
@@ -115,6 +119,36 @@ pub fn write(data: &[u8]) -> Result<Written, String> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Written::ReaderGone),
         Err(error) => Err(stream_error("standard output", &error)),
     }
+}
+
+/// Calls `end` when nobody reads standard output any more, on a thread that waits for it. Otherwise
+/// a command that waits for data would learn it with its next write.
+///
+/// Does nothing if standard output is a file, which cannot be polled (epoll_ctl(2), EPERM), or if
+/// the system permits no thread.
+pub fn when_reader_is_gone(end: impl FnOnce() + Send + 'static) {
+    let Ok(mut poll) = Poll::new() else { return };
+    // The end of the reader is reported in any case. An interest in writing would wake the thread
+    // whenever the reader has made room.
+    let registered =
+        poll.registry().register(&mut SourceFd(&io::stdout().as_raw_fd()), Token(0), Interest::READABLE);
+    if registered.is_err() {
+        return;
+    }
+    let wait = move || {
+        let mut events = Events::with_capacity(1);
+        loop {
+            match poll.poll(&mut events, None) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => return,
+                Ok(()) => {}
+            }
+            if events.iter().any(|event| event.is_error() || event.is_write_closed()) {
+                return end();
+            }
+        }
+    };
+    let _ = thread::Builder::new().name("output".into()).spawn(wait);
 }
 
 /// Writes a text to standard output. Returns the exit status.

@@ -1,7 +1,7 @@
 //! Standard output, standard error and files that are full, closed, or read by nobody.
 
 use std::fs::{self, File};
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -301,6 +301,31 @@ fn follow_fails_if_an_event_could_not_be_written_but_not_if_nobody_reads() {
         assert!(message.contains(&id), "{message}");
         let output = run_into(&follow, without_reader(), Stdio::piped());
         assert_eq!((output.status.code(), errors(&output)), (Some(0), ""));
+    }
+}
+
+#[test]
+fn follow_ends_with_the_reader_of_its_output_although_no_event_follows() {
+    let server = Program::start(&["--quiet"]);
+    let url = format!("http://{}/topics/a", server.address());
+    server.request(&Request::post("/topics/a", "only")).id();
+    for via in ["short-poll", "long-poll", "sse", "websocket"] {
+        let arguments = ["follow", "--via", via, "--since", "start", "--interval", "86400", &url];
+        let mut child = command()
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("an event");
+        assert_eq!(line, "only\n", "{via}");
+        drop(output);
+        // The test would wait here forever.
+        let output = child.wait_with_output().expect("a child process");
+        assert_eq!(output.status.code(), Some(0), "{via}");
+        assert_eq!(errors(&output), format!("barewire: following via {via}\n"));
     }
 }
 

@@ -4,12 +4,12 @@ mod args;
 mod output;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use self::args::Args;
 use self::output::Form;
 use super::exit_status::{NO_RESPONSE, OUTPUT_FAILED, REFUSED};
-use super::standard_streams::{self, Written, report};
+use super::standard_streams::{self, Written, finish_messages, report, when_reader_is_gone};
 use crate::client::{Follow, FollowError, Update};
 use crate::text::printable;
 
@@ -30,6 +30,11 @@ fn follow(args: Args) -> u8 {
         Ok(follow) => follow,
         Err(error) => return report_error(&error),
     };
+    // The next event may be far away. A reader that has ended is a success, as below.
+    when_reader_is_gone(|| {
+        finish_messages();
+        process::exit(0);
+    });
     let mut remaining = count;
     let form = Form::of_standard_output(is_json);
     for update in follow {
