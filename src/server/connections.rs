@@ -220,14 +220,16 @@ impl<S: ByteStream> Connections<S> {
         }
     }
 
-    /// Closes the connections that hold the most memory, until all together hold no more than
-    /// allowed. So a connection that holds little is not closed for one that holds a lot.
+    /// Closes the connections with the greatest weight, until all together hold no more memory than
+    /// allowed. So a connection that holds little, or has just begun, is not closed for one that
+    /// holds a lot for long.
     fn shed_until_within_memory(&mut self) {
         while self.cx.memory.bytes() > self.cx.options.buffered_bytes {
-            let holders = self.slab.iter_mut().map(|connection| (connection.freeable_memory(), connection));
-            let Some((1.., largest)) = holders.max_by_key(|(bytes, _)| *bytes) else { return };
-            largest.shed(&mut self.cx);
-            largest.account_memory(&self.cx);
+            let cx = &self.cx;
+            let holders = self.slab.iter_mut().map(|connection| (connection.shed_weight(cx), connection));
+            let Some((1.., heaviest)) = holders.max_by_key(|(weight, _)| *weight) else { return };
+            heaviest.shed(&mut self.cx);
+            heaviest.account_memory(&self.cx);
         }
     }
 

@@ -30,7 +30,7 @@ pub struct Options {
     /// response or echo, however long, may exceed it.
     pub outbox_bytes: usize,
     /// The bytes that all connections together may hold: incomplete input and unwritten output.
-    /// When they exceed it, the connection that holds the most is closed.
+    /// When they exceed it, the connection is closed whose memory is the most by size times age.
     pub buffered_bytes: usize,
     /// The longest message that `/echo` accepts, in bytes.
     pub echo_bytes: usize,

@@ -69,7 +69,7 @@ pub enum EndReason {
     Rate,
     /// The limit of connections was reached.
     Overload,
-    /// The connection held the most when all together held more than allowed.
+    /// The connection held the most, by size times age, when all together held more than allowed.
     Memory,
     /// The server is shutting down.
     Drain,

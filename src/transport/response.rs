@@ -131,7 +131,7 @@ impl Overload {
                 "The server has reached its limit of topics, and this request may replace none of them."
             }
             Overload::Memory => {
-                "All connections together hold more memory than allowed, and this one the most."
+                "All connections together hold more memory than allowed, and this one the most, by size times age."
             }
         }
     }

@@ -21,7 +21,7 @@ use std::rc::Rc;
 use mio::net::TcpStream;
 
 pub use state::Readiness;
-use state::{Busy, Input, State};
+use state::{Busy, Input, Partial, State};
 
 use super::byte_stream::ByteStream;
 use super::context::LoopContext;
@@ -73,6 +73,10 @@ enum Deadline {
 /// A held poll that keeps at most this many bytes of its request counts as idle: an entity tag and
 /// an origin as clients send them.
 const SMALL_POLL: usize = 64;
+
+/// The longest time that counts as the age of memory, in ticks: a few bytes that a client has not
+/// read for an hour must not weigh as much as megabytes.
+const MAX_AGE: u32 = 60 * Tick::PER_SECOND;
 
 /// The rest of an event in a segment that is no longer kept, for all followers that are in the
 /// middle of it.
@@ -143,13 +147,35 @@ impl<S: ByteStream> Connection<S> {
         }
         let bytes = busy.memory() + of_poll;
         busy.share.get_or_insert_with(|| cx.memory.part()).set(bytes);
+        let began = busy.outbox_since.unwrap_or(cx.now());
+        busy.outbox_since = (!busy.outbox.is_empty()).then_some(began);
     }
 
-    /// Returns the memory in bytes that closing this connection would free.
-    pub fn freeable_memory(&self) -> usize {
-        self.busy
-            .as_ref()
-            .map_or(0, |busy| busy.share.as_ref().map_or(0, Part::bytes) + busy.outbox.shared_memory())
+    /// Returns the weight by which connections are chosen to be closed when all together hold too
+    /// much memory: the bytes that closing this one would free, times their age.
+    ///
+    /// By size alone, an upload that takes a second would be closed for many clients that each hold
+    /// less, but hold it on purpose.
+    pub fn shed_weight(&self, cx: &LoopContext) -> u64 {
+        let Some(busy) = &self.busy else { return 0 };
+        let bytes = busy.share.as_ref().map_or(0, Part::bytes) + busy.outbox.shared_memory();
+        let age = cx.now().0.saturating_sub(self.memory_since(busy, cx).0).min(MAX_AGE);
+        bytes as u64 * u64::from(age + 1)
+    }
+
+    /// Returns the time since which the connection has held the oldest part of its memory. A
+    /// follower that only lags holds nothing but [`Busy`], which has no age.
+    fn memory_since(&self, busy: &Busy, cx: &LoopContext) -> Tick {
+        // The deadline of a request or of a wait does not move before its end.
+        let began = |seconds: u32| self.due.before(seconds.saturating_mul(Tick::PER_SECOND));
+        let input = match (&self.state, &busy.partial) {
+            (State::Held(held), _) => began(u32::from(held.wait)),
+            (State::Http, Some(Partial::Head { .. })) => began(cx.options.head_timeout),
+            (State::Http, Some(Partial::Body(_))) => began(cx.options.body_timeout),
+            (_, Some(Partial::Message(message))) => message.since,
+            _ => cx.now(),
+        };
+        busy.outbox_since.map_or(input, |since| since.min(input))
     }
 
     fn busy(&mut self) -> &mut Busy {

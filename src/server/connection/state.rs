@@ -173,6 +173,8 @@ pub struct Busy {
     pub outbox: Outbox,
     /// The time of the last write progress, while output is pending.
     pub stalled_since: Option<Tick>,
+    /// The time since which the outbox has held bytes.
+    pub outbox_since: Option<Tick>,
     /// The incomplete input.
     pub partial: Option<Partial>,
     /// Bytes that arrived after a held poll, or while too much output was pending.

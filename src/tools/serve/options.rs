@@ -280,7 +280,7 @@ pub const ROWS: &[Row] = &[
     number!(
         "max-buffered-bytes",
         "BYTES",
-        "memory of all connections together; above it, the connection that uses the most is closed",
+        "memory of all connections together; above it, the connection that uses the most, by size times age, is closed",
         1 << 20,
         ANY,
         buffered_bytes

@@ -207,6 +207,140 @@ fn max_buffered_bytes() {
     }
 }
 
+/// Publishes that many events in one request, whose body is incomplete until its last part.
+fn upload(server: &mut SimulatedServer, lines: usize) -> Peer {
+    let line = [vec![b'x'; 999], b"\n".to_vec()].concat();
+    let request = Request::new("POST", "/topics/upload").field("Content-Type", "application/x-ndjson");
+    let peer = server.begin(&request.field("Content-Length", (lines * line.len()).to_string()));
+    for part in line.repeat(lines).chunks(50_000) {
+        if server.simulation.has_ended(peer) {
+            break;
+        }
+        server.simulation.send(peer, part);
+    }
+    peer
+}
+
+#[test]
+fn memory_that_is_held_for_long_is_freed_before_a_larger_upload() {
+    for holder in HOLDERS {
+        // The upload alone is within the bound: the capacity of its buffer is 800,000 bytes.
+        let (mut server, mut control, small, old) = scene(830_000, holder);
+        server.pass(100);
+        assert_eq!(server.overloads("memory"), 0);
+        let young = upload(&mut server, 500);
+        let response = server.response(young);
+        assert_eq!(response.json()["ids"].as_array().map(Vec::len), Some(500), "{}", holder.transport);
+        assert!(server.simulation.has_ended(old), "{}", holder.transport);
+        assert_eq!((server.overloads("memory"), server.ended(holder.transport, "memory")), (1, 1));
+        server.assert_undisturbed(&mut control);
+        server.simulation.send(small, b"s");
+        server.response(small).id();
+    }
+}
+
+#[test]
+fn the_weight_is_the_size_times_the_age() {
+    for (ticks, old_ends) in [(2, false), (3, true)] {
+        let mut server = SimulatedServer::with(|options| {
+            (options.buffered_bytes, options.policy.event_bytes) = (85_000, 100_000);
+        });
+        let old = server.connect();
+        server.simulation.send(old, &declares(100_000));
+        server.simulation.send(old, &[b'x'; 20_000]);
+        server.pass(ticks);
+        let young = server.connect();
+        server.simulation.send(young, &declares(100_000));
+        server.send_by(young, &[b'x'; 70_000], 35_000);
+        assert_eq!(
+            (server.simulation.has_ended(old), server.simulation.has_ended(young)),
+            (old_ends, !old_ends),
+            "after {ticks} ticks"
+        );
+    }
+}
+
+#[test]
+fn output_has_the_age_of_its_oldest_byte_even_if_the_client_reads_slowly() {
+    let mut server = SimulatedServer::with(|options| {
+        (options.buffered_bytes, options.write_timeout) = (830_000, 2);
+    });
+    let slow = server.handshake("/echo");
+    server.simulation.set_room(slow, 0);
+    server.send_message(slow, Opcode::Text, "x".repeat(MUCH));
+    for _ in 0..100 {
+        server.pass(19);
+        server.simulation.set_room(slow, 1);
+    }
+    assert!(!server.simulation.has_ended(slow));
+    let young = upload(&mut server, 500);
+    assert_eq!(server.response(young).status, 201);
+    assert!(server.simulation.has_ended(slow));
+    assert_eq!(server.ended("echo", "memory"), 1);
+}
+
+/// An hour, in ticks of 100 ms.
+const HOUR: u32 = 36_000;
+
+#[test]
+fn a_follower_that_lags_is_not_closed_for_memory_that_others_hold() {
+    let mut server = SimulatedServer::with(|options| {
+        (options.buffered_bytes, options.policy.event_bytes) = (60_000, 100_000);
+    });
+    let lagging: Vec<Peer> = (0..20).map(|_| server.event_stream("/topics/a").0).collect();
+    lagging.iter().for_each(|peer| server.simulation.set_room(*peer, 0));
+    server.publish("a", "x");
+    server.pass(HOUR);
+    let young = server.connect();
+    server.simulation.send(young, &declares(100_000));
+    server.send_by(young, &[b'x'; 70_000], 35_000);
+    server.assert_refused(young, 503);
+    assert!(lagging.iter().all(|peer| !server.simulation.has_ended(*peer)));
+}
+
+#[test]
+fn a_few_old_bytes_do_not_outweigh_much_memory() {
+    let mut server = SimulatedServer::with(|options| options.buffered_bytes = 830_000);
+    let echo = server.handshake("/echo");
+    server.simulation.set_room(echo, 0);
+    server.send_message(echo, Opcode::Text, "x".repeat(1000));
+    server.pass(HOUR);
+    let big = server.handshake("/topics/a");
+    server.simulation.send(big, &partial_message(Opcode::Text, MUCH));
+    server.pass(50);
+    let young = upload(&mut server, 500);
+    assert_eq!(server.response(young).status, 201);
+    assert_eq!([big, echo].map(|peer| server.simulation.has_ended(peer)), [true, false]);
+}
+
+#[test]
+fn clients_that_trickle_messages_do_not_keep_out_an_upload_and_end_in_time() {
+    const TRICKLERS: usize = 330;
+    let mut server = SimulatedServer::with(|options| {
+        (options.buffered_bytes, options.body_timeout) = (16 << 20, 30);
+    });
+    let mut control = server.control_followers();
+    let tricklers: Vec<Peer> = (0..TRICKLERS)
+        .map(|_| {
+            let peer = server.handshake("/topics/a");
+            server.simulation.send(peer, &partial_message(Opcode::Binary, 50 << 10));
+            peer
+        })
+        .collect();
+    for _ in 0..5 {
+        server.pass(50);
+        tricklers.iter().for_each(|peer| server.simulation.send(*peer, b"x"));
+        let upload = upload(&mut server, 1000);
+        assert_eq!(server.response(upload).status, 201);
+        server.assert_undisturbed(&mut control);
+    }
+    assert_eq!(server.ended("http", "memory"), 0);
+    server.pass(51);
+    let (memory, time) = (server.ended("websocket", "memory"), server.ended("websocket", "request-timeout"));
+    assert!(memory > 0 && memory + time == TRICKLERS as u64, "{memory} and {time}");
+    assert_eq!(server.buffered(), 0);
+}
+
 /// Holds that many polls of one topic and completes them all at once, while no peer reads.
 fn shared_response(polls: usize, bound: usize) -> (SimulatedServer, Vec<Peer>) {
     let mut server = SimulatedServer::with(|options| options.buffered_bytes = bound);
