@@ -1,23 +1,22 @@
-"""The calm client: a process that uses the server normally during an attack. About every 10 ms it
-polls a topic and publishes to it, over connections that stay open, and follows it as an event
-stream.
+"""The calm clients: two processes that use the server normally during an attack, over connections
+that stay open. One polls a topic. The other publishes to it and follows it as an event stream.
 
-For each request it measures the time until the response, and the processor time that the server
+For each request they measure the time until the response, and the processor time that the server
 used meanwhile. A loop iteration that is too long delays the response by all of its processor time.
 A machine with other work delays the response too, but adds no processor time to the server.
 """
 
 import multiprocessing
 import os
-import select
 import socket
 import time
 
 import wire
+from outcome import Fault
 from server import kill_with_parent
 
 # Seconds between two rounds of requests.
-INTERVAL = 0.01
+INTERVAL = 0.005
 # Seconds after which a response is missing.
 PATIENCE = 60
 
@@ -36,50 +35,42 @@ def prefer():
         pass
 
 
-class CalmClient:
-    """Three connections and what was measured on them, in milliseconds."""
+class Client:
+    """The measurements of a client, in milliseconds."""
 
     def __init__(self, address, pid, topic):
-        self.clock = server_clock(pid)
-        self.topic, self.number = topic, 0
-        self.request = wire.request(f"/topics/{topic}?since=now")
-        self.poller, self.publisher, self.follower = (self._connect(address) for _ in range(3))
-        self.follower.sendall(wire.follow("sse", topic))
-        self._receive(self.follower, b"id: ")
-        self.delays, self.deliveries, self.waits = [], [], []
+        self.address, self.clock, self.topic = address, server_clock(pid), topic
+        # The delays of responses, those of events, and the server's processor time for both.
+        self.delays, self.deliveries, self.waits, self.delivery_waits = [], [], [], []
 
-    def _connect(self, address):
-        connection = socket.create_connection(address, timeout=PATIENCE)
+    def connect(self):
+        connection = socket.create_connection(self.address, timeout=PATIENCE)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    def _receive(self, connection, mark):
+    def receive(self, connection, mark):
         received = b""
         while mark not in received:
             part = connection.recv(65536)
             if not part:
-                raise ConnectionError(f"the server closed a calm connection after {received[-200:]!r}")
+                raise Fault(f"the server closed a calm connection after {received[-200:]!r}")
             received += part
         return received
 
-    def _exchange(self, connection, request):
-        used, began = time.clock_gettime(self.clock), time.monotonic()
-        connection.sendall(request)
-        response = self._receive(connection, b'"}')
-        self.waits.append((time.clock_gettime(self.clock) - used) * 1000)
-        self.delays.append((time.monotonic() - began) * 1000)
-        if not response.startswith(b"HTTP/1.1 20"):
-            raise ConnectionError(f"the server answered a calm request with {response[:200]!r}")
-        return began
+    def note(self, began, delays, waits):
+        used, at = began
+        waits.append((time.clock_gettime(self.clock) - used) * 1000)
+        delays.append((time.monotonic() - at) * 1000)
 
-    def round(self):
-        """Polls, and then publishes and waits until the event has arrived."""
-        self._exchange(self.poller, self.request)
-        self.number += 1
-        body = b"calm %d" % self.number
-        began = self._exchange(self.publisher, wire.publish(self.topic, body))
-        self._receive(self.follower, b"data: %s\n" % body)
-        self.deliveries.append((time.monotonic() - began) * 1000)
+    def exchange(self, connection, request):
+        """Sends a request and waits for the response. Returns the clocks before the request."""
+        began = time.clock_gettime(self.clock), time.monotonic()
+        connection.sendall(request)
+        response = self.receive(connection, b'"}')
+        self.note(began, self.delays, self.waits)
+        if not response.startswith(b"HTTP/1.1 20"):
+            raise Fault(f"the server answered a calm request with {response[:200]!r}")
+        return began
 
     def run(self, pipe):
         """Sends requests until the pipe says `stop`, and none between `pause` and `resume`."""
@@ -93,51 +84,92 @@ class CalmClient:
             self.round()
 
 
-def _serve(pipe, address, pid, topic):
+class Poller(Client):
+    """Polls the topic."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.connection = self.connect()
+
+    def round(self):
+        self.exchange(self.connection, wire.request(f"/topics/{self.topic}?since=now"))
+
+
+class Publisher(Client):
+    """Publishes to the topic, and waits for each event as a follower."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.number = 0
+        self.connection, self.follower = self.connect(), self.connect()
+        self.follower.sendall(wire.follow("sse", self.topic))
+        self.receive(self.follower, b"id: ")
+
+    def round(self):
+        self.number += 1
+        body = b"calm %d" % self.number
+        began = self.exchange(self.connection, wire.publish(self.topic, body))
+        self.receive(self.follower, b"data: %s\n" % body)
+        self.note(began, self.deliveries, self.delivery_waits)
+
+
+def _serve(kind, pipe, *arguments):
     kill_with_parent()
     prefer()
-    client = None
     try:
-        client = CalmClient(address, pid, topic)
+        client = kind(*arguments)
         pipe.send("ready")
         client.run(pipe)
-        pipe.send((client.delays, client.deliveries, client.waits))
+        pipe.send((client.delays, client.deliveries, client.waits, client.delivery_waits))
+    except Fault as fault:
+        pipe.send(fault)
     except OSError as error:
-        pipe.send(f"the calm client: {error!r}")
+        pipe.send(Fault(f"a calm client: {error!r}"))
+
+
+class Process:
+    """A running client."""
+
+    def __init__(self, kind, server, topic):
+        self.pipe, pipe = multiprocessing.Pipe()
+        context = multiprocessing.get_context("fork")
+        arguments = (kind, pipe, server.address, server.pid, topic)
+        self.process = context.Process(target=_serve, args=arguments, daemon=True)
+        self.process.start()
+        self.expect("ready")
+
+    def expect(self, what):
+        if not self.pipe.poll(PATIENCE + 5):
+            raise Fault(f"a calm client is not {what}")
+        answer = self.pipe.recv()
+        if isinstance(answer, Fault):
+            raise answer
+        return answer
 
 
 class Calm:
-    """The running process."""
+    """Both clients."""
 
     def __init__(self, server, topic):
-        self.pipe, pipe = multiprocessing.Pipe()
-        context = multiprocessing.get_context("fork")
-        self.process = context.Process(target=_serve, args=(pipe, server.address, server.pid, topic), daemon=True)
-        self.process.start()
-        self._expect("ready")
-
-    def _expect(self, what):
-        if not self.pipe.poll(PATIENCE + 5):
-            raise ConnectionError(f"the calm client is not {what}")
-        answer = self.pipe.recv()
-        if isinstance(answer, str) and answer != what:
-            raise ConnectionError(answer)
-        return answer
+        self.clients = [Process(kind, server, topic) for kind in (Publisher, Poller)]
 
     def pause(self):
         """Returns when no request is under way."""
-        self.pipe.send("pause")
-        self._expect("paused")
+        for client in self.clients:
+            client.pipe.send("pause")
+        for client in self.clients:
+            client.expect("paused")
 
     def resume(self):
-        """Lets the next request go out."""
-        self.pipe.send("resume")
+        """Lets the next requests go out."""
+        for client in self.clients:
+            client.pipe.send("resume")
 
     def stop(self):
-        """Ends the process. Returns the delays until a response, the delays until an event, and
-        the processor time of the server per response, all in milliseconds.
+        """Ends the processes. Returns the delays until a response, the delays until an event, and
+        the processor time of the server until a response and until an event, in milliseconds.
         """
-        self.pipe.send("stop")
-        measured = self._expect("stopped")
-        self.process.join(5)
-        return measured
+        for client in self.clients:
+            client.pipe.send("stop")
+        measured = [client.expect("stopped") for client in self.clients]
+        return [[value for values in column for value in values] for column in zip(*measured)]

@@ -6,10 +6,10 @@ import signal
 import time
 from dataclasses import dataclass
 
-from calm import Calm
+from calm import Calm, server_clock
 from outcome import Fault
 from server import Server, eventually
-from swarm import Attackers
+from swarm import QUIET, Attackers
 
 # Seconds that an endless attack lasts, and the most that another one may last.
 SECONDS, SHORT_SECONDS = 2.5, 1
@@ -76,16 +76,39 @@ def fire(server, calm, attackers):
         os.kill(server.pid, signal.SIGCONT)
 
 
-def last(row, attackers, short):
+class Idleness:
+    """Whether a server has had nothing to do for some time."""
+
+    def __init__(self, pid):
+        self.pid, self.clock = pid, server_clock(pid)
+        self.used, self.since = time.clock_gettime(self.clock), time.monotonic()
+
+    def check(self):
+        """Returns whether the server used nearly no processor time for a while, and is not waiting
+        for a processor.
+        """
+        with open(f"/proc/{self.pid}/stat") as stat:
+            is_waiting = stat.read().rsplit(")", 1)[1].split()[0] == "S"
+        used, now = time.clock_gettime(self.clock), time.monotonic()
+        # The calm clients use about a tenth of this.
+        if used - self.used > 0.2 * QUIET or not is_waiting:
+            self.used, self.since = used, now
+        return now - self.since > QUIET
+
+
+def last(row, server, attackers, short):
     """Waits until the attack is over."""
     is_endless = any(each.attack.endless for each in attackers)
     seconds = row.lasts or (SHORT_SECONDS if short else SECONDS)
     if not row.lasts and not is_endless:
         seconds = SHORT_PATIENCE if short else PATIENCE
-    deadline = time.monotonic() + seconds
+    deadline, idleness = time.monotonic() + seconds, Idleness(server.pid)
     # An attack that lasts ends early only when its connections have something to wait for.
     can_end = not is_endless and (not row.lasts or row.checks)
-    while time.monotonic() < deadline and not (can_end and all([each.poll() for each in attackers])):
+    while time.monotonic() < deadline:
+        is_idle = idleness.check()
+        if can_end and all([each.poll() for each in attackers]) and (row.checks or is_idle):
+            break
         time.sleep(0.05)
 
 
@@ -98,8 +121,8 @@ def prove(row, server, count):
     return None
 
 
-def notes(reports):
-    """Describes the attack in words."""
+def notes(reports, delivery_wait):
+    """Describes the attack, and how long a calm event was delayed, in words."""
     report = reports[0]
     words = [f"sent {report['sent'] / (1 << 20):,.1f} MiB, received {report['received'] / (1 << 20):,.1f} MiB"]
     if report["reopened"]:
@@ -109,6 +132,8 @@ def notes(reports):
         words.append(f"complete after {times[0]:.2f} s (first) to {times[-1]:.2f} s (last)")
     if report.get("slowest") is not None:
         words.append(f"when half were complete, the slowest had {report['slowest']:.0%}")
+    # This may be several iterations: an event reaches one follower after the other.
+    words.append(f"an event within {delivery_wait:,.0f} ms of processor time")
     return words
 
 
@@ -120,15 +145,15 @@ def attack(row, variant, count, server, short):
     total = count if row.settled != "connections" else sum(count for count, _ in groups)
     eventually(f"{row.settled} of {total}", lambda: server.gauge(row.settled) >= total, 30)
     fire(server, calm, attackers)
-    last(row, attackers, short)
-    delays, deliveries, waits = calm.stop()
+    last(row, server, attackers, short)
+    delays, deliveries, waits, delivery_waits = calm.stop()
     reports = [{**each.stop(), "count": each.count} for each in attackers]
     server.check_running()
     metrics = server.metrics()
     complaints = [prove(row, server, count), *(check(reports) for check in row.checks)]
     return Measured(
         max(waits), highest_bucket(metrics), metrics.get("barewire_iteration_work_max"), sorted(delays + deliveries),
-        server.peak(), notes(reports), [complaint for complaint in complaints if complaint],
+        server.peak(), notes(reports, max(delivery_waits)), [complaint for complaint in complaints if complaint],
     )
 
 
