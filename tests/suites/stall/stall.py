@@ -29,7 +29,7 @@ LIMITS = (
 HEAD = ["attack", "options", "connections", "longest iteration, ms", "by its metric", "calm p50 / p99 / max, ms", "peak memory, MiB", "within", "notes"]
 ROWS = [*http_rows.ROWS, *follower_rows.ROWS, *websocket_rows.ROWS]
 # More connections than this only with --full, and at most this many with --short.
-USUAL, SHORT = 2000, 1000
+USUAL, SHORT = 8000, 1000
 # No run needs this many seconds; one that takes longer hangs.
 PATIENCE = 180
 
