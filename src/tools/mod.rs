@@ -82,6 +82,10 @@ fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some(word) if !word.starts_with('-') => {
             usage_error("barewire", &suggest::unknown("command", word, USAGE))
         }
+        // The options of the server do not include this one, so `serve` would not suggest it.
+        Some(option) if suggest::is_mistyped(option, "--version") => {
+            usage_error("barewire", &suggest::unknown("option", option, USAGE))
+        }
         _ => serve::main(arguments),
     }
 }

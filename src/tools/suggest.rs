@@ -67,6 +67,10 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("s", "--quiet"),
     ("q", "--quiet"),
     ("j", "--json"),
+    ("j", "--format"),
+    ("json", "--format"),
+    ("json", "--log"),
+    ("format", "--json"),
     // Commands.
     ("server", "serve"),
     ("start", "serve"),
@@ -117,6 +121,21 @@ pub fn unknown(kind: &str, name: &str, help: &str) -> String {
     format!("unknown {kind} {shown}{}", suggestion.unwrap_or_default())
 }
 
+/// Returns true if `name` is not `other` but a mistyped form of it.
+pub fn is_mistyped(name: &str, other: &str) -> bool {
+    name != other && name.starts_with('-') == other.starts_with('-') && mistyped(name, other).is_some()
+}
+
+/// Returns the number of edits between a name and another one, if `name` may be a mistyped form of
+/// it. Hyphens at the start do not count.
+fn mistyped(name: &str, other: &str) -> Option<usize> {
+    let (bare, other) = (name.trim_start_matches('-'), other.trim_start_matches('-'));
+    let edits = edits(bare, other);
+    // A name of which more than half is wrong is another name.
+    let is_close = edits <= MAX_EDITS && 2 * edits <= bare.chars().count().max(other.chars().count());
+    is_close.then_some(edits)
+}
+
 /// Returns the name in `help` that `name` most probably means.
 fn nearest<'h>(name: &str, help: &'h str) -> Option<&'h str> {
     let is_option = name.starts_with('-');
@@ -124,21 +143,26 @@ fn nearest<'h>(name: &str, help: &'h str) -> Option<&'h str> {
     let all = || names(help);
     // The case of a single letter has a meaning.
     let is_synonym = |given: &str| given == bare || (bare.len() > 1 && given.eq_ignore_ascii_case(bare));
-    let mut synonyms = SYNONYMS.iter().filter(|(given, _)| is_synonym(given)).map(|(_, meant)| *meant);
-    let synonym = synonyms.find_map(|meant| all().chain(arguments(help)).find(|name| *name == meant));
-    if synonym.is_some() {
-        return synonym;
+    let known = |meant: &str| all().chain(arguments(help)).find(|name| *name == meant);
+    let mut synonyms = SYNONYMS.iter().filter(|(given, _)| is_synonym(given));
+    if let Some(synonym) = synonyms.find_map(|(_, meant)| known(meant)) {
+        return Some(synonym);
     }
     let bares = || {
         let same_kind = all().filter(move |name| name.starts_with("--") == is_option);
         same_kind.map(|name| (name, name.trim_start_matches('-')))
     };
-    let mistyped = bares().map(|(name, other)| (edits(bare, other), name, other));
-    let close = mistyped.filter(|(edits, _, other)| {
-        // A name of which more than half is wrong is another name.
-        *edits <= MAX_EDITS && 2 * edits <= bare.chars().count().max(other.chars().count())
+    let own = bares().filter_map(|(name, other)| Some((mistyped(bare, other)?, name)));
+    // A synonym may be mistyped too, but less: there are many. Among equally close names, one of
+    // this command comes first.
+    let of_kind =
+        |meant: &str| (meant.starts_with("--") || meant.starts_with(char::is_uppercase)) == is_option;
+    let synonyms = SYNONYMS.iter().filter(|(_, meant)| of_kind(meant));
+    let meant = synonyms.filter_map(|(given, meant)| {
+        let edits = mistyped(bare, given).filter(|edits| 4 * edits <= given.len())?;
+        Some((edits, known(meant)?))
     });
-    if let Some((_, name, _)) = close.min_by_key(|(edits, ..)| *edits) {
+    if let Some((_, name)) = own.chain(meant).min_by_key(|(edits, _)| *edits) {
         return Some(name);
     }
     // A part of a name is enough if no other name has it.
@@ -224,6 +248,12 @@ Usage: barewire follow [OPTION]... URL
             ("--indented", None),
             // A synonym of an option that this command does not have.
             ("--cors", None),
+            // A mistyped synonym. A name of this command is closer, or as close.
+            ("--porrt", Some("--listen")),
+            ("--silnt", Some("--quiet")),
+            ("--lisen", Some("--listen")),
+            ("subscribbe", None),
+            ("--subscribe", None),
             ("--xx", None),
             ("--\u{e9}\u{e9}", None),
             ("--", None),
@@ -236,6 +266,16 @@ Usage: barewire follow [OPTION]... URL
         );
         assert_eq!(unknown("workload", "x", HELP), "unknown workload \"x\"");
         assert_eq!(unknown("option", "--url", HELP), "unknown option --url; did you mean the argument URL?");
+    }
+
+    #[test]
+    fn a_mistyped_name_is_close_to_another_one() {
+        for name in ["--verson", "--versoin", "--Version", "-version", "--versions"] {
+            assert!(is_mistyped(name, "--version"), "{name}");
+        }
+        for name in ["--version", "version", "verson", "--verbose", "--listen", "-V", "--", ""] {
+            assert!(!is_mistyped(name, "--version"), "{name}");
+        }
     }
 
     #[test]
