@@ -1,6 +1,7 @@
 //! Parsers for arguments that several commands accept. Their errors are messages for the user.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 use crate::client::follow::Resource;
 use crate::tools::load::Process;
@@ -45,6 +46,14 @@ pub fn topic(
 /// Returns the value of `option` as text.
 pub fn text(parser: &mut lexopt::Parser, option: &str) -> Result<String, String> {
     utf8(parser.value().map_err(|error| error.to_string())?, option)
+}
+
+/// Parses the name of a file.
+pub fn file(value: &OsStr) -> Result<PathBuf, String> {
+    match value.is_empty() {
+        true => Err("the name of the file is empty: name a file".into()),
+        false => Ok(value.into()),
+    }
 }
 
 /// Converts `value` to text. `argument` names it in the error.

@@ -524,6 +524,10 @@ fn an_error_names_the_file_or_the_address_and_what_to_do() {
         ),
         (&["publish", "http://127.0.0.1:1/topics/a", "x"], &[], "127.0.0.1:1", "cannot connect"),
         (&["follow", "--timeout", "0.1", "http://[::1]:1/topics/a"], &[], "[::1]:1", "cannot connect"),
+        (&serve, &["--record", ""], "--record", "name a file"),
+        (&to, &["--record", ""], "--record", "name a file"),
+        (&compare, &["--report", ""], "--report", "name a file"),
+        (&["explain"], &[""], "FILE", "name a file"),
         (&["explain"], &["/none/there"], "/none/there", "check the path"),
         (&["explain"], &[folder], folder, "name a file"),
     ] {

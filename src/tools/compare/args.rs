@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::config::CompareConfig;
 use super::tracker::{MAX_EVENTS, MIN_SIZE};
 use crate::client::follow::Transport;
-use crate::tools::args::{bearer_token, header, process, resource, text, utf8};
+use crate::tools::args::{bearer_token, file, header, process, resource, text, utf8};
 use crate::tools::load::Process;
 use crate::tools::suggest::{unexpected, unknown};
 use crate::transport::Policy;
@@ -106,7 +106,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
                 continue;
             }
             Long("report") => {
-                args.report = Some(parser.value().map_err(|error| error.to_string())?.into());
+                let value = parser.value().map_err(|error| error.to_string())?;
+                args.report = Some(file(&value).map_err(|message| format!("--report: {message}"))?);
                 continue;
             }
             Long(name) => name.to_owned(),
@@ -300,6 +301,7 @@ mod tests {
             (&["--transports", "carrier-pigeon"], "\"carrier-pigeon\" is not a transport"),
             (&["--predict", "many"], "--predict: \"many\" is not a whole number"),
             (&["--predict", "10@often"], "--predict: \"often\" is not a number"),
+            (&["--report", ""], "--report: the name of the file is empty"),
             (&["--predict", "10", "--format", "csv"], "--predict has no effect with --format csv"),
             (&["--wait", "61"], "--wait: \"61\" is not a whole number from 1 to 60"),
             (&["--format", "xml"], "--format: \"xml\" is not a format"),

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 
 use super::args::{Args, MAX_INPUT_BYTES};
 use super::hex;
+use crate::tools::args;
 use crate::tools::io_error::stream_error;
 use crate::wire::record::is_recording;
 
@@ -96,6 +97,7 @@ pub fn read(args: &Args) -> Result<Input, String> {
             }
         }
         [name, ..] => {
+            args::file(name).map_err(|message| format!("FILE: {message}"))?;
             let file = File::open(name).map(|file| Box::new(file) as Box<dyn Read>);
             Source::open(&name.to_string_lossy(), file)?
         }

@@ -148,6 +148,7 @@ mod tests {
             (&["--publish-token", ""], "--publish-token: the value is not a bearer token"),
             (&["--follow-token", "p@ss!"], "--follow-token: the value is not a bearer token"),
             (&["--log", "xml"], "--log: \"xml\" is not a log format"),
+            (&["--record", ""], "--record: the name of the file is empty"),
             (&["--nonsense"], "unknown option --nonsense"),
             (&["--listen"], "--listen"),
             (&["word"], "word"),

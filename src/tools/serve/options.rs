@@ -9,7 +9,7 @@ use crate::hub::Tick;
 use crate::protocol::MAX_EVENT_BYTES;
 use crate::protocol::http::MAX_FIELD_LINES;
 use crate::server::{ObservationEndpoint, Options};
-use crate::tools::args::{TOKEN_SYNTAX, is_bearer_token, secret_name};
+use crate::tools::args::{TOKEN_SYNTAX, file, is_bearer_token, secret_name};
 use crate::transport::{Purpose, Transport};
 
 /// The values of `--wire-only`. The last one, `-`, stands for everything else.
@@ -226,7 +226,7 @@ pub const ROWS: &[Row] = &[
         "FILE",
         "record all traffic in this file, for barewire explain; secrets are masked",
         |options, text| {
-            options.wire.record = Some(text.into());
+            options.wire.record = Some(file(text.as_ref())?);
             Ok(())
         },
         none,

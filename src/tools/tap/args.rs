@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::filter::Filter;
 use super::sink::Format;
-use crate::tools::args::secret_name;
+use crate::tools::args::{file, secret_name};
 use crate::tools::suggest::{unexpected, unknown};
 
 pub const HELP: &str = "\
@@ -86,7 +86,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
         }
         let value = parser.value().map_err(|error| error.to_string())?;
         if name == "record" {
-            args.record = Some(value.into());
+            args.record = Some(file(&value).map_err(|message| format!("--record: {message}"))?);
             continue;
         }
         let value = value.to_str().ok_or_else(|| format!("--{name}: the value is not UTF-8"))?;
@@ -175,6 +175,7 @@ mod tests {
             (&["--to", "a"], "--to: \"a\" is neither"),
             (&["--to", "a:1", "--listen", "a"], "--listen: \"a\" is not an address"),
             (&["--to", "a:1", "--wire-only", "pigeon"], "--wire-only: \"pigeon\""),
+            (&["--to", "a:1", "--record", ""], "--record: the name of the file is empty"),
             (&["--to", "a:1", "--hide", "a b"], "--hide: \"a b\" is not a name"),
             (&["--to", "a:1", "--hide", "a", "--show-secrets"], "--hide has no effect"),
             (&["--to", "a:1", "--format", "svg"], "--format: \"svg\" is neither"),
