@@ -68,6 +68,8 @@ pub enum Error {
     Json(JsonError),
     /// The body or message is valid JSON, but not of the expected structure.
     UnexpectedJson,
+    /// The data of an event exceeds [`ResponseLimits::event`](super::ResponseLimits::event).
+    EventTooLarge,
     /// The event stream exceeds its limits.
     Stream(DecodeError),
     /// The response refuses the WebSocket handshake or violates its rules (RFC 6455 §4.1).
@@ -114,6 +116,7 @@ impl Error {
             | Self::Body(_)
             | Self::Json(_)
             | Self::UnexpectedJson
+            | Self::EventTooLarge
             | Self::Stream(_)
             | Self::Closed { .. }
             | Self::IdTooLong => false,
@@ -182,6 +185,9 @@ impl fmt::Display for Error {
             Self::Json(error) => error.fmt(f),
             Self::UnexpectedJson => {
                 f.write_str("the JSON in the response has an unexpected structure: expected events and ids")
+            }
+            Self::EventTooLarge => {
+                write!(f, "the data of an event is larger than the limit of this client: {RAISE_LIMIT}")
             }
             Self::Stream(error) => write!(f, "{error} To read it, {RAISE_LIMIT}."),
             Self::Handshake(error) => error.fmt(f),

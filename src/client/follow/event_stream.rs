@@ -8,7 +8,7 @@ use super::json::read_gap;
 use super::resource::Resource;
 use super::response::{BufferedBody, Expected, Head, HeadReader, capped_delay};
 use super::shared::Shared;
-use super::{Event, Next, Notice, RetryReason, Since, check_id};
+use super::{Event, Next, Notice, ResponseLimits, RetryReason, Since, check_event, check_id};
 use crate::protocol::http::{BodyLimits, BodyReader, Response};
 use crate::protocol::sse::{Block, Decoder};
 
@@ -68,7 +68,7 @@ impl EventStream {
                 shared.traffic.payload_down += shared.content.len() as u64;
                 // Content before a framing error is valid, so its events are reported before the
                 // error.
-                decode(decoder, since, shared, notify)?;
+                decode(decoder, &resource.limits, since, shared, notify)?;
                 self.retry = decoder.retry().unwrap_or(self.retry);
                 let (_, is_done) = read?;
                 if is_done { Ok(self.over()) } else { Ok(Next::Read) }
@@ -133,6 +133,7 @@ fn after_head(head: Head, resource: &Resource, since: &Since) -> Result<State, E
 /// Reports the events, gaps and cursors in `shared.content`.
 fn decode(
     decoder: &mut Decoder,
+    limits: &ResponseLimits,
     since: &mut Since,
     shared: &mut Shared,
     notify: &mut dyn FnMut(Notice<'_>),
@@ -147,10 +148,11 @@ fn decode(
             Some(Block::Event { id, event, data }) => {
                 let gap = if event == "gap" { read_gap(data, &mut shared.buffers) } else { None };
                 let Some(oldest) = gap else {
-                    check_id(id)?;
+                    let event = Event { id, event, data };
+                    check_event(&event, limits)?;
                     shared.traffic.events += 1;
                     shared.traffic.data_down += data.len() as u64;
-                    notify(Notice::Event(Event { id, event, data }));
+                    notify(Notice::Event(event));
                     since.set(id);
                     continue;
                 };

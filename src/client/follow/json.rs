@@ -1,7 +1,7 @@
 //! Events in JSON: the bodies of poll responses and the messages of a WebSocket.
 
 use super::error::Error;
-use super::{Event, Notice};
+use super::{Event, Notice, ResponseLimits, check_event};
 use crate::protocol::json::{JsonError, Reader};
 
 /// Reusable buffers for the strings of the object being parsed.
@@ -29,12 +29,14 @@ pub(super) struct Summary {
 pub(super) fn read_body(
     body: &[u8],
     since: &str,
+    limits: &ResponseLimits,
     buffers: &mut JsonBuffers,
     notify: &mut dyn FnMut(Notice<'_>),
 ) -> Result<Summary, Error> {
     let mut oldest = None;
     let has_gap = walk(body, buffers, &mut |event| {
         oldest.get_or_insert_with(|| event.id.to_owned());
+        check_event(&event, limits)
     })?;
     if has_gap {
         notify(Notice::Gap { since, oldest: oldest.as_deref() });
@@ -44,13 +46,21 @@ pub(super) fn read_body(
         summary.events += 1;
         summary.data += event.data.len() as u64;
         notify(Notice::Event(event));
+        Ok(())
     })?;
     Ok(summary)
 }
 
 /// Parses the body of a poll response, calls `event` for each event, and returns whether there is a
 /// gap.
-fn walk(body: &[u8], buffers: &mut JsonBuffers, event: &mut dyn FnMut(Event<'_>)) -> Result<bool, Error> {
+///
+/// # Errors
+/// The body is invalid, or `event` returns an error.
+fn walk(
+    body: &[u8],
+    buffers: &mut JsonBuffers,
+    event: &mut dyn FnMut(Event<'_>) -> Result<(), Error>,
+) -> Result<bool, Error> {
     let mut reader = Reader::new(body)?;
     let (mut has_events, mut has_next, mut has_gap) = (false, false, false);
     reader.object(|name, reader| -> Result<(), Error> {
@@ -58,10 +68,7 @@ fn walk(body: &[u8], buffers: &mut JsonBuffers, event: &mut dyn FnMut(Event<'_>)
             "events" => {
                 has_events = true;
                 reader.array(|reader| match read_object(reader, buffers)? {
-                    Object::Event => {
-                        event(buffers.event());
-                        Ok(())
-                    }
+                    Object::Event => event(buffers.event()),
                     Object::Hello { .. } => Err(Error::UnexpectedJson),
                 })?;
             }

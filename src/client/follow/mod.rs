@@ -399,6 +399,12 @@ impl Follower {
     }
 }
 
+/// Checks an event before it is reported.
+fn check_event(event: &Event<'_>, limits: &ResponseLimits) -> Result<(), Error> {
+    check_id(event.id)?;
+    if event.data.len() > limits.event { Err(Error::EventTooLarge) } else { Ok(()) }
+}
+
 fn check_id(id: &str) -> Result<(), Error> {
     if id.len() > MAX_ID { Err(Error::IdTooLong) } else { Ok(()) }
 }

@@ -8,7 +8,7 @@ use super::json::{Summary, read_body};
 use super::resource::Resource;
 use super::response::{BufferedBody, Expected, Head, HeadReader};
 use super::shared::Shared;
-use super::{Next, Notice, RetryReason, Since, check_id};
+use super::{Next, Notice, ResponseLimits, RetryReason, Since, check_id};
 use crate::protocol::http::Response;
 
 /// Content length at which the server may have truncated a response, so the next request follows at
@@ -71,10 +71,11 @@ impl Poll {
         let Some(content) = content else { return Ok(Next::Read) };
         // Bytes after the response belong to no request, so the connection cannot be reused.
         let reuse = head.persists && consumed == rest.len();
-        let next = finish(&head, content, since, shared, notify).map(|outcome| match outcome {
-            Outcome::Failure(next) => next,
-            Outcome::Events(length) => self.next_request(length, reuse, resource),
-        });
+        let next =
+            finish(&head, content, &resource.limits, since, shared, notify).map(|outcome| match outcome {
+                Outcome::Failure(next) => next,
+                Outcome::Events(length) => self.next_request(length, reuse, resource),
+            });
         self.state = State::Idle;
         next
     }
@@ -89,7 +90,7 @@ impl Poll {
         match mem::replace(&mut self.state, State::Idle) {
             State::Body(body) => {
                 let Some(content) = body.end() else { return Ok(ENDED) };
-                Ok(match finish(&body.head, content, since, shared, notify)? {
+                Ok(match finish(&body.head, content, &resource.limits, since, shared, notify)? {
                     Outcome::Failure(next) => next,
                     Outcome::Events(length) => self.next_request(length, false, resource),
                 })
@@ -127,6 +128,7 @@ enum Outcome {
 fn finish(
     head: &Head,
     content: &[u8],
+    limits: &ResponseLimits,
     since: &mut Since,
     shared: &mut Shared,
     notify: &mut dyn FnMut(Notice<'_>),
@@ -141,7 +143,7 @@ fn finish(
         _ => return head.failure(content).map(Outcome::Failure),
     }
     let requested = since.id().unwrap_or_default();
-    let Summary { events, data } = read_body(content, requested, &mut shared.buffers, notify)?;
+    let Summary { events, data } = read_body(content, requested, limits, &mut shared.buffers, notify)?;
     shared.traffic.empty_responses += u64::from(events == 0);
     shared.traffic.events += events;
     shared.traffic.data_down += data;

@@ -59,8 +59,13 @@ pub struct Resource {
 }
 
 /// Size limits for one response.
+///
+/// The limit of an event applies to its data, which is the same over every transport. The others
+/// bound the memory for the encoded form, which can be several times as long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseLimits {
+    /// The maximum size of the data of an event, in bytes.
+    pub event: usize,
     /// Limits for the response head.
     pub head: HeadLimits,
     /// The maximum size of a response body that is not an event stream, in bytes.
@@ -72,12 +77,13 @@ pub struct ResponseLimits {
 }
 
 impl ResponseLimits {
-    /// Returns limits that allow events with up to `data` bytes of data over every transport,
-    /// whatever the encoding adds.
+    /// Returns limits that allow events with up to `data` bytes of data over every transport, and
+    /// no others, whatever the encoding adds.
     pub fn for_events(data: usize) -> Self {
         let text = data.saturating_add(OVERHEAD);
         let json = data.saturating_mul(MAX_JSON_ESCAPE).saturating_add(OVERHEAD);
         Self {
+            event: data,
             head: HeadLimits::default(),
             body: json.saturating_add(POLL_BYTES) as u64,
             stream: DecodeLimits { line: text, data: text },

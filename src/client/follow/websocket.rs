@@ -8,7 +8,7 @@ use super::json::{Object, read_message};
 use super::resource::{ACCEPT_ENCODING, Resource};
 use super::response::{BufferedBody, Expected, Head, HeadReader};
 use super::shared::Shared;
-use super::{Next, Notice, RetryReason, Since, check_id};
+use super::{Next, Notice, ResponseLimits, RetryReason, Since, check_event, check_id};
 use crate::protocol::http::Response;
 use crate::protocol::websocket::client_handshake::{ClientHandshake, Key};
 use crate::protocol::websocket::close::{self, CloseCode};
@@ -90,7 +90,8 @@ impl WebSocket {
         }
         match &mut self.state {
             State::Open(receiver) => {
-                let next = receive_messages(receiver, &mut input[at..], since, shared, out, notify);
+                let limits = &resource.limits;
+                let next = receive_messages(receiver, &mut input[at..], limits, since, shared, out, notify);
                 if !matches!(next, Ok(Next::Read)) {
                     self.state = State::Over;
                 }
@@ -174,6 +175,7 @@ fn check_response(
 fn receive_messages(
     receiver: &mut Receiver,
     input: &mut [u8],
+    limits: &ResponseLimits,
     since: &mut Since,
     shared: &mut Shared,
     out: &mut Vec<u8>,
@@ -196,7 +198,7 @@ fn receive_messages(
             None => break Ok(Next::Read),
             Some(Incoming::Text(text)) => {
                 shared.traffic.payload_down += text.len() as u64;
-                receive_message(text, since, shared, notify)?;
+                receive_message(text, limits, since, shared, notify)?;
             }
             Some(Incoming::Binary(_)) => return Err(Error::UnexpectedJson),
             Some(Incoming::Ping(payload)) => {
@@ -221,6 +223,7 @@ fn receive_messages(
 /// Reports the content of one message: an event, or the cursor after a gap if there is one.
 fn receive_message(
     text: &str,
+    limits: &ResponseLimits,
     since: &mut Since,
     shared: &mut Shared,
     notify: &mut dyn FnMut(Notice<'_>),
@@ -228,7 +231,7 @@ fn receive_message(
     match read_message(text, &mut shared.buffers)? {
         Object::Event => {
             let event = shared.buffers.event();
-            check_id(event.id)?;
+            check_event(&event, limits)?;
             shared.traffic.events += 1;
             shared.traffic.data_down += event.data.len() as u64;
             notify(Notice::Event(event));

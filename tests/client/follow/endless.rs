@@ -15,6 +15,7 @@ use super::responses::OPENED;
 fn resource() -> Resource {
     let mut resource = super::resource();
     resource.limits = ResponseLimits {
+        event: 400,
         head: HeadLimits { bytes: 600, request_line: 200, field_lines: 20 },
         body: 700,
         stream: DecodeLimits { line: 300, data: 400 },

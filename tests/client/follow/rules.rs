@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use barewire::client::follow::{
-    Error, Follower, Next, Notice, PublishRequest, PublishStep, Resource, ResponseLimits, RetryReason,
-    Shared, Since, Transport,
+    Error, Follower, Next, PublishRequest, PublishStep, Resource, ResponseLimits, RetryReason, Shared, Since,
+    Transport,
 };
 use barewire::protocol::http::{BodyError, FramingError, ResponseError};
 use barewire::protocol::websocket::ProtocolError;
@@ -12,7 +12,7 @@ use barewire::protocol::websocket::client_handshake::{ClientHandshakeError, Requ
 use barewire::protocol::websocket::close::CloseCode;
 
 use super::responses::{Body, JSON, OPENED, PROBLEM, STREAM, frame, messages, poll_body, response, stream};
-use super::{NONCE, Received, exchange};
+use super::{NONCE, Received, exchange, exchange_with};
 
 fn request(via: Transport, since: Since, resource: &Resource) -> String {
     let mut out = Vec::new();
@@ -292,32 +292,34 @@ fn an_event_stream_without_a_byte_is_told_apart_from_one_that_ends() {
 
 #[test]
 fn an_event_beyond_the_limit_is_an_error_that_says_how_to_raise_it() {
-    let items = [("a-1".to_owned(), "message".to_owned(), "\u{1}".repeat(100_000))];
-    for (via, bytes) in [
-        (Transport::ShortPoll, response(0, "200 OK", JSON, &poll_body(&items, "a-1", false), Body::Length)),
-        (
-            Transport::EventStream,
-            response(0, "200 OK", STREAM, &stream(&items, "a-0", None), Body::Chunks(999)),
-        ),
-        (Transport::WebSocket, messages(&items, "a-0", None)),
-    ] {
-        let follow = |limit| {
-            let mut resource = super::resource();
-            resource.limits = ResponseLimits::for_events(limit);
-            let mut shared = Shared::new(|| Ok(NONCE));
-            let mut follower = Follower::new(via, Since::Now);
-            follower.write_request(&resource, &mut shared, &mut Vec::new()).expect("valid");
-            let mut events = 0;
-            let mut notify = |notice: Notice<'_>| events += usize::from(matches!(notice, Notice::Event(_)));
-            let (mut input, mut out) = (bytes.clone(), Vec::new());
-            let outcome =
-                follower.receive(&mut input, Duration::ZERO, &resource, &mut shared, &mut out, &mut notify);
-            (outcome.err(), events)
-        };
-        assert_eq!(follow(100_000), (None, 1), "{via}");
-        let (error, events) = follow(10_000);
-        let error = error.expect("a limit").to_string();
-        assert!(error.contains("--max-event-bytes") && events == 0, "{via}: {error}");
+    // The encodings add nothing, a field name per line, and five bytes per byte.
+    for data in ["x".repeat(1000), "\n".repeat(2000), "\u{1}".repeat(100_000), "\u{e9}".repeat(3), "x".into()]
+    {
+        let items = [("a-1".to_owned(), "message".to_owned(), data.clone())];
+        let poll = response(0, "200 OK", JSON, &poll_body(&items, "a-1", false), Body::Length);
+        let stream = response(0, "200 OK", STREAM, &stream(&items, "a-0", None), Body::Chunks(999));
+        for (via, bytes) in [
+            (Transport::ShortPoll, &poll),
+            (Transport::LongPoll, &poll),
+            (Transport::EventStream, &stream),
+            (Transport::WebSocket, &messages(&items, "a-0", None)),
+        ] {
+            let follow = |limit| {
+                let mut resource = super::resource();
+                resource.limits = ResponseLimits::for_events(limit);
+                let outcome = exchange_with(&resource, via, &Since::Now, bytes, &[]);
+                let is_event = |received: &&Received| matches!(received, Received::Event { .. });
+                (outcome.next.err(), outcome.received.iter().filter(is_event).count())
+            };
+            let length = data.len();
+            assert_eq!(follow(length), (None, 1), "{via}, {length} bytes");
+            for limit in [length - 1, length / 10] {
+                let (error, events) = follow(limit);
+                let error = error.unwrap_or_else(|| panic!("{via}, {length} bytes: {limit} is the limit"));
+                let error = error.to_string();
+                assert!(error.contains("--max-event-bytes") && events == 0, "{via}: {error}");
+            }
+        }
     }
 }
 
