@@ -252,7 +252,7 @@ fn a_first_line_that_nobody_reads_does_not_stop_the_server() {
     }
     drop(reader);
     let mut command = command();
-    command.args(["--listen", "127.0.0.1:0"]).stdout(full()).stderr(Stdio::piped());
+    command.args(["--listen", "127.0.0.1:0", "--quiet"]).stdout(full()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     let mut errors = io::BufReader::new(child.stderr.take().expect("a pipe"));
     let mut line = String::new();
@@ -552,6 +552,20 @@ fn a_low_limit_of_open_files_is_reported_at_the_start() {
         assert!(messages.starts_with(start), "{messages}");
         let reason = "at most 1 connection is possible, because the limit of open files is 64";
         assert!(messages.contains(reason) && messages.contains("ulimit -n"), "{messages}");
+    }
+}
+
+#[test]
+fn the_log_begins_with_the_number_of_possible_connections() {
+    for (arguments, start) in [
+        (
+            &["--max-connections", "7"][..],
+            "barewire: at most 7 connections are possible; the limit of open files is ",
+        ),
+        (&["--max-connections", "7", "--quiet"], ""),
+    ] {
+        let (_, _, messages) = Program::start(arguments).end();
+        assert!(messages.starts_with(start) && messages.is_empty() == start.is_empty(), "{messages}");
     }
 }
 

@@ -27,7 +27,8 @@ pub fn defaults() -> ServeOptions {
     ServeOptions { server: Options { max_connections, ..library }, wire, log }
 }
 
-/// Returns the message about a limit of open files that permits fewer connections than expected.
+/// Returns the message about the number of connections that the limit of open files permits: with a
+/// log always, and without one only if they are few.
 pub fn notice_of_connections(options: &Options, log: LogForm) -> Option<String> {
     // If the limit cannot be read, accepting one connection too many is retried later.
     let files = rlimit::increase_nofile_limit(u64::MAX).ok()?;
@@ -35,18 +36,24 @@ pub fn notice_of_connections(options: &Options, log: LogForm) -> Option<String> 
 }
 
 fn notice_of_limit(files: u64, options: &Options, log: LogForm) -> Option<String> {
-    let possible = connections_within(files);
+    let (possible, wanted) = (connections_within(files), options.max_connections);
     let is_warning = possible < FEW_CONNECTIONS;
-    let is_expected = possible > options.max_connections
-        || possible == options.max_connections && possible >= Options::default().max_connections;
+    let is_expected =
+        possible > wanted || possible == wanted && possible >= Options::default().max_connections;
     // Without the log, only a warning is worth a line.
-    if is_expected || log == LogForm::Off && !is_warning {
+    if log == LogForm::Off && (is_expected || !is_warning) {
         return None;
     }
-    let consequence = match (possible, options.max_connections) {
-        (possible, wanted) if wanted > possible => format!("{wanted} connections may not be possible"),
-        (1, _) => "at most 1 connection is possible".to_owned(),
-        _ => format!("at most {possible} connections are possible"),
+    let at_most = |number: usize| match number {
+        1 => "at most 1 connection is possible".to_owned(),
+        _ => format!("at most {number} connections are possible"),
+    };
+    if is_expected {
+        return Some(format!("{}; the limit of open files is {files}", at_most(wanted)));
+    }
+    let consequence = match wanted > possible {
+        true => format!("{wanted} connections may not be possible"),
+        false => at_most(possible),
     };
     Some(format!(
         "{consequence}, because the limit of open files is {files}: raise it with ulimit -n before the start, \
@@ -159,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_low_limit_of_open_files_is_reported() {
+    fn the_limit_of_open_files_is_reported_and_a_low_one_in_any_case() {
         let notice = |files, max_connections, log| {
             notice_of_limit(files, &Options { max_connections, ..Options::default() }, log)
         };
@@ -167,10 +174,17 @@ mod tests {
             let warning = notice(64, connections_within(64), log).expect("a warning");
             let start = "at most 1 connection is possible, because the limit of open files is 64: ";
             assert!(warning.starts_with(start) && warning.contains("ulimit -n"), "{warning}");
-            assert_eq!(notice(64, 0, log), None, "fewer are wanted");
             let more = notice(64, 50, log).expect("a warning");
             assert!(more.starts_with("50 connections may not be possible, because"), "{more}");
-            assert_eq!(notice(1 << 20, connections_within(1 << 20), log), None);
+            let expected = [
+                (64, 0, "at most 0 connections are possible; the limit of open files is 64"),
+                (1 << 20, 1, "at most 1 connection is possible; the limit of open files is 1048576"),
+                (20_000, 19_900, "at most 19900 connections are possible; the limit of open files is 20000"),
+            ];
+            for (files, max_connections, text) in expected {
+                let notice = notice(files, max_connections, log);
+                assert_eq!(notice.as_deref(), (log != LogForm::Off).then_some(text));
+            }
             let told = [notice(1024, connections_within(1024), log), notice(1 << 14, 1 << 14, log)];
             assert!(told.iter().all(|notice| notice.is_some() == (log != LogForm::Off)), "{told:?}");
         }
