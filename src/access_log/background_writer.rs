@@ -30,6 +30,8 @@ struct Shared {
 struct Queue {
     bytes: Vec<u8>,
     capacity: usize,
+    /// The memory of the batch that the thread writes, in bytes.
+    batch: usize,
     /// The lines dropped since the thread last took the queue. While there are any, all further
     /// lines are dropped, so everything in the queue precedes the gap.
     missed: u64,
@@ -62,6 +64,7 @@ impl BackgroundWriter {
         let queue = Queue {
             bytes: Vec::new(),
             capacity,
+            batch: 0,
             missed: 0,
             dropped: 0,
             state: State::Unstarted(output),
@@ -92,7 +95,7 @@ impl BackgroundWriter {
         let is_open = !matches!(queue.state, State::Closed);
         let fits = is_open && queue.missed == 0 && queue.bytes.len() + lines.len() <= queue.capacity;
         if fits {
-            queue.bytes.extend_from_slice(lines);
+            queue.push(lines);
         } else {
             let count = count_lines(lines);
             queue.missed += count;
@@ -110,6 +113,13 @@ impl BackgroundWriter {
         self.0.0.lock().dropped
     }
 
+    /// Returns the memory of the queue and of the batch that the thread writes, in bytes: at most
+    /// twice the capacity.
+    pub fn memory(&self) -> usize {
+        let queue = self.0.0.lock();
+        queue.bytes.capacity() + queue.batch
+    }
+
     /// Waits until everything is written, but no longer than `timeout`. Returns false if lines
     /// still wait then.
     pub fn finish(&self, timeout: Duration) -> bool {
@@ -124,6 +134,18 @@ impl BackgroundWriter {
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         true
+    }
+}
+
+impl Queue {
+    /// Appends lines that fit. The buffer grows by doubling, but not beyond the capacity.
+    fn push(&mut self, lines: &[u8]) {
+        let needed = self.bytes.len() + lines.len();
+        if needed > self.bytes.capacity() {
+            let target = (2 * needed).min(self.capacity);
+            self.bytes.reserve_exact(target - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(lines);
     }
 }
 
@@ -175,7 +197,7 @@ impl Shared {
     fn close(&self, lost: u64) {
         let mut queue = self.lock();
         queue.dropped += lost + count_lines(&queue.bytes);
-        (queue.bytes, queue.state) = (Vec::new(), State::Closed);
+        (queue.bytes, queue.batch, queue.state) = (Vec::new(), 0, State::Closed);
         self.changed.notify_all();
     }
 
@@ -185,6 +207,7 @@ impl Shared {
     fn next_batch(&self, batch: &mut Vec<u8>, lost: u64) -> Option<u64> {
         let mut queue = self.lock();
         queue.dropped += lost;
+        queue.batch = batch.capacity();
         while queue.bytes.is_empty() && queue.missed == 0 {
             queue.state = State::Waiting;
             self.changed.notify_all();
@@ -195,6 +218,7 @@ impl Shared {
         }
         queue.state = State::Writing;
         std::mem::swap(&mut queue.bytes, batch);
+        queue.batch = batch.capacity();
         Some(std::mem::take(&mut queue.missed))
     }
 }
@@ -312,6 +336,23 @@ mod tests {
         assert!(writer.write(b"again\n") && writer.finish(TIMEOUT));
         assert_eq!(text(&written), "one\ntwo\nmore\n3 dropped\nagain\n");
         assert_eq!(writer.dropped(), 3);
+    }
+
+    #[test]
+    fn the_memory_is_that_of_the_queue_and_of_the_batch_that_is_written() {
+        let (writer, results, _) = scripted(1 << 20, 0);
+        assert_eq!(writer.memory(), 0);
+        assert!(writer.write(&[b'x'; 1000]));
+        results.send(Ok(1)).expect("the thread runs");
+        assert!((1000..3000).contains(&writer.memory()), "{}", writer.memory());
+        while writer.write(&[b'x'; 1000]) {}
+        assert!(((1 << 20)..(1 << 20) + 3000).contains(&writer.memory()), "{}", writer.memory());
+        drop(results);
+        assert!(writer.finish(TIMEOUT));
+        while writer.memory() > 2 * super::BYTES_KEPT + 3000 {
+            writer.write(b"\n");
+            assert!(writer.finish(TIMEOUT));
+        }
     }
 
     #[test]

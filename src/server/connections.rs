@@ -224,7 +224,7 @@ impl<S: ByteStream> Connections<S> {
     /// allowed. So a connection that holds little, or has just begun, is not closed for one that
     /// holds a lot for long.
     fn shed_until_within_memory(&mut self) {
-        while self.cx.memory.bytes() > self.cx.options.buffered_bytes {
+        while self.cx.buffered_bytes() > self.cx.options.buffered_bytes {
             let cx = &self.cx;
             let holders = self.slab.iter_mut().map(|connection| (connection.shed_weight(cx), connection));
             let Some((1.., heaviest)) = holders.max_by_key(|(weight, _)| *weight) else { return };

@@ -218,6 +218,11 @@ impl LoopContext {
         }
     }
 
+    /// Returns the memory of all connections, with that of their observer.
+    pub fn buffered_bytes(&self) -> usize {
+        self.memory.bytes() + self.observer.memory()
+    }
+
     /// Shows bytes that have passed to the observer.
     pub fn observe(&mut self, key: Key, sender: Sender, bytes: &mut dyn Iterator<Item = &[u8]>) {
         if let Some(observer) = self.observer.active() {

@@ -37,6 +37,14 @@ pub trait Observer {
     /// Called when a connection has been closed.
     fn closed(&mut self, connection: u32);
 
+    /// Returns the memory that the observer holds, in bytes. The server adds it to the memory of
+    /// its connections, which [`Options::buffered_bytes`](super::Options::buffered_bytes) bounds,
+    /// but can free only that of the connections. So an observer must bound its own memory well
+    /// below it.
+    fn memory(&self) -> usize {
+        0
+    }
+
     /// Called when a loop iteration ends. `is_followed` means that a client follows `/wire` now.
     /// `publish` sends an event to these clients.
     fn end_iteration(&mut self, is_followed: bool, publish: &mut dyn FnMut(&str));
@@ -50,6 +58,11 @@ impl ObserverSlot {
     /// Sets the observer.
     pub fn set(&mut self, observer: Box<dyn Observer>) {
         self.0 = Some(observer);
+    }
+
+    /// Returns the memory that the observer holds, in bytes.
+    pub fn memory(&self) -> usize {
+        self.0.as_ref().map_or(0, |observer| observer.memory())
     }
 
     /// Returns the observer, whether active or not.

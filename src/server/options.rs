@@ -29,8 +29,9 @@ pub struct Options {
     /// The bytes of output that may wait on one connection before it is no longer read from. One
     /// response or echo, however long, may exceed it.
     pub outbox_bytes: usize,
-    /// The bytes that all connections together may hold: incomplete input and unwritten output.
-    /// When they exceed it, the connection is closed whose memory is the most by size times age.
+    /// The bytes that all connections together may hold: incomplete input and unwritten output, and
+    /// what an observer holds of them. When they exceed it, the connection is closed whose memory
+    /// is the most by size times age.
     pub buffered_bytes: usize,
     /// The longest message that `/echo` accepts, in bytes.
     pub echo_bytes: usize,

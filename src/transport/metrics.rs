@@ -191,7 +191,8 @@ pub fn write(counters: &Counters, gauges: &Gauges, hub: &Hub) -> String {
     );
     families.gauge(
         "buffered_bytes",
-        "Bytes that connections hold: incomplete requests and messages, and unwritten output.",
+        "Bytes that connections hold: incomplete requests and messages, and unwritten output; and what \
+         watching holds.",
         gauges.buffered as u64,
     );
     families.counter(

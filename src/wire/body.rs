@@ -49,6 +49,11 @@ impl Body {
         self.length
     }
 
+    /// Returns the heap memory in bytes.
+    pub fn memory(&self) -> usize {
+        self.content.memory()
+    }
+
     pub fn advance(&mut self, splitter: &mut Splitter) -> Progress {
         match &mut self.end {
             BodyEnd::Length { left } => {

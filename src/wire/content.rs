@@ -34,6 +34,14 @@ impl Content {
         }
     }
 
+    /// Returns the heap memory in bytes.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Plain { form, .. } => form.as_ref().map_or(0, FormSearch::memory),
+            Self::EventStream(stream) => stream.memory(),
+        }
+    }
+
     pub fn is_event_stream(&self) -> bool {
         matches!(self, Self::EventStream(_))
     }

@@ -111,6 +111,12 @@ impl Conversation {
         }
     }
 
+    /// Returns the memory of this conversation in bytes: its state, and the bytes that are not in a
+    /// span yet.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + self.client.memory() + self.server.memory() + self.exchange.memory()
+    }
+
     fn direction(&mut self, side: Side) -> &mut Direction {
         match side {
             Side::Client => &mut self.client,

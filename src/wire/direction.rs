@@ -100,6 +100,18 @@ impl Direction {
         &self.state
     }
 
+    /// Returns the heap memory in bytes.
+    pub fn memory(&self) -> usize {
+        let state = match &self.state {
+            State::Head(head) => head.memory(),
+            State::Body { body, .. } => body.memory(),
+            State::Frames(frames) => frames.memory(),
+            State::EventStream(stream) => stream.memory(),
+            State::AwaitingSwitch(_) | State::Opaque { .. } => 0,
+        };
+        self.pending.capacity() + state
+    }
+
     /// Records that no more bytes will arrive.
     pub fn end(&mut self) {
         self.ended = true;

@@ -139,6 +139,12 @@ impl Default for EventStream {
 }
 
 impl EventStream {
+    /// Returns the memory in bytes, on the heap as a whole.
+    pub fn memory(&self) -> usize {
+        let decoder = self.decoder.as_ref().map_or(0, Decoder::memory);
+        size_of::<Self>() + self.name.capacity() + decoder + self.last_event_id.capacity()
+    }
+
     /// Splits the next `available` bytes as far as their fields are complete. `is_last` means that
     /// the stream ends after them, or is interrupted by the framing of the body.
     pub fn advance(&mut self, splitter: &mut Splitter, available: usize, is_last: bool) {

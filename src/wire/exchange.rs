@@ -39,6 +39,16 @@ pub(super) struct HandshakeRequest {
     pub offers: Vec<Offer>,
 }
 
+impl HandshakeRequest {
+    fn memory(&self) -> usize {
+        let protocols: usize = self.protocols.iter().map(Vec::capacity).sum();
+        self.key.capacity()
+            + protocols
+            + self.protocols.capacity() * size_of::<Vec<u8>>()
+            + self.offers.capacity() * size_of::<Offer>()
+    }
+}
+
 /// The protocol of a direction after a response.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Switch {
@@ -92,6 +102,13 @@ impl Exchange {
         if !self.is_one_sided {
             self.requests.push_back(request);
         }
+    }
+
+    /// Returns the heap memory in bytes.
+    pub fn memory(&self) -> usize {
+        let handshakes = self.requests.iter().filter_map(|request| request.handshake.as_ref());
+        self.requests.capacity() * size_of::<PendingRequest>()
+            + handshakes.map(HandshakeRequest::memory).sum::<usize>()
     }
 
     /// Returns the request that the next response belongs to.

@@ -48,6 +48,11 @@ impl Frames {
         }
     }
 
+    /// Returns the memory in bytes, on the heap as a whole.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + self.message.as_ref().map_or(0, Message::memory) + self.inflation.memory()
+    }
+
     /// Splits all fields that have arrived completely.
     pub fn advance(&mut self, splitter: &mut Splitter) -> Progress {
         loop {

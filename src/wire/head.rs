@@ -69,6 +69,11 @@ impl Head {
         }
     }
 
+    /// Returns the heap memory in bytes.
+    pub fn memory(&self) -> usize {
+        self.lines.capacity() + self.fields.memory()
+    }
+
     pub fn has_start_line(&self) -> bool {
         self.has_start_line
     }

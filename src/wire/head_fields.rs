@@ -58,6 +58,13 @@ impl HeadFields {
         Some(name)
     }
 
+    /// Returns the heap memory in bytes.
+    pub fn memory(&self) -> usize {
+        let start = self.start.method.capacity() + self.start.target.capacity();
+        let values: usize = self.fields.iter().map(|(_, value)| value.capacity()).sum();
+        start + values + self.fields.capacity() * size_of::<(&str, Vec<u8>)>()
+    }
+
     /// Returns the values of all fields with this name, in lower case, which must be a relevant
     /// one.
     pub fn get_all(&self, name: &str) -> impl Iterator<Item = &[u8]> + Clone {

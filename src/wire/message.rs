@@ -50,6 +50,11 @@ impl Message {
         }
     }
 
+    /// Returns the heap memory in bytes.
+    pub fn memory(&self) -> usize {
+        self.kept.capacity()
+    }
+
     /// Counts a continuation frame.
     pub fn add_frame(&mut self) {
         self.frames += 1;

@@ -85,11 +85,22 @@ impl Writer {
         self.heading(connection, side, time_ms, true, out);
     }
 
-    fn heading(&mut self, connection: u64, side: Side, time_ms: u64, is_end: bool, out: &mut String) {
+    /// Appends a comment of one line, which readers ignore.
+    pub fn comment(&mut self, comment: &str, out: &mut String) {
+        self.begin(out);
+        // Writing to a String can't fail.
+        let _ = writeln!(out, "\n# {comment}");
+    }
+
+    fn begin(&mut self, out: &mut String) {
         if !std::mem::replace(&mut self.has_begun, true) {
             out.push_str(FIRST_LINE);
             out.push('\n');
         }
+    }
+
+    fn heading(&mut self, connection: u64, side: Side, time_ms: u64, is_end: bool, out: &mut String) {
+        self.begin(out);
         let end = if is_end { " end" } else { "" };
         // Writing to a String can't fail.
         let _ = writeln!(out, "\n{connection} {} {time_ms} ms{end}", side.name());

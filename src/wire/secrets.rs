@@ -173,6 +173,11 @@ pub(super) struct FormSearch {
 }
 
 impl FormSearch {
+    /// Returns the heap memory in bytes.
+    pub fn memory(&self) -> usize {
+        self.name.capacity()
+    }
+
     /// Returns the secrets in the next piece.
     pub fn push(&mut self, piece: &[u8], names: &SecretNames) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();

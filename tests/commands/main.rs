@@ -17,3 +17,4 @@ mod outputs;
 mod recordings;
 mod serve;
 mod suggestions;
+mod watching;

@@ -76,21 +76,21 @@ fn read_to_end(mut reader: PipeReader) -> thread::JoinHandle<String> {
 }
 
 /// A file or a folder that is removed at the end of the test.
-struct Temporary(PathBuf);
+pub struct Temporary(pub PathBuf);
 
 impl Temporary {
-    fn new(name: &str) -> Temporary {
+    pub fn new(name: &str) -> Temporary {
         Temporary(std::env::temp_dir().join(format!("barewire-outputs-{name}-{}", std::process::id())))
     }
 
-    fn pipe(name: &str) -> Temporary {
+    pub fn pipe(name: &str) -> Temporary {
         let pipe = Temporary::new(name);
         let status = Command::new("mkfifo").arg(&pipe.0).status().expect("mkfifo is installed");
         assert!(status.success());
         pipe
     }
 
-    fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         self.0.to_str().expect("UTF-8")
     }
 }

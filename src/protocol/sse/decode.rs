@@ -129,6 +129,12 @@ impl Decoder {
         }
     }
 
+    /// Returns the heap memory in bytes.
+    pub fn memory(&self) -> usize {
+        let ids = self.id.capacity() + self.last_event_id.capacity();
+        self.line.capacity() + self.data.capacity() + self.event_type.capacity() + ids
+    }
+
     /// Returns the value of `Last-Event-ID` for a reconnect; empty for none. A block without data
     /// can set it too.
     pub fn last_event_id(&self) -> &str {

@@ -273,7 +273,7 @@ impl<S: ByteStream> Connection<S> {
         // A last response says so: at shutdown, on a surplus connection, at the limit of requests.
         context.persists &= !cx.gauges.draining && self.surplus.is_none() && !self.is_at_request_limit(cx);
         if let Ok(Action::Metrics) = action {
-            cx.gauges.buffered = cx.memory.bytes();
+            cx.gauges.buffered = cx.buffered_bytes();
             cx.gauges.log_lines_dropped = cx.log.as_ref().map_or(0, |log| log.dropped());
             cx.gauges.resident = resident_memory();
         }

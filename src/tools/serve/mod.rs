@@ -6,6 +6,7 @@ mod options;
 mod passage;
 mod recording;
 mod wire;
+mod wire_bounds;
 mod wire_output;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ use self::args::Args;
 pub use self::args::help;
 use self::options::ServeOptions;
 pub use self::wire::{Filter, WireOptions, WireView};
+pub use self::wire_bounds::WireBounds;
 use super::exit_status::FAILED;
 use super::io_error::listen_error;
 use super::listen::listen;
@@ -28,8 +30,6 @@ use crate::server::Server;
 
 /// The bytes of the log that may wait for standard error.
 const LOG_BYTES: usize = 1 << 20;
-/// The same with the wire view, which writes a hundred times as much.
-const WIRE_BYTES: usize = 4 << 20;
 
 /// Serves until SIGTERM, SIGINT or SIGHUP.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -57,8 +57,9 @@ pub(super) fn until(options: ServeOptions, stop: UnixStream) -> ExitCode {
 
 /// The error is a message for the user.
 fn serve(options: ServeOptions, stop: UnixStream) -> Result<(), String> {
-    let ServeOptions { server: options, wire, log } = options;
-    let standard_error = open_standard_error(log, if wire.print { WIRE_BYTES } else { LOG_BYTES });
+    let ServeOptions { server: options, mut wire, log } = options;
+    wire.bounds = WireBounds::of_share(options.buffered_bytes);
+    let standard_error = open_standard_error(log, if wire.print { wire.bounds.text } else { LOG_BYTES });
     if let Some(notice) = args::notice_of_connections(&options, log) {
         report(notice);
     }

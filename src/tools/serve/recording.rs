@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::passage::Passage;
+use super::wire_bounds::WireBounds;
 use crate::access_log::BackgroundWriter;
 use crate::tools::io_error::file_error;
 use crate::tools::recorded_file::RecordedFile;
@@ -12,13 +13,8 @@ use crate::tools::standard_streams::{finish, report};
 use crate::wire::record::Writer;
 use crate::wire::{Side, Span};
 
-/// The bytes of a recording that may wait for the file. More than for the log, because a hole ends
-/// the recording of a connection.
-const QUEUE_BYTES: usize = 16 << 20;
-/// Blocks are queued when they have this many bytes, or at the end of the iteration.
-const BLOCKS_BYTES: usize = 256 << 10;
-/// How many spans of one read or write are recorded before their size is checked.
-const SPANS_AT_ONCE: usize = 64;
+/// How many bytes of one read or write are recorded before their size is checked.
+const BYTES_AT_ONCE: usize = 4 << 10;
 
 /// A recording. If the file does not accept blocks in time, they are dropped, and the connections
 /// to which they belong are not recorded any further: nobody can read the bytes after a hole.
@@ -26,29 +22,32 @@ pub struct Recording {
     writer: Writer,
     file: BackgroundWriter,
     blocks: String,
+    /// Blocks are queued when they have this many bytes, or at the end of the iteration.
+    batch: usize,
     path: PathBuf,
     /// The open connections that have blocks in `blocks`.
     in_blocks: HashSet<u64>,
-    /// The open connections whose blocks were dropped.
+    /// The open connections that are not recorded any further.
     incomplete: HashSet<u64>,
 }
 
 impl Recording {
-    /// Creates the file.
+    /// Creates the file. At most `capacity` bytes wait for it.
     ///
     /// # Errors
     /// Those of the operating system, with the path.
-    pub fn create(path: &Path) -> io::Result<Recording> {
+    pub fn create(path: &Path, capacity: usize) -> io::Result<Recording> {
         let file = RecordedFile::create(path)?;
         let out = BlockFile { path: path.to_owned(), file, complete: 0 };
         Ok(Recording {
             writer: Writer::new(),
-            file: BackgroundWriter::new(Box::new(out), QUEUE_BYTES, |lines| {
+            file: BackgroundWriter::new(Box::new(out), capacity, |lines| {
                 format!(
                     "\n# {lines} lines are missing here. Their connections are not recorded any further.\n"
                 )
             }),
             blocks: String::new(),
+            batch: WireBounds::batch(capacity),
             path: path.to_owned(),
             in_blocks: HashSet::new(),
             incomplete: HashSet::new(),
@@ -58,16 +57,47 @@ impl Recording {
     /// Records the bytes of one read or write.
     pub fn add(&mut self, passage: Passage, spans: &[Span]) {
         let Passage { connection, time_ms, .. } = passage;
-        for spans in spans.chunks(SPANS_AT_ONCE) {
+        let mut rest = spans;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let is_enough = |span: &Span| {
+                bytes += span.bytes.len();
+                bytes >= BYTES_AT_ONCE
+            };
+            let length = rest.iter().position(is_enough).map_or(rest.len(), |last| last + 1);
+            let (spans, after) = rest.split_at(length);
+            rest = after;
             if self.incomplete.contains(&connection) {
                 return;
             }
             self.writer.spans(connection, time_ms, spans, &mut self.blocks);
             self.in_blocks.insert(connection);
-            if self.blocks.len() > BLOCKS_BYTES {
+            if self.blocks.len() > self.batch {
                 self.write();
             }
         }
+    }
+
+    /// Stops the recording of a connection, because watching has used its share of the memory.
+    pub fn stop(&mut self, passage: Passage) {
+        if self.incomplete.insert(passage.connection) {
+            let comment = format!(
+                "Connection {} is not recorded any further: watching has used its share of the memory.",
+                passage.connection
+            );
+            self.writer.comment(&comment, &mut self.blocks);
+        }
+    }
+
+    /// Records how many bytes of a connection are missing.
+    pub fn lost(&mut self, passage: Passage, bytes: u64) {
+        let comment = format!("{bytes} bytes of connection {} are missing.", passage.connection);
+        self.writer.comment(&comment, &mut self.blocks);
+    }
+
+    /// Returns the memory of the blocks that are not written, in bytes.
+    pub fn memory(&self) -> usize {
+        self.blocks.capacity() + self.file.memory()
     }
 
     /// Records the end of a connection.
@@ -86,6 +116,7 @@ impl Recording {
             self.incomplete.extend(&self.in_blocks);
         }
         self.blocks.clear();
+        self.blocks.shrink_to(2 * self.batch);
         self.in_blocks.clear();
     }
 

@@ -7,16 +7,21 @@ use std::time::Instant;
 
 use super::passage::Passage;
 use super::recording::Recording;
+use super::wire_bounds::WireBounds;
 use super::wire_output::Outputs;
 use crate::server::{Observer, Sender};
 use crate::tools::standard_streams::standard_error;
 use crate::transport::{Purpose, Transport};
-use crate::wire::{Compression, Conversation, SecretNames, Side, Start};
+use crate::wire::{Compression, Conversation, SecretNames, Side, Span, Start};
 
 /// How many bytes of a client wait until the purpose of their request is known: the longest head
 /// that `--max-head-bytes` allows, and one read. More arrive only if the server does not interpret
 /// them.
 const MAX_WAITING: usize = (1 << 20) + (64 << 10);
+/// How many bytes are parsed at once, and after how many spans these are shown. The spans of small
+/// frames need hundreds of bytes for each byte that passes.
+const PIECE_BYTES: usize = 4 << 10;
+const SPANS_AT_ONCE: usize = 1024;
 
 /// The options of the wire view. Secrets are hidden in all of its outputs.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +36,8 @@ pub struct WireOptions {
     pub hide: Vec<String>,
     /// What is printed, recorded and sent to the clients that follow `/wire`.
     pub filter: Filter,
+    /// The bounds on the memory of the view.
+    pub bounds: WireBounds,
 }
 
 /// Which conversations are shown.
@@ -63,14 +70,41 @@ struct Observed {
     seen: Option<Box<Seen>>,
 }
 
+impl Observed {
+    /// Returns a passage at this time, unless the filter excludes it. The view does not show its
+    /// own stream: each event would cause the next.
+    fn passage(&self, filter: &Filter, time_ms: u64) -> Option<Passage> {
+        let passage = self.any_passage(time_ms);
+        let Passage { connection, purpose, .. } = passage;
+        (purpose != Purpose::Observe && filter.accepts(connection, purpose)).then_some(passage)
+    }
+
+    /// Returns a passage at this time, whatever the filter selects.
+    fn any_passage(&self, time_ms: u64) -> Passage {
+        let purpose = self.purpose.unwrap_or(Purpose::Other);
+        Passage { connection: self.number.get().into(), purpose, time_ms }
+    }
+}
+
 const _: () = assert!(size_of::<Option<Observed>>() <= 16, "an idle connection costs the view little");
 
 /// What has passed on a connection while the view was active.
 #[derive(Default)]
 struct Seen {
-    conversation: Option<Conversation>,
+    conversation: Option<Box<Conversation>>,
     /// The client's bytes that are not shown yet. Their request's purpose is not known.
     waiting: Vec<u8>,
+    /// The memory that is counted for this connection, in bytes.
+    counted: usize,
+    /// The number of bytes that are not shown, once the connection is not watched any further.
+    lost: Option<u64>,
+}
+
+impl Seen {
+    fn memory(&self) -> usize {
+        let conversation = self.conversation.as_ref().map_or(0, |conversation| conversation.memory());
+        size_of::<Self>() + conversation + self.waiting.capacity()
+    }
 }
 
 /// The wire view.
@@ -80,6 +114,8 @@ pub struct WireView {
     outputs: Outputs,
     /// The connections, indexed by the server's number for them.
     connections: Vec<Option<Observed>>,
+    /// The memory of what has passed on all connections, in bytes.
+    held: usize,
     /// How many connections were accepted, modulo 2³².
     accepted: u32,
     is_active: bool,
@@ -93,12 +129,12 @@ impl WireView {
     /// # Errors
     /// The file to record to cannot be created. The error names it.
     pub fn new(options: &WireOptions) -> io::Result<WireView> {
-        let mut outputs = Outputs::default();
+        let mut outputs = Outputs::within(options.bounds);
         if options.print {
             outputs = outputs.print_to(standard_error(), options.color);
         }
         if let Some(path) = &options.record {
-            outputs = outputs.record_to(Recording::create(path)?);
+            outputs = outputs.record_to(Recording::create(path, options.bounds.recording)?);
         }
         Ok(WireView {
             filter: options.filter.clone(),
@@ -106,6 +142,7 @@ impl WireView {
             is_active: outputs.is_any(),
             outputs,
             connections: Vec::new(),
+            held: 0,
             accepted: 0,
             start: Instant::now(),
             now_ms: 0,
@@ -117,22 +154,22 @@ impl WireView {
         let Some(observed) = self.connections.get_mut(connection as usize).and_then(Option::as_mut) else {
             return;
         };
-        let purpose = observed.purpose.unwrap_or(Purpose::Other);
-        // The view does not show its own stream: each event would cause the next.
-        let number = u64::from(observed.number.get());
-        if purpose == Purpose::Observe || !self.filter.accepts(number, purpose) {
-            return;
-        }
+        let Some(passage) = observed.passage(&self.filter, self.now_ms) else { return };
         let start = observed.joined_at.map_or(Start::Http, start_within);
         let seen = observed.seen.get_or_insert_default();
         let secrets = &self.secrets;
-        let begin = || Conversation::starting(start).hiding(secrets.clone());
+        let begin = || Box::new(Conversation::starting(start).hiding(secrets.clone()));
         let conversation = seen.conversation.get_or_insert_with(begin);
         let mut spans = Vec::new();
         for bytes in bytes {
-            conversation.feed(side, bytes, &mut spans);
+            for piece in bytes.chunks(PIECE_BYTES) {
+                conversation.feed(side, piece, &mut spans);
+                if spans.len() > SPANS_AT_ONCE {
+                    self.outputs.show(passage, &spans);
+                    spans.clear();
+                }
+            }
         }
-        let passage = Passage { connection: number, purpose, time_ms: self.now_ms };
         self.outputs.show(passage, &spans);
     }
 
@@ -154,19 +191,58 @@ impl WireView {
     fn set_followed(&mut self, is_followed: bool) {
         if self.outputs.is_followed != is_followed {
             self.outputs.is_followed = is_followed;
-            if self.outputs.is_any() && !self.is_active {
-                self.join_conversations();
+            if self.outputs.is_any() != self.is_active {
+                self.leave_conversations();
             }
             self.is_active = self.outputs.is_any();
         }
     }
 
-    /// Joins the conversations of all open connections, whose bytes have passed unseen so far.
-    fn join_conversations(&mut self) {
+    /// Forgets what has passed on the open connections. When the view is active again, it joins
+    /// them, because more bytes have passed unseen.
+    fn leave_conversations(&mut self) {
         for observed in self.connections.iter_mut().flatten() {
             observed.joined_at = Some(observed.purpose.unwrap_or(Purpose::Other));
             observed.seen = None;
         }
+        self.held = 0;
+    }
+
+    /// Updates the memory of what has passed on a connection, and enforces the bound on all: the
+    /// connection that holds the most is not watched any further.
+    fn account_memory(&mut self, connection: u32) {
+        let Some(seen) = self.connections.get_mut(connection as usize).and_then(seen_mut) else { return };
+        let memory = seen.memory();
+        self.held = self.held - seen.counted + memory;
+        seen.counted = memory;
+        while self.held > self.outputs.bound_of_conversations() && self.stop_largest() {}
+    }
+
+    /// Stops watching the connection that holds the most. Returns false if no connection is
+    /// watched.
+    fn stop_largest(&mut self) -> bool {
+        let watched = self.connections.iter_mut().flatten();
+        let held = |observed: &&mut Observed| {
+            let seen = observed.seen.as_ref().filter(|seen| seen.lost.is_none());
+            seen.map_or(0, |seen| seen.counted)
+        };
+        let Some(largest) = watched.max_by_key(held).filter(|largest| held(largest) > 0) else {
+            return false;
+        };
+        let passage = largest.passage(&self.filter, self.now_ms);
+        let Some(seen) = largest.seen.as_mut() else { return false };
+        let Seen { conversation, waiting, counted, .. } = std::mem::take(&mut **seen);
+        seen.lost = Some(waiting.len() as u64);
+        seen.counted = seen.memory();
+        self.held = self.held - counted + seen.counted;
+        if let Some(passage) = passage {
+            if let Some(mut conversation) = conversation {
+                self.outputs.show(passage, &rest_of(&mut conversation));
+            }
+            self.outputs.stop(passage);
+            self.outputs.lose(waiting.len());
+        }
+        true
     }
 }
 
@@ -196,17 +272,27 @@ impl Observer for WireView {
         if let Some(observed) = self.observed(connection) {
             observed.purpose = Some(purpose);
             self.show_waiting(connection);
+            self.account_memory(connection);
         }
     }
 
     fn passed(&mut self, connection: u32, sender: Sender, bytes: &mut dyn Iterator<Item = &[u8]>) {
-        let Some(observed) = self.observed(connection) else { return };
+        let Some(observed) = self.connections.get_mut(connection as usize).and_then(Option::as_mut) else {
+            return;
+        };
         // A request shows its purpose only when it is complete; it may ask for the view itself.
         let is_open = matches!(
             observed.purpose,
             Some(Purpose::Follow(Transport::EventStream | Transport::WebSocket) | Purpose::Observe)
         );
+        let passage = observed.passage(&self.filter, self.now_ms);
         let seen = observed.seen.get_or_insert_default();
+        if let Some(lost) = &mut seen.lost {
+            let length = bytes.map(<[u8]>::len).sum();
+            *lost += length as u64;
+            self.outputs.lose(if passage.is_some() { length } else { 0 });
+            return;
+        }
         match sender {
             Sender::Server => self.show(connection, Side::Server, bytes),
             // All of the client's bytes wait, if only until the end of this call, so that none
@@ -218,6 +304,11 @@ impl Observer for WireView {
                 }
             }
         }
+        self.account_memory(connection);
+    }
+
+    fn memory(&self) -> usize {
+        self.held + self.outputs.memory()
     }
 
     fn closed(&mut self, connection: u32) {
@@ -227,16 +318,18 @@ impl Observer for WireView {
         let Some(observed) = self.connections.get_mut(connection as usize).and_then(Option::take) else {
             return;
         };
-        let conversation = observed.seen.and_then(|seen| seen.conversation);
-        if let Some(mut conversation) = conversation.filter(|_| self.is_active) {
-            let mut spans = Vec::new();
-            for side in [Side::Client, Side::Server] {
-                conversation.finish(side, &mut spans);
-            }
-            let purpose = observed.purpose.unwrap_or(Purpose::Other);
-            let passage =
-                Passage { connection: u64::from(observed.number.get()), purpose, time_ms: self.now_ms };
-            self.outputs.show(passage, &spans);
+        let selected = observed.passage(&self.filter, self.now_ms);
+        let passage = observed.any_passage(self.now_ms);
+        let Some(seen) = observed.seen else { return };
+        self.held -= seen.counted;
+        if !self.is_active {
+            return;
+        }
+        if let Some(mut conversation) = seen.conversation {
+            self.outputs.show(passage, &rest_of(&mut conversation));
+            self.outputs.show_end(passage);
+        } else if let (Some(passage), Some(lost)) = (selected, seen.lost) {
+            self.outputs.show_lost(passage, lost);
             self.outputs.show_end(passage);
         }
     }
@@ -258,6 +351,19 @@ impl Drop for WireView {
         self.outputs.write_all(&mut |_| ());
         self.outputs.finish();
     }
+}
+
+fn seen_mut(observed: &mut Option<Observed>) -> Option<&mut Seen> {
+    observed.as_mut()?.seen.as_deref_mut()
+}
+
+/// Returns the last spans of a conversation that ends.
+fn rest_of(conversation: &mut Conversation) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for side in [Side::Client, Side::Server] {
+        conversation.finish(side, &mut spans);
+    }
+    spans
 }
 
 /// Returns how to parse the next bytes on a connection that was open before the view was active.

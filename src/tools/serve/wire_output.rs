@@ -2,6 +2,7 @@
 
 use super::passage::Passage;
 use super::recording::Recording;
+use super::wire_bounds::WireBounds;
 use crate::access_log::BackgroundWriter;
 use crate::wire::Span;
 use crate::wire::render::shorten::{Shortener, Shown};
@@ -11,17 +12,15 @@ use crate::wire::render::{Source, json};
 /// An event of the view ends when it has this many bytes.
 const EVENT_BYTES: usize = 32 * 1024;
 
-/// How many bytes of one loop iteration are shown to clients. A byte that passes can become a
-/// hundred in the view, and a flood of small frames must not become a flood of large events.
-const MAX_PER_ITERATION: usize = 4 << 20;
-/// How many spans of one read are shown before their size is checked.
-const SPANS_AT_ONCE: usize = 1024;
-/// Text is written when it has this many bytes, or at the end of the iteration.
-const TEXT_BYTES: usize = 256 << 10;
+/// About as many bytes as most spans have in an event, at most.
+const EVENT_BYTES_OF_SPAN: usize = 2048;
+/// The most spans of one read that are shown before their size is checked.
+const SPANS_AT_ONCE: usize = 64;
 
 /// All outputs.
 #[derive(Default)]
 pub struct Outputs {
+    bounds: WireBounds,
     terminal: Option<(Text, BackgroundWriter)>,
     text: String,
     recording: Option<Recording>,
@@ -36,6 +35,11 @@ pub struct Outputs {
 }
 
 impl Outputs {
+    /// Returns no outputs, for which these bounds hold.
+    pub fn within(bounds: WireBounds) -> Outputs {
+        Outputs { bounds, ..Outputs::default() }
+    }
+
     /// Adds a terminal, or any other writer of text.
     pub fn print_to(mut self, out: BackgroundWriter, color: bool) -> Outputs {
         self.terminal = Some((Text::new(color, false), out));
@@ -46,6 +50,18 @@ impl Outputs {
     pub fn record_to(mut self, recording: Recording) -> Outputs {
         self.recording = Some(recording);
         self
+    }
+
+    /// Returns the bound on the memory of all conversations together, in bytes.
+    pub fn bound_of_conversations(&self) -> usize {
+        self.bounds.conversations(self.terminal.is_some(), self.recording.is_some())
+    }
+
+    /// Returns the memory of all that is not delivered yet, in bytes.
+    pub fn memory(&self) -> usize {
+        let terminal = self.terminal.as_ref().map_or(0, |(_, out)| out.memory());
+        let recording = self.recording.as_ref().map_or(0, Recording::memory);
+        terminal + recording + self.text.capacity() + self.event_bytes
     }
 
     /// Returns whether there is any output now.
@@ -61,8 +77,9 @@ impl Outputs {
         if let Some(recording) = &mut self.recording {
             recording.add(passage, spans);
         }
-        // In parts: one read of small frames can be many times what an iteration shows.
-        for spans in spans.chunks(SPANS_AT_ONCE) {
+        // In parts: one read of small frames can be many times what an output accepts.
+        let at_once = (self.bounds.events / EVENT_BYTES_OF_SPAN).clamp(1, SPANS_AT_ONCE);
+        for spans in spans.chunks(at_once) {
             let mut shown = Vec::new();
             for span in spans {
                 self.shortener.span(passage.connection, span, &mut shown);
@@ -82,15 +99,44 @@ impl Outputs {
                 }
             }
         }
-        if self.is_followed && self.event_bytes > MAX_PER_ITERATION {
+        if self.is_followed && self.event_bytes > self.bounds.events {
             self.lost += passed;
         } else if self.is_followed {
             let events = events(passage, shown);
             self.event_bytes += events.iter().map(String::len).sum::<usize>();
             self.events.extend(events);
         }
-        if self.text.len() > TEXT_BYTES {
+        if self.text.len() > WireBounds::batch(self.bounds.text) {
             self.write();
+        }
+    }
+
+    /// Shows that later bytes of a connection are not shown, because watching has used its share of
+    /// the memory.
+    pub fn stop(&mut self, passage: Passage) {
+        if let Some((text, _)) = &mut self.terminal {
+            let remark = "watching has used its share of the memory; later bytes are not shown";
+            text.remark(passage.source(), remark, &mut self.text);
+        }
+        if let Some(recording) = &mut self.recording {
+            recording.stop(passage);
+        }
+    }
+
+    /// Counts bytes that are not shown.
+    pub fn lose(&mut self, bytes: usize) {
+        if self.is_followed {
+            self.lost += bytes;
+        }
+    }
+
+    /// Shows how many bytes of a connection were not shown at its end.
+    pub fn show_lost(&mut self, passage: Passage, bytes: u64) {
+        if let Some((text, _)) = &mut self.terminal {
+            text.remark(passage.source(), &format!("closed; {bytes} bytes are not shown"), &mut self.text);
+        }
+        if let Some(recording) = &mut self.recording {
+            recording.lost(passage, bytes);
         }
     }
 
@@ -105,7 +151,9 @@ impl Outputs {
             recording.end(passage);
         }
         if self.is_followed {
-            self.events.push(format!("{{\"connection\":{connection},\"time_ms\":{time_ms},\"ended\":true}}"));
+            let event = format!("{{\"connection\":{connection},\"time_ms\":{time_ms},\"ended\":true}}");
+            self.event_bytes += event.len();
+            self.events.push(event);
         }
     }
 
@@ -134,6 +182,7 @@ impl Outputs {
             out.write(self.text.as_bytes());
         }
         self.text.clear();
+        self.text.shrink_to(2 * WireBounds::batch(self.bounds.text));
         if let Some(recording) = &mut self.recording {
             recording.write();
         }
@@ -165,12 +214,19 @@ fn events(passage: Passage, shown: &[Shown<'_>]) -> Vec<String> {
     }
     event.push_str("]}");
     events.push(event);
+    // A string that has grown by doubling would count for less than its memory.
+    events.iter_mut().for_each(String::shrink_to_fit);
     events
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_PER_ITERATION, Outputs, Passage};
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use super::{Outputs, Passage, WireBounds};
+    use crate::access_log::BackgroundWriter;
     use crate::transport::{Purpose, Transport};
     use crate::wire::{Compression, Conversation, Side, Start};
 
@@ -184,19 +240,20 @@ mod tests {
         let flood = [0x89, 0x00].repeat(20_000);
         let mut spans = Vec::new();
         for _ in 0..2 {
-            let mut shown = 0;
             for chunk in flood.chunks(1000) {
                 spans.clear();
                 conversation.feed(Side::Server, chunk, &mut spans);
                 outputs.show(passage, &spans);
-                shown += usize::from(outputs.lost == 0) * chunk.len();
             }
             let mut events = Vec::new();
             outputs.write_all(&mut |event| events.push(event.to_owned()));
+            // Each byte is a span.
+            let shown: usize = events.iter().map(|event| event.matches("\"offset\":").count()).sum();
             let lost = format!("\"spans\":[],\"lost\":{}}}", flood.len() - shown);
             assert!(shown > 0 && events.pop().is_some_and(|last| last.ends_with(&lost)), "{lost}");
             let published: usize = events.iter().map(String::len).sum();
-            assert!((MAX_PER_ITERATION..2 * MAX_PER_ITERATION).contains(&published), "{published}");
+            let most = WireBounds::default().events;
+            assert!((most / 2..most * 3 / 2).contains(&published), "{published}");
         }
     }
 
@@ -211,6 +268,39 @@ mod tests {
         outputs.show(passage, &spans);
         let mut published = 0;
         outputs.write_all(&mut |event| published += event.len());
-        assert!((MAX_PER_ITERATION..MAX_PER_ITERATION * 3 / 2).contains(&published), "{published}");
+        let most = WireBounds::default().events;
+        assert!((most / 2..most * 3 / 2).contains(&published), "{published}");
+    }
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panic").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_text_says_which_connection_is_not_shown_any_further() {
+        let written = Written::default();
+        let out = BackgroundWriter::new(Box::new(written.clone()), 1 << 20, |_| String::new());
+        let mut outputs = Outputs::default().print_to(out.clone(), false);
+        let passage = Passage { connection: 7, purpose: Purpose::Other, time_ms: 1 };
+        outputs.stop(passage);
+        outputs.show_lost(Passage { time_ms: 2, ..passage }, 99);
+        outputs.write_all(&mut |_| ());
+        assert!(out.finish(Duration::from_secs(20)));
+        let text = String::from_utf8(written.0.lock().expect("no panic").clone()).expect("UTF-8");
+        assert_eq!(
+            text,
+            "connection 7, 1 ms: watching has used its share of the memory; later bytes are not shown\n\
+             connection 7, 2 ms: closed; 99 bytes are not shown\n"
+        );
     }
 }

@@ -19,6 +19,11 @@ impl Inflation {
         }
     }
 
+    /// Returns the heap memory in bytes.
+    pub fn memory(&self) -> usize {
+        0
+    }
+
     pub fn is_on(&self) -> bool {
         matches!(self, Self::On)
     }

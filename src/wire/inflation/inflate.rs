@@ -36,6 +36,14 @@ impl Inflation {
         Self::On { inflater: Box::new(Inflater::new(direction)), is_presumed }
     }
 
+    /// Returns the heap memory in bytes.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::On { inflater, .. } => size_of::<Inflater>() + inflater.memory(),
+            Self::Off | Self::Lost(_) => 0,
+        }
+    }
+
     /// Returns true if RSV1 has a meaning.
     pub fn is_on(&self) -> bool {
         !matches!(self, Self::Off)

@@ -1,6 +1,10 @@
 //! The limit on the memory that all connections use together.
 
-use barewire::server::{Options, Peer};
+use std::cell::Cell;
+use std::rc::Rc;
+
+use barewire::server::{Observer, Options, Peer, Sender, Simulation};
+use barewire::transport::Purpose;
 
 use super::simulation::SimulatedServer;
 use crate::harness::{Frame, Opcode, Request, masked_frame};
@@ -501,4 +505,56 @@ fn two_thousand_peers_stay_within_the_memory_limit_and_others_lose_nothing() {
     assert!(most > CEILING / 10 * 9, "the peers reach the limit: {most}");
     let refused = server.overloads("memory");
     assert!(refused > 1000, "{refused}");
+}
+
+/// An observer that holds memory.
+struct Holding(Rc<Cell<usize>>);
+
+impl Observer for Holding {
+    fn is_active(&self) -> bool {
+        false
+    }
+
+    fn begin_iteration(&mut self) {}
+
+    fn opened(&mut self, _: u32) {}
+
+    fn has_purpose(&mut self, _: u32, _: Purpose) {}
+
+    fn passed(&mut self, _: u32, _: Sender, _: &mut dyn Iterator<Item = &[u8]>) {}
+
+    fn closed(&mut self, _: u32) {}
+
+    fn memory(&self) -> usize {
+        self.0.get()
+    }
+
+    fn end_iteration(&mut self, _: bool, _: &mut dyn FnMut(&str)) {}
+}
+
+#[test]
+fn the_memory_of_an_observer_counts_towards_the_limit() {
+    let held = Rc::new(Cell::new(0));
+    let options = Options { buffered_bytes: 1 << 20, ..Options::default() };
+    let mut server = Simulation::new(options, 1).observed_by(Box::new(Holding(Rc::clone(&held))));
+    let peer = server.connect();
+    server.send(peer, &declares(MUCH + 1));
+    server.send(peer, &[b'x'; MUCH]);
+    let metrics = server.connect();
+    let mut buffered = || {
+        server.send(metrics, &Request::get("/metrics").bytes());
+        let text = String::from_utf8(server.take(metrics)).expect("UTF-8");
+        let line = text.lines().find_map(|line| line.strip_prefix("barewire_buffered_bytes "));
+        line.expect("the metric").parse::<usize>().expect("a number")
+    };
+    let alone = buffered();
+    assert!(alone > MUCH, "{alone}");
+    held.set(100_000);
+    assert_eq!(buffered(), alone + 100_000);
+    held.set((1 << 20) - alone);
+    server.send(metrics, &Request::get("/health").bytes());
+    assert!(server.take(peer).is_empty(), "the limit is not exceeded");
+    held.set((1 << 20) - alone + 1);
+    server.send(metrics, &Request::get("/health").bytes());
+    assert!(server.take(peer).starts_with(b"HTTP/1.1 503 "));
 }
