@@ -5,6 +5,10 @@ use super::exchange::{Exchange, Protocol};
 use super::secret_names::SecretNames;
 use super::span::{Side, Span};
 
+/// The number of bytes to feed at once, for a caller whose memory must not depend on the length of
+/// its reads. The spans of small frames need hundreds of bytes for each byte of the input.
+pub const PIECE_BYTES: usize = 4 * 1024;
+
 /// Names every byte of a connection, in both directions.
 ///
 /// The spans of a side are contiguous and contain all of its bytes. They do not depend on how the

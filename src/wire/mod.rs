@@ -68,7 +68,7 @@ mod splitter;
 mod start_line;
 
 pub use crate::protocol::rule::{Document, Rule, Section};
-pub use conversation::Conversation;
+pub use conversation::{Conversation, PIECE_BYTES};
 pub use direction::Start;
 pub use exchange::{Compression, Protocol};
 pub use message::MAX_MESSAGE_BYTES;

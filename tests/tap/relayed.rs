@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -144,4 +145,37 @@ fn traffic_does_not_wait_for_a_view_that_is_not_read() {
     let over = shown.last().expect("the last line");
     assert!(over["left_out"].as_u64().is_some_and(|left_out| left_out > LENGTH / 4), "{over}");
     assert_eq!(over["server"].as_u64(), Some(received));
+}
+
+/// The spans of small frames need hundreds of times the memory of the frames.
+#[test]
+fn the_memory_of_the_view_does_not_grow_with_a_flood_of_small_frames() {
+    let pings = b"\x89\x00".repeat(100_000);
+    let sent = pings.clone();
+    let (server, serving) = serve_one(move |mut stream| {
+        let mut request = [0; 4096];
+        assert!(stream.read(&mut request).expect("a request") > 0);
+        let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+        stream.write_all(&[head.as_bytes(), &sent].concat()).expect("the tap reads");
+    });
+    let mut shell = Command::new("sh");
+    // An arena of glibc reserves 64 MiB of virtual memory.
+    shell.env("MALLOC_ARENA_MAX", "1");
+    shell.args(["-c", "ulimit -v 65536; exec \"$0\" tap --listen 127.0.0.1:0 --to \"$1\" >/dev/null"]);
+    shell.arg(env!("CARGO_BIN_EXE_barewire")).arg(server.to_string());
+    let tap = Tap::start(shell);
+    let mut client = tap.connect();
+    client
+        .write_all(
+            b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        )
+        .expect("the tap reads");
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).expect("the end of the server");
+    assert!(received.ends_with(&pings));
+    drop(client);
+    serving.join().expect("no panic");
+    let (status, _, errors) = tap.end("TERM");
+    assert!(status.success(), "{status}: {errors}");
 }

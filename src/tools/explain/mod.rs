@@ -18,14 +18,10 @@ use output::{Output, OutputError};
 use super::exit_status::{OUTPUT_FAILED, USAGE_ERROR};
 use super::standard_streams::fail;
 use crate::wire::record::Reader;
-use crate::wire::{Conversation, Side, render};
+use crate::wire::{Conversation, PIECE_BYTES, Side, render};
 
 /// The exit status if the input breaks a rule.
 const RULE_BROKEN: u8 = 1;
-
-/// The number of bytes whose spans are in memory at once. The spans of small frames need hundreds
-/// of bytes for each byte of the input.
-const PIECE_BYTES: usize = 4 * 1024;
 
 /// Runs the command.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {

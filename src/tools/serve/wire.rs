@@ -12,15 +12,13 @@ use super::wire_output::Outputs;
 use crate::server::{Observer, Sender};
 use crate::tools::standard_streams::standard_error;
 use crate::transport::{Purpose, Transport};
-use crate::wire::{Compression, Conversation, SecretNames, Side, Span, Start};
+use crate::wire::{Compression, Conversation, PIECE_BYTES, SecretNames, Side, Span, Start};
 
 /// How many bytes of a client wait until the purpose of their request is known: the longest head
 /// that `--max-head-bytes` allows, and one read. More arrive only if the server does not interpret
 /// them.
 const MAX_WAITING: usize = (1 << 20) + (64 << 10);
-/// How many bytes are parsed at once, and after how many spans these are shown. The spans of small
-/// frames need hundreds of bytes for each byte that passes.
-const PIECE_BYTES: usize = 4 << 10;
+/// How many spans of one read or write may wait before they are shown.
 const SPANS_AT_ONCE: usize = 1024;
 
 /// The options of the wire view. Secrets are hidden in all of its outputs.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::filter::Filter;
 use super::sink::Sink;
-use crate::wire::{Conversation, Kind, Protocol, Side, Span};
+use crate::wire::{Conversation, Kind, PIECE_BYTES, Protocol, Side, Span};
 
 /// The maximum number of bytes of a connection that wait until its protocol is known.
 const MAX_HELD_BYTES: usize = 64 * 1024;
@@ -48,10 +48,15 @@ impl Tracker {
 
     /// Shows bytes that a side has sent.
     pub fn relayed(&mut self, side: Side, bytes: &[u8], time_ms: u64, filter: &Filter, sink: &mut Sink) {
-        let mut spans = Vec::new();
         self.sent[side as usize] += bytes.len() as u64;
-        self.conversation.feed(side, bytes, &mut spans);
-        self.show_spans(time_ms, spans, false, filter, sink);
+        for piece in bytes.chunks(PIECE_BYTES) {
+            let mut spans = Vec::new();
+            self.conversation.feed(side, piece, &mut spans);
+            self.show_spans(time_ms, spans, false, filter, sink);
+            if sink.is_full() {
+                sink.write();
+            }
+        }
     }
 
     /// Shows the end of a side.
