@@ -6,7 +6,7 @@ import string
 import topics
 import wire
 from row import Row, follower, get
-from swarm import Attack
+from swarm import Attack, fill
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 # The data that each follower of `sse-resume` must receive, in bytes.
@@ -87,6 +87,18 @@ def heartbeats(server, variant, count):
     return [(half, follower("sse", "t")), (half, follower("websocket", "t")), (1, Attack(payload=wire.publish("t", b"x")))]
 
 
+def fan_out(size, transport, fields=""):
+    def prepare(server, variant, count):
+        text = "".join(random.Random(1).choices(string.ascii_letters, k=size)).encode()
+        flood = Attack(payload=fill(wire.publish("t", text)), endless=True)
+        followers = follower(transport, "t")
+        if fields:
+            followers = Attack(first=wire.request("/topics/t", wire.WEBSOCKET + fields), greeting=b'"next"')
+        return [(count, followers), (1, flood)]
+
+    return prepare
+
+
 def evicted(server, variant, count):
     half = count // 2
     silent = {"reads": False, "receive": 4096}
@@ -94,6 +106,7 @@ def evicted(server, variant, count):
     return [(half, follower("sse", "t", **silent)), (half, follower("websocket", "t", **silent)), (1, flood)]
 
 
+DELIVERED = ("sent_bytes_total", 1 << 10)
 ROWS = [
     Row("sse-catch-up", "event streams of a full log", (10, 1000, 2000, 9000), catch_up, ("event_streams_opened_total", 1), topic="t"),
     Row("sse-newlines", "event streams of a full log of newlines", (1, 10, 1000), newlines, ("event_streams_opened_total", 1)),
@@ -107,5 +120,8 @@ ROWS = [
         settled="long_polls_held_total"),
     Row("heartbeats", "followers whose heartbeats and pings are due at the same time", (1000, 10_000), heartbeats, ("connections_accepted_total", 1),
         options=("--heartbeat", "2", "--ping-interval", "2"), lasts=4),
+    Row("fan-out", "one publisher of events of 65,000 bytes without end, to event streams", (10, 1000, 10_000), fan_out(65_000, "sse"), DELIVERED),
+    Row("fan-out-tiny", "the same with events of one byte", (10, 1000, 10_000), fan_out(1, "sse"), DELIVERED),
+    Row("fan-out-deflate", "the same with events of 65,000 bytes, to compressed WebSockets", (10, 1000), fan_out(65_000, "websocket", DEFLATE), DELIVERED),
     Row("evicted", "followers that do not read, evicted at the same time", (1000, 5000), evicted, ("followers_too_slow_total", 1), lasts=6),
 ]

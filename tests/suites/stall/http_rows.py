@@ -49,6 +49,21 @@ def full_heads(server, variant, count):
     return [(count, pipelined(count, get("/health", fields), 32_768))]
 
 
+def long_fields(server, variant, count):
+    accept = ", ".join(f"a/b{number};q=0.5" for number in range(400))
+    prefer = ", ".join(f"x{number}=1" for number in range(700))
+    return [(count, pipelined(count, get("/topics/t", f"Accept: {accept}\r\nPrefer: {prefer}\r\n"), 32_768))]
+
+
+def half_heads(server, variant, count):
+    return [(count, Attack(payload=b"GET / HTTP/1.1\r\nHost:\r\n" + (b"X: " + b"x" * 1000 + b"\r\n") * 15))]
+
+
+def half_bodies(server, variant, count):
+    head = wire.request("/topics/t", NDJSON + "Content-Length: 1048576\r\n", "POST")
+    return [(count, Attack(payload=head + b"x\n" * 500_000))]
+
+
 def tiny_posts(server, variant, count):
     return [(count, pipelined(count, b"POST /topics/t HTTP/1.1\r\nHost:\r\nContent-Length:1\r\n\r\nx"))]
 
@@ -110,6 +125,9 @@ ROWS = [
     Row("since-escaped-head", "the same with `HEAD`", FEW, since("HEAD"), REQUESTS),
     Row("if-none-match", "polls with 1,600 entity tags, pipelined", MANY, lists, REQUESTS),
     Row("full-heads", "requests with 100 field lines, pipelined", MANY, full_heads, REQUESTS),
+    Row("long-fields", "polls with 12 KB of `Accept` and `Prefer`, pipelined", MANY, long_fields, REQUESTS),
+    Row("half-heads", "heads of 15 KB that do not end", (1000, 10_000), half_heads, ("received_bytes_total", 1 << 13)),
+    Row("half-bodies", "bodies of 1 MB that do not end", (10, 100, 1000), half_bodies, ("received_bytes_total", 1 << 13)),
     Row("tiny-posts", "publishes of one byte, pipelined", ALL, tiny_posts, ("events_published_total", 1)),
     Row("new-topics", "publishes to 64 new topics each", (10, 1000), new_topics, ("events_published_total", 1)),
     Row("full-topics", "publishes to 1,000 topics with a full window", (1, 10, 1000), full_topics, ("events_published_total", 1)),

@@ -38,12 +38,16 @@ def line(cells):
     return "| " + " | ".join(cells) + " |"
 
 
-def counts(row, arguments):
+def counts(row, variant, arguments):
     """Returns the numbers of connections for which the row is measured."""
-    if arguments.full:
-        return row.counts
-    usual = [count for count in row.counts if count <= (SHORT if arguments.short else USUAL)] or row.counts[:1]
-    return [usual[0], usual[-1]][: len(usual)] if arguments.short else usual
+    if arguments.connections:
+        return [arguments.connections]
+    most = SHORT if arguments.short else max(row.counts) if arguments.full else USUAL
+    found = [count for count in row.counts if count <= most] or row.counts[:1]
+    if arguments.short:
+        # A server with little memory has many attackers, and one with much memory has few.
+        return found[-1:] if variant == VARIANTS[0] else found[:1]
+    return found
 
 
 def measure_row(row, variant, count, short):
@@ -127,15 +131,16 @@ def main():
     rows = [row for row in ROWS if not arguments.only or row.name in arguments.only]
     for row in rows:
         for variant in VARIANTS:
-            for count in counts(row, arguments) if arguments.connections is None else [arguments.connections]:
-                if arguments.variant in (None, variant.name):
+            if arguments.variant in (None, variant.name):
+                for count in counts(row, variant, arguments):
                     cells, is_within = run(row, variant, count, arguments.short)
                     wrong += not is_within
                     table.append(line(cells))
                     print(table[-1], flush=True)
     if arguments.table:
+        texts = [f"- {row.name}: {row.text}" for row in rows]
         with open(arguments.table, "w") as file:
-            file.write("\n".join(table) + "\n")
+            file.write("\n".join([*table, "", *texts]) + "\n")
     runs = len(table) - 4
     print(f"\n{runs} runs in {time.monotonic() - began:.0f} s: {f'{wrong} WRONG' if wrong else 'all within their limits'}")
     sys.exit(1 if wrong else 0)

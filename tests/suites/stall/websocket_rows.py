@@ -61,6 +61,14 @@ def final_blocks(first, opcode, size, number):
     return frames(first, wire.frame(opcode, window + blocks, rsv1=True))
 
 
+def handshakes(server, variant, count):
+    # Offers that the server has to refuse, each after reading all of it.
+    offers = ", ".join(["permessage-deflate; server_max_window_bits=7"] * 240)
+    protocols = ", ".join(f"p{number}" for number in range(500))
+    fields = f"Sec-WebSocket-Extensions: {offers}\r\nSec-WebSocket-Protocol: {protocols}\r\n"
+    return [(count, Attack(payload=wire.request("/topics/t", wire.WEBSOCKET + fields)))]
+
+
 PINGS, EMPTY = wire.frame(wire.PING), wire.frame(0, b"", fin=False)
 ROWS = [
     Row("ws-inflate", "86-byte frames that inflate to events of 64 KiB, with 1,500 event streams that do not read", (1, 300), inflating, PUBLISHED),
@@ -69,6 +77,7 @@ ROWS = [
     Row("final-blocks", "messages of 60,000 final blocks to /echo", (1, 10, 100), final_blocks(ECHO_DEFLATE, wire.BINARY, 32_768, 60_000), RECEIVED),
     Row("final-blocks-topic", "messages of 24,000 final blocks to a topic", FEW, final_blocks(TOPIC_DEFLATE, wire.TEXT, 32_768, 24_000), RECEIVED),
     Row("final-blocks-long", "messages of 500,000 final blocks to /echo", FEW, final_blocks(ECHO_DEFLATE, wire.BINARY, 32_768, 500_000), RECEIVED),
+    Row("handshakes", "handshakes with 15 KB of offers", (1000, 10_000), handshakes, ("websockets_opened_total", 1)),
     Row("pings", "pings without data", (1, 10, 1000, 10_000), frames(TOPIC, PINGS), RECEIVED),
     Row("tiny-echoes", "echoes of one byte", MANY, frames(ECHO, wire.frame(wire.BINARY, b"x")), RECEIVED),
     Row("tiny-echoes-deflate", "compressed echoes of one byte", MANY, frames(ECHO_DEFLATE, wire.frame(wire.BINARY, deflated(b"x"), rsv1=True)),
