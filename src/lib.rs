@@ -35,8 +35,8 @@
 //!    in the middle of the encoded bytes, and counts as lagging until the poll reports room. No
 //!    other follower waits for it.
 //! 10. **Too slow is evicted.** When a segment leaves the window (`hub/window.rs`) while a lagging
-//!     follower's cursor is in it, `Connections::evict_from` (`server/connections.rs`) ends that
-//!     follower, and its reconnect reports the gap.
+//!     follower's cursor is in it, `Eviction::evict` (`server/eviction.rs`) ends that follower, and
+//!     its reconnect reports the gap.
 //!
 //! A long poll takes another way: `Service::poll` decides that its response must wait, and the
 //! connection stays in `State::Held` (`server/connection/state.rs`) until step 6 reaches it, or its
@@ -70,6 +70,7 @@ pub mod hub;
 pub mod page;
 pub mod protocol;
 pub mod server;
+pub mod simulation;
 pub mod text;
 #[cfg(feature = "cli")]
 pub mod tools;

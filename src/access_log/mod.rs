@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use background_writer::BackgroundWriter;
 
-use crate::protocol::http::without_user_information;
 use crate::protocol::json;
 use crate::server::{LoggedRequest, RequestLog};
+use crate::text::without_user_information;
 
 /// How many bytes of the log may wait for the output, unless the program chooses.
 const LOG_BYTES: usize = 1 << 20;

@@ -13,7 +13,7 @@
 //! 4. `connect` — opens a WebSocket: TCP, the request, the response.
 //! 5. `websocket` — messages in both directions and the closing handshake (RFC 6455).
 //! 6. `compression` — the negotiated compression of messages (RFC 7692).
-//! 7. `url` — the URLs to connect to; `random` — nonces and masking keys.
+//! 7. `json` — reading JSON; `url` — the URLs to connect to; `random` — nonces and masking keys.
 //! 8. `stream` — the TCP connection and its read buffer.
 //!
 //! # Follow and publish
@@ -85,6 +85,7 @@ mod compression;
 pub(crate) mod connect;
 mod error;
 pub mod follow;
+pub mod json;
 mod publish;
 mod random;
 mod request;

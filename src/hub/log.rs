@@ -28,6 +28,8 @@ pub struct Encoders {
     pub functions: [Encode; ENCODINGS],
     /// A number that the hub passes to each function unchanged.
     pub parameter: usize,
+    /// The work per byte of data in each encoding; see [`Hub::take_work`](super::Hub::take_work).
+    pub work: [u32; ENCODINGS],
 }
 
 /// An event as the log keeps it.
@@ -47,7 +49,10 @@ pub struct EncodedBuffer {
     bytes: Vec<u8>,
     /// The offset in `bytes` at which each event ends.
     ends: Vec<u32>,
+    /// The tick in which the buffer was last used.
     last_used: Tick,
+    /// The number of its last use, of all uses of the hub's buffers.
+    use_number: u64,
 }
 
 impl EncodedBuffer {
@@ -78,6 +83,26 @@ impl EncodedBuffer {
     fn memory(&self) -> usize {
         self.bytes.capacity() + self.ends.capacity() * size_of::<u32>()
     }
+}
+
+/// A use of encoded buffers.
+#[derive(Clone, Copy)]
+pub(super) struct Use {
+    pub tick: Tick,
+    /// The number of this use, of all uses of the hub's buffers.
+    pub number: u64,
+}
+
+/// What [`Segment::encode`] has done.
+pub(super) struct Encoded {
+    /// The bytes of the buffer.
+    pub bytes: usize,
+    /// The growth of its memory, in bytes.
+    pub grown: usize,
+    /// The work of encoding.
+    pub work: u64,
+    /// The buffer did not exist before.
+    pub is_new: bool,
 }
 
 /// The place of an event's name and data in [`Segment::text`].
@@ -147,19 +172,28 @@ impl Segment {
         }
     }
 
-    /// Encodes the events that the buffer of `encoding` does not hold yet. Returns by how many
-    /// bytes that buffer has grown.
-    pub(super) fn encode(&mut self, encoding: usize, with: &Encoders, epoch: Epoch, now: Tick) -> usize {
-        let mut buffer = self.encoded[encoding].take().unwrap_or_default();
-        let before = buffer.memory();
+    /// Encodes the events that the buffer of `encoding` does not hold yet.
+    pub(super) fn encode(&mut self, encoding: usize, with: &Encoders, epoch: Epoch, used: Use) -> Encoded {
+        let found = self.encoded[encoding].take();
+        let is_new = found.is_none();
+        let mut buffer = found.unwrap_or_default();
+        let (before, written) = (buffer.memory(), buffer.bytes.len());
+        let mut data = 0;
         for index in buffer.ends.len()..self.entries.len() {
-            with.functions[encoding](&self.event(index, epoch), with.parameter, &mut buffer.bytes);
+            let event = self.event(index, epoch);
+            with.functions[encoding](&event, with.parameter, &mut buffer.bytes);
             buffer.ends.push(buffer.bytes.len() as u32);
+            data += event.data.len() as u64;
         }
-        buffer.last_used = now;
-        let grown = buffer.memory() - before;
+        (buffer.last_used, buffer.use_number) = (used.tick, used.number);
+        let encoded = Encoded {
+            bytes: buffer.bytes.len(),
+            grown: buffer.memory() - before,
+            work: data * u64::from(with.work[encoding]) + (buffer.bytes.len() - written) as u64,
+            is_new,
+        };
         self.encoded[encoding] = Some(buffer);
-        grown
+        encoded
     }
 
     /// Returns the buffer of an encoding, if it has been made.
@@ -185,15 +219,23 @@ impl Segment {
     /// Drops the encoded buffers that were last used before `limit`.
     pub(super) fn drop_encoded_before(&mut self, limit: Tick) {
         for buffer in &mut self.encoded {
-            if buffer.as_ref().is_some_and(|buffer| buffer.last_used < limit) {
-                *buffer = None;
-            }
+            buffer.take_if(|buffer| buffer.last_used < limit);
         }
     }
 
-    /// Returns when each encoded buffer was last used.
-    pub(super) fn encoded_last_used(&self) -> impl Iterator<Item = Tick> {
-        self.encoded.iter().flatten().map(|buffer| buffer.last_used)
+    /// Drops all encoded buffers.
+    pub(super) fn drop_encoded(&mut self) {
+        self.encoded = Default::default();
+    }
+
+    /// Returns the number of the last use of an encoded buffer.
+    pub(super) fn use_number(&self, encoding: usize) -> Option<u64> {
+        self.encoded(encoding).map(|buffer| buffer.use_number)
+    }
+
+    /// Drops an encoded buffer, and returns its memory in bytes.
+    pub(super) fn drop_buffer(&mut self, encoding: usize) -> usize {
+        self.encoded[encoding].take().map_or(0, |buffer| buffer.memory())
     }
 }
 

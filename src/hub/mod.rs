@@ -4,15 +4,16 @@
 //! The one idea of barewire: **the log is the queue**. A topic is an append-only [`Log`] with a
 //! retained window. A follower is a cursor into that log and has no queue.
 
+mod encoded;
 mod id;
 mod log;
+mod placement;
 mod tick;
 mod topics;
 mod window;
 
 pub use id::{Epoch, Id, Sequence};
 pub use log::{ENCODINGS, Encode, EncodedBuffer, Encoders, Event, Log, Segment};
+pub use placement::{Gap, Placement, Since};
 pub use tick::Tick;
-pub use topics::{
-    DroppedSegment, Follower, Gap, Hub, HubLimits, NoRoom, Opener, Placement, Since, Topic, TopicKey,
-};
+pub use topics::{DroppedSegment, Follower, Hub, HubLimits, NoRoom, Opener, Topic, TopicKey};

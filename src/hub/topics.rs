@@ -15,6 +15,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::encoded::BufferUse;
+use super::log::Use;
 use super::{Encoders, Epoch, Id, Log, Segment, Sequence, Tick};
 
 /// A follower's key: any number by which the layer above knows the follower, below 2³¹.
@@ -172,7 +174,7 @@ impl Followers {
 
 /// The key of a topic, valid while the topic exists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TopicKey(u32);
+pub struct TopicKey(pub(super) u32);
 
 /// One topic.
 pub struct Topic {
@@ -183,6 +185,8 @@ pub struct Topic {
     pub(super) last_used: Tick,
     /// The bytes of events that the topic may keep, below the limit for all topics.
     pub(super) max_bytes: usize,
+    /// How many users hold the topic, besides its followers.
+    pub(super) held: u32,
 }
 
 impl Topic {
@@ -193,7 +197,8 @@ impl Topic {
 
     /// Returns whether the topic may be evicted for this opener.
     pub(super) fn is_evictable_for(&self, opener: Opener) -> bool {
-        !self.has_followers() && (opener == Opener::Publisher || self.log.len() == 0)
+        let is_used = self.has_followers() || self.held > 0;
+        !is_used && (opener == Opener::Publisher || self.log.len() == 0)
     }
 
     /// Returns whether a connection that is held open follows the topic.
@@ -205,45 +210,6 @@ impl Topic {
     pub fn lagging(&self) -> &[Follower] {
         &self.followers.lagging
     }
-}
-
-/// Where a client wants to start following.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Since {
-    /// At the oldest event kept.
-    Start,
-    /// After the newest event.
-    Now,
-    /// After the event with this id, as the client sent it.
-    After(String),
-}
-
-impl Since {
-    /// Returns the heap memory of the client's id, in bytes.
-    pub fn memory(&self) -> usize {
-        match self {
-            Since::Start | Since::Now => 0,
-            Since::After(id) => id.len(),
-        }
-    }
-}
-
-/// Events after the client's cursor are lost, or the cursor is not one of this log.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Gap {
-    /// The cursor that the client sent.
-    pub since: String,
-    /// The oldest event kept, if there is one.
-    pub oldest: Option<Id>,
-}
-
-/// Where a client starts following.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Placement {
-    /// The client receives the events after this sequence.
-    pub after: Sequence,
-    /// The gap to report to the client first.
-    pub gap: Option<Gap>,
 }
 
 /// Who opens a topic. At the limit of topics, this decides which topic may be evicted for it.
@@ -297,12 +263,19 @@ pub struct DroppedSegment {
     pub(super) segment: Segment,
 }
 
+/// The work of appending an event, without its bytes.
+const APPEND_WORK: u64 = 80;
+
+/// The work after which no further segment is encoded at once: compressing a segment takes long,
+/// and its buffer may be short.
+const MAX_ENCODE_WORK: u64 = 1_000_000;
+
 /// All topics in one life of the log.
 pub struct Hub {
     pub(super) epoch: Epoch,
     pub(super) limits: HubLimits,
     pub(super) encoders: Encoders,
-    newest: Sequence,
+    pub(super) newest: Sequence,
     pub(super) evicted_through: Sequence,
     pub(super) topics: Vec<Option<Topic>>,
     pub(super) by_name: HashMap<Box<str>, TopicKey>,
@@ -316,6 +289,11 @@ pub struct Hub {
     pub(super) event_bytes: usize,
     pub(super) encoded_bytes: usize,
     pub(super) encodings_checked_at: Tick,
+    /// How often encoded buffers were used.
+    pub(super) uses: u64,
+    /// The encoded buffers, about in the order of their last use.
+    pub(super) recency: VecDeque<BufferUse>,
+    pub(super) work: u64,
 }
 
 impl Hub {
@@ -336,7 +314,16 @@ impl Hub {
             event_bytes: 0,
             encoded_bytes: 0,
             encodings_checked_at: Tick::default(),
+            uses: 0,
+            recency: VecDeque::new(),
+            work: 0,
         }
+    }
+
+    /// Returns the work since the last call, in units of about a nanosecond: encoding, and
+    /// appending events.
+    pub fn take_work(&mut self) -> u64 {
+        std::mem::take(&mut self.work)
     }
 
     /// Returns the id of a sequence in this epoch.
@@ -390,6 +377,7 @@ impl Hub {
             followers: Followers::default(),
             last_used: now,
             max_bytes: usize::MAX,
+            held: 0,
         };
         let free = self.topics.iter().position(Option::is_none);
         let key = TopicKey(free.unwrap_or(self.topics.len()) as u32);
@@ -427,30 +415,8 @@ impl Hub {
         self.topics[key.0 as usize].is_some()
     }
 
-    /// Returns where a client starts that wants to follow from `since`. `key` is `None` for a topic
-    /// that does not exist.
-    pub fn place(&self, key: Option<TopicKey>, since: &Since) -> Placement {
-        let log = key.map(|key| &self.topic(key).log);
-        let lost_through = log.map_or(self.evicted_through, Log::lost_through);
-        let after = match since {
-            Since::Start => lost_through,
-            Since::Now => log.map_or(self.evicted_through, Log::newest),
-            Since::After(text) => match Id::parse(text) {
-                Some(id) if id.epoch == self.epoch && (lost_through..=self.newest).contains(&id.sequence) => {
-                    id.sequence
-                }
-                _ => {
-                    let oldest = log.and_then(Log::oldest).map(|sequence| self.id(sequence));
-                    let gap = Gap { since: text.clone(), oldest };
-                    return Placement { after: lost_through, gap: Some(gap) };
-                }
-            },
-        };
-        Placement { after, gap: None }
-    }
-
     /// Appends an event to a topic and returns its id. The fan-out to the followers is queued, and
-    /// the window is enforced by the next call of [`Hub::next_dropped`].
+    /// the window is enforced by the next call of [`Hub::trim`].
     pub fn publish(&mut self, key: TopicKey, name: &str, data: &str, now: Tick) -> Id {
         self.newest += 1;
         let sequence = self.newest;
@@ -460,6 +426,7 @@ impl Hub {
         let growth = topic.log.append(sequence, name, data, now);
         self.event_bytes += growth.events;
         self.encoded_bytes -= growth.released;
+        self.work += APPEND_WORK + growth.events as u64;
         if begins {
             self.fan_outs.push_back(key);
         }
@@ -503,22 +470,35 @@ impl Hub {
     }
 
     /// Encodes the new events of the segments from the number `from` on, until their buffers hold
-    /// `bytes` or no segment is left. At least the first of these segments is encoded.
-    ///
-    /// The growth is accounted once: to drop other buffers, the hub looks at every segment.
+    /// `bytes`, or it is long work, or no segment is left. At least the first of these segments is
+    /// encoded.
     pub fn encode(&mut self, key: TopicKey, from: u32, encoding: usize, bytes: usize, now: Tick) {
         let (encoders, epoch) = (self.encoders, self.epoch);
-        let (mut grown, mut encoded) = (0, 0);
-        let log = &mut self.topic_mut(key).log;
-        for number in from..=log.open_segment() {
-            let Some(segment) = log.segment_mut(number) else { break };
-            grown += segment.encode(encoding, &encoders, epoch, now);
-            encoded += segment.encoded(encoding).map_or(0, |buffer| buffer.bytes().len());
-            if encoded >= bytes {
+        self.uses += 1;
+        let used = Use { tick: now, number: self.uses };
+        let (mut grown, mut encoded, mut work) = (0, 0, 0);
+        let Some(topic) = &mut self.topics[key.0 as usize] else { return };
+        for number in from..=topic.log.open_segment() {
+            let Some(segment) = topic.log.segment_mut(number) else { break };
+            let done = segment.encode(encoding, &encoders, epoch, used);
+            (grown, encoded, work) = (grown + done.grown, encoded + done.bytes, work + done.work);
+            if done.is_new {
+                self.recency.push_back(BufferUse {
+                    topic: key,
+                    segment: number,
+                    encoding,
+                    used: used.number,
+                });
+            }
+            if encoded >= bytes || work >= MAX_ENCODE_WORK {
                 break;
             }
         }
-        self.account_encoded(grown, now);
+        self.work += work;
+        self.encoded_bytes += grown;
+        if grown > 0 {
+            self.drop_least_recently_used(used.number);
+        }
     }
 
     /// Adds a follower that has been sent everything.

@@ -1,6 +1,7 @@
 //! The retained window: how segments, encoded buffers and topics are dropped when a bound is
 //! exceeded.
 
+use super::log::Use;
 use super::topics::{DroppedSegment, Hub, NoRoom, Opener, TopicKey};
 use super::{EncodedBuffer, Log, Tick};
 
@@ -8,27 +9,36 @@ use super::{EncodedBuffer, Log, Tick};
 const ENCODING_UNUSED: u32 = 60 * Tick::PER_SECOND;
 
 impl DroppedSegment {
+    /// Returns the memory of the segment's events in bytes.
+    pub fn memory(&self) -> usize {
+        self.segment.event_memory()
+    }
+
     /// Returns the segment's events in one encoding.
     pub fn encoded(&mut self, hub: &Hub, encoding: usize) -> &EncodedBuffer {
-        self.segment.encode(encoding, &hub.encoders, hub.epoch, Tick::default());
+        let used = Use { tick: Tick::default(), number: 0 };
+        self.segment.encode(encoding, &hub.encoders, hub.epoch, used);
         self.segment.encoded(encoding).expect("the buffer was made just now")
     }
 }
 
 impl Hub {
-    /// Enforces the windows of the topics that have grown, and returns the next segment that has
-    /// been dropped while followers of its topic lag: their cursors may be in it.
-    ///
-    /// The event loop calls this after each connection that it serves, never in the middle: the
-    /// cursor of the follower that publishes may itself be in a segment to be dropped.
+    /// Returns the next segment that has been dropped while followers of its topic lag: their
+    /// cursors may be in it.
     pub fn next_dropped(&mut self) -> Option<DroppedSegment> {
-        if !self.grown.is_empty() {
-            self.trim();
-        }
         self.dropped.pop_front()
     }
 
-    fn trim(&mut self) {
+    /// Returns whether more is kept than the bound allows: a fan-out still needs it.
+    pub fn is_full(&self) -> bool {
+        self.event_bytes > self.limits.window_bytes
+    }
+
+    /// Enforces the windows of the topics that have grown.
+    ///
+    /// The event loop calls this after each connection that it serves, never in the middle: the
+    /// cursor of the follower that publishes may itself be in a segment to be dropped.
+    pub fn trim(&mut self) {
         for key in std::mem::take(&mut self.grown) {
             // A topic without followers may have been evicted since it has grown.
             while self.exists(key) && self.exceeds_window(key) && self.drop_oldest(key) {}
@@ -95,42 +105,22 @@ impl Hub {
         // Only a lagging follower's cursor can be in the segment. A topic with followers is not
         // evicted, so the key stays valid.
         if any_lagging {
+            let mut segment = segment;
+            // Few followers are in the middle of an event, and for them it is encoded again.
+            segment.drop_encoded();
             self.dropped.push_back(DroppedSegment { topic: key, number, segment });
         }
         true
     }
 
-    fn drop_encoded_before(&mut self, limit: Tick) {
-        let mut kept = 0;
-        for segment in self.topics.iter_mut().flatten().flat_map(|topic| topic.log.segments_mut()) {
-            segment.drop_encoded_before(limit);
-            kept += segment.encoded_memory();
-        }
-        self.encoded_bytes = kept;
+    /// Keeps a topic from being evicted until [`Hub::release`].
+    pub fn hold(&mut self, key: TopicKey) {
+        self.topic_mut(key).held += 1;
     }
 
-    /// Adds `grown` to the bytes of encoded buffers. Beyond the bound, drops the least recently
-    /// used buffers down to three quarters of it; what was used at `now` is kept, since it may be
-    /// in the middle of a write.
-    pub(super) fn account_encoded(&mut self, grown: usize, now: Tick) {
-        self.encoded_bytes += grown;
-        if grown == 0 || self.encoded_bytes <= self.limits.encoded_bytes {
-            return;
-        }
-        let segments = self.topics.iter().flatten().flat_map(|topic| topic.log.segments());
-        let mut used: Vec<(Tick, usize)> = segments
-            .flat_map(|segment| {
-                let each = segment.encoded_memory() / segment.encoded_last_used().count().max(1);
-                segment.encoded_last_used().map(move |tick| (tick, each))
-            })
-            .collect();
-        used.sort_unstable();
-        let mut excess = self.encoded_bytes - self.limits.encoded_bytes / 4 * 3;
-        let limit = used.into_iter().find_map(|(tick, memory)| {
-            excess = excess.saturating_sub(memory);
-            (excess == 0).then_some(tick)
-        });
-        self.drop_encoded_before(limit.map_or(now, |limit| limit.after(1)).min(now));
+    /// Ends a [`Hub::hold`].
+    pub fn release(&mut self, key: TopicKey) {
+        self.topic_mut(key).held -= 1;
     }
 
     /// Evicts the least recently used topic without events that may be evicted for `opener`, or the

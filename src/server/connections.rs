@@ -1,22 +1,20 @@
 //! All connections, and the parts of a loop iteration that concern them. This module and those
 //! below it know neither the poll nor the real clock.
 
-use std::collections::HashMap;
-use std::rc::Rc;
+use std::collections::VecDeque;
 
 use super::addresses::{Addresses, Admission};
 use super::byte_stream::ByteStream;
-use super::connection::{Connection, Readiness, RestOfEvent};
-use super::context::LoopContext;
-use super::memory::SharedBytes;
+use super::connection::{Connection, Queue, Readiness};
+use super::context::{LogRoom, LoopContext};
+use super::eviction::Eviction;
 use super::observer::Observer;
 use super::slab::{Key, Slab};
-use crate::hub::{DroppedSegment, Tick};
+use super::work::{Phase, cost};
+use crate::hub::Tick;
 use crate::transport::metrics::EndReason;
 use crate::transport::response::Overload;
 
-/// How many followers the fan-out serves before other work.
-const DELIVERIES: usize = 1024;
 /// The size of the buffer into which every connection is read, in bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
 /// How much memory the shared output buffer keeps from one iteration to the next, in bytes.
@@ -28,6 +26,12 @@ pub struct Connections<S> {
     addresses: Addresses,
     pub cx: LoopContext,
     buffer: Box<[u8]>,
+    /// Connections whose readiness was reported and whose turns are light, in that order.
+    ready: VecDeque<Key>,
+    /// Entries of the timer wheel that are due, and were not handled yet.
+    due: VecDeque<(Tick, u32)>,
+    /// Segments that are no longer kept, and the followers in them.
+    evictions: VecDeque<Eviction>,
     aged_at: Tick,
     drain_until: Option<Tick>,
 }
@@ -39,6 +43,9 @@ impl<S: ByteStream> Connections<S> {
             addresses: Addresses::new(cx.options.connections_per_address),
             cx,
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+            ready: VecDeque::new(),
+            due: VecDeque::new(),
+            evictions: VecDeque::new(),
             aged_at: Tick::default(),
             drain_until: None,
         }
@@ -79,21 +86,20 @@ impl<S: ByteStream> Connections<S> {
         self.slab.insert(connection);
     }
 
-    /// Begins a loop iteration with this number of readiness reports.
-    pub fn begin_iteration(&mut self, ready: usize) {
-        let scheduled = self.cx.scheduled.len();
-        self.cx.begin_iteration(ready + scheduled);
+    /// Begins a loop iteration.
+    pub fn begin_iteration(&mut self) {
+        self.cx.begin_iteration();
         if let Some(observer) = self.cx.observer.get() {
             observer.begin_iteration();
         }
     }
 
-    /// Serves a connection whose readiness the poll has reported.
-    pub fn serve(&mut self, key: Key, readiness: Readiness) {
-        if let Some(connection) = self.slab.get(key) {
-            connection.serve(readiness, &mut self.buffer, &mut self.cx);
-            connection.account_memory(&self.cx);
-            self.enforce_bounds();
+    /// Notes the readiness that the poll has reported. The connection is served in its turn.
+    pub fn report(&mut self, key: Key, readiness: Readiness) {
+        match self.slab.get(key).and_then(|connection| connection.note(readiness)) {
+            Some(Queue::Ready) => self.ready.push_back(key),
+            Some(Queue::Backlog) => self.cx.backlog.push_back(key),
+            Some(Queue::Parked) | None => {}
         }
     }
 
@@ -111,26 +117,82 @@ impl<S: ByteStream> Connections<S> {
         }
     }
 
-    /// Enforces the bounds after a connection was served.
-    fn enforce_bounds(&mut self) {
-        debug_assert!(self.cx.out.is_empty(), "a connection leaves no output in the shared buffer");
-        self.evict_slow_followers();
-        self.shed_until_within_memory();
-    }
-
-    /// Serves the connections that a budget has stopped in the last iteration, then delivers new
-    /// events, then handles deadlines.
-    pub fn continue_iteration(&mut self, scheduled: Vec<Key>) {
-        for key in scheduled {
-            self.serve(key, Readiness { writable: true, ..Readiness::default() });
+    /// Does the work of an iteration, as far as its limit allows: serves the connections that are
+    /// ready and light, then those that may have more to do, delivers new events, and handles
+    /// deadlines.
+    pub fn run_iteration(&mut self) {
+        self.cx.work.begin_phase(Phase::Ready);
+        while !self.cx.work.is_phase_over()
+            && let Some(key) = self.ready.pop_front()
+        {
+            self.take_turn(key, self.ready.len() + 1);
+        }
+        self.resume_publishers();
+        self.cx.work.begin_phase(Phase::Backlog);
+        while !self.cx.work.is_phase_over()
+            && let Some(key) = self.cx.backlog.pop_front()
+        {
+            self.take_turn(key, self.cx.backlog.len() + 1);
         }
         self.fan_out();
         self.handle_deadlines();
     }
 
+    /// Serves a connection, one of `waiting` that share the phase.
+    fn take_turn(&mut self, key: Key, waiting: usize) {
+        self.cx.begin_turn(waiting);
+        self.evict_if_behind(key.slot);
+        if let Some(connection) = self.slab.get(key) {
+            connection.serve(&mut self.buffer, &mut self.cx);
+            connection.end_turn(self.cx.work.is_turn_heavy());
+            connection.account_memory(&self.cx);
+            self.enforce_bounds();
+        }
+    }
+
+    /// Enforces the bounds after a connection was served.
+    fn enforce_bounds(&mut self) {
+        debug_assert!(self.cx.out.is_empty(), "a connection leaves no output in the shared buffer");
+        self.trim();
+        self.shed_until_within_memory();
+    }
+
+    /// Enforces the bound of the log. While it cannot be enforced, nobody may publish.
+    fn trim(&mut self) {
+        let hub = &mut self.cx.service.hub;
+        hub.trim();
+        while let Some(dropped) = hub.next_dropped() {
+            self.evictions.push_back(Eviction::new(dropped, hub));
+        }
+        let waiting: usize = self.evictions.iter().map(Eviction::memory).sum();
+        let (kept, bound) = (hub.event_bytes() + waiting, self.cx.options.hub.window_bytes);
+        self.cx.log_room = match kept {
+            _ if kept > bound + bound / 4 => LogRoom::Exceeded,
+            _ if kept > bound && (hub.is_full() || waiting > bound / 8) => LogRoom::Full,
+            _ => LogRoom::Free,
+        };
+    }
+
+    /// Serves the publishers that had to wait for room in the log.
+    fn resume_publishers(&mut self) {
+        // Room comes from the fan-out and from evictions, so without either none would come.
+        if self.cx.log_room == LogRoom::Free || !self.is_making_room() {
+            for key in std::mem::take(&mut self.cx.parked) {
+                if let Some(connection) = self.slab.get(key) {
+                    connection.schedule(&mut self.cx);
+                }
+            }
+        }
+    }
+
+    fn is_making_room(&self) -> bool {
+        !self.evictions.is_empty() || self.cx.service.hub.has_deliveries()
+    }
+
     /// Returns whether the next iteration has work, whatever the poll reports.
     pub fn has_work(&self) -> bool {
-        !self.cx.scheduled.is_empty() || self.cx.service.hub.has_deliveries()
+        let is_waiting = !self.ready.is_empty() || !self.cx.backlog.is_empty() || !self.due.is_empty();
+        is_waiting || !self.cx.parked.is_empty() || self.is_making_room()
     }
 
     /// Returns the next tick at which a deadline may be due.
@@ -143,80 +205,78 @@ impl<S: ByteStream> Connections<S> {
     /// Connections that close here are not freed before the end of the iteration, so the slots that
     /// the hub names stay valid.
     fn fan_out(&mut self) {
-        let mut left = DELIVERIES;
-        while left > 0
-            && let Some((topic, follower)) = self.cx.service.hub.next_delivery()
-        {
-            left -= 1;
+        self.cx.work.begin_phase(Phase::FanOut);
+        while let Some((topic, follower)) = self.cx.service.hub.next_delivery() {
+            if self.cx.work.is_phase_over() {
+                self.cx.service.hub.rotate_fan_outs();
+                break;
+            }
+            self.cx.begin_turn(1);
             if let Some(connection) = self.slab.get_slot(follower) {
                 connection.deliver(&mut self.cx);
                 debug_assert!(self.cx.out.is_empty(), "a connection leaves no output in the shared buffer");
                 connection.account_memory(&self.cx);
             }
             self.cx.service.hub.delivered((topic, follower));
-        }
-        if left == 0 {
-            self.cx.service.hub.rotate_fan_outs();
+            self.shed_until_within_memory();
         }
         self.cx.drop_shared_responses();
-        self.shed_until_within_memory();
+        // The fan-out may have held segments that can be dropped now.
+        self.trim();
     }
 
     fn handle_deadlines(&mut self) {
+        self.cx.work.begin_phase(Phase::Deadlines);
+        self.evict_slow_followers();
         let now = self.cx.now();
         while let Some((entry, slots)) = self.cx.timer_wheel.take_due(now) {
-            for slot in slots {
-                if let Some(connection) = self.slab.get_slot(slot) {
-                    connection.handle_deadline(entry, &mut self.buffer, &mut self.cx);
-                    connection.account_memory(&self.cx);
-                    self.enforce_bounds();
-                }
+            self.due.extend(slots.into_iter().map(|slot| (entry, slot)));
+        }
+        while !self.cx.work.is_phase_over()
+            && let Some((entry, slot)) = self.due.pop_front()
+        {
+            self.cx.begin_turn(1);
+            self.evict_if_behind(slot);
+            if let Some(connection) = self.slab.get_slot(slot) {
+                connection.handle_deadline(entry, &mut self.buffer, &mut self.cx);
+                connection.account_memory(&self.cx);
+                self.enforce_bounds();
             }
         }
         if now >= self.aged_at.after(Tick::PER_SECOND) {
             self.aged_at = now;
             self.cx.service.hub.age(now);
-            self.evict_slow_followers();
+            self.trim();
         }
     }
 
-    /// Evicts the followers whose cursors are in segments that are no longer kept.
+    /// Evicts the followers whose cursors are in segments that are no longer kept, as many as the
+    /// phase allows.
     fn evict_slow_followers(&mut self) {
-        while let Some(dropped) = self.cx.service.hub.next_dropped() {
-            self.evict_from(dropped);
-        }
-    }
-
-    /// Evicts the followers whose cursors are in a dropped segment, or before it. Those in the
-    /// middle of an event share the segment's encoded bytes until that event is written. What each
-    /// of them is sent last is in `Connection::evict` (`connection/close.rs`).
-    fn evict_from(&mut self, mut dropped: DroppedSegment) {
-        // A copy, because each eviction changes the list.
-        let lagging = self.cx.service.hub.topic(dropped.topic).lagging().to_vec();
-        let mut shared: HashMap<usize, Rc<SharedBytes>> = HashMap::new();
-        for follower in lagging {
-            let Some(connection) = self.slab.get_slot(follower) else { continue };
-            let Some(following) = connection.following().filter(|cursor| cursor.segment() <= dropped.number)
-            else {
+        while let Some(eviction) = self.evictions.front_mut() {
+            let Some(follower) = eviction.next_follower() else {
+                eviction.end(&mut self.cx.service.hub);
+                self.evictions.pop_front();
                 continue;
             };
-            let mut rest = None;
-            if following.segment() == dropped.number {
-                let slot = following.encoding.slot();
-                let encoded = dropped.encoded(&self.cx.service.hub, slot);
-                let (start, end) = (following.offset(), encoded.event_end(following.offset()));
-                if start == encoded.bytes().len() {
-                    // The follower has been sent the whole segment; only its own output is pending.
-                    continue;
-                }
-                if start < end {
-                    let bytes =
-                        shared.entry(slot).or_insert_with(|| self.cx.memory.shared(encoded.bytes().to_vec()));
-                    rest = Some(RestOfEvent { bytes: Rc::clone(bytes), start, end });
-                }
+            if let Some(connection) = self.slab.get_slot(follower) {
+                eviction.evict(connection, &mut self.cx);
             }
-            connection.evict(rest, &mut self.cx);
-            connection.account_memory(&self.cx);
+            if self.cx.work.is_phase_over() {
+                return;
+            }
+        }
+    }
+
+    /// Evicts a follower whose cursor is in a segment that is no longer kept, before anything else
+    /// is written to it.
+    fn evict_if_behind(&mut self, slot: u32) {
+        if self.evictions.is_empty() {
+            return;
+        }
+        let Some(connection) = self.slab.get_slot(slot) else { return };
+        for eviction in &mut self.evictions {
+            eviction.evict(connection, &mut self.cx);
         }
     }
 
@@ -225,6 +285,7 @@ impl<S: ByteStream> Connections<S> {
     /// holds a lot for long.
     fn shed_until_within_memory(&mut self) {
         while self.cx.buffered_bytes() > self.cx.options.buffered_bytes {
+            self.cx.work.charge(cost::LOOK * self.slab.len() as u64);
             let cx = &self.cx;
             let holders = self.slab.iter_mut().map(|connection| (connection.shed_weight(cx), connection));
             let Some((1.., heaviest)) = holders.max_by_key(|(weight, _)| *weight) else { return };
@@ -260,7 +321,7 @@ impl<S: ByteStream> Connections<S> {
             observer.end_iteration(is_followed, &mut |json| service.publish_observation(json, now));
             // The new events may have pushed out a segment. The followers in it must be evicted
             // before they are written to.
-            self.evict_slow_followers();
+            self.trim();
         }
     }
 
@@ -275,6 +336,7 @@ impl<S: ByteStream> Connections<S> {
         self.drain_until = Some(self.cx.now().after(self.cx.options.drain_timeout * Tick::PER_SECOND));
         let occupied: Vec<u32> = self.slab.occupied().collect();
         for slot in occupied {
+            self.evict_if_behind(slot);
             if let Some(connection) = self.slab.get_slot(slot) {
                 connection.drain(&mut self.cx);
                 connection.account_memory(&self.cx);

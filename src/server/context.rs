@@ -1,7 +1,9 @@
 //! The state that all connections share during a loop iteration.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::clock::Clock;
 use super::memory::{Memory, SharedBytes};
@@ -11,6 +13,7 @@ use super::repeated_poll::RepeatedPoll;
 use super::request_log::{LoggedRequest, RequestLog};
 use super::slab::Key;
 use super::timer_wheel::TimerWheel;
+use super::work::{WorkMeter, cost};
 use crate::hub::{Sequence, Tick, TopicKey};
 use crate::protocol::http::Status;
 use crate::transport::metrics::Gauges;
@@ -43,6 +46,21 @@ struct SharedResponse {
     bytes: Rc<SharedBytes>,
 }
 
+/// The room in the log for new events. The log can hold more than its bound for a while, because of
+/// followers that are not served yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum LogRoom {
+    /// There is room.
+    Free,
+    /// Whoever publishes more than [`SMALL_EVENT`] waits.
+    Full,
+    /// Everyone waits.
+    Exceeded,
+}
+
+/// The bytes of a small event.
+const SMALL_EVENT: usize = 4 * 1024;
+
 /// The state that all connections share.
 pub struct LoopContext {
     /// The topics and the responses.
@@ -59,14 +77,23 @@ pub struct LoopContext {
     pub out: Vec<u8>,
     /// The slots of connections that have closed and will be freed at the end of the iteration.
     pub closed: Vec<u32>,
-    /// Connections to serve in the next iteration without a report: a budget has stopped them, and
-    /// an edge-triggered poll will not report them again.
-    pub scheduled: Vec<Key>,
+    /// The work of this iteration.
+    pub work: WorkMeter,
+    /// Connections that had more to do when their turn ended. An edge-triggered poll will not
+    /// report them again.
+    pub backlog: VecDeque<Key>,
+    /// Connections that wait to publish until the log has room.
+    pub parked: Vec<Key>,
+    /// The room in the log.
+    pub log_room: LogRoom,
+    /// The connection whose long message is being compressed. One at a time, because the
+    /// compressor takes 400 KiB.
+    pub compressing: Option<Key>,
     /// Connections whose sockets were full for the first time. The poll must report when they have
     /// room again.
     pub full: Vec<Key>,
-    /// How many bytes are read from one connection in this iteration.
-    pub read_budget: usize,
+    /// How many bytes one read may take in this turn.
+    pub read_bytes: usize,
     /// The number of connections to `/echo` that keep a compression context.
     pub echo_contexts: usize,
     /// The memory that connections hold.
@@ -83,7 +110,8 @@ pub struct LoopContext {
     may_replace_poll: bool,
 }
 
-/// How many bytes are read per loop iteration, unless that is too little for each connection.
+/// How many bytes are read at once from all connections that wait for a turn, unless that is too
+/// little for each of them. What is read and not interpreted within a turn has to be kept.
 const READ_BYTES: usize = 256 * 1024;
 /// How many bytes are read from each connection at least: less would be more calls than work.
 const MIN_READ_BYTES: usize = 4 * 1024;
@@ -101,9 +129,13 @@ impl LoopContext {
             log: None,
             out: Vec::new(),
             closed: Vec::new(),
-            scheduled: Vec::new(),
+            work: WorkMeter::new(),
+            backlog: VecDeque::new(),
+            parked: Vec::new(),
+            log_room: LogRoom::Free,
+            compressing: None,
             full: Vec::new(),
-            read_budget: READ_BYTES,
+            read_bytes: READ_BYTES,
             echo_contexts: 0,
             memory: Memory::default(),
             gauges: Gauges::default(),
@@ -130,18 +162,40 @@ impl LoopContext {
         }
     }
 
-    /// Divides the bytes of an iteration among the connections that may have input. A flood on some
-    /// of them makes an iteration full, but not long for the others.
-    pub fn begin_iteration(&mut self, connections: usize) {
-        self.may_replace_poll = true;
-        self.read_budget = (READ_BYTES / connections.max(1)).max(MIN_READ_BYTES);
+    /// Returns whether events of this many bytes must wait for room in the log.
+    pub fn must_wait_for_room(&self, bytes: usize) -> bool {
+        match self.log_room {
+            LogRoom::Free => false,
+            LogRoom::Full => bytes > SMALL_EVENT,
+            LogRoom::Exceeded => true,
+        }
     }
 
-    /// Schedules a connection for the next iteration, once however many budgets have stopped it.
-    pub fn schedule(&mut self, key: Key) {
-        if self.scheduled.last() != Some(&key) {
-            self.scheduled.push(key);
+    /// Begins a loop iteration.
+    pub fn begin_iteration(&mut self) {
+        self.may_replace_poll = true;
+        self.service.begin_iteration();
+    }
+
+    /// Begins the turn of one of `waiting` connections.
+    pub fn begin_turn(&mut self, waiting: usize) {
+        // What was done for another connection is not part of this turn.
+        self.charge_hub();
+        self.work.begin_turn(waiting);
+        self.read_bytes = (READ_BYTES / waiting.max(1)).max(MIN_READ_BYTES);
+    }
+
+    /// Charges the work that the hub has done.
+    pub fn charge_hub(&mut self) {
+        self.work.charge(self.service.hub.take_work());
+    }
+
+    /// Ends a loop iteration, which took this long.
+    pub fn end_iteration(&mut self, took: Option<Duration>) {
+        if let Some(took) = took {
+            self.service.counters.iterations.record(took);
         }
+        self.work.end_iteration(took);
     }
 
     /// Returns the time of this iteration.
@@ -175,6 +229,8 @@ impl LoopContext {
         let mut bytes = Vec::new();
         let (service, now, _, _) = self.responding();
         let status = service.respond_to_poll(&held.poll, Some(held.topic), None, &now, &mut bytes);
+        self.work.charge(cost::REQUEST + cost::bytes(bytes.len()));
+        self.charge_hub();
         let bytes = self.memory.shared(bytes);
         let poll = held.poll.clone();
         if self.shared.len() == SHARED_RESPONSES {
@@ -226,7 +282,9 @@ impl LoopContext {
     /// Shows bytes that have passed to the observer.
     pub fn observe(&mut self, key: Key, sender: Sender, bytes: &mut dyn Iterator<Item = &[u8]>) {
         if let Some(observer) = self.observer.active() {
-            observer.passed(key.slot, sender, bytes);
+            let work = &mut self.work;
+            let mut counted = bytes.inspect(|bytes| work.charge_besides(cost::observed(bytes.len())));
+            observer.passed(key.slot, sender, &mut counted);
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream, UnixStream};
 use mio::{Events, Interest, Poll, Token};
@@ -12,12 +12,11 @@ use super::connection::Readiness;
 use super::connections::Connections;
 use super::context::LoopContext;
 use super::slab::Key;
+use super::work::{Phase, cost};
 use crate::hub::Tick;
 
 /// The most readiness reports per call of the poll.
 const EVENTS: usize = 1024;
-/// How many connections are accepted per iteration.
-const ACCEPTS: usize = 256;
 /// How many connections beyond the limit are accepted, to be refused with a reason. Further ones
 /// wait in the backlog.
 const SURPLUS: usize = 64;
@@ -35,7 +34,7 @@ const fn reserved(number: usize) -> Token {
 enum Accepting {
     /// The backlog is empty; the poll will report the next connection.
     Done,
-    /// The accept budget is spent; more connections may be queued.
+    /// The work of the iteration is done; more connections may be queued.
     Pending,
     /// No room is left. Accepting is retried after each close, and every 100 ms.
     Full,
@@ -101,25 +100,26 @@ impl EventLoop {
     /// Runs one iteration:
     ///
     /// 1. Wait for readiness reports, at most until the next deadline.
-    /// 2. Serve each reported connection: read, interpret, respond.
-    /// 3. Serve the connections that a budget has stopped before.
+    /// 2. Serve each reported connection in turn: read, interpret, respond.
+    /// 3. Serve the connections that had more to do when their turn ended.
     /// 4. Deliver new events to their followers.
     /// 5. Handle deadlines.
     /// 6. Accept connections.
     /// 7. Ask for reports of room on sockets that were full for the first time.
     /// 8. Free the connections that have closed, and write the log.
     ///
-    /// A response or an event is written as soon as it exists. When the socket is full, the poll
-    /// reports when it has room again.
+    /// Each of the steps 2 to 6 ends when its part of the iteration's work is done ([`Phase`]); the
+    /// rest is done in the next iteration. A response or an event is written as soon as it exists.
+    /// When the socket is full, the poll reports when it has room again.
     fn run_once(&mut self) -> io::Result<()> {
         let timeout = self.timeout();
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => self.connections.cx.clock.read(),
         }
+        let began = Instant::now();
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-        self.connections.begin_iteration(events.iter().count());
-        let scheduled = std::mem::take(&mut self.connections.cx.scheduled);
+        self.connections.begin_iteration();
         for event in &events {
             match event.token() {
                 LISTENER => self.accepting = Accepting::Pending,
@@ -128,14 +128,14 @@ impl EventLoop {
                     self.connections.handle_broken(Key::of(token));
                 }
                 token => {
-                    let (readable, writable) = (event.is_readable(), event.is_writable());
-                    let readiness = Readiness { readable, writable, ended: event.is_read_closed() };
-                    self.connections.serve(Key::of(token), readiness);
+                    let readable = event.is_readable();
+                    let readiness = Readiness { readable, ended: event.is_read_closed() };
+                    self.connections.report(Key::of(token), readiness);
                 }
             }
         }
         self.events = events;
-        self.connections.continue_iteration(scheduled);
+        self.connections.run_iteration();
         if self.accepting == Accepting::Pending || self.should_retry_accept() {
             self.accept();
         }
@@ -144,6 +144,7 @@ impl EventLoop {
             self.accepting = Accepting::Pending;
         }
         self.connections.cx.flush_log();
+        self.connections.cx.end_iteration(Some(began.elapsed()));
         Ok(())
     }
 
@@ -165,7 +166,8 @@ impl EventLoop {
     fn accept(&mut self) {
         self.accepted_at = self.connections.cx.now();
         let limit = self.connections.cx.options.max_connections;
-        for _ in 0..ACCEPTS {
+        self.connections.cx.work.begin_phase(Phase::Accept);
+        while !self.connections.cx.work.is_phase_over() {
             let Some(listener) = &self.listener else {
                 self.accepting = Accepting::Done;
                 return;
@@ -175,7 +177,10 @@ impl EventLoop {
                 return;
             }
             match listener.accept() {
-                Ok((stream, _)) => self.add(stream),
+                Ok((stream, _)) => {
+                    self.connections.cx.work.charge(cost::ACCEPT);
+                    self.add(stream);
+                }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => {
                         self.accepting = Accepting::Done;

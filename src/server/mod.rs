@@ -4,30 +4,33 @@
 //! WRITABLE too once its socket has been full. Read in this order:
 //!
 //! 1. `event_loop`: the order of a loop iteration, and everything that knows the poll.
-//! 2. `connections`: what an iteration does with all connections: fan-out, deadlines, eviction.
+//! 2. `connections`: what an iteration does with all connections: turns, fan-out, deadlines;
+//!    `work`: how much of it; `eviction`: followers that are too slow.
 //! 3. `connection/`: one connection. `state` has its states and transitions; `read`, `http`,
 //!    `websocket`, `write` and `close` follow the bytes.
 //! 4. `context`, `timer_wheel`, `slab`, `clock`, `memory`, `addresses`, `repeated_poll`: the parts
 //!    that all connections share.
 //! 5. `observer` and `request_log`: every byte, and every answered request, for a program that
 //!    wants to see them.
-//! 6. `simulation`: the same server without sockets, with a clock that the caller moves, for tests.
+//!
+//! [`simulation`](crate::simulation) is the same server without sockets, for tests.
 
 mod addresses;
-mod byte_stream;
-mod clock;
-mod connection;
-mod connections;
-mod context;
+pub(crate) mod byte_stream;
+pub(crate) mod clock;
+pub(crate) mod connection;
+pub(crate) mod connections;
+pub(crate) mod context;
 mod event_loop;
+mod eviction;
 mod memory;
 mod observer;
 mod options;
 mod repeated_poll;
 mod request_log;
-mod simulation;
-mod slab;
+pub(crate) mod slab;
 mod timer_wheel;
+mod work;
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -38,7 +41,6 @@ use mio::net::{TcpListener, UnixStream};
 pub use observer::{Observer, Sender};
 pub use options::{ObservationEndpoint, Options};
 pub use request_log::{LoggedRequest, RequestLog};
-pub use simulation::{Peer, Simulation};
 
 use clock::Clock;
 use context::LoopContext;

@@ -48,11 +48,15 @@ const FUNCTIONS: [Encode; ENCODINGS] = [
     text_message_in::<9>,
 ];
 
+/// The work per byte of data of all encodings, in the same order: compressing takes about 40
+/// nanoseconds, everything else less than one.
+const WORK: [u32; ENCODINGS] = [1, 1, 1, 1, 1, 40, 40, 40, 40];
+
 impl Encoding {
     /// Returns all encodings for the hub. Messages of fewer than `compress_from` bytes are never
     /// compressed.
     pub fn encoders(compress_from: usize) -> Encoders {
-        Encoders { functions: FUNCTIONS, parameter: compress_from }
+        Encoders { functions: FUNCTIONS, parameter: compress_from, work: WORK }
     }
 
     /// Appends one event in this encoding. A message of fewer than `compress_from` bytes is not

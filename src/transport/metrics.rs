@@ -1,12 +1,12 @@
 //! The metrics, in Prometheus' text format.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use super::response::Overload;
 use crate::hub::Hub;
 use crate::protocol::Transport;
 use crate::protocol::http::Status;
+use crate::text::{Durations, Families};
 
 /// The present use of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,6 +132,8 @@ pub struct Counters {
     pub bytes_read: u64,
     /// Bytes written to connections.
     pub bytes_written: u64,
+    /// The duration of loop iterations.
+    pub iterations: Durations,
 }
 
 impl Counters {
@@ -165,6 +167,8 @@ pub struct Gauges {
     pub buffered: usize,
     /// Lines of the log that were dropped since the start, because the output did not accept them.
     pub log_lines_dropped: u64,
+    /// The most work of one loop iteration since the start, in units of about a nanosecond.
+    pub iteration_work_max: u64,
     /// The resident memory of the process in bytes, if the system reports it.
     pub resident: Option<u64>,
     /// The server is shutting down.
@@ -173,11 +177,10 @@ pub struct Gauges {
 
 /// Returns the metrics in Prometheus' text format.
 pub fn write(counters: &Counters, gauges: &Gauges, hub: &Hub) -> String {
-    let mut out = String::with_capacity(16 << 10);
-    let mut families = Families(&mut out);
-    families.connections(counters, gauges);
-    families.requests(counters);
-    families.following(counters);
+    let mut families = Families::new("barewire_");
+    write_connections(&mut families, counters, gauges);
+    write_requests(&mut families, counters);
+    write_following(&mut families, counters);
     families.counter("events_published_total", "Events published.", counters.events);
     families.counter("events_published_bytes_total", "Bytes of data published.", counters.event_bytes);
     families.counter("received_bytes_total", "Bytes read from connections.", counters.bytes_read);
@@ -200,87 +203,62 @@ pub fn write(counters: &Counters, gauges: &Gauges, hub: &Hub) -> String {
         "Lines of the log that were dropped, because standard error did not accept them.",
         gauges.log_lines_dropped,
     );
-    if let Some(resident) = gauges.resident {
-        // The name that Prometheus defines for every program.
-        let _ = writeln!(
-            out,
-            "# HELP process_resident_memory_bytes Resident memory size in bytes.\n\
-             # TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes {resident}"
-        );
-    }
-    out
+    families.histogram(
+        "iteration_seconds",
+        "Durations of loop iterations, without waiting for something to do.",
+        &counters.iterations,
+    );
+    families.gauge(
+        "iteration_work_max",
+        "The most work of one loop iteration since the start, in units of about a nanosecond.",
+        gauges.iteration_work_max,
+    );
+    families.finish(gauges.resident)
 }
 
-/// Writes families of metrics. Writing to a `String` cannot fail.
-struct Families<'o>(&'o mut String);
-
-impl Families<'_> {
-    fn connections(&mut self, counters: &Counters, gauges: &Gauges) {
-        let open: usize = gauges.connections.iter().sum();
-        self.gauge("connections", "Connections open now.", open as u64);
-        self.begin("connections_by_transport", "gauge", "Connections open now, by what they carry.");
-        for (name, open) in ConnectionUse::NAMES.iter().zip(gauges.connections) {
-            self.sample("connections_by_transport", &[("transport", name)], open as u64);
-        }
-        self.counter("connections_accepted_total", "Connections accepted.", counters.accepted);
-        self.begin("connections_ended_total", "counter", "Connections ended, by what they carried and why.");
-        for (carried, ended) in ConnectionUse::NAMES.iter().zip(&counters.ended) {
-            // The end of a connection is counted when it is decided, so never while it is ending.
-            for (reason, count) in EndReason::NAMES.iter().zip(ended).filter(|_| *carried != "ending") {
-                self.sample("connections_ended_total", &[("transport", carried), ("reason", reason)], *count);
-            }
+fn write_connections(families: &mut Families, counters: &Counters, gauges: &Gauges) {
+    let open: usize = gauges.connections.iter().sum();
+    families.gauge("connections", "Connections open now.", open as u64);
+    families.begin("connections_by_transport", "gauge", "Connections open now, by what they carry.");
+    for (name, open) in ConnectionUse::NAMES.iter().zip(gauges.connections) {
+        families.sample("connections_by_transport", &[("transport", name)], open as u64);
+    }
+    families.counter("connections_accepted_total", "Connections accepted.", counters.accepted);
+    families.begin("connections_ended_total", "counter", "Connections ended, by what they carried and why.");
+    for (carried, ended) in ConnectionUse::NAMES.iter().zip(&counters.ended) {
+        // The end of a connection is counted when it is decided, so never while it is ending.
+        for (reason, count) in EndReason::NAMES.iter().zip(ended).filter(|_| *carried != "ending") {
+            families.sample("connections_ended_total", &[("transport", carried), ("reason", reason)], *count);
         }
     }
+}
 
-    fn requests(&mut self, counters: &Counters) {
-        self.counter("requests_total", "Requests answered.", counters.requests);
-        self.begin("requests_refused_total", "counter", "Requests answered with a status of 400 or more.");
-        for (status, count) in &counters.refused {
-            self.sample("requests_refused_total", &[("status", &status.to_string())], *count);
-        }
-        self.begin(
-            "overload_refusals_total",
-            "counter",
-            "Requests refused for a temporary limit, by the limit that was reached.",
-        );
-        for (overload, count) in Overload::ALL.iter().zip(counters.overloads) {
-            self.sample("overload_refusals_total", &[("reason", overload.name())], count);
-        }
+fn write_requests(families: &mut Families, counters: &Counters) {
+    families.counter("requests_total", "Requests answered.", counters.requests);
+    families.begin("requests_refused_total", "counter", "Requests answered with a status of 400 or more.");
+    for (status, count) in &counters.refused {
+        families.sample("requests_refused_total", &[("status", &status.to_string())], *count);
     }
+    families.begin(
+        "overload_refusals_total",
+        "counter",
+        "Requests refused for a temporary limit, by the limit that was reached.",
+    );
+    for (overload, count) in Overload::ALL.iter().zip(counters.overloads) {
+        families.sample("overload_refusals_total", &[("reason", overload.name())], count);
+    }
+}
 
-    fn following(&mut self, counters: &Counters) {
-        self.counter("polls_total", "Polls answered, short and long.", counters.polls);
-        self.counter("polls_empty_total", "Polls answered without an event.", counters.empty_polls);
-        self.counter("long_polls_held_total", "Long polls that had to wait.", counters.held);
-        self.counter("event_streams_opened_total", "Event streams opened.", counters.streams);
-        self.counter("websockets_opened_total", "WebSockets opened.", counters.sockets);
-        self.counter("gaps_total", "Gaps reported to followers.", counters.gaps);
-        self.counter(
-            "followers_too_slow_total",
-            "Followers that fell out of the window and were ended.",
-            counters.evicted,
-        );
-    }
-
-    fn begin(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP barewire_{name} {help}\n# TYPE barewire_{name} {kind}");
-    }
-
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
-        let _ = write!(self.0, "barewire_{name}");
-        for (at, (label, text)) in labels.iter().enumerate() {
-            let _ = write!(self.0, "{}{label}=\"{text}\"", if at == 0 { '{' } else { ',' });
-        }
-        let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
-    }
-
-    fn counter(&mut self, name: &str, help: &str, value: u64) {
-        self.begin(name, "counter", help);
-        self.sample(name, &[], value);
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: u64) {
-        self.begin(name, "gauge", help);
-        self.sample(name, &[], value);
-    }
+fn write_following(families: &mut Families, counters: &Counters) {
+    families.counter("polls_total", "Polls answered, short and long.", counters.polls);
+    families.counter("polls_empty_total", "Polls answered without an event.", counters.empty_polls);
+    families.counter("long_polls_held_total", "Long polls that had to wait.", counters.held);
+    families.counter("event_streams_opened_total", "Event streams opened.", counters.streams);
+    families.counter("websockets_opened_total", "WebSockets opened.", counters.sockets);
+    families.counter("gaps_total", "Gaps reported to followers.", counters.gaps);
+    families.counter(
+        "followers_too_slow_total",
+        "Followers that fell out of the window and were ended.",
+        counters.evicted,
+    );
 }

@@ -12,6 +12,7 @@
 
 pub mod access;
 pub mod action;
+pub mod batch;
 pub mod compression;
 pub mod event_stream;
 pub mod following;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::access::Access;
 use super::action::{Action, PollRequest, Publication};
+use super::batch::Batch;
 use super::following::{Encoding, Following, write_id};
 use super::metrics::{self, Counters, Gauges};
 use super::poll::{HeldPoll, Poll};
@@ -66,6 +67,8 @@ pub enum Next {
         /// The client's messages may be compressed, each without context.
         compressed: bool,
     },
+    /// No byte is written: the rest of the batch must be published first.
+    Batch(Batch),
     /// The connection is a WebSocket that must be closed with [`websocket::CLOSE_GAP`].
     Gap,
     /// The connection is a WebSocket that echoes.
@@ -96,13 +99,16 @@ pub struct Service {
     pub counters: Counters,
     /// A client has followed the observation at some time.
     observed: bool,
+    /// The text of the metrics, if it has been made in this iteration. It is made once for all who
+    /// ask; whoever asks again after a response asks in a later iteration.
+    metrics: Option<String>,
 }
 
 impl Service {
     /// Creates a service without topics.
     pub fn new(epoch: Epoch, limits: HubLimits, policy: Policy) -> Service {
         let hub = Hub::new(epoch, limits, Encoding::encoders(policy.compress_from));
-        Service { hub, policy, counters: Counters::default(), observed: false }
+        Service { hub, policy, counters: Counters::default(), observed: false, metrics: None }
     }
 
     /// Responds to a request: appends the response to `out`, unless it has to wait for an event.
@@ -119,19 +125,16 @@ impl Service {
             Action::Page(file) => Ok((write_page(file, &context, now, out), Next::Done)),
             Action::Health => Ok((write_health(gauges, &context, now, out), Next::Done)),
             Action::Metrics => {
-                let text = metrics::write(&self.counters, gauges, &self.hub);
                 let kind = "text/plain; version=0.0.4; charset=utf-8";
+                let text =
+                    self.metrics.get_or_insert_with(|| metrics::write(&self.counters, gauges, &self.hub));
                 context.complete(out, Status::OK, kind, text.as_bytes(), now);
                 Ok((Status::OK, Next::Done))
             }
             Action::Options { allow, preflight } => {
                 Ok((write_options(allow, preflight, &context, now, out), Next::Done))
             }
-            Action::Publish(publication) => {
-                let json = self.publish(&publication, content, now.tick)?;
-                context.complete(out, Status::CREATED, "application/json", &json, now);
-                Ok((Status::CREATED, Next::Done))
-            }
+            Action::Publish(publication) => self.publish(&publication, content, &context, now, out),
             Action::Poll(request) => self.poll(request, &context, now, out),
             Action::Stream { topic, since } => self.stream(&topic, &since, &context, now, out),
             Action::Socket { topic, since, handshake, may_publish } => {
@@ -152,42 +155,46 @@ impl Service {
         Responded { status, next, persists: context.persists }
     }
 
-    /// Publishes the events in a request's content, all or none, and returns their ids as JSON.
-    fn publish(&mut self, publication: &Publication, content: &[u8], now: Tick) -> Result<Vec<u8>, Refusal> {
+    /// Begins a loop iteration: what changes in it is in the metrics of the next one.
+    pub fn begin_iteration(&mut self) {
+        self.metrics = None;
+    }
+
+    /// Returns whether the text of the metrics has been made in this iteration.
+    pub fn has_metrics(&self) -> bool {
+        self.metrics.is_some()
+    }
+
+    /// Publishes the events in a request's content, all or none, and responds with their ids.
+    fn publish(
+        &mut self,
+        publication: &Publication,
+        content: &[u8],
+        context: &ResponseContext,
+        now: &Now<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(Status, Next), Refusal> {
         let text = std::str::from_utf8(content).map_err(|_| {
             Refusal::bad_request("The data is not valid UTF-8; an event stream can carry nothing else.")
         })?;
         let no_room = |_| Refusal::overloaded(Overload::Topics, false);
         let Publication { topic, event, lines } = publication;
-        let mut json = Vec::with_capacity(64);
-        if !lines {
-            let key = self.hub.open(topic, Opener::Publisher, now).map_err(no_room)?;
-            json.extend_from_slice(b"{\"id\":\"");
-            write_id(self.append(key, event, text, now), &mut json);
+        if *lines {
+            Batch::check(text, self.policy.event_bytes)?;
+            let key = self.hub.open(topic, Opener::Publisher, now.tick).map_err(no_room)?;
+            let mut batch = Batch::new(&mut self.hub, key, event, text, context.clone());
+            if !self.continue_batch(&mut batch, now.tick) {
+                return Ok((Status::CREATED, Next::Batch(batch)));
+            }
+            batch.respond(now, out);
+        } else {
+            let key = self.hub.open(topic, Opener::Publisher, now.tick).map_err(no_room)?;
+            let mut json = b"{\"id\":\"".to_vec();
+            write_id(self.append(key, event, text, now.tick), &mut json);
             json.extend_from_slice(b"\"}");
-            return Ok(json);
+            context.complete(out, Status::CREATED, "application/json", &json, now);
         }
-        let events = || {
-            let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
-            lines.filter(|line| !line.is_empty())
-        };
-        if events().next().is_none() {
-            return Err(Refusal::bad_request("The content has no line that is not empty."));
-        }
-        if events().any(|line| line.len() > self.policy.event_bytes) {
-            let detail = format!("A line exceeds the {} bytes of one event's data.", self.policy.event_bytes);
-            return Err(Refusal::new(Status::CONTENT_TOO_LARGE, detail));
-        }
-        let key = self.hub.open(topic, Opener::Publisher, now).map_err(no_room)?;
-        json.extend_from_slice(b"{\"ids\":[");
-        for line in events() {
-            json.push(b'"');
-            write_id(self.append(key, event, line, now), &mut json);
-            json.extend_from_slice(b"\",");
-        }
-        json.pop();
-        json.extend_from_slice(b"]}");
-        Ok(json)
+        Ok((Status::CREATED, Next::Done))
     }
 
     /// Appends one event to a topic and counts it.

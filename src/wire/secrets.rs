@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::secret_names::{SecretNames, decoded, is_known_subprotocol};
 use crate::protocol::http::fields::{is_token, trim};
-use crate::protocol::http::{UriText, in_authority, user_information};
+use crate::text::{UriText, in_authority, user_information};
 
 /// The maximum length of a parameter's name in a form, in bytes. The value of a longer one is
 /// hidden.

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use barewire::server::{Options, Peer, Simulation};
+use barewire::server::Options;
+use barewire::simulation::{Peer, Simulation};
 use barewire::tools::serve::{Filter, WireOptions, WireView};
 use barewire::transport::Purpose;
 use barewire::wire::Side;

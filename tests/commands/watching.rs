@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::fs;
 use std::rc::Rc;
 
-use barewire::server::{Observer, Options, Sender, Simulation};
+use barewire::server::{Observer, Options, Sender};
+use barewire::simulation::Simulation;
 use barewire::tools::serve::{WireBounds, WireOptions, WireView};
 use barewire::transport::Purpose;
 use barewire::wire::record::Reader;

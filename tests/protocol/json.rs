@@ -1,6 +1,6 @@
 //! The JSON reader, compared with `serde_json`.
 
-use barewire::protocol::json::{JsonError, Reader};
+use barewire::client::json::{JsonError, Reader};
 use proptest::prelude::*;
 use serde_json::Value;
 

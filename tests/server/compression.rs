@@ -40,7 +40,7 @@ fn inflate(window_bits: u8, payload: &[u8]) -> String {
 }
 
 fn deflate(data: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1 << 16);
+    let mut out = Vec::with_capacity(data.len() + 64);
     let mut deflater = Compress::new(Compression::default(), false);
     deflater
         .compress_vec(data.as_bytes(), &mut out, FlushCompress::Sync)

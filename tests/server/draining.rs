@@ -1,7 +1,8 @@
 //! The server's end: it delivers every accepted event first, and accepts no more that it could not
 //! deliver.
 
-use barewire::server::{Options, Peer, Simulation};
+use barewire::server::Options;
+use barewire::simulation::{Peer, Simulation};
 
 use crate::harness::masked_frame;
 

@@ -26,6 +26,7 @@ fn metrics_are_prometheus_text() {
         );
         assert!(response.text().ends_with('\n'));
         let (mut helped, mut typed, mut values) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let mut histograms = HashSet::new();
         for line in response.text().lines() {
             let is_name = |name: &str| {
                 !name.starts_with(|first: char| first.is_ascii_digit())
@@ -35,7 +36,8 @@ fn metrics_are_prometheus_text() {
                 assert!(helped.insert(help.split_once(' ').expect("a name and a text").0), "{line}");
             } else if let Some(kind) = line.strip_prefix("# TYPE ") {
                 let (name, kind) = kind.split_once(' ').expect("a name and a type");
-                assert!(matches!(kind, "counter" | "gauge") && typed.insert(name), "{line}");
+                assert!(matches!(kind, "counter" | "gauge" | "histogram") && typed.insert(name), "{line}");
+                histograms.extend((kind == "histogram").then_some(name));
             } else {
                 let (series, value) = line.rsplit_once(' ').expect("a series and a value");
                 let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
@@ -45,6 +47,9 @@ fn metrics_are_prometheus_text() {
                     let (name, value) = label.split_once("=\"").expect("a label and its value");
                     assert!(is_name(name) && value.find('"') == Some(value.len() - 1), "{line}");
                 }
+                let ends = ["_bucket", "_sum", "_count"];
+                let of_histogram = ends.iter().find_map(|end| name.strip_suffix(end));
+                let name = of_histogram.filter(|name| histograms.contains(name)).unwrap_or(name);
                 assert!(typed.contains(name) && helped.contains(name), "{line}");
             }
         }

@@ -1,7 +1,8 @@
 //! Polls whose heads repeat byte for byte. The server parses such a head once, which must not be
 //! visible: each response is the one that the same request gets with another spelling.
 
-use barewire::server::{Options, Peer, Simulation};
+use barewire::server::Options;
+use barewire::simulation::{Peer, Simulation};
 
 fn server(options: Options) -> Simulation {
     Simulation::new(options, 1)

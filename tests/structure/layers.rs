@@ -9,17 +9,32 @@ use std::path::Path;
 use crate::files::files;
 
 /// The other layers that each layer may name.
-const MAY_NAME: [(&str, &[&str]); 10] = [
+const MAY_NAME: [(&str, &[&str]); 11] = [
     ("page", &[]),
     ("protocol", &[]),
     ("hub", &[]),
     ("text", &["protocol"]),
     ("wire", &["protocol", "text"]),
     ("client", &["protocol", "text"]),
-    ("transport", &["protocol", "hub", "page"]),
+    ("transport", &["protocol", "hub", "page", "text"]),
     ("server", &["transport", "protocol", "hub", "page"]),
-    ("access_log", &["server", "protocol"]),
-    ("tools", &["access_log", "server", "transport", "protocol", "hub", "page", "wire", "client", "text"]),
+    ("simulation", &["server", "transport", "hub"]),
+    ("access_log", &["server", "protocol", "text"]),
+    (
+        "tools",
+        &[
+            "access_log",
+            "simulation",
+            "server",
+            "transport",
+            "protocol",
+            "hub",
+            "page",
+            "wire",
+            "client",
+            "text",
+        ],
+    ),
 ];
 
 /// Returns the source with its comment lines emptied, so that line numbers stay the same.

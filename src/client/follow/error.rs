@@ -3,9 +3,9 @@
 use std::fmt;
 use std::io;
 
+use crate::client::json::JsonError;
 use crate::client::url::UrlError;
 use crate::protocol::http::{BodyError, FramingError, ResponseError};
-use crate::protocol::json::JsonError;
 use crate::protocol::sse::DecodeError;
 use crate::protocol::websocket::ProtocolError;
 use crate::protocol::websocket::client_handshake::{ClientHandshakeError, RequestError};

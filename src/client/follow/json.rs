@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::{Event, Notice, ResponseLimits, check_event};
-use crate::protocol::json::{JsonError, Reader};
+use crate::client::json::{JsonError, Reader};
 
 /// Reusable buffers for the strings of the object being parsed.
 #[derive(Debug, Default)]

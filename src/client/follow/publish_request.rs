@@ -6,8 +6,8 @@ use super::error::Error;
 use super::resource::Resource;
 use super::response::{BufferedBody, Expected, Head, HeadReader};
 use super::{Next, RetryReason};
+use crate::client::json::{JsonError, Reader};
 use crate::protocol::http::Response;
-use crate::protocol::json::{JsonError, Reader};
 
 /// The most bytes of an id in a response per byte of an event in the request: a line has at least 2
 /// bytes, and an id of barewire with its quotation marks and comma at most 32.

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::{Next, RetryReason};
+use crate::client::json::Reader;
 use crate::protocol::http::fields::members;
 use crate::protocol::http::{
     self, BodyLimits, BodyReader, Framing, FramingError, HeadLimits, PROBLEM_JSON, Response, ResponseScan,
 };
-use crate::protocol::json::Reader;
 use crate::protocol::websocket::client_handshake::ClientHandshakeError;
 use crate::text::printable;
 

@@ -2,7 +2,8 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::{Followers, Hub, HubLimits, NoRoom, Opener, Positions, Since, TopicKey};
+use super::{Followers, Hub, HubLimits, NoRoom, Opener, Positions, TopicKey};
+use crate::hub::Since;
 use crate::hub::{Encoders, Epoch, Event, Id, Tick};
 
 const NOW: Tick = Tick(0);
@@ -12,12 +13,13 @@ fn data(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {
 }
 
 fn hub(limits: HubLimits) -> Hub {
-    Hub::new(Epoch::from_random(1), limits, Encoders { functions: [data; 9], parameter: 0 })
+    Hub::new(Epoch::from_random(1), limits, Encoders { functions: [data; 9], parameter: 0, work: [1; 9] })
 }
 
 /// Publishes an event, enforces the window, and returns the event's sequence.
 fn publish(hub: &mut Hub, key: TopicKey, data: &str) -> u64 {
     let id = hub.publish(key, "message", data, NOW);
+    hub.trim();
     assert!(hub.next_dropped().is_none(), "no follower lags");
     id.sequence
 }

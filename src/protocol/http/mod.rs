@@ -71,7 +71,6 @@ mod response_head;
 mod rules;
 mod status;
 mod target;
-mod user_information;
 
 pub use body::BodyReader;
 pub use chunked::{LAST_CHUNK, chunk};
@@ -88,4 +87,3 @@ pub use response_head::{Response, ResponseScan, parse_response};
 pub use rules::{BodyError, EncodingError, FramingError, HeadError, RequestError, ResponseError};
 pub use status::Status;
 pub use target::{Target, host_and_port};
-pub(crate) use user_information::{UriText, in_authority, user_information, without_user_information};

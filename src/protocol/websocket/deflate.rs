@@ -43,8 +43,8 @@ const MIN_WINDOW_BITS: u8 = 9;
 pub struct Deflater {
     direction: Direction,
     level: u8,
-    /// The compressor and its window, from the first message on; always `None` without context
-    /// takeover.
+    /// The compressor and its window: with context takeover from the first message on, without it
+    /// within a message.
     context: Option<Compress>,
 }
 
@@ -68,12 +68,22 @@ impl Deflater {
     ///
     /// [`write_compressed_frame`]: super::frame::write_compressed_frame
     pub fn compress(&mut self, payload: &[u8], out: &mut Vec<u8>) {
+        self.compress_piece(payload, true, out);
+    }
+
+    /// Appends what the compressor returns for the next piece of a message's payload. The last
+    /// piece completes the message, and only a message without payload has an empty one.
+    ///
+    /// Until the message is complete, a [`Deflater`] without context takeover holds a compressor
+    /// too.
+    pub fn compress_piece(&mut self, piece: &[u8], is_last: bool, out: &mut Vec<u8>) {
         let window_bits = self.direction.max_window_bits;
-        if self.direction.context_takeover {
-            let context = self.context.get_or_insert_with(|| compressor(window_bits, self.level));
-            flush(context, payload, out);
+        let mut context = self.context.take().unwrap_or_else(|| take_spare(window_bits, self.level));
+        flush(&mut context, piece, is_last, out);
+        if self.direction.context_takeover || !is_last {
+            self.context = Some(context);
         } else {
-            compress_with_spare(window_bits, self.level, payload, out);
+            keep_spare(window_bits, self.level, context);
         }
     }
 }
@@ -107,15 +117,32 @@ thread_local! {
 }
 
 fn compress_with_spare(window_bits: u8, level: u8, payload: &[u8], out: &mut Vec<u8>) {
+    let mut compressor = take_spare(window_bits, level);
+    flush(&mut compressor, payload, true, out);
+    keep_spare(window_bits, level, compressor);
+}
+
+/// Returns a compressor without a context.
+fn take_spare(window_bits: u8, level: u8) -> Compress {
     SPARE.with_borrow_mut(|spare| {
         let index = spare.iter().position(|(bits, of_level, _)| (*bits, *of_level) == (window_bits, level));
-        let index = index.unwrap_or_else(|| {
-            spare.push((window_bits, level, compressor(window_bits, level)));
-            spare.len() - 1
-        });
-        let (_, _, compressor) = &mut spare[index];
-        compressor.reset();
-        flush(compressor, payload, out);
+        index.map_or_else(
+            || compressor(window_bits, level),
+            |index| {
+                let (_, _, mut compressor) = spare.swap_remove(index);
+                compressor.reset();
+                compressor
+            },
+        )
+    })
+}
+
+/// Keeps a compressor for [`take_spare`], one for each window size and level.
+fn keep_spare(window_bits: u8, level: u8, compressor: Compress) {
+    SPARE.with_borrow_mut(|spare| {
+        if !spare.iter().any(|(bits, of_level, _)| (*bits, *of_level) == (window_bits, level)) {
+            spare.push((window_bits, level, compressor));
+        }
     });
 }
 
@@ -124,9 +151,10 @@ fn compressor(window_bits: u8, level: u8) -> Compress {
     Compress::new_with_window_bits(level, false, window_bits.clamp(MIN_WINDOW_BITS, MAX_WINDOW_BITS))
 }
 
-/// Compresses `payload` and flushes the compressor to a byte boundary, without the [`TAIL`]
-/// (§7.2.1).
-fn flush(compressor: &mut Compress, payload: &[u8], out: &mut Vec<u8>) {
+/// Compresses a piece of a payload. At the end of the payload it flushes the compressor to a byte
+/// boundary, without the [`TAIL`] (§7.2.1).
+fn flush(compressor: &mut Compress, payload: &[u8], is_last: bool, out: &mut Vec<u8>) {
+    let flush = if is_last { FlushCompress::Sync } else { FlushCompress::None };
     if payload.is_empty() {
         return out.push(EMPTY); // zlib writes nothing when there is nothing to flush.
     }
@@ -136,7 +164,7 @@ fn flush(compressor: &mut Compress, payload: &[u8], out: &mut Vec<u8>) {
         // suffices.
         out.reserve(rest.len() + rest.len() / 8 + 64);
         let before = compressor.total_in();
-        let status = compressor.compress_vec(rest, out, FlushCompress::Sync);
+        let status = compressor.compress_vec(rest, out, flush);
         status.expect("zlib fails only if the stream is not initialized");
         rest = &rest[(compressor.total_in() - before) as usize..];
         // Only unused capacity proves that zlib has no more output.
@@ -144,6 +172,8 @@ fn flush(compressor: &mut Compress, payload: &[u8], out: &mut Vec<u8>) {
             break;
         }
     }
-    debug_assert!(out.ends_with(&TAIL), "a sync flush must end with an empty block");
-    out.truncate(out.len() - TAIL.len());
+    if is_last {
+        debug_assert!(out.ends_with(&TAIL), "a sync flush must end with an empty block");
+        out.truncate(out.len() - TAIL.len());
+    }
 }

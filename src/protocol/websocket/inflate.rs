@@ -22,6 +22,10 @@ const CHUNK: usize = 4096;
 /// An empty block marked as the last one (RFC 1951 §3.2.3, §3.2.4).
 const LAST_BLOCK: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
 
+/// Starting a stream takes about as long as inflating this many bytes: its tables are reset, and
+/// the window is copied.
+const START_WORK: u64 = 2500;
+
 /// The memory of a zlib stream in bytes: its window of 32 KiB and its tables.
 const STREAM_BYTES: usize = 48 << 10;
 
@@ -34,6 +38,8 @@ pub struct Inflater {
     window: VecDeque<u8>,
     /// The state within the current message; `None` between two messages and after a last block.
     stream: Option<Box<Decompress>>,
+    /// The work since the last call of [`Inflater::take_work`].
+    work: u64,
 }
 
 thread_local! {
@@ -45,7 +51,7 @@ impl Inflater {
     /// Returns a decompressor for the start of a connection or, without context takeover, for any
     /// point between two messages. It allocates nothing.
     pub const fn new(direction: Direction) -> Self {
-        Self { direction, window: VecDeque::new(), stream: None }
+        Self { direction, window: VecDeque::new(), stream: None, work: 0 }
     }
 
     /// Returns the allocated memory in bytes: the window, and zlib's 48 KiB within a message.
@@ -71,11 +77,15 @@ impl Inflater {
         let mut rest = payload;
         let mut chunk = [0; CHUNK];
         loop {
-            let mut stream = self.stream.take().unwrap_or_else(|| start_stream(&self.window));
+            let mut stream = self.stream.take().unwrap_or_else(|| {
+                self.work += START_WORK;
+                start_stream(&self.window)
+            });
             let (read, written) = (stream.total_in(), stream.total_out());
             let status = stream.decompress(rest, &mut chunk, FlushDecompress::None);
             rest = &rest[(stream.total_in() - read) as usize..];
             let inflated = &chunk[..(stream.total_out() - written) as usize];
+            self.work += inflated.len() as u64;
             // §7.2.1 allows last blocks (BFINAL) anywhere in a message. The next block then starts
             // at the next byte, with the same window.
             let is_last = matches!(status, Ok(Status::StreamEnd));
@@ -119,6 +129,12 @@ impl Inflater {
             self.window = VecDeque::new(); // §7.1.1
         }
         Ok(())
+    }
+
+    /// Returns the work since the last call, in bytes: those inflated, and [`START_WORK`] for each
+    /// stream that was started.
+    pub fn take_work(&mut self) -> u64 {
+        std::mem::take(&mut self.work)
     }
 
     /// Returns true if the next message may refer to previous ones.

@@ -212,6 +212,12 @@ impl Receiver {
         content + self.inflater.as_ref().map_or(0, Inflater::memory)
     }
 
+    /// Returns the work of decompression since the last call, in bytes: those inflated, and what
+    /// each new stream costs.
+    pub fn take_work(&mut self) -> u64 {
+        self.inflater.as_mut().map_or(0, Inflater::take_work)
+    }
+
     fn advance(&mut self, input: &mut [u8]) -> Result<(usize, Option<Complete>), ProtocolError> {
         let mut consumed = 0;
         loop {

@@ -1,11 +1,12 @@
 //! The end of a connection: after its last output, at shutdown, by eviction, or at once.
 
-use super::state::{Busy, Input, Socket, State};
+use super::state::{Busy, Input, Partial, Socket, State};
 use super::{Connection, RestOfEvent};
 use crate::hub::Tick;
 use crate::protocol::websocket::close::CloseCode;
 use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
+use crate::server::work::cost;
 use crate::transport::event_stream;
 use crate::transport::metrics::{ConnectionUse, EndReason};
 use crate::transport::response::{Overload, Refusal};
@@ -42,7 +43,12 @@ impl<S: ByteStream> Connection<S> {
 
     /// Drops the memory of the connection, and makes room for another compression context.
     fn drop_busy(&mut self, cx: &mut LoopContext) {
-        let compression = self.busy.take().and_then(|busy| busy.compression);
+        cx.compressing.take_if(|key| *key == self.key);
+        let Some(busy) = self.busy.take() else { return };
+        let Busy { partial, compression, .. } = *busy;
+        if let Some(Partial::Batch(partial)) = partial {
+            cx.service.hub.release(partial.batch.topic);
+        }
         cx.echo_contexts -= usize::from(compression.is_some_and(|compression| compression.keeps_context()));
     }
 
@@ -58,6 +64,7 @@ impl<S: ByteStream> Connection<S> {
         self.enter(State::Closed, cx);
         self.drop_busy(cx);
         cx.out.clear();
+        cx.work.charge(cost::CLOSE);
         cx.closed.push(self.key.slot);
     }
 

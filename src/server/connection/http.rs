@@ -13,6 +13,7 @@ use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
 use crate::server::repeated_poll::RepeatedPoll;
 use crate::server::request_log::LoggedRequest;
+use crate::server::work::cost;
 use crate::transport::action::Action;
 use crate::transport::compression::{ContextTakeover, EchoCompression};
 use crate::transport::metrics::EndReason;
@@ -42,7 +43,7 @@ impl<S: ByteStream> Connection<S> {
         cx: &mut LoopContext,
     ) -> ParseOutcome {
         if let Some(body) = self.take_partial_body() {
-            return ParseOutcome::Consumed(self.receive_body(body, input, cx));
+            return self.receive_body(body, input, cx);
         }
         if scan.is_none() {
             if let Some(length) = self.receive_repeated_poll(input, cx) {
@@ -64,10 +65,10 @@ impl<S: ByteStream> Connection<S> {
             Ok(head) => self.begin_request(&head, input.split_at(end), cx),
             Err(error) => {
                 self.refuse(malformed(error.status(), error), cx);
-                0
+                Some(0)
             }
         };
-        ParseOutcome::Consumed(end + of_body)
+        of_body.map_or(ParseOutcome::Parked, |length| ParseOutcome::Consumed(end + length))
     }
 
     /// Responds to a poll with the same head as the last one. Returns the head's length.
@@ -89,17 +90,26 @@ impl<S: ByteStream> Connection<S> {
     }
 
     /// Starts a request whose head is complete: responds, or waits for the content. `bytes` are
-    /// those of the head and those after it. Returns how many of the latter are consumed.
+    /// those of the head and those after it. Returns how many of the latter are consumed; `None` if
+    /// the request has to wait for room in the log.
     fn begin_request(
         &mut self,
         head: &RequestHead<'_, '_>,
         bytes: (&[u8], &[u8]),
         cx: &mut LoopContext,
-    ) -> usize {
+    ) -> Option<usize> {
         let (head_bytes, rest) = bytes;
         let framing = Framing::of(head);
         let has_content = !matches!(framing, Ok(Framing::None | Framing::Length(0)));
         let (context, action) = Action::of(head, has_content, &self.rules(cx));
+        let bytes = match framing {
+            Ok(Framing::Length(length)) => usize::try_from(length).unwrap_or(usize::MAX),
+            _ => usize::MAX,
+        };
+        if matches!(action, Ok(Action::Publish(_))) && cx.must_wait_for_room(bytes) {
+            self.park(cx);
+            return None;
+        }
         let label = Label {
             method: head.method.as_str().into(),
             path: head.target.path().map_or("*", |(path, _)| path).into(),
@@ -111,7 +121,7 @@ impl<S: ByteStream> Connection<S> {
             Ok(framing) => framing,
             Err(error) => {
                 self.refuse_start(start, malformed(error.status(), error), cx);
-                return 0;
+                return Some(0);
             }
         };
         let closes = matches!(&start.action, Err(refusal) if refusal.closes);
@@ -122,13 +132,13 @@ impl<S: ByteStream> Connection<S> {
                 });
             }
             self.respond(start, &[], cx);
-            return 0;
+            return Some(0);
         }
         let expects_continue = match head.expects_continue() {
             Ok(expects) => expects,
             Err(error) => {
                 self.refuse_start(start, malformed(error.status(), error), cx);
-                return 0;
+                return Some(0);
             }
         };
         let max = match &start.action {
@@ -146,11 +156,11 @@ impl<S: ByteStream> Connection<S> {
                     && length <= rest.len() as u64 =>
             {
                 self.respond(start, &rest[..length as usize], cx);
-                length as usize
+                Some(length as usize)
             }
             _ => {
                 self.begin_body(start, framing, max, expects_continue, cx);
-                0
+                Some(0)
             }
         }
     }
@@ -203,17 +213,28 @@ impl<S: ByteStream> Connection<S> {
     fn take_partial_body(&mut self) -> Option<Box<PartialBody>> {
         match self.busy.as_mut()?.partial.take_if(|partial| matches!(partial, Partial::Body(_)))? {
             Partial::Body(body) => Some(body),
-            Partial::Head { .. } | Partial::Message(_) => None,
+            _ => None,
         }
     }
 
     /// Consumes a part of a request's content, and responds when that is complete.
-    fn receive_body(&mut self, mut body: Box<PartialBody>, input: &[u8], cx: &mut LoopContext) -> usize {
+    fn receive_body(
+        &mut self,
+        mut body: Box<PartialBody>,
+        input: &[u8],
+        cx: &mut LoopContext,
+    ) -> ParseOutcome {
+        let bytes = body.content.len() + input.len();
+        if matches!(body.action, Ok(Action::Publish(_))) && cx.must_wait_for_room(bytes) {
+            self.busy().partial = Some(Partial::Body(body));
+            self.park(cx);
+            return ParseOutcome::Parked;
+        }
         cx.observe_purpose(self.key, body.label.purpose);
         let outcome = body.reader.read(input, &mut body.content);
         if let Ok((consumed, false)) = outcome {
             self.busy().partial = Some(Partial::Body(body));
-            return consumed;
+            return ParseOutcome::Consumed(consumed);
         }
         let PartialBody { content, mut action, context, label, .. } = *body;
         if cx.gauges.draining && action.is_ok() && outcome.is_ok() {
@@ -221,7 +242,7 @@ impl<S: ByteStream> Connection<S> {
             action = Err(Refusal::overloaded(Overload::Draining, false));
         }
         let start = RequestStart { action, context, label };
-        match outcome {
+        ParseOutcome::Consumed(match outcome {
             Ok((consumed, _)) => {
                 self.respond(start, &content, cx);
                 consumed
@@ -230,7 +251,7 @@ impl<S: ByteStream> Connection<S> {
                 self.refuse_body(start, error, cx);
                 input.len()
             }
-        }
+        })
     }
 
     /// Refuses a request for its content. If the request was refused already, that is the response.
@@ -272,27 +293,53 @@ impl<S: ByteStream> Connection<S> {
         self.count = self.count.saturating_add(1);
         // A last response says so: at shutdown, on a surplus connection, at the limit of requests.
         context.persists &= !cx.gauges.draining && self.surplus.is_none() && !self.is_at_request_limit(cx);
-        if let Ok(Action::Metrics) = action {
+        if matches!(action, Ok(Action::Metrics)) && !cx.service.has_metrics() {
             cx.gauges.buffered = cx.buffered_bytes();
             cx.gauges.log_lines_dropped = cx.log.as_ref().map_or(0, |log| log.dropped());
             cx.gauges.resident = resident_memory();
+            cx.gauges.iteration_work_max = cx.work.max();
+            cx.work.charge(cost::METRICS);
         }
         let overload = action.as_ref().err().and_then(|refusal| refusal.overload);
         let (service, now, gauges, out) = cx.responding();
+        let before = out.len();
         let Responded { status, next, persists } =
             service.respond(action, content, context, gauges, &now, out);
-        if !matches!(next, Next::Hold(_)) {
-            let Label { method, path, purpose } = &label;
-            cx.record(
-                LoggedRequest { peer: None, method, path, status, purpose: *purpose, ticks: 0 },
-                || self.stream.peer(),
-            );
-        }
+        let moved = content.len() + out.len() - before;
+        cx.work.charge(cost::REQUEST + cost::bytes(moved));
+        cx.charge_hub();
         match next {
-            Next::Done if persists => self.due_in(cx.options.idle_timeout, cx),
-            Next::Done => self.end(self.reason_after(status, overload, cx), cx),
-            next => self.enter_next(next, cx),
+            Next::Done => self.finish_response(&label, status, overload, persists, cx),
+            Next::Batch(batch) => self.begin_batch(batch, label, cx),
+            Next::Hold(_) => self.enter_next(next, cx),
+            next => {
+                self.log_response(&label, status, cx);
+                self.enter_next(next, cx);
+            }
         }
+    }
+
+    /// Logs a complete response, and waits for the next request or ends the connection.
+    pub(super) fn finish_response(
+        &mut self,
+        label: &Label<'_>,
+        status: Status,
+        overload: Option<Overload>,
+        persists: bool,
+        cx: &mut LoopContext,
+    ) {
+        self.log_response(label, status, cx);
+        if persists {
+            self.due_in(cx.options.idle_timeout, cx);
+        } else {
+            self.end(self.reason_after(status, overload, cx), cx);
+        }
+    }
+
+    fn log_response(&self, label: &Label<'_>, status: Status, cx: &mut LoopContext) {
+        let Label { method, path, purpose } = label;
+        let request = LoggedRequest { peer: None, method, path, status, purpose: *purpose, ticks: 0 };
+        cx.record(request, || self.stream.peer());
     }
 
     /// Returns why the connection ends after its last response.
@@ -312,7 +359,7 @@ impl<S: ByteStream> Connection<S> {
     fn enter_next(&mut self, next: Next, cx: &mut LoopContext) {
         let (slot, now) = (self.key.slot, cx.now());
         match next {
-            Next::Done => {}
+            Next::Done | Next::Batch(_) => {}
             Next::Hold(held) => {
                 cx.service.counters.held += 1;
                 cx.service.hub.join(held.topic, slot, now);
@@ -390,7 +437,9 @@ impl<S: ByteStream> Connection<S> {
                 let PartialBody { context, label, .. } = *body;
                 self.refuse_request(context, label, refusal, cx);
             }
-            Some(Partial::Head { .. } | Partial::Message(_)) | None => self.refuse(refusal, cx),
+            // Some of its events are published, so a refusal would not be true.
+            Some(Partial::Batch(_)) => self.close(EndReason::Memory, cx),
+            _ => self.refuse(refusal, cx),
         }
     }
 }

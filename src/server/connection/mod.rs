@@ -6,10 +6,12 @@
 //!
 //! [`state`] has the states and their transitions. Each of the other files implements one part of
 //! [`Connection`]: [`read`] takes bytes from the socket, [`http`] and [`websocket`] interpret them,
-//! [`write`] delivers output and events, [`close`] ends the connection.
+//! [`operation`] does what is too long for one turn, [`write`] delivers output and events, [`close`]
+//! ends the connection.
 
 mod close;
 mod http;
+mod operation;
 mod outbox;
 mod read;
 mod state;
@@ -20,8 +22,8 @@ use std::rc::Rc;
 
 use mio::net::TcpStream;
 
-pub use state::Readiness;
 use state::{Busy, Input, Partial, State};
+pub use state::{Queue, Readiness};
 
 use super::byte_stream::ByteStream;
 use super::context::LoopContext;
@@ -43,6 +45,11 @@ pub struct Connection<S> {
     /// The earliest entry in the timer wheel.
     timer_entry: Tick,
     input: Input,
+    /// Where the connection waits for its turn.
+    queue: Option<Queue>,
+    /// How many light turns the connection must take before it is served with those that ask for
+    /// little.
+    light_turns_due: u8,
     /// The limit that this connection exceeds. It is accepted only to be refused.
     surplus: Option<Overload>,
     /// The socket has been full, so the poll reports when it has room.
@@ -50,7 +57,8 @@ pub struct Connection<S> {
     /// The number of requests so far. On a WebSocket, which receives no further request, the number
     /// of messages in `second`.
     count: u32,
-    second: u32,
+    /// The low bits of the second.
+    second: u16,
 }
 
 const _: () = assert!(
@@ -69,6 +77,9 @@ enum Deadline {
     /// The deadline of the state.
     State,
 }
+
+/// How many light turns make a connection light again after a heavy one.
+const LIGHT_TURNS: u8 = 8;
 
 /// A held poll that keeps at most this many bytes of its request counts as idle: an entity tag and
 /// an origin as clients send them.
@@ -100,6 +111,8 @@ impl<S: ByteStream> Connection<S> {
             due: cx.now().after(cx.options.head_timeout * Tick::PER_SECOND),
             timer_entry: Tick::NEVER,
             input: Input::Empty,
+            queue: None,
+            light_turns_due: 1,
             surplus,
             was_full: false,
             count: 0,
@@ -108,6 +121,33 @@ impl<S: ByteStream> Connection<S> {
         cx.gauges.connections[ConnectionUse::Http as usize] += 1;
         connection.arm(cx);
         connection
+    }
+
+    /// Returns the slot by which the hub knows the connection as a follower.
+    pub fn slot(&self) -> u32 {
+        self.key.slot
+    }
+
+    /// Notes whether the turn that ends now was heavy.
+    pub fn end_turn(&mut self, is_heavy: bool) {
+        let due = self.light_turns_due.saturating_sub(1);
+        // A few bytes may inflate to a thousand times as many, so nothing about the last turn tells
+        // how light the next one will be.
+        self.light_turns_due = if is_heavy || self.inflates() { LIGHT_TURNS } else { due };
+    }
+
+    /// Has the connection served again without a report: it has more to do than its turn allows.
+    pub fn schedule(&mut self, cx: &mut LoopContext) {
+        if self.queue.is_none_or(|queue| queue == Queue::Parked) {
+            self.queue = Some(Queue::Backlog);
+            cx.backlog.push_back(self.key);
+        }
+    }
+
+    /// Has the connection served again when the log has room.
+    fn park(&mut self, cx: &mut LoopContext) {
+        self.queue = Some(Queue::Parked);
+        cx.parked.push(self.key);
     }
 
     pub fn stream(&mut self) -> &mut S {

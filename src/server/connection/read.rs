@@ -3,13 +3,14 @@
 
 use std::io;
 
-use super::state::{Input, Partial, Readiness, State};
+use super::state::{Input, Partial, Queue, Readiness, State};
 use super::{Connection, Deadline};
 use crate::hub::Tick;
 use crate::protocol::http::HeadScan;
 use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
 use crate::server::observer::Sender;
+use crate::server::work::cost;
 use crate::transport::event_stream;
 use crate::transport::metrics::EndReason;
 
@@ -19,37 +20,58 @@ pub(super) enum ParseOutcome {
     Consumed(usize),
     /// All bytes belong to an incomplete head; the scan so far.
     IncompleteHead(HeadScan),
+    /// The request publishes, and the log has no room. No byte is consumed.
+    Parked,
 }
 
 impl<S: ByteStream> Connection<S> {
-    /// Does everything that the socket is ready for: writes pending output, then reads until the
-    /// socket is empty or this connection's share of the loop iteration is used up.
-    pub fn serve(&mut self, readiness: Readiness, buffer: &mut [u8], cx: &mut LoopContext) {
+    /// Notes what the poll has reported. Returns the queue in which the connection must be put for
+    /// a turn, unless it is in one.
+    pub fn note(&mut self, readiness: Readiness) -> Option<Queue> {
         if readiness.ended && self.input != Input::Ended {
             self.input = Input::Ending;
         } else if readiness.readable && self.input == Input::Empty {
             self.input = Input::Ready;
         }
-        if readiness.writable && self.busy.is_some() {
+        if self.queue.is_some() {
+            return None;
+        }
+        self.queue = Some(if self.light_turns_due == 0 { Queue::Ready } else { Queue::Backlog });
+        self.queue
+    }
+
+    /// Takes a turn: writes pending output, then reads until the socket is empty or the turn is
+    /// over. Whatever the output needs of the turn, one read is made.
+    pub fn serve(&mut self, buffer: &mut [u8], cx: &mut LoopContext) {
+        self.queue = None;
+        // A socket that was never full has no room to report.
+        if self.was_full && self.busy.is_some() {
             self.flush(cx);
         }
-        let mut budget = cx.read_budget;
-        while self.may_read(cx) {
+        self.continue_operation(cx);
+        self.serve_input(buffer, cx);
+    }
+
+    /// Handles input until there is none or the turn is over.
+    fn serve_input(&mut self, buffer: &mut [u8], cx: &mut LoopContext) {
+        let mut is_first = true;
+        while self.may_read(cx) && self.queue != Some(Queue::Parked) && !self.has_operation() {
+            let has_deferred = self.busy.as_ref().is_some_and(|busy| !busy.deferred.is_empty());
+            if !has_deferred && !matches!(self.input, Input::Ready | Input::Ending) {
+                break;
+            }
+            if cx.work.is_turn_over() && !is_first {
+                self.schedule(cx);
+                break;
+            }
+            is_first = false;
             if let Some(mut deferred) = self.take_deferred() {
                 self.receive(&mut deferred, cx);
                 self.flush(cx);
-                continue;
+            } else {
+                let room = cx.read_bytes.min(buffer.len());
+                self.read(&mut buffer[..room], cx);
             }
-            if !matches!(self.input, Input::Ready | Input::Ending) {
-                break;
-            }
-            if budget == 0 {
-                // An edge-triggered poll will not report the rest.
-                cx.schedule(self.key);
-                break;
-            }
-            let room = budget.min(buffer.len());
-            budget -= self.read(&mut buffer[..room], cx);
         }
         if self.input == Input::Ended && self.may_read(cx) && matches!(self.state, State::Http) {
             // A half-close: every request before it has been answered (RFC 9112 §9.6).
@@ -67,8 +89,9 @@ impl<S: ByteStream> Connection<S> {
         self.input != Input::Empty || self.busy.as_ref().is_some_and(|busy| !busy.deferred.is_empty())
     }
 
-    /// Reads once, interprets the bytes and writes the output. Returns how many bytes were read.
-    fn read(&mut self, buffer: &mut [u8], cx: &mut LoopContext) -> usize {
+    /// Reads once, interprets the bytes and writes the output.
+    fn read(&mut self, buffer: &mut [u8], cx: &mut LoopContext) {
+        cx.work.charge(cost::READ);
         match self.stream.read(buffer) {
             Ok(0) => {
                 self.input = Input::Ended;
@@ -77,6 +100,7 @@ impl<S: ByteStream> Connection<S> {
             Ok(length) => {
                 cx.observe(self.key, Sender::Client, &mut std::iter::once(&buffer[..length]));
                 cx.service.counters.bytes_read += length as u64;
+                cx.work.charge(cost::bytes(length));
                 if length < buffer.len() && self.input == Input::Ready {
                     // A short read has emptied the socket, and the poll will report the next bytes
                     // (epoll(7), question 9). It does not report the same FIN twice.
@@ -84,13 +108,11 @@ impl<S: ByteStream> Connection<S> {
                 }
                 self.receive(&mut buffer[..length], cx);
                 self.flush(cx);
-                return length;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.input = Input::Empty,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => self.close(EndReason::Broken, cx),
         }
-        0
     }
 
     /// Handles the end of the client's side.
@@ -136,7 +158,13 @@ impl<S: ByteStream> Connection<S> {
         cx: &mut LoopContext,
     ) -> Option<(HeadScan, usize)> {
         let mut rest = input;
+        let mut is_first = true;
         while !rest.is_empty() {
+            if self.must_wait(is_first, cx) {
+                self.defer(rest);
+                break;
+            }
+            is_first = false;
             if self.outbox_len() + cx.out.len() >= cx.options.outbox_bytes {
                 self.flush(cx);
                 if self.outbox_len() >= cx.options.outbox_bytes {
@@ -148,6 +176,7 @@ impl<S: ByteStream> Connection<S> {
                 State::Http => match self.receive_request(rest, scan.take(), cx) {
                     ParseOutcome::Consumed(consumed) => consumed,
                     ParseOutcome::IncompleteHead(scan) => return Some((scan, rest.len())),
+                    ParseOutcome::Parked => 0,
                 },
                 State::Socket(_) => self.receive_frames(rest, cx),
                 State::Held(_) => {
@@ -162,10 +191,21 @@ impl<S: ByteStream> Connection<S> {
         None
     }
 
+    /// Returns whether the next bytes must wait: for room in the log, for a long operation, or for
+    /// the next turn, if this one has made some progress.
+    fn must_wait(&mut self, is_first: bool, cx: &mut LoopContext) -> bool {
+        let is_parked = self.queue == Some(Queue::Parked);
+        let is_over = !is_first && cx.work.is_turn_over();
+        if is_over && !is_parked {
+            self.schedule(cx);
+        }
+        is_parked || is_over || self.has_operation()
+    }
+
     fn take_partial_head(&mut self) -> Option<(Vec<u8>, HeadScan)> {
         match self.busy.as_mut()?.partial.take_if(|partial| matches!(partial, Partial::Head { .. }))? {
             Partial::Head { buffer, scan } => Some((buffer, scan)),
-            Partial::Body(_) | Partial::Message(_) => None,
+            _ => None,
         }
     }
 
@@ -194,7 +234,7 @@ impl<S: ByteStream> Connection<S> {
                 Deadline::Message => self.expire_message(cx),
                 Deadline::State => self.expire(cx),
             }
-            self.serve(Readiness::default(), buffer, cx);
+            self.serve_input(buffer, cx);
         }
         if !self.state.is_closed() {
             self.arm(cx);

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use super::outbox::Outbox;
 use crate::hub::{Tick, TopicKey};
 use crate::protocol::http::{BodyReader, HeadScan};
+use crate::protocol::websocket::frame::Opcode;
 use crate::protocol::websocket::message::Receiver;
 use crate::server::memory::Part;
 use crate::transport::action::Action;
+use crate::transport::batch::Batch;
 use crate::transport::compression::EchoCompression;
 use crate::transport::metrics::ConnectionUse;
 use crate::transport::poll::HeldPoll;
@@ -142,13 +144,12 @@ impl State {
     }
 }
 
-/// The readiness of a socket, as reported by the poll.
+/// The readiness of a socket, as reported by the poll. That it has room is not noted: a connection
+/// whose socket was full tries to write in each of its turns.
 #[derive(Clone, Copy, Default)]
 pub struct Readiness {
     /// Bytes can be read.
     pub readable: bool,
-    /// Bytes can be written.
-    pub writable: bool,
     /// The client has ended its side.
     pub ended: bool,
 }
@@ -164,6 +165,17 @@ pub enum Input {
     Ending,
     /// The client's FIN has been read.
     Ended,
+}
+
+/// Where a connection waits for its turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// Among those that the poll has reported, and whose turns are light.
+    Ready,
+    /// Among those that may have much to do.
+    Backlog,
+    /// Among those that wait to publish until the log has room.
+    Parked,
 }
 
 /// Memory that a connection owns only while something is in progress.
@@ -199,6 +211,11 @@ impl Busy {
             Some(Partial::Head { buffer, .. }) => buffer.capacity(),
             Some(Partial::Body(body)) => size_of::<PartialBody>() + body.memory(),
             Some(Partial::Message(message)) => size_of::<PartialMessage>() + message.receiver.memory(),
+            Some(Partial::Echo(echo)) => {
+                let receiver = echo.message.as_ref().map_or(0, |message| message.receiver.memory());
+                receiver + echo.payload.capacity() + echo.compressed.capacity()
+            }
+            Some(Partial::Batch(partial)) => size_of::<PartialBatch>() + partial.batch.memory(),
         };
         size_of::<Busy>() + self.outbox.own_memory() + partial + self.deferred.capacity()
     }
@@ -217,6 +234,10 @@ pub enum Partial {
     Body(Box<PartialBody>),
     /// A WebSocket frame or message, or the compression context between two messages.
     Message(Box<PartialMessage>),
+    /// A message that is complete, and whose echo is being compressed.
+    Echo(Box<PartialEcho>),
+    /// A request that is complete, and whose events are being published.
+    Batch(Box<PartialBatch>),
 }
 
 /// The receiver of a WebSocket, while it must be kept.
@@ -227,6 +248,28 @@ pub struct PartialMessage {
     /// message. Neither further bytes nor control frames inside the message change it. Between two
     /// messages: the end of the last one.
     pub since: Tick,
+}
+
+/// A message whose echo is being compressed.
+pub struct PartialEcho {
+    /// The receiver, if the next message needs it.
+    pub message: Option<Box<PartialMessage>>,
+    /// The kind of message.
+    pub opcode: Opcode,
+    /// The message.
+    pub payload: Vec<u8>,
+    /// How much of the message is compressed.
+    pub position: usize,
+    /// What it is compressed to.
+    pub compressed: Vec<u8>,
+}
+
+/// A request whose events are being published.
+pub struct PartialBatch {
+    /// The events.
+    pub batch: Batch,
+    /// The request in the access log.
+    pub label: Label<'static>,
 }
 
 /// A request whose content is incomplete.

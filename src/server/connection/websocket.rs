@@ -2,6 +2,7 @@
 //! §7).
 
 use super::Connection;
+use super::operation::LONG_ECHO;
 use super::state::{Partial, PartialMessage, Socket, State};
 use crate::hub::Tick;
 use crate::protocol::websocket::close::{self, CloseCode};
@@ -9,8 +10,12 @@ use crate::protocol::websocket::frame::{self, Opcode};
 use crate::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
 use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
+use crate::server::work::cost;
 use crate::transport::compression;
 use crate::transport::metrics::EndReason;
+
+/// How many bytes are inflated at once. They may become a thousand times as many.
+const INFLATE_PIECE: usize = 2 * 1024;
 
 impl<S: ByteStream> Connection<S> {
     /// Consumes frames, and returns how many bytes they have: all of `input`, unless the connection
@@ -27,12 +32,23 @@ impl<S: ByteStream> Connection<S> {
         if !receiver.is_receiving() {
             *since = now;
         }
-        let mut consumed = 0;
+        let (mut consumed, mut long_echo) = (0, None);
+        let piece = if self.inflates() { INFLATE_PIECE } else { usize::MAX };
         while consumed < input.len()
             && matches!(self.state, State::Socket(_))
             && cx.out.len() < cx.options.outbox_bytes
+            && (consumed == 0 || !cx.work.is_turn_over())
         {
-            let event = match receiver.receive(&mut input[consumed..]) {
+            if let State::Socket(Socket::Topic { may_publish: true, compressed, .. }) = self.state {
+                let bytes = receiver.memory() + input.len() - consumed;
+                if cx.must_wait_for_room(if compressed { usize::MAX } else { bytes }) {
+                    self.park(cx);
+                    break;
+                }
+            }
+            let end = input.len().min(consumed.saturating_add(piece));
+            let received = receiver.receive(&mut input[consumed..end]);
+            let event = match received {
                 Ok((length, event)) => {
                     consumed += length;
                     event
@@ -42,24 +58,59 @@ impl<S: ByteStream> Connection<S> {
                     return input.len();
                 }
             };
-            let Some(event) = event else { continue };
+            let Some(event) = event else {
+                cx.work.charge(receiver.take_work());
+                continue;
+            };
             if self.is_too_fast(cx) {
                 let reason = "more messages per second than allowed";
                 self.fail(CloseCode::POLICY_VIOLATION, reason, EndReason::Rate, cx);
                 return input.len();
             }
-            self.handle_event(event, cx);
+            cx.work.charge(cost::MESSAGE);
+            long_echo = self.long_echo(event);
+            if long_echo.is_some() {
+                // This drops the receiver's copy of the message.
+                let _ = receiver.receive(&mut []);
+            } else {
+                self.handle_event(event, cx);
+            }
+            cx.work.charge(receiver.take_work());
             if !receiver.is_receiving() {
                 *since = now;
             }
-        }
-        if !receiver.is_idle() && matches!(self.state, State::Socket(_)) {
-            // A receiver that was made for this call moves to the heap only if it must be kept.
-            if let Some(message) = boxed.or(fresh.map(Box::new)) {
-                self.busy().partial = Some(Partial::Message(message));
+            if long_echo.is_some() {
+                break;
             }
         }
+        // A receiver that was made for this call moves to the heap only if it must be kept.
+        let is_kept = !receiver.is_idle() && matches!(self.state, State::Socket(_));
+        let message = if is_kept { boxed.or(fresh.map(Box::new)) } else { None };
+        match (long_echo, message) {
+            (Some((opcode, payload)), message) => self.begin_echo(opcode, payload, message, cx),
+            (None, Some(message)) => self.busy().partial = Some(Partial::Message(message)),
+            (None, None) => {}
+        }
         consumed
+    }
+
+    /// Returns whether the client's messages may be compressed.
+    pub(super) fn inflates(&self) -> bool {
+        match self.state {
+            State::Socket(Socket::Topic { compressed, .. }) => compressed,
+            _ => self.busy.as_ref().is_some_and(|busy| busy.compression.is_some()),
+        }
+    }
+
+    /// Returns a message whose echo takes more than one turn to compress.
+    fn long_echo(&self, event: MessageEvent<'_>) -> Option<(Opcode, Vec<u8>)> {
+        let (opcode, payload) = match event {
+            MessageEvent::Text(text) => (Opcode::Text, text.as_bytes()),
+            MessageEvent::Binary(data) => (Opcode::Binary, data),
+            _ => return None,
+        };
+        let is_echo = matches!(self.state, State::Socket(Socket::Echo { .. }));
+        (is_echo && payload.len() > LONG_ECHO && self.inflates()).then(|| (opcode, payload.to_vec()))
     }
 
     /// Returns a receiver that is between two messages.
@@ -83,7 +134,7 @@ impl<S: ByteStream> Connection<S> {
     /// Returns whether more messages have arrived in this second than allowed.
     fn is_too_fast(&mut self, cx: &LoopContext) -> bool {
         let Some(most) = cx.options.messages_per_second else { return false };
-        let second = cx.now().0 / Tick::PER_SECOND;
+        let second = (cx.now().0 / Tick::PER_SECOND) as u16;
         if self.second != second {
             (self.second, self.count) = (second, 0);
         }
@@ -93,8 +144,14 @@ impl<S: ByteStream> Connection<S> {
 
     fn echo(&mut self, opcode: Opcode, payload: &[u8], cx: &mut LoopContext) {
         match self.busy.as_mut().and_then(|busy| busy.compression.as_mut()) {
-            Some(compression) => compression.write(opcode, payload, &mut cx.out),
-            None => frame::write_frame(opcode, payload, &mut cx.out),
+            Some(compression) => {
+                compression.write(opcode, payload, &mut cx.out);
+                cx.work.charge(cost::deflated(payload.len()));
+            }
+            None => {
+                frame::write_frame(opcode, payload, &mut cx.out);
+                cx.work.charge(cost::bytes(payload.len()));
+            }
         }
     }
 
@@ -131,6 +188,7 @@ impl<S: ByteStream> Connection<S> {
             (MessageEvent::Binary(data), Socket::Echo { .. }) => self.echo(Opcode::Binary, data, cx),
             (MessageEvent::Text(text), Socket::Topic { following, may_publish: true, .. }) => {
                 cx.service.append(following.topic, "message", text, cx.clock.tick());
+                cx.charge_hub();
             }
             (MessageEvent::Text(_), Socket::Topic { may_publish: false, .. }) => {
                 let reason = "publishing needs a token";

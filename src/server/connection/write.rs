@@ -14,16 +14,13 @@ use crate::server::context::LoopContext;
 use crate::server::memory::SharedBytes;
 use crate::server::observer::Sender;
 use crate::server::request_log::LoggedRequest;
+use crate::server::work::cost;
 use crate::transport::Purpose;
 use crate::transport::metrics::EndReason;
 use crate::transport::poll::HeldPoll;
 
-/// How many bytes of the log are prepared for one write.
-const WRITE_BYTES: usize = 256 * 1024;
 /// The most slices in one write.
 const SLICES: usize = 16;
-/// How many complete writes a connection may make in a row before others are served.
-const WRITES_IN_A_ROW: usize = 5;
 
 /// The outcome of a write.
 enum WriteOutcome {
@@ -41,15 +38,19 @@ enum WriteOutcome {
 struct Batch<'a> {
     slices: [IoSlice<'a>; SLICES],
     len: usize,
+    /// How many bytes may be added.
+    room: usize,
 }
 
 impl<'a> Batch<'a> {
     fn new() -> Batch<'a> {
-        Batch { slices: [IoSlice::new(&[]); SLICES], len: 0 }
+        Batch { slices: [IoSlice::new(&[]); SLICES], len: 0, room: usize::MAX }
     }
 
-    /// Adds bytes at the end, unless the batch is full.
+    /// Adds bytes at the end, as many as the batch has room for.
     fn push(&mut self, bytes: &'a [u8]) {
+        let bytes = &bytes[..bytes.len().min(self.room)];
+        self.room -= bytes.len();
         if self.len < SLICES && !bytes.is_empty() {
             self.slices[self.len] = IoSlice::new(bytes);
             self.len += 1;
@@ -88,7 +89,6 @@ impl<S: ByteStream> Connection<S> {
     /// Writes until nothing is pending or the socket is full: first the connection's own output,
     /// then the log from the cursor on. Afterwards `cx.out` is empty.
     pub(super) fn flush(&mut self, cx: &mut LoopContext) {
-        let mut writes = 1;
         while !self.state.is_closed() {
             let was_stalled = self.is_stalled();
             let written = self.write(cx);
@@ -101,11 +101,11 @@ impl<S: ByteStream> Connection<S> {
                 WriteOutcome::Nothing => return self.handle_all_written(cx),
                 WriteOutcome::Part => return self.handle_blocked(cx),
                 WriteOutcome::All if self.is_all_written(cx) => return self.handle_all_written(cx),
-                WriteOutcome::All if writes == WRITES_IN_A_ROW => {
-                    cx.schedule(self.key);
+                WriteOutcome::All if cx.work.is_turn_over() => {
+                    self.schedule(cx);
                     return self.handle_blocked(cx);
                 }
-                WriteOutcome::All => writes += 1,
+                WriteOutcome::All => {}
             }
         }
     }
@@ -115,7 +115,8 @@ impl<S: ByteStream> Connection<S> {
     /// next.
     fn write(&mut self, cx: &mut LoopContext) -> WriteOutcome {
         if let Some(following) = self.state.following_mut() {
-            following.prepare(&mut cx.service.hub, WRITE_BYTES, cx.clock.tick());
+            following.prepare(&mut cx.service.hub, cx.work.write_bytes(), cx.clock.tick());
+            cx.charge_hub();
         }
         let (following, hub) = (self.state.following(), &cx.service.hub);
         let has_new = !cx.out.is_empty();
@@ -131,6 +132,7 @@ impl<S: ByteStream> Connection<S> {
             batch.extend(busy.outbox.pending(has_new));
         }
         batch.push(&cx.out);
+        batch.room = cx.work.write_bytes();
         batch.push(next);
         batch.extend(events.into_iter().flatten());
         let total = batch.bytes();
@@ -142,8 +144,10 @@ impl<S: ByteStream> Connection<S> {
         };
         if let Some(observer) = cx.observer.active() {
             observer.passed(self.key.slot, Sender::Server, &mut batch.prefix(written));
+            cx.work.charge_besides(cost::observed(written));
         }
         cx.service.counters.bytes_written += written as u64;
+        cx.work.charge(cost::WRITE + cost::bytes(written));
 
         let of_event = written.min(rest);
         let of_own = self.consume_output(written - of_event, &mut cx.out);
@@ -258,7 +262,7 @@ impl<S: ByteStream> Connection<S> {
             };
             self.end(ended, cx);
         } else if self.has_input() {
-            cx.schedule(self.key);
+            self.schedule(cx);
         }
         self.arm(cx);
     }
@@ -283,6 +287,7 @@ impl<S: ByteStream> Connection<S> {
             }
             cx.observe(self.key, Sender::Server, &mut once(&bytes[..written]));
             cx.service.counters.bytes_written += written as u64;
+            cx.work.charge(cost::WRITE + cost::bytes(written));
         }
         if written < bytes.len() {
             let end = bytes.len();

@@ -4,9 +4,9 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::rc::Rc;
 
 use crate::client::Url;
+use crate::client::json::{JsonError, Reader};
 use crate::protocol::http::Response;
 use crate::protocol::http::fields::{is_control, is_token, trim};
-use crate::protocol::json::{JsonError, Reader};
 
 /// Where a response has the cursor of the next request.
 #[derive(Clone, Debug, PartialEq, Eq)]

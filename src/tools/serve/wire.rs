@@ -377,7 +377,8 @@ fn start_within(purpose: Purpose) -> Start {
 mod tests {
     use super::{WireOptions, WireView};
     use crate::protocol::http::{BodyLimits, BodyReader, Framing};
-    use crate::server::{Options, Simulation};
+    use crate::server::Options;
+    use crate::simulation::Simulation;
 
     /// A client of the view has taken a part of an event when a flood pushes that event out of the
     /// window. The client receives the rest of the event and the end of the stream.

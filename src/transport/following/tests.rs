@@ -14,7 +14,11 @@ fn line(event: &Event<'_>, _: usize, out: &mut Vec<u8>) {
 /// A hub whose every encoding is the data and a line feed, with one topic.
 fn hub(window_events: usize) -> (Hub, TopicKey) {
     let limits = HubLimits { window_events, ..HubLimits::default() };
-    let mut hub = Hub::new(Epoch::from_random(7), limits, Encoders { functions: [line; 9], parameter: 0 });
+    let mut hub = Hub::new(
+        Epoch::from_random(7),
+        limits,
+        Encoders { functions: [line; 9], parameter: 0, work: [1; 9] },
+    );
     let topic = hub.open("t", Opener::Publisher, NOW).expect("there is room for a topic");
     (hub, topic)
 }
@@ -23,6 +27,7 @@ fn publish(hub: &mut Hub, topic: TopicKey, numbers: impl IntoIterator<Item = u64
     for number in numbers {
         hub.publish(topic, "message", &format!("event {number}"), NOW);
     }
+    hub.trim();
     assert!(hub.next_dropped().is_none(), "no follower lags");
 }
 

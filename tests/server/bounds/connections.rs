@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use barewire::server::Peer;
+use barewire::simulation::Peer;
 
 use super::simulation::SimulatedServer;
 use crate::harness::{Frame, Opcode, Request, masked_frame};

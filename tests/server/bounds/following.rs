@@ -1,6 +1,7 @@
 //! Times that apply to followers, exact to a tick of 100 ms.
 
-use barewire::server::{Options, Peer};
+use barewire::server::Options;
+use barewire::simulation::Peer;
 
 use super::simulation::{SimulatedServer, split_head};
 use crate::harness::{Frame, Opcode, Request};

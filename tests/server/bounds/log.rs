@@ -1,6 +1,7 @@
 //! Limits on topics and on the events that they keep.
 
-use barewire::server::{Options, Peer};
+use barewire::server::Options;
+use barewire::simulation::Peer;
 
 use super::simulation::SimulatedServer;
 use crate::harness::Request;

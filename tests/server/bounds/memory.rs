@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use barewire::server::{Observer, Options, Peer, Sender, Simulation};
+use barewire::server::{Observer, Options, Sender};
+use barewire::simulation::{Peer, Simulation};
 use barewire::transport::Purpose;
 
 use super::simulation::SimulatedServer;

@@ -1,10 +1,12 @@
 //! Tests every limit and every time of the server at the allowed value and at one more. All of them
-//! run in a simulation ([`barewire::server::Simulation`]), so nothing waits and each time is exact.
+//! run in a simulation ([`barewire::simulation::Simulation`]), so nothing waits and each time is
+//! exact.
 //!
 //! Each option of the command has a test with the option's name.
 
 mod connections;
 mod following;
+mod iterations;
 mod log;
 mod memory;
 mod messages;

@@ -1,6 +1,7 @@
 //! Limits on the size of requests.
 
-use barewire::server::{Options, Peer};
+use barewire::server::Options;
+use barewire::simulation::Peer;
 
 use super::simulation::SimulatedServer;
 use crate::harness::{Opcode, Request, masked_frame};

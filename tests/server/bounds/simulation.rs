@@ -4,7 +4,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use barewire::server::{Options, Peer, Simulation};
+use barewire::server::Options;
+use barewire::simulation::{Peer, Simulation};
 
 use crate::harness::{Frame, Opcode, Request, Response, masked_frame};
 

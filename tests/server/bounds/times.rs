@@ -1,6 +1,7 @@
 //! Times, exact to a tick of 100 ms: nothing happens a tick too early, or more than one too late.
 
-use barewire::server::{Options, Peer};
+use barewire::server::Options;
+use barewire::simulation::Peer;
 
 use super::simulation::SimulatedServer;
 use crate::harness::{Frame, Opcode, Request, masked_frame};

@@ -24,7 +24,8 @@ use std::collections::HashMap;
 
 use barewire::protocol::http::HeadLimits;
 use barewire::protocol::websocket::frame::{MAX_CONTROL_PAYLOAD, Opcode};
-use barewire::server::{Options, Peer, Simulation};
+use barewire::server::Options;
+use barewire::simulation::{Peer, Simulation};
 use barewire_fuzz::follower::{self, Event, Follower, TOPIC};
 use barewire_fuzz::responses::{self, Response};
 use barewire_fuzz::{peak, split};

@@ -6,7 +6,7 @@ use barewire::protocol::sse::{DecodeLimits, Decoder};
 use barewire::protocol::websocket::frame::{FrameHeader, Opcode};
 use barewire::protocol::websocket::mask;
 use barewire::protocol::websocket::message::{MessageEvent, Receiver};
-use barewire::server::{Peer, Simulation};
+use barewire::simulation::{Peer, Simulation};
 use serde_json::Value;
 
 use crate::responses::{self, Request};

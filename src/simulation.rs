@@ -6,15 +6,14 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use super::byte_stream::ByteStream;
-use super::clock::Clock;
-use super::connection::Readiness;
-use super::connections::Connections;
-use super::context::LoopContext;
-use super::observer::Observer;
-use super::options::Options;
-use super::slab::Key;
 use crate::hub::Epoch;
+use crate::server::byte_stream::ByteStream;
+use crate::server::clock::Clock;
+use crate::server::connection::Readiness;
+use crate::server::connections::Connections;
+use crate::server::context::LoopContext;
+use crate::server::slab::Key;
+use crate::server::{Observer, Options};
 use crate::transport::Service;
 
 /// The bytes between a peer and the server.
@@ -110,7 +109,8 @@ pub struct Peer(usize);
 /// A simulated server: the caller plays all its clients and moves its clock.
 ///
 /// ```
-/// use barewire::server::{Options, Simulation};
+/// use barewire::server::Options;
+/// use barewire::simulation::Simulation;
 ///
 /// let mut server = Simulation::new(Options::default(), 1);
 /// let peer = server.connect();
@@ -133,7 +133,7 @@ impl Simulation {
         Simulation { connections: Connections::new(cx), peers: Vec::new() }
     }
 
-    /// Sets an observer, as [`Server::observed_by`](super::Server::observed_by) does.
+    /// Sets an observer, as [`Server::observed_by`](crate::server::Server::observed_by) does.
     #[must_use]
     pub fn observed_by(mut self, observer: Box<dyn Observer>) -> Simulation {
         self.connections.observe_with(observer);
@@ -160,10 +160,19 @@ impl Simulation {
         self.report(peer, Readiness { readable: true, ..Readiness::default() });
     }
 
+    /// Sends bytes that the server finds in its next iteration, together with those of other peers.
+    pub fn queue(&mut self, peer: Peer, bytes: &[u8]) {
+        let (key, pipe) = &self.peers[peer.0];
+        pipe.borrow_mut().to_server.extend_from_slice(bytes);
+        if !pipe.borrow().closed {
+            self.connections.report(*key, Readiness { readable: true, ..Readiness::default() });
+        }
+    }
+
     /// Ends the peer's side (FIN). The peer still receives.
     pub fn half_close(&mut self, peer: Peer) {
         self.peers[peer.0].1.borrow_mut().ended = true;
-        self.report(peer, Readiness { readable: true, ended: true, ..Readiness::default() });
+        self.report(peer, Readiness { readable: true, ended: true });
     }
 
     /// Resets the peer's connection (RST).
@@ -180,7 +189,7 @@ impl Simulation {
     pub fn set_room(&mut self, peer: Peer, bytes: usize) {
         self.peers[peer.0].1.borrow_mut().room = bytes;
         if bytes > 0 {
-            self.report(peer, Readiness { writable: true, ..Readiness::default() });
+            self.report(peer, Readiness::default());
         }
     }
 
@@ -226,12 +235,18 @@ impl Simulation {
         self.connections.len()
     }
 
+    /// Returns the most work of one loop iteration so far, in units of about a nanosecond. An
+    /// iteration should do no more than 5,000,000, and each of its five phases one step beyond its
+    /// share of that.
+    pub fn iteration_work_max(&self) -> u64 {
+        self.connections.cx.work.max()
+    }
+
     fn report(&mut self, peer: Peer, readiness: Readiness) {
         let (key, pipe) = &self.peers[peer.0];
         // The key of a connection that was dropped when it arrived belongs to the next one.
         if !pipe.borrow().closed {
-            self.connections.begin_iteration(1);
-            self.connections.serve(*key, readiness);
+            self.connections.report(*key, readiness);
             self.run_until_idle();
         }
     }
@@ -239,44 +254,15 @@ impl Simulation {
     /// Runs loop iterations until there is nothing left to do now.
     fn run_until_idle(&mut self) {
         loop {
-            let scheduled = std::mem::take(&mut self.connections.cx.scheduled);
-            self.connections.continue_iteration(scheduled);
+            self.connections.begin_iteration();
+            self.connections.run_iteration();
             self.connections.end_iteration();
+            self.connections.cx.end_iteration(None);
             // A peer that makes room reports it itself.
             self.connections.cx.full.clear();
             if !self.connections.has_work() {
                 break;
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Readiness, Simulation};
-    use crate::server::Options;
-
-    #[test]
-    fn a_connection_is_read_from_as_far_as_its_share_of_the_iteration() {
-        let mut server = Simulation::new(Options::default(), 1);
-        let peer = server.connect();
-        let (key, pipe) = &server.peers[peer.0];
-        let sent = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2000);
-        for (connections, read) in [(64, 4096), (4, 65_536), (1_000_000, 4096)] {
-            pipe.borrow_mut().to_server.clone_from(&sent);
-            server.connections.cx.begin_iteration(connections);
-            server.connections.serve(*key, Readiness { readable: true, ..Readiness::default() });
-            assert_eq!(sent.len() - pipe.borrow().to_server.len(), read);
-            assert_eq!(
-                std::mem::take(&mut server.connections.cx.scheduled),
-                [*key],
-                "the rest is for the next iteration"
-            );
-            // Complete the request that was read in part.
-            let rest = std::mem::take(&mut pipe.borrow_mut().to_server);
-            pipe.borrow_mut().to_server = rest[..rest.len() % (sent.len() / 2000)].to_vec();
-            server.connections.serve(*key, Readiness { readable: true, ..Readiness::default() });
-            server.connections.cx.scheduled.clear();
         }
     }
 }

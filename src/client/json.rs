@@ -22,7 +22,7 @@ rules! {
 /// A reader of one JSON text. Each call consumes the next value.
 ///
 /// ```
-/// use barewire::protocol::json::{JsonError, Reader};
+/// use barewire::client::json::{JsonError, Reader};
 ///
 /// let mut reader = Reader::new(br#"{"next": "a-1", "more": [1, 2]}"#)?;
 /// let mut next = String::new();
