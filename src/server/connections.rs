@@ -157,7 +157,7 @@ impl<S: ByteStream> Connections<S> {
         self.shed_until_within_memory();
     }
 
-    /// Enforces the bound of the log. While it cannot be enforced, nobody may publish.
+    /// Enforces the bound of the log. While it cannot be enforced, publishers wait.
     fn trim(&mut self) {
         let hub = &mut self.cx.service.hub;
         hub.trim();

@@ -52,9 +52,9 @@ struct SharedResponse {
 pub enum LogRoom {
     /// There is room.
     Free,
-    /// Whoever publishes more than [`SMALL_EVENT`] waits.
+    /// Publishers of more than [`SMALL_EVENT`] wait.
     Full,
-    /// Everyone waits.
+    /// All publishers wait.
     Exceeded,
 }
 
@@ -111,7 +111,7 @@ pub struct LoopContext {
 }
 
 /// How many bytes are read at once from all connections that wait for a turn, unless that is too
-/// little for each of them. What is read and not interpreted within a turn has to be kept.
+/// little for each of them. Bytes that are read and not interpreted within a turn have to be kept.
 const READ_BYTES: usize = 256 * 1024;
 /// How many bytes are read from each connection at least: less would be more calls than work.
 const MIN_READ_BYTES: usize = 4 * 1024;
@@ -179,7 +179,7 @@ impl LoopContext {
 
     /// Begins the turn of one of `waiting` connections.
     pub fn begin_turn(&mut self, waiting: usize) {
-        // What was done for another connection is not part of this turn.
+        // Work for another connection is not part of this turn.
         self.charge_hub();
         self.work.begin_turn(waiting);
         self.read_bytes = (READ_BYTES / waiting.max(1)).max(MIN_READ_BYTES);

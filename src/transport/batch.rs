@@ -1,6 +1,6 @@
 //! A batch: a request that publishes each line of its content as an event (`application/x-ndjson`).
 //!
-//! A batch of 1 MiB may have half a million lines, so it is published in pieces, between which
+//! A batch of 1 MiB may have half a million lines. Therefore it is published in pieces, between which
 //! other connections are served. Everything that could refuse it is checked before the first event.
 
 use super::following::write_id;
@@ -15,7 +15,7 @@ const PIECE: usize = 512;
 /// A batch that is being published.
 #[derive(Debug)]
 pub struct Batch {
-    /// The topic, which is held: whoever drops an incomplete batch releases it.
+    /// The topic. It is held, and must be released if the batch is dropped before it is complete.
     pub topic: TopicKey,
     event: Box<str>,
     content: Box<str>,

@@ -99,8 +99,8 @@ pub struct Service {
     pub counters: Counters,
     /// A client has followed the observation at some time.
     observed: bool,
-    /// The text of the metrics, if it has been made in this iteration. It is made once for all who
-    /// ask; whoever asks again after a response asks in a later iteration.
+    /// The text of the metrics, if it has been made in this iteration. It is made once for all
+    /// requests of an iteration. A request after a response is in a later iteration.
     metrics: Option<String>,
 }
 
