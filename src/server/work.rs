@@ -6,8 +6,8 @@
 //!
 //! The iteration is divided twice. Each of its [`Phase`]s has a part of it, so that accepted
 //! connections cannot delay the fan-out, nor the fan-out the requests. Within a phase each
-//! connection has a turn, which ends when its share of the phase is used up. A connection that is not
-//! served by then waits in a queue, and is served before the others in the next iteration.
+//! connection has a turn, which ends when its share of the phase is used up. A connection that is
+//! not served by then waits in a queue, and is served before the others in the next iteration.
 //!
 //! There are two queues, because a client that asks for little must not wait for those that ask for
 //! a lot. A connection whose last turns were light is in the first one. A connection that is new,
@@ -128,7 +128,8 @@ impl WorkMeter {
     pub fn begin_phase(&mut self, phase: Phase) {
         self.phase_end = (self.limit * phase as u64 / 8).max(self.spent + self.limit / 32);
         self.turn_end = self.phase_end;
-        // A light connection waits for all others that are ready, so each is served briefly. Later, longer turns cost less.
+        // A light connection waits for all others that are ready, so each is served briefly. Later,
+        // longer turns cost less.
         self.least = if matches!(phase, Phase::Ready) { 0 } else { self.limit / 128 };
     }
 
@@ -169,7 +170,8 @@ impl WorkMeter {
         self.spent >= self.turn_end
     }
 
-    /// Ends the iteration. `took` is the time that has passed; `None` if the clock does not move by itself.
+    /// Ends the iteration. `took` is the time that has passed; `None` if the clock does not move by
+    /// itself.
     pub fn end_iteration(&mut self, took: Option<Duration>) {
         self.max = self.max.max(self.spent);
         // A short iteration says little about the rate.

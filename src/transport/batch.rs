@@ -1,7 +1,8 @@
 //! A batch: a request that publishes each line of its content as an event (`application/x-ndjson`).
 //!
-//! A batch of 1 MiB may have half a million lines. Therefore it is published in pieces, between which
-//! other connections are served. Everything that could refuse it is checked before the first event.
+//! A batch of 1 MiB may have half a million lines. Therefore it is published in pieces, between
+//! which other connections are served. Everything that could refuse it is checked before the first
+//! event.
 
 use super::following::write_id;
 use super::response::{Now, Refusal, ResponseContext};
