@@ -100,6 +100,8 @@ def fan_out(size, transport, fields=""):
 
 
 def evicted(server, variant, count):
+    # The kernel keeps up to half a MiB in the socket of a client that does not read. With more of
+    # them it reaches its own bound (tcp_mem), and drops what the publisher sends.
     half = count // 2
     silent = {"reads": False, "receive": 4096}
     flood = Attack(payload=wire.publish("t", b"x" * 65_000) * 4, endless=True)
@@ -123,5 +125,5 @@ ROWS = [
     Row("fan-out", "one publisher of events of 65,000 bytes without end, to event streams", (10, 1000, 10_000), fan_out(65_000, "sse"), DELIVERED),
     Row("fan-out-tiny", "the same with events of one byte", (10, 1000, 10_000), fan_out(1, "sse"), DELIVERED),
     Row("fan-out-deflate", "the same with events of 65,000 bytes, to compressed WebSockets", (10, 1000), fan_out(65_000, "websocket", DEFLATE), DELIVERED),
-    Row("evicted", "followers that do not read, evicted at the same time", (1000, 5000), evicted, ("followers_too_slow_total", 1), lasts=6),
+    Row("evicted", "followers that do not read, evicted at the same time", (1000, 2000), evicted, ("followers_too_slow_total", 1), lasts=6),
 ]

@@ -2,7 +2,7 @@
 
 import topics
 import wire
-from row import Row, get, pipelined
+from row import OBSERVERS, Row, get, pipelined
 from swarm import BLOCK, Attack
 
 FEW, MANY, ALL = (1, 10), (1, 10, 1000), (1, 10, 1000, 10_000)
@@ -98,9 +98,7 @@ def chunks(server, variant, count):
 
 
 def observed(server, variant, count):
-    # The server explains each byte of the requests to those who follow /wire.
-    view = Attack(first=wire.request("/wire", wire.EVENT_STREAM), greeting=b"id: ")
-    return [(count, pipelined(count, get("/topics/t"))), (10, view)]
+    return [(count, pipelined(count, get("/topics/t"))), OBSERVERS]
 
 
 def expiring(server, variant, count):

@@ -23,8 +23,8 @@ class Measured:
 
     # The most processor time of the server between a request and its response.
     wait: float
-    # The upper end of the highest bucket of the server's own histogram with an iteration in it, and
-    # the most work of an iteration; None if the server has no such metric.
+    # The highest bucket of the server's own histogram with an iteration in it, and the most work of
+    # an iteration; None if the server has no such metric.
     bucket: str | None
     work: int | None
     # From a request to its response and from a publish to its event, sorted.
@@ -35,11 +35,13 @@ class Measured:
 
 
 def highest_bucket(metrics):
-    """Returns the bound of the highest bucket of the histogram that counts an iteration."""
-    counts = {found[1]: count for name, count in metrics.items() if (found := BUCKET.match(name))}
-    total = max(counts.values(), default=0)
-    reached = [bound for bound, count in counts.items() if count == total]
-    return min(reached, key=float, default=None)
+    """Returns the highest bucket of the histogram that counts an iteration, in milliseconds."""
+    counts = {float(found[1]): count for name, count in metrics.items() if (found := BUCKET.match(name))}
+    if not counts:
+        return None
+    bounds = sorted(counts)
+    reached = min(bound for bound in bounds if counts[bound] == counts[bounds[-1]])
+    return f"≤ {reached * 1000:g}" if reached < bounds[-1] else f"> {bounds[-2] * 1000:g}"
 
 
 def quantile(ordered, part):

@@ -74,3 +74,7 @@ def follower(transport, topic, **others):
     """Returns followers that are connected before the attack and send nothing during it."""
     greeting = b"id: " if transport == "sse" else b'"next"'
     return Attack(first=wire.follow(transport, topic), greeting=greeting, **others)
+
+
+# The server explains each byte of the other connections to those who follow /wire.
+OBSERVERS = (10, Attack(first=wire.request("/wire", wire.EVENT_STREAM), greeting=b"id: "))

@@ -95,7 +95,7 @@ def run(row, variant, count, short):
         for child in multiprocessing.active_children():
             child.kill()
     wrong = exceeded(measured, variant)
-    bucket = "–" if measured.bucket is None else f"≤ {float(measured.bucket) * 1000:g}"
+    bucket = measured.bucket or "–"
     if measured.work is not None:
         bucket += f", work {measured.work:,}"
     delays = measured.delays

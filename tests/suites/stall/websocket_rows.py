@@ -5,7 +5,7 @@ import zlib
 
 import wire
 from follower_rows import DEFLATE
-from row import Row, follower
+from row import OBSERVERS, Row, follower
 from swarm import Attack, fill
 
 TOPIC = wire.request("/topics/t", wire.WEBSOCKET)
@@ -23,19 +23,13 @@ def deflated(data, level=9):
     return (deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
-def frames(first, data):
+def frames(first, data, *others):
     """Returns a function that prepares connections with the same frames again and again."""
 
     def prepare(server, variant, count):
-        return [(count, Attack(first=first, greeting=UPGRADED, payload=fill(data), endless=True))]
+        return [(count, Attack(first=first, greeting=UPGRADED, payload=fill(data), endless=True)), *others]
 
     return prepare
-
-
-def inflating(server, variant, count):
-    bomb = wire.frame(wire.TEXT, deflated(b"a" * 65_536), rsv1=True)
-    publishers = Attack(first=TOPIC_DEFLATE, greeting=UPGRADED, payload=fill(bomb), endless=True)
-    return [(count, publishers), (1500, follower("sse", "t", reads=False, receive=4096))]
 
 
 def slow_echo(server, variant, count):
@@ -70,8 +64,12 @@ def handshakes(server, variant, count):
 
 
 PINGS, EMPTY = wire.frame(wire.PING), wire.frame(0, b"", fin=False)
+# 86 bytes that inflate to an event of 64 KiB.
+BOMB = wire.frame(wire.TEXT, deflated(b"a" * 65_536), rsv1=True)
+SILENT = (1500, follower("sse", "t", reads=False, receive=4096))
 ROWS = [
-    Row("ws-inflate", "86-byte frames that inflate to events of 64 KiB, with 1,500 event streams that do not read", (1, 300), inflating, PUBLISHED),
+    Row("ws-inflate", "86-byte frames that inflate to events of 64 KiB, with 1,500 event streams that do not read", (1, 300), frames(TOPIC_DEFLATE, BOMB, SILENT), PUBLISHED),
+    Row("ws-inflate-observed", "the same frames, while 10 clients follow `/wire`", (1, 10, 100), frames(TOPIC_DEFLATE, BOMB, OBSERVERS), RECEIVED),
     Row("echo-deflate", "the largest echo of data that compresses slowly", FEW, slow_echo, ("sent_bytes_total", 1 << 16)),
     Row("echo-large", "the largest echo, not compressed", FEW, large_echo, ("sent_bytes_total", 1 << 20)),
     Row("final-blocks", "messages of 60,000 final blocks to /echo", (1, 10, 100), final_blocks(ECHO_DEFLATE, wire.BINARY, 32_768, 60_000), RECEIVED),
@@ -79,6 +77,7 @@ ROWS = [
     Row("final-blocks-long", "messages of 500,000 final blocks to /echo", FEW, final_blocks(ECHO_DEFLATE, wire.BINARY, 32_768, 500_000), RECEIVED),
     Row("handshakes", "handshakes with 15 KB of offers", (1000, 10_000), handshakes, ("websockets_opened_total", 1)),
     Row("pings", "pings without data", (1, 10, 1000, 10_000), frames(TOPIC, PINGS), RECEIVED),
+    Row("pings-observed", "the same, while 10 clients follow `/wire`", MANY, frames(TOPIC, PINGS, OBSERVERS), RECEIVED),
     Row("tiny-echoes", "echoes of one byte", MANY, frames(ECHO, wire.frame(wire.BINARY, b"x")), RECEIVED),
     Row("tiny-echoes-deflate", "compressed echoes of one byte", MANY, frames(ECHO_DEFLATE, wire.frame(wire.BINARY, deflated(b"x"), rsv1=True)),
         RECEIVED),
