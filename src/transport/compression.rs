@@ -86,7 +86,7 @@ pub fn shared_window_bits(_: &Agreement) -> u8 {
 const LONGEST_SHARED: usize = 128 * 1024;
 
 /// Writes a text message for all followers with a window of at least `window_bits`. It is
-/// compressed if it has at least `from` bytes, at most [`LONGEST_SHARED`], and gets shorter.
+/// compressed if it has at least `from` bytes, at most 128 KiB, and gets shorter.
 #[cfg(feature = "deflate")]
 pub fn write_shared(window_bits: u8, from: usize, payload: &[u8], out: &mut Vec<u8>) {
     if (from..=LONGEST_SHARED).contains(&payload.len()) {

@@ -131,8 +131,8 @@ impl Inflater {
         Ok(())
     }
 
-    /// Returns the work since the last call, in bytes: those inflated, and [`START_WORK`] for each
-    /// stream that was started.
+    /// Returns the work since the last call, in bytes: those inflated, and as many for each stream
+    /// that was started as take as long.
     pub fn take_work(&mut self) -> u64 {
         std::mem::take(&mut self.work)
     }
