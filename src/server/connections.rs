@@ -164,7 +164,7 @@ impl<S: ByteStream> Connections<S> {
         while let Some(dropped) = hub.next_dropped() {
             self.evictions.push_back(Eviction::new(dropped, hub));
         }
-        let waiting: usize = self.evictions.iter().map(Eviction::memory).sum();
+        let waiting: usize = self.evictions.iter().map(|eviction| eviction.dropped.memory()).sum();
         let (kept, bound) = (hub.event_bytes() + waiting, self.cx.options.hub.window_bytes);
         self.cx.log_room = match kept {
             _ if kept > bound + bound / 4 => LogRoom::Exceeded,
@@ -255,7 +255,7 @@ impl<S: ByteStream> Connections<S> {
     fn evict_slow_followers(&mut self) {
         while let Some(eviction) = self.evictions.front_mut() {
             let Some(follower) = eviction.next_follower() else {
-                eviction.end(&mut self.cx.service.hub);
+                self.cx.service.hub.release(eviction.dropped.topic);
                 self.evictions.pop_front();
                 continue;
             };

@@ -16,29 +16,19 @@ use crate::hub::{DroppedSegment, Follower, Hub};
 
 /// A segment that is no longer kept, and the followers that may be in it.
 pub struct Eviction {
-    dropped: DroppedSegment,
+    /// The segment. Its topic is held, so that the key stays valid, and must be released.
+    pub dropped: DroppedSegment,
     lagging: Vec<Follower>,
     /// The segment's events in each encoding that a follower in the middle of an event needs.
     shared: HashMap<usize, Rc<SharedBytes>>,
 }
 
 impl Eviction {
-    /// Creates the eviction of the followers that lag when the segment is dropped. The topic is
-    /// held until [`Eviction::end`], so that its key stays valid.
+    /// Creates the eviction of the followers that lag when the segment is dropped.
     pub fn new(dropped: DroppedSegment, hub: &mut Hub) -> Eviction {
         let lagging = hub.topic(dropped.topic).lagging().to_vec();
         hub.hold(dropped.topic);
         Eviction { dropped, lagging, shared: HashMap::new() }
-    }
-
-    /// Returns the memory of the segment in bytes.
-    pub fn memory(&self) -> usize {
-        self.dropped.memory()
-    }
-
-    /// Ends the eviction.
-    pub fn end(&self, hub: &mut Hub) {
-        hub.release(self.dropped.topic);
     }
 
     /// Returns a follower that may be in the segment and was not returned before.

@@ -89,6 +89,7 @@ pub enum Phase {
 }
 
 /// Measures the work of each iteration.
+#[derive(Default)]
 pub struct WorkMeter {
     /// The units of this iteration.
     spent: u64,
@@ -106,17 +107,8 @@ pub struct WorkMeter {
 }
 
 impl WorkMeter {
-    pub const fn new() -> WorkMeter {
-        WorkMeter {
-            spent: 0,
-            limit: NOMINAL,
-            phase_end: 0,
-            least: 0,
-            turn_began: 0,
-            turn_end: 0,
-            rate: 1024,
-            max: 0,
-        }
+    pub fn new() -> WorkMeter {
+        WorkMeter { limit: NOMINAL, rate: 1024, ..WorkMeter::default() }
     }
 
     /// Adds units to the work of this iteration.

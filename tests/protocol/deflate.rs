@@ -171,6 +171,28 @@ fn the_window_has_exactly_the_agreed_size() {
 }
 
 #[test]
+fn messages_compressed_in_pieces_inflate_to_themselves() {
+    for (takeover, length) in [(true, 1), (true, 300), (false, 1), (false, 300)] {
+        let mut deflater = Deflater::new(direction(takeover, 15), deflate::LEVEL);
+        let mut inflater = Inflater::new(direction(takeover, 15));
+        // Two messages, and another compressor of the same thread between the pieces.
+        for payload in [prose(2000), prose(900)] {
+            let (mut message, pieces) = (Vec::new(), payload.chunks(length));
+            let last = pieces.len() - 1;
+            for (number, piece) in pieces.enumerate() {
+                deflater.compress_piece(piece, number == last, &mut message);
+                assert_eq!(plain(&[], &without_context(15, piece)).expect("valid DEFLATE").bytes, piece);
+            }
+            assert_eq!(
+                inflated(&mut inflater, &message).expect("valid DEFLATE"),
+                payload,
+                "{takeover}, {length}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_context_is_kept_only_if_agreed() {
     for takeover in [false, true] {
         let mut inflater = Inflater::new(direction(takeover, 15));

@@ -212,6 +212,16 @@ impl Receiver {
         content + self.inflater.as_ref().map_or(0, Inflater::memory)
     }
 
+    /// Takes the message whose event the last call of [`Receiver::receive`] returned, without a
+    /// copy. It is empty unless the message was compressed, or arrived in parts.
+    pub fn take_message(&mut self) -> Vec<u8> {
+        match &mut self.message {
+            Message::Received(Content::Text { text, .. }) => mem::take(text).into_bytes(),
+            Message::Received(Content::Binary(bytes)) => mem::take(bytes),
+            Message::Idle | Message::Receiving { .. } => Vec::new(),
+        }
+    }
+
     /// Returns the work of decompression since the last call, in bytes: those inflated, and what
     /// each new stream costs.
     pub fn take_work(&mut self) -> u64 {

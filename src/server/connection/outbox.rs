@@ -20,6 +20,9 @@ impl Buffer {
     }
 }
 
+/// Copying this many bytes takes longer than allocating a new output buffer.
+const LONG: usize = 1 << 20;
+
 /// Output in the order in which it is written.
 #[derive(Default)]
 pub struct Outbox {
@@ -74,6 +77,16 @@ impl Outbox {
         } else if !bytes.is_empty() {
             self.buffers.push_back((Buffer::Own(bytes.to_vec()), 0, bytes.len()));
         }
+    }
+
+    /// Adds the bytes from `start` on at the end. If they are many, the buffer is taken, not copied.
+    pub fn push_rest(&mut self, bytes: &mut Vec<u8>, start: usize) {
+        if bytes.len() - start < LONG {
+            return self.push(&bytes[start..]);
+        }
+        self.queue_pong();
+        let end = bytes.len();
+        self.buffers.push_back((Buffer::Own(std::mem::take(bytes)), start, end));
     }
 
     /// Adds a range of shared bytes at the end.
@@ -139,7 +152,7 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use super::Outbox;
+    use super::{LONG, Outbox};
     use crate::server::memory::Memory;
 
     fn written(outbox: &mut Outbox, mut step: impl FnMut() -> usize) -> Vec<u8> {
@@ -160,11 +173,27 @@ mod tests {
             outbox.push(b"own ");
             outbox.push_shared(Memory::default().shared(b"not shared not".to_vec()), 4, 11);
             outbox.push(b"and ");
-            outbox.push(b"own");
-            assert_eq!(outbox.len(), 18);
-            assert_eq!(written(&mut outbox, || step), b"own shared and own");
+            let (mut short, mut long) = (b"not own".to_vec(), vec![b'.'; LONG + 3]);
+            outbox.push_rest(&mut short, 4);
+            outbox.push_rest(&mut long, LONG);
+            assert!(long.len() == LONG + 3, "three bytes are copied");
+            assert_eq!(outbox.len(), 21);
+            assert_eq!(written(&mut outbox, || step), b"own shared and own...");
             assert_eq!((outbox.len(), outbox.consume(5)), (0, 0));
         }
+    }
+
+    #[test]
+    fn many_bytes_are_taken_instead_of_copied() {
+        let (mut outbox, mut bytes) = (Outbox::default(), vec![b'.'; LONG]);
+        bytes.extend_from_slice(b"rest");
+        outbox.push(b"first ");
+        outbox.push_rest(&mut bytes, 2);
+        outbox.push(b" last");
+        assert!(bytes.is_empty());
+        let written = written(&mut outbox, || 1 << 16);
+        assert!(written.starts_with(b"first ....") && written.ends_with(b"..rest last"));
+        assert_eq!(written.len(), 6 + LONG + 4 - 2 + 5);
     }
 
     #[test]

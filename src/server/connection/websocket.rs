@@ -68,10 +68,9 @@ impl<S: ByteStream> Connection<S> {
                 return input.len();
             }
             cx.work.charge(cost::MESSAGE);
-            long_echo = self.long_echo(event);
-            if long_echo.is_some() {
-                // This drops the receiver's copy of the message.
-                let _ = receiver.receive(&mut []);
+            if let Some(opcode) = self.long_echo(event) {
+                // It is longer than a piece of the input, so the receiver has it.
+                long_echo = Some((opcode, receiver.take_message()));
             } else {
                 self.handle_event(event, cx);
             }
@@ -102,15 +101,15 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// Returns a message whose echo takes more than one turn to compress.
-    fn long_echo(&self, event: MessageEvent<'_>) -> Option<(Opcode, Vec<u8>)> {
-        let (opcode, payload) = match event {
-            MessageEvent::Text(text) => (Opcode::Text, text.as_bytes()),
-            MessageEvent::Binary(data) => (Opcode::Binary, data),
-            _ => return None,
-        };
+    /// Returns the kind of a message whose echo takes more than one turn to compress.
+    fn long_echo(&self, event: MessageEvent<'_>) -> Option<Opcode> {
         let is_echo = matches!(self.state, State::Socket(Socket::Echo { .. }));
-        (is_echo && payload.len() > LONG_ECHO && self.inflates()).then(|| (opcode, payload.to_vec()))
+        match event {
+            _ if !is_echo || !self.inflates() => None,
+            MessageEvent::Text(text) if text.len() > LONG_ECHO => Some(Opcode::Text),
+            MessageEvent::Binary(data) if data.len() > LONG_ECHO => Some(Opcode::Binary),
+            _ => None,
+        }
     }
 
     /// Returns a receiver that is between two messages.

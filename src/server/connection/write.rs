@@ -168,7 +168,7 @@ impl<S: ByteStream> Connection<S> {
         let of_outbox = self.busy.as_mut().map_or(0, |busy| busy.outbox.consume(written));
         let of_out = out.len().min(written - of_outbox);
         if of_out < out.len() {
-            self.busy().outbox.push(&out[of_out..]);
+            self.busy().outbox.push_rest(out, of_out);
         }
         out.clear();
         of_outbox + of_out
