@@ -257,10 +257,13 @@ http {{
         raise Failed(f"nginx did not start: {log.read_text() if log.exists() else 'no error log'}")
 
     def workers(self, process):
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        if not children:
-            raise Failed("nginx has no worker")
-        return [int(child) for child in children]
+        # nginx listens before it starts its worker.
+        for _ in range(100):
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            if children:
+                return [int(child) for child in children]
+            time.sleep(0.05)
+        raise Failed("nginx has no worker")
 
     def where(self, benchmark):
         options = super().where(benchmark)
