@@ -169,6 +169,17 @@ impl Simulation {
         }
     }
 
+    /// Runs one loop iteration. Returns whether the next one has work too.
+    pub fn step(&mut self) -> bool {
+        self.connections.begin_iteration();
+        self.connections.run_iteration();
+        self.connections.end_iteration();
+        self.connections.cx.end_iteration(None);
+        // A peer that makes room reports it itself.
+        self.connections.cx.full.clear();
+        self.connections.has_work()
+    }
+
     /// Ends the peer's side (FIN). The peer still receives.
     pub fn half_close(&mut self, peer: Peer) {
         self.peers[peer.0].1.borrow_mut().ended = true;
@@ -253,16 +264,6 @@ impl Simulation {
 
     /// Runs loop iterations until there is nothing left to do now.
     fn run_until_idle(&mut self) {
-        loop {
-            self.connections.begin_iteration();
-            self.connections.run_iteration();
-            self.connections.end_iteration();
-            self.connections.cx.end_iteration(None);
-            // A peer that makes room reports it itself.
-            self.connections.cx.full.clear();
-            if !self.connections.has_work() {
-                break;
-            }
-        }
+        while self.step() {}
     }
 }

@@ -24,9 +24,7 @@ const SLICES: usize = 16;
 
 /// The outcome of a write.
 enum WriteOutcome {
-    /// Nothing was pending.
-    Nothing,
-    /// The socket accepted everything.
+    /// The socket accepted everything that was ready. More may have to be encoded.
     All,
     /// The socket accepted a part or nothing; the poll will report when it has room again.
     Part,
@@ -98,7 +96,6 @@ impl<S: ByteStream> Connection<S> {
             }
             match written {
                 WriteOutcome::Broken => return self.close(EndReason::Broken, cx),
-                WriteOutcome::Nothing => return self.handle_all_written(cx),
                 WriteOutcome::Part => return self.handle_blocked(cx),
                 WriteOutcome::All if self.is_all_written(cx) => return self.handle_all_written(cx),
                 WriteOutcome::All if cx.work.is_turn_over() => {
@@ -137,7 +134,7 @@ impl<S: ByteStream> Connection<S> {
         batch.extend(events.into_iter().flatten());
         let total = batch.bytes();
         if total == 0 {
-            return WriteOutcome::Nothing;
+            return WriteOutcome::All;
         }
         let Some(written) = write_batch(&mut self.stream, batch.slices()) else {
             return WriteOutcome::Broken;
