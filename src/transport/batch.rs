@@ -68,8 +68,10 @@ impl Batch {
         Batch { topic, event: event.into(), content: content.into(), position: 0, json, context }
     }
 
-    /// Writes the response to a batch that is complete. Returns whether the connection persists.
-    pub fn respond(self, now: &Now<'_>, out: &mut Vec<u8>) -> bool {
+    /// Writes the response to a batch that is complete. Returns whether the connection persists,
+    /// which it may not after the shutdown has begun.
+    pub fn respond(mut self, may_persist: bool, now: &Now<'_>, out: &mut Vec<u8>) -> bool {
+        self.context.persists &= may_persist;
         self.context.complete(out, Status::CREATED, "application/json", &self.json, now);
         self.context.persists
     }

@@ -186,7 +186,7 @@ impl Service {
             if !self.continue_batch(&mut batch, now.tick) {
                 return Ok((Status::CREATED, Next::Batch(batch)));
             }
-            batch.respond(now, out);
+            batch.respond(true, now, out);
         } else {
             let key = self.hub.open(topic, Opener::Publisher, now.tick).map_err(no_room)?;
             let mut json = b"{\"id\":\"".to_vec();

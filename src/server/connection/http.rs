@@ -438,7 +438,11 @@ impl<S: ByteStream> Connection<S> {
                 self.refuse_request(context, label, refusal, cx);
             }
             // Some of its events are published, so a refusal would not be true.
-            Some(Partial::Batch(_)) => self.close(EndReason::Memory, cx),
+            Some(Partial::Batch(partial)) => {
+                cx.service.hub.release(partial.batch.topic);
+                let ended = refusal.overload.map_or(EndReason::RequestTimeout, |_| EndReason::Memory);
+                self.close(ended, cx);
+            }
             _ => self.refuse(refusal, cx),
         }
     }

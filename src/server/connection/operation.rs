@@ -57,9 +57,9 @@ impl<S: ByteStream> Connection<S> {
             }
         }
         let PartialBatch { batch, label } = *partial;
-        let (_, now, _, out) = cx.responding();
+        let (_, now, gauges, out) = cx.responding();
         let before = out.len();
-        let persists = batch.respond(&now, out);
+        let persists = batch.respond(!gauges.draining, &now, out);
         let written = out.len() - before;
         cx.work.charge(cost::bytes(written));
         self.finish_response(&label, Status::CREATED, None, persists, cx);

@@ -228,6 +228,11 @@ impl<S: ByteStream> Connection<S> {
         self.count_end(ended, cx);
         self.leave(None, State::Socket(Socket::Closing), cx);
         self.drop_pong();
+        if self.has_operation() {
+            // No message follows a close frame, so the echo that is being compressed is given up.
+            self.busy().partial = None;
+        }
+        cx.compressing.take_if(|key| *key == self.key);
         close::encode(code, reason, &mut cx.out);
         self.due_in(cx.options.close_timeout, cx);
     }
@@ -271,8 +276,8 @@ impl<S: ByteStream> Connection<S> {
             }
             Socket::Topic { .. } | Socket::Echo { .. } => {
                 // While output is pending, the write timeout applies. A ping that is not written
-                // starts no deadline.
-                if self.outbox_len() > 0 {
+                // starts no deadline. Before a long echo is complete, no pong is read.
+                if self.outbox_len() > 0 || self.has_operation() {
                     return self.due_in(cx.options.ping_interval, cx);
                 }
                 frame::write_frame(Opcode::Ping, b"", &mut cx.out);
