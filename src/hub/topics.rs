@@ -464,9 +464,7 @@ impl Hub {
 
     /// Moves the fan-out in progress to the end of the queue, so that topics share the loop.
     pub fn rotate_fan_outs(&mut self) {
-        if let Some(key) = self.fan_outs.pop_front() {
-            self.fan_outs.push_back(key);
-        }
+        self.fan_outs.rotate_left(1.min(self.fan_outs.len()));
     }
 
     /// Encodes the new events of the segments from the number `from` on, until their buffers hold

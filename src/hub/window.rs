@@ -15,9 +15,9 @@ impl DroppedSegment {
     }
 
     /// Returns the segment's events in one encoding.
-    pub fn encoded(&mut self, hub: &Hub, encoding: usize) -> &EncodedBuffer {
+    pub fn encoded(&mut self, hub: &mut Hub, encoding: usize) -> &EncodedBuffer {
         let used = Use { tick: Tick::default(), number: 0 };
-        self.segment.encode(encoding, &hub.encoders, hub.epoch, used);
+        hub.work += self.segment.encode(encoding, &hub.encoders, hub.epoch, used).work;
         self.segment.encoded(encoding).expect("the buffer was made just now")
     }
 }

@@ -1,12 +1,12 @@
 //! All connections, and the parts of a loop iteration that concern them. This module and those
 //! below it know neither the poll nor the real clock.
 
-use std::collections::VecDeque;
+use std::collections::{BinaryHeap, VecDeque};
 
 use super::addresses::{Addresses, Admission};
 use super::byte_stream::ByteStream;
 use super::connection::{Connection, Queue, Readiness};
-use super::context::{LogRoom, LoopContext};
+use super::context::{LoopContext, SMALL_EVENT};
 use super::eviction::Eviction;
 use super::observer::Observer;
 use super::slab::{Key, Slab};
@@ -167,16 +167,16 @@ impl<S: ByteStream> Connections<S> {
         let waiting: usize = self.evictions.iter().map(|eviction| eviction.dropped.memory()).sum();
         let (kept, bound) = (hub.event_bytes() + waiting, self.cx.options.hub.window_bytes);
         self.cx.log_room = match kept {
-            _ if kept > bound + bound / 4 => LogRoom::Exceeded,
-            _ if kept > bound && (hub.is_full() || waiting > bound / 8) => LogRoom::Full,
-            _ => LogRoom::Free,
+            _ if kept > bound + bound / 4 => None,
+            _ if kept > bound && (hub.is_full() || waiting > bound / 8) => Some(SMALL_EVENT),
+            _ => Some(usize::MAX),
         };
     }
 
     /// Serves the publishers that had to wait for room in the log.
     fn resume_publishers(&mut self) {
         // Room comes from the fan-out and from evictions, so without either none would come.
-        if self.cx.log_room == LogRoom::Free || !self.is_making_room() {
+        if !self.cx.must_wait_for_room(usize::MAX) || !self.is_making_room() {
             for key in std::mem::take(&mut self.cx.parked) {
                 if let Some(connection) = self.slab.get(key) {
                     connection.schedule(&mut self.cx);
@@ -284,11 +284,18 @@ impl<S: ByteStream> Connections<S> {
     /// allowed. So a connection that holds little, or has just begun, is not closed for one that
     /// holds a lot for long.
     fn shed_until_within_memory(&mut self) {
-        while self.cx.buffered_bytes() > self.cx.options.buffered_bytes {
-            self.cx.work.charge(cost::LOOK * self.slab.len() as u64);
-            let cx = &self.cx;
-            let holders = self.slab.iter_mut().map(|connection| (connection.shed_weight(cx), connection));
-            let Some((1.., heaviest)) = holders.max_by_key(|(weight, _)| *weight) else { return };
+        if self.cx.buffered_bytes() <= self.cx.options.buffered_bytes {
+            return;
+        }
+        self.cx.work.charge(cost::LOOK * self.slab.len() as u64);
+        let cx = &self.cx;
+        let holders = self.slab.iter_mut().map(|holder| (holder.shed_weight(cx), holder.slot()));
+        let mut holders: BinaryHeap<(u64, u32)> = holders.collect();
+        while self.cx.buffered_bytes() > self.cx.options.buffered_bytes
+            && let Some((1.., heaviest)) = holders.pop()
+        {
+            self.evict_if_behind(heaviest);
+            let Some(heaviest) = self.slab.get_slot(heaviest) else { continue };
             heaviest.shed(&mut self.cx);
             heaviest.account_memory(&self.cx);
         }

@@ -46,20 +46,8 @@ struct SharedResponse {
     bytes: Rc<SharedBytes>,
 }
 
-/// The room in the log for new events. The log can hold more than its bound for a while, because of
-/// followers that are not served yet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum LogRoom {
-    /// There is room.
-    Free,
-    /// Publishers of more than [`SMALL_EVENT`] wait.
-    Full,
-    /// All publishers wait.
-    Exceeded,
-}
-
-/// The bytes of a small event.
-const SMALL_EVENT: usize = 4 * 1024;
+/// The bytes of an event that is published although the log is full.
+pub const SMALL_EVENT: usize = 4 * 1024;
 
 /// The state that all connections share.
 pub struct LoopContext {
@@ -84,8 +72,10 @@ pub struct LoopContext {
     pub backlog: VecDeque<Key>,
     /// Connections that wait to publish until the log has room.
     pub parked: Vec<Key>,
-    /// The room in the log.
-    pub log_room: LogRoom,
+    /// The most bytes for which the log has room, `usize::MAX` if it is not full, `None` if every
+    /// publisher waits. It can hold more than its bound for a while, because of followers that are
+    /// not served yet.
+    pub log_room: Option<usize>,
     /// The connection whose long message is being compressed. One at a time, because the
     /// compressor takes 400 KiB.
     pub compressing: Option<Key>,
@@ -132,7 +122,7 @@ impl LoopContext {
             work: WorkMeter::new(),
             backlog: VecDeque::new(),
             parked: Vec::new(),
-            log_room: LogRoom::Free,
+            log_room: Some(usize::MAX),
             compressing: None,
             full: Vec::new(),
             read_bytes: READ_BYTES,
@@ -164,11 +154,7 @@ impl LoopContext {
 
     /// Returns whether events of this many bytes must wait for room in the log.
     pub fn must_wait_for_room(&self, bytes: usize) -> bool {
-        match self.log_room {
-            LogRoom::Free => false,
-            LogRoom::Full => bytes > SMALL_EVENT,
-            LogRoom::Exceeded => true,
-        }
+        self.log_room.is_none_or(|room| bytes > room)
     }
 
     /// Begins a loop iteration.

@@ -52,7 +52,7 @@ impl Eviction {
         let mut rest = None;
         if following.segment() == self.dropped.number {
             let slot = following.encoding.slot();
-            let encoded = self.dropped.encoded(&cx.service.hub, slot);
+            let encoded = self.dropped.encoded(&mut cx.service.hub, slot);
             let (start, end) = (following.offset(), encoded.event_end(following.offset()));
             if start == encoded.bytes().len() {
                 // The follower has been sent the whole segment; only its own output is pending.
@@ -64,6 +64,7 @@ impl Eviction {
                 rest = Some(RestOfEvent { bytes: Rc::clone(bytes), start, end });
             }
         }
+        cx.charge_hub();
         connection.evict(rest, cx);
         connection.account_memory(cx);
     }

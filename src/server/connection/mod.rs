@@ -244,15 +244,11 @@ impl<S: ByteStream> Connection<S> {
             since.map_or(Tick::NEVER, |since| since.after(seconds.saturating_mul(Tick::PER_SECOND)))
         };
         let stalled = self.busy.as_ref().and_then(|busy| busy.stalled_since);
-        let mut next = (due(stalled, cx.options.write_timeout), Deadline::Write);
-        for other in [
+        let deadlines = [
+            (due(stalled, cx.options.write_timeout), Deadline::Write),
             (due(self.message_since(), cx.options.body_timeout), Deadline::Message),
             (self.due, Deadline::State),
-        ] {
-            if other.0 < next.0 {
-                next = other;
-            }
-        }
-        next
+        ];
+        deadlines.into_iter().min_by_key(|(due, _)| *due).unwrap_or((self.due, Deadline::State))
     }
 }

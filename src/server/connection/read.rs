@@ -161,14 +161,14 @@ impl<S: ByteStream> Connection<S> {
         let mut is_first = true;
         while !rest.is_empty() {
             if self.must_wait(is_first, cx) {
-                self.defer(rest);
+                self.defer(rest, cx);
                 break;
             }
             is_first = false;
             if self.outbox_len() + cx.out.len() >= cx.options.outbox_bytes {
                 self.flush(cx);
                 if self.outbox_len() >= cx.options.outbox_bytes {
-                    self.defer(rest);
+                    self.defer(rest, cx);
                     break;
                 }
             }
@@ -180,7 +180,7 @@ impl<S: ByteStream> Connection<S> {
                 },
                 State::Socket(_) => self.receive_frames(rest, cx),
                 State::Held(_) => {
-                    self.defer(rest);
+                    self.defer(rest, cx);
                     rest.len()
                 }
                 // In these states, the client's bytes are dropped.
@@ -211,7 +211,8 @@ impl<S: ByteStream> Connection<S> {
 
     /// Keeps bytes for later. Nothing is read while bytes are deferred, so at most one read buffer
     /// and one incomplete head are deferred.
-    fn defer(&mut self, bytes: &[u8]) {
+    fn defer(&mut self, bytes: &[u8], cx: &mut LoopContext) {
+        cx.work.charge(cost::bytes(bytes.len()));
         self.busy().deferred.extend_from_slice(bytes);
     }
 

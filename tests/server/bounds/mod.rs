@@ -6,6 +6,7 @@
 
 mod connections;
 mod following;
+mod interrupted;
 mod iterations;
 mod log;
 mod memory;
