@@ -28,6 +28,8 @@ pub struct Connections<S> {
     buffer: Box<[u8]>,
     /// Connections whose readiness was reported and whose turns are light, in that order.
     ready: VecDeque<Key>,
+    /// The same of connections that are new.
+    fresh: VecDeque<Key>,
     /// Entries of the timer wheel that are due, and were not handled yet.
     due: VecDeque<(Tick, u32)>,
     /// Segments that are no longer kept, and the followers in them.
@@ -44,6 +46,7 @@ impl<S: ByteStream> Connections<S> {
             cx,
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
             ready: VecDeque::new(),
+            fresh: VecDeque::new(),
             due: VecDeque::new(),
             evictions: VecDeque::new(),
             aged_at: Tick::default(),
@@ -98,6 +101,7 @@ impl<S: ByteStream> Connections<S> {
     pub fn report(&mut self, key: Key, readiness: Readiness) {
         match self.slab.get(key).and_then(|connection| connection.note(readiness)) {
             Some(Queue::Ready) => self.ready.push_back(key),
+            Some(Queue::Fresh) => self.fresh.push_back(key),
             Some(Queue::Backlog) => self.cx.backlog.push_back(key),
             Some(Queue::Parked) | None => {}
         }
@@ -129,10 +133,12 @@ impl<S: ByteStream> Connections<S> {
         }
         self.resume_publishers();
         self.cx.work.begin_phase(Phase::Backlog);
-        while !self.cx.work.is_phase_over()
-            && let Some(key) = self.cx.backlog.pop_front()
-        {
-            self.take_turn(key, self.cx.backlog.len() + 1);
+        let mut waiting = self.fresh.len() + self.cx.backlog.len();
+        while !self.cx.work.is_phase_over() && waiting > 0 {
+            // Alternately, so that a new client does not wait for all that have much to do.
+            let next = [self.fresh.pop_front(), self.cx.backlog.pop_front()];
+            next.into_iter().flatten().for_each(|key| self.take_turn(key, waiting));
+            waiting = self.fresh.len() + self.cx.backlog.len();
         }
         self.fan_out();
         self.handle_deadlines();
@@ -169,14 +175,14 @@ impl<S: ByteStream> Connections<S> {
         self.cx.log_room = match kept {
             _ if kept > bound + bound / 4 => None,
             _ if kept > bound && (hub.is_full() || waiting > bound / 8) => Some(SMALL_EVENT),
-            _ => Some(usize::MAX),
+            _ => Some(u64::MAX),
         };
     }
 
     /// Serves the publishers that had to wait for room in the log.
     fn resume_publishers(&mut self) {
         // Room comes from the fan-out and from evictions, so without either none would come.
-        if !self.cx.must_wait_for_room(usize::MAX) || !self.is_making_room() {
+        if !self.cx.must_wait_for_room(u64::MAX) || !self.is_making_room() {
             for key in std::mem::take(&mut self.cx.parked) {
                 if let Some(connection) = self.slab.get(key) {
                     connection.schedule(&mut self.cx);
@@ -191,7 +197,8 @@ impl<S: ByteStream> Connections<S> {
 
     /// Returns whether the next iteration has work, whatever the poll reports.
     pub fn has_work(&self) -> bool {
-        let is_waiting = !self.ready.is_empty() || !self.cx.backlog.is_empty() || !self.due.is_empty();
+        let queues = [&self.ready, &self.fresh, &self.cx.backlog];
+        let is_waiting = queues.iter().any(|queue| !queue.is_empty()) || !self.due.is_empty();
         is_waiting || !self.cx.parked.is_empty() || self.is_making_room()
     }
 
@@ -254,7 +261,7 @@ impl<S: ByteStream> Connections<S> {
     /// phase allows.
     fn evict_slow_followers(&mut self) {
         while let Some(eviction) = self.evictions.front_mut() {
-            let Some(follower) = eviction.next_follower() else {
+            let Some(follower) = eviction.lagging.pop() else {
                 self.cx.service.hub.release(eviction.dropped.topic);
                 self.evictions.pop_front();
                 continue;

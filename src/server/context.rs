@@ -47,7 +47,7 @@ struct SharedResponse {
 }
 
 /// The bytes of an event that is published although the log is full.
-pub const SMALL_EVENT: usize = 4 * 1024;
+pub const SMALL_EVENT: u64 = 4 * 1024;
 
 /// The state that all connections share.
 pub struct LoopContext {
@@ -72,10 +72,10 @@ pub struct LoopContext {
     pub backlog: VecDeque<Key>,
     /// Connections that wait to publish until the log has room.
     pub parked: Vec<Key>,
-    /// The most bytes for which the log has room, `usize::MAX` if it is not full, `None` if every
+    /// The most bytes for which the log has room, `u64::MAX` if it is not full, `None` if every
     /// publisher waits. It can hold more than its bound for a while, because of followers that are
     /// not served yet.
-    pub log_room: Option<usize>,
+    pub log_room: Option<u64>,
     /// The connection whose long message is being compressed. One at a time, because the
     /// compressor takes 400 KiB.
     pub compressing: Option<Key>,
@@ -103,7 +103,8 @@ pub struct LoopContext {
 /// How many bytes are read at once from all connections that wait for a turn, unless that is too
 /// little for each of them. Bytes that are read and not interpreted within a turn have to be kept.
 const READ_BYTES: usize = 256 * 1024;
-/// How many bytes are read from each connection at least: less would be more calls than work.
+/// How many bytes are read from each connection at least: less would be more calls than work. While
+/// an observer names every byte, more would be too much work.
 const MIN_READ_BYTES: usize = 4 * 1024;
 /// How many responses are kept during an iteration, for held polls with different contexts.
 const SHARED_RESPONSES: usize = 16;
@@ -122,7 +123,7 @@ impl LoopContext {
             work: WorkMeter::new(),
             backlog: VecDeque::new(),
             parked: Vec::new(),
-            log_room: Some(usize::MAX),
+            log_room: Some(u64::MAX),
             compressing: None,
             full: Vec::new(),
             read_bytes: READ_BYTES,
@@ -153,14 +154,14 @@ impl LoopContext {
     }
 
     /// Returns whether events of this many bytes must wait for room in the log.
-    pub fn must_wait_for_room(&self, bytes: usize) -> bool {
+    pub fn must_wait_for_room(&self, bytes: u64) -> bool {
         self.log_room.is_none_or(|room| bytes > room)
     }
 
     /// Begins a loop iteration.
     pub fn begin_iteration(&mut self) {
         self.may_replace_poll = true;
-        self.service.begin_iteration();
+        self.service.metrics = None;
     }
 
     /// Begins the turn of one of `waiting` connections.
@@ -168,7 +169,8 @@ impl LoopContext {
         // Work for another connection is not part of this turn.
         self.charge_hub();
         self.work.begin_turn(waiting);
-        self.read_bytes = (READ_BYTES / waiting.max(1)).max(MIN_READ_BYTES);
+        let share = if self.observer.active().is_some() { MIN_READ_BYTES } else { READ_BYTES };
+        self.read_bytes = (share / waiting.max(1)).max(MIN_READ_BYTES);
     }
 
     /// Charges the work that the hub has done.

@@ -18,7 +18,8 @@ use crate::hub::{DroppedSegment, Follower, Hub};
 pub struct Eviction {
     /// The segment. Its topic is held, so that the key stays valid, and must be released.
     pub dropped: DroppedSegment,
-    lagging: Vec<Follower>,
+    /// The followers that may be in the segment, except those that were looked at.
+    pub lagging: Vec<Follower>,
     /// The segment's events in each encoding that a follower in the middle of an event needs.
     shared: HashMap<usize, Rc<SharedBytes>>,
 }
@@ -29,11 +30,6 @@ impl Eviction {
         let lagging = hub.topic(dropped.topic).lagging().to_vec();
         hub.hold(dropped.topic);
         Eviction { dropped, lagging, shared: HashMap::new() }
-    }
-
-    /// Returns a follower that may be in the segment and was not returned before.
-    pub fn next_follower(&mut self) -> Option<Follower> {
-        self.lagging.pop()
     }
 
     /// Evicts a follower if its cursor is in the segment, or before it. Those in the middle of an

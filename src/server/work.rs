@@ -9,9 +9,9 @@
 //! connection has a turn, which ends when its share of the phase is used up. A connection that is
 //! not served by then waits in a queue, and is served before the others in the next iteration.
 //!
-//! There are two queues, because a client that asks for little must not wait for those that ask for
-//! a lot. A connection whose last turns were light is in the first one. A connection that is new,
-//! that did much in one turn, or that had more to do when its turn ended, is in the second one.
+//! There are three queues, because a client that asks for little must not wait for those that ask
+//! for a lot: for connections whose last turns were light, for new ones, and for those that did
+//! much in one turn or had more to do when it ended.
 //!
 //! A limit is checked after each step, not within one. So every step must be short: one request,
 //! one message, one write of at most 256 KiB, one piece of a long operation.
@@ -76,9 +76,9 @@ pub mod cost {
 /// iteration may be used when the phase ends, in eighths.
 #[derive(Clone, Copy)]
 pub enum Phase {
-    /// Connections that are ready and light.
+    /// Connections whose last turns were light.
     Ready = 2,
-    /// Connections that may have much to do.
+    /// Connections that are new, or have much to do.
     Backlog = 4,
     /// New events to their followers.
     FanOut = 6,

@@ -99,9 +99,9 @@ pub struct Service {
     pub counters: Counters,
     /// A client has followed the observation at some time.
     observed: bool,
-    /// The text of the metrics, if it has been made in this iteration. It is made once for all
+    /// The text of the metrics, if it has been made in this loop iteration. It is made once for all
     /// requests of an iteration. A request after a response is in a later iteration.
-    metrics: Option<String>,
+    pub metrics: Option<String>,
 }
 
 impl Service {
@@ -153,16 +153,6 @@ impl Service {
             (status, Next::Done)
         });
         Responded { status, next, persists: context.persists }
-    }
-
-    /// Begins a loop iteration: what changes in it is in the metrics of the next one.
-    pub fn begin_iteration(&mut self) {
-        self.metrics = None;
-    }
-
-    /// Returns whether the text of the metrics has been made in this iteration.
-    pub fn has_metrics(&self) -> bool {
-        self.metrics.is_some()
     }
 
     /// Publishes the events in a request's content, all or none, and responds with their ids.

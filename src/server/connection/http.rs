@@ -102,10 +102,7 @@ impl<S: ByteStream> Connection<S> {
         let framing = Framing::of(head);
         let has_content = !matches!(framing, Ok(Framing::None | Framing::Length(0)));
         let (context, action) = Action::of(head, has_content, &self.rules(cx));
-        let bytes = match framing {
-            Ok(Framing::Length(length)) => usize::try_from(length).unwrap_or(usize::MAX),
-            _ => usize::MAX,
-        };
+        let bytes = if let Ok(Framing::Length(length)) = framing { length } else { u64::MAX };
         if matches!(action, Ok(Action::Publish(_))) && cx.must_wait_for_room(bytes) {
             self.park(cx);
             return None;
@@ -224,7 +221,7 @@ impl<S: ByteStream> Connection<S> {
         input: &[u8],
         cx: &mut LoopContext,
     ) -> ParseOutcome {
-        let bytes = body.content.len() + input.len();
+        let bytes = (body.content.len() + input.len()) as u64;
         if matches!(body.action, Ok(Action::Publish(_))) && cx.must_wait_for_room(bytes) {
             self.busy().partial = Some(Partial::Body(body));
             self.park(cx);
@@ -293,7 +290,7 @@ impl<S: ByteStream> Connection<S> {
         self.count = self.count.saturating_add(1);
         // A last response says so: at shutdown, on a surplus connection, at the limit of requests.
         context.persists &= !cx.gauges.draining && self.surplus.is_none() && !self.is_at_request_limit(cx);
-        if matches!(action, Ok(Action::Metrics)) && !cx.service.has_metrics() {
+        if matches!(action, Ok(Action::Metrics)) && cx.service.metrics.is_none() {
             cx.gauges.buffered = cx.buffered_bytes();
             cx.gauges.log_lines_dropped = cx.log.as_ref().map_or(0, |log| log.dropped());
             cx.gauges.resident = resident_memory();

@@ -78,8 +78,10 @@ enum Deadline {
     State,
 }
 
-/// How many light turns make a connection light again after a heavy one.
-const LIGHT_TURNS: u8 = 8;
+/// How many light turns make a new connection light. A handshake alone does not.
+const FRESH: u8 = 2;
+/// How many light turns make a connection light after a heavy one.
+const HEAVY: u8 = 10;
 
 /// A held poll that keeps at most this many bytes of its request counts as idle: an entity tag and
 /// an origin as clients send them.
@@ -112,7 +114,7 @@ impl<S: ByteStream> Connection<S> {
             timer_entry: Tick::NEVER,
             input: Input::Empty,
             queue: None,
-            light_turns_due: 1,
+            light_turns_due: FRESH,
             surplus,
             was_full: false,
             count: 0,
@@ -133,7 +135,8 @@ impl<S: ByteStream> Connection<S> {
         let due = self.light_turns_due.saturating_sub(1);
         // A few bytes may inflate to a thousand times as many, so nothing about the last turn tells
         // how light the next one will be.
-        self.light_turns_due = if is_heavy || self.inflates() { LIGHT_TURNS } else { due };
+        let is_heavy = is_heavy || self.queue.is_some() || self.inflates();
+        self.light_turns_due = if is_heavy { HEAVY } else { due };
     }
 
     /// Has the connection served again without a report: it has more to do than its turn allows.

@@ -45,7 +45,7 @@ impl<S: ByteStream> Connection<S> {
 
     fn continue_batch(&mut self, mut partial: Box<PartialBatch>, cx: &mut LoopContext) {
         loop {
-            let must_wait = cx.must_wait_for_room(usize::MAX);
+            let must_wait = cx.must_wait_for_room(u64::MAX);
             if must_wait || cx.work.is_turn_over() {
                 self.busy().partial = Some(Partial::Batch(partial));
                 return if must_wait { self.park(cx) } else { self.schedule(cx) };

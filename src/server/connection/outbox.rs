@@ -79,7 +79,8 @@ impl Outbox {
         }
     }
 
-    /// Adds the bytes from `start` on at the end. If they are many, the buffer is taken, not copied.
+    /// Adds the bytes from `start` on at the end. If they are many, the buffer is taken, not
+    /// copied.
     pub fn push_rest(&mut self, bytes: &mut Vec<u8>, start: usize) {
         if bytes.len() - start < LONG {
             return self.push(&bytes[start..]);

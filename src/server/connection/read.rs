@@ -4,7 +4,7 @@
 use std::io;
 
 use super::state::{Input, Partial, Queue, Readiness, State};
-use super::{Connection, Deadline};
+use super::{Connection, Deadline, FRESH};
 use crate::hub::Tick;
 use crate::protocol::http::HeadScan;
 use crate::server::byte_stream::ByteStream;
@@ -36,7 +36,11 @@ impl<S: ByteStream> Connection<S> {
         if self.queue.is_some() {
             return None;
         }
-        self.queue = Some(if self.light_turns_due == 0 { Queue::Ready } else { Queue::Backlog });
+        self.queue = Some(match self.light_turns_due {
+            0 => Queue::Ready,
+            1..=FRESH => Queue::Fresh,
+            _ => Queue::Backlog,
+        });
         self.queue
     }
 

@@ -172,7 +172,9 @@ pub enum Input {
 pub enum Queue {
     /// Among those that the poll has reported, and whose turns are light.
     Ready,
-    /// Among those that may have much to do.
+    /// Among those that are new.
+    Fresh,
+    /// Among those that have much to do.
     Backlog,
     /// Among those that wait to publish until the log has room.
     Parked,

@@ -40,8 +40,8 @@ impl<S: ByteStream> Connection<S> {
             && (consumed == 0 || !cx.work.is_turn_over())
         {
             if let State::Socket(Socket::Topic { may_publish: true, compressed, .. }) = self.state {
-                let bytes = receiver.memory() + input.len() - consumed;
-                if cx.must_wait_for_room(if compressed { usize::MAX } else { bytes }) {
+                let bytes = (receiver.memory() + input.len() - consumed) as u64;
+                if cx.must_wait_for_room(if compressed { u64::MAX } else { bytes }) {
                     self.park(cx);
                     break;
                 }

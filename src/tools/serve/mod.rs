@@ -23,6 +23,7 @@ pub use self::wire_bounds::WireBounds;
 use super::exit_status::FAILED;
 use super::io_error::listen_error;
 use super::listen::listen;
+use super::open_files::grow_descriptor_table;
 use super::signals::stop_signals;
 use super::standard_streams::{self, errors_have_colors, fail, open_standard_error, report};
 use crate::access_log::{AccessLog, LogForm};
@@ -41,6 +42,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Args::Help) => return super::print(&help()),
         Err(error) => return super::usage_error("barewire serve", &error),
     };
+    grow_descriptor_table(options.server.max_connections);
     match stop_signals() {
         Ok((_, stop)) => until(options, stop),
         Err(error) => fail(FAILED, format_args!("cannot handle signals: {error}")),
