@@ -266,6 +266,9 @@ pub struct DroppedSegment {
 /// The work of appending an event, without its bytes.
 const APPEND_WORK: u64 = 80;
 
+/// The work of looking at one topic in a search.
+pub(super) const SCAN_WORK: u64 = 4;
+
 /// The work after which no further segment is encoded at once: compressing a segment takes long,
 /// and its buffer may be short.
 const MAX_ENCODE_WORK: u64 = 1_000_000;
@@ -379,6 +382,7 @@ impl Hub {
             max_bytes: usize::MAX,
             held: 0,
         };
+        self.work += self.topics.len() as u64 * SCAN_WORK;
         let free = self.topics.iter().position(Option::is_none);
         let key = TopicKey(free.unwrap_or(self.topics.len()) as u32);
         match free {

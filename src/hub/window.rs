@@ -2,7 +2,7 @@
 //! exceeded.
 
 use super::log::Use;
-use super::topics::{DroppedSegment, Hub, NoRoom, Opener, TopicKey};
+use super::topics::{DroppedSegment, Hub, NoRoom, Opener, SCAN_WORK, TopicKey};
 use super::{EncodedBuffer, Log, Tick};
 
 /// An encoded buffer is dropped when it has not been used for this many ticks.
@@ -43,11 +43,11 @@ impl Hub {
             // A topic without followers may have been evicted since it has grown.
             while self.exists(key) && self.exceeds_window(key) && self.drop_oldest(key) {}
         }
-        while self.event_bytes > self.limits.window_bytes {
-            let Some(oldest) = self.topic_with_oldest_segment() else { break };
-            if !self.drop_oldest(oldest) {
-                break;
-            }
+        while self.event_bytes > self.limits.window_bytes
+            && let Some(oldest) = self.topic_with_oldest_segment()
+            && self.drop_oldest(oldest)
+        {
+            self.work += self.topics.len() as u64 * SCAN_WORK;
         }
     }
 

@@ -12,9 +12,11 @@ const MAX_HEAD: usize = 1024;
 /// A poll whose head may arrive again.
 pub struct RepeatedPoll {
     head: Box<[u8]>,
-    path: Box<str>,
+    /// The path of the target.
+    pub path: Box<str>,
     request: PollRequest<'static>,
-    context: ResponseContext,
+    /// The context of the response.
+    pub context: ResponseContext,
 }
 
 impl RepeatedPoll {
@@ -39,18 +41,8 @@ impl RepeatedPoll {
         input.starts_with(&self.head).then_some(self.head.len())
     }
 
-    /// Returns the path of the target.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
     /// Returns the request.
     pub fn request(&self) -> PollRequest<'_> {
         self.request.as_borrowed()
-    }
-
-    /// Returns the context of the response.
-    pub fn context(&self) -> ResponseContext {
-        self.context.clone()
     }
 }

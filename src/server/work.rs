@@ -31,7 +31,7 @@ const HEAVY: u64 = 25_000;
 
 /// How many bytes of the log one write takes at most, and how many at least, in bytes: less would
 /// be more calls than work.
-const MAX_WRITE_BYTES: usize = 256 * 1024;
+pub const MAX_WRITE_BYTES: usize = 256 * 1024;
 const MIN_WRITE_BYTES: usize = 16 * 1024;
 
 /// The costs in units.

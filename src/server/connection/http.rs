@@ -79,10 +79,10 @@ impl<S: ByteStream> Connection<S> {
         }
         let (poll, length) = cx.repeated_poll(input)?;
         let action = Action::Poll(poll.request());
-        let context = poll.context();
+        let context = poll.context.clone();
         let label = Label {
             method: if context.head_only { "HEAD" } else { "GET" }.into(),
-            path: poll.path().into(),
+            path: (&*poll.path).into(),
             purpose: action.purpose(),
         };
         self.respond(RequestStart { action: Ok(action), context, label }, &[], cx);
@@ -192,7 +192,8 @@ impl<S: ByteStream> Connection<S> {
             if let Err(refusal) = start.action {
                 // RFC 9110 §10.1.1: the final status at once. The client may send the content all
                 // the same, so the next bytes cannot be trusted to be a request.
-                return self.respond(RequestStart { action: Err(refusal.closing()), ..start }, &[], cx);
+                let action = Err(refusal.closing());
+                return self.respond(RequestStart { action, ..start }, &[], cx);
             }
             cx.out.extend_from_slice(http::CONTINUE);
         }
@@ -264,23 +265,14 @@ impl<S: ByteStream> Connection<S> {
     /// Refuses bytes that cannot be parsed as a request. The start of the next request is not
     /// known, so the connection ends.
     fn refuse(&mut self, refusal: Refusal, cx: &mut LoopContext) {
-        self.refuse_request(ResponseContext::UNREADABLE, Label::UNKNOWN, refusal, cx);
-    }
-
-    fn refuse_start(&mut self, start: RequestStart<'_>, refusal: Refusal, cx: &mut LoopContext) {
-        self.refuse_request(start.context, start.label, refusal, cx);
+        let (context, label) = (ResponseContext::UNREADABLE, Label::UNKNOWN);
+        self.respond(RequestStart { action: Err(refusal.closing()), context, label }, &[], cx);
     }
 
     /// Refuses a request whose head could be parsed, and ends the connection. The response depends
     /// on the request's context, so that a page of another origin can read it too.
-    fn refuse_request(
-        &mut self,
-        context: ResponseContext,
-        label: Label<'_>,
-        refusal: Refusal,
-        cx: &mut LoopContext,
-    ) {
-        self.respond(RequestStart { action: Err(refusal.closing()), context, label }, &[], cx);
+    fn refuse_start(&mut self, start: RequestStart<'_>, refusal: Refusal, cx: &mut LoopContext) {
+        self.respond(RequestStart { action: Err(refusal.closing()), ..start }, &[], cx);
     }
 
     /// Responds to a request, logs it, and enters the state that follows from it.
@@ -419,7 +411,8 @@ impl<S: ByteStream> Connection<S> {
         let path = cx.path_of(held.topic).into();
         let purpose = Purpose::Follow(Transport::LongPoll);
         let label = Label { method: "GET".into(), path, purpose };
-        self.refuse_request(held.poll.context, label, refusal, cx);
+        let (context, action) = (held.poll.context, Err(refusal.closing()));
+        self.respond(RequestStart { action, context, label }, &[], cx);
     }
 
     /// Refuses an incomplete request, in its own context if that is known.
@@ -431,8 +424,8 @@ impl<S: ByteStream> Connection<S> {
     ) {
         match partial {
             Some(Partial::Body(body)) => {
-                let PartialBody { context, label, .. } = *body;
-                self.refuse_request(context, label, refusal, cx);
+                let PartialBody { action, context, label, .. } = *body;
+                self.refuse_start(RequestStart { action, context, label }, refusal, cx);
             }
             // Some of its events are published, so a refusal would not be true.
             Some(Partial::Batch(partial)) => {

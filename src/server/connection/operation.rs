@@ -4,7 +4,7 @@
 use super::Connection;
 use super::state::{Label, Partial, PartialBatch, PartialEcho, PartialMessage};
 use crate::protocol::http::Status;
-use crate::protocol::websocket::frame::Opcode;
+use crate::protocol::websocket::frame::{FrameHeader, Opcode};
 use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
 use crate::server::work::cost;
@@ -12,7 +12,7 @@ use crate::transport::batch::Batch;
 
 /// How many bytes of an echo are compressed at once.
 const ECHO_PIECE: usize = 16 * 1024;
-/// The longest message whose echo is compressed within one turn, in bytes.
+/// The longest message whose echo is one step, in bytes.
 pub(super) const LONG_ECHO: usize = 64 * 1024;
 
 impl<S: ByteStream> Connection<S> {
@@ -65,7 +65,7 @@ impl<S: ByteStream> Connection<S> {
         self.finish_response(&label, Status::CREATED, None, persists, cx);
     }
 
-    /// Starts to compress the echo of a long message. `message` is the receiver, if the next
+    /// Starts the echo of a long message. `message` is the receiver, if the next
     /// message needs it.
     pub(super) fn begin_echo(
         &mut self,
@@ -74,6 +74,10 @@ impl<S: ByteStream> Connection<S> {
         message: Option<Box<PartialMessage>>,
         cx: &mut LoopContext,
     ) {
+        if !self.inflates() {
+            self.busy().partial = message.map(Partial::Message);
+            return self.write_long(false, opcode, payload, cx);
+        }
         let echo = PartialEcho { message, opcode, payload, position: 0, compressed: Vec::new() };
         self.busy().partial = Some(Partial::Echo(Box::new(echo)));
         self.schedule(cx);
@@ -99,8 +103,17 @@ impl<S: ByteStream> Connection<S> {
             return self.schedule(cx);
         }
         cx.compressing = None;
-        cx.work.charge(cost::bytes(echo.compressed.len()));
-        compression.write_frame(echo.opcode, &echo.compressed, &mut cx.out);
         busy.partial = echo.message.map(Partial::Message);
+        self.write_long(true, echo.opcode, echo.compressed, cx);
+    }
+
+    /// Writes a long message after all other output, without copying it.
+    fn write_long(&mut self, rsv1: bool, opcode: Opcode, mut payload: Vec<u8>, cx: &mut LoopContext) {
+        let payload_length = payload.len() as u64;
+        FrameHeader { fin: true, rsv1, opcode, masking_key: None, payload_length }.encode(&mut cx.out);
+        let outbox = &mut self.busy().outbox;
+        outbox.push_rest(&mut cx.out, 0);
+        outbox.push_rest(&mut payload, 0);
+        cx.out.clear();
     }
 }

@@ -65,7 +65,9 @@ impl Outbox {
     /// Adds the connection's own bytes at the end.
     pub fn push(&mut self, bytes: &[u8]) {
         self.queue_pong();
-        if let Some((Buffer::Own(last), start, end)) = self.buffers.back_mut() {
+        if let Some((Buffer::Own(last), start, end)) = self.buffers.back_mut()
+            && last.len() < LONG
+        {
             // Written bytes are removed once they are half of the buffer. Otherwise an outbox that
             // is never empty would grow forever.
             if *start > last.len() / 2 {

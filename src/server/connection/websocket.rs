@@ -101,11 +101,11 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// Returns the kind of a message whose echo takes more than one turn to compress.
+    /// Returns the kind of a message whose echo takes more than one step.
     fn long_echo(&self, event: MessageEvent<'_>) -> Option<Opcode> {
         let is_echo = matches!(self.state, State::Socket(Socket::Echo { .. }));
         match event {
-            _ if !is_echo || !self.inflates() => None,
+            _ if !is_echo => None,
             MessageEvent::Text(text) if text.len() > LONG_ECHO => Some(Opcode::Text),
             MessageEvent::Binary(data) if data.len() > LONG_ECHO => Some(Opcode::Binary),
             _ => None,

@@ -14,7 +14,7 @@ use crate::server::context::LoopContext;
 use crate::server::memory::SharedBytes;
 use crate::server::observer::Sender;
 use crate::server::request_log::LoggedRequest;
-use crate::server::work::cost;
+use crate::server::work::{MAX_WRITE_BYTES, cost};
 use crate::transport::Purpose;
 use crate::transport::metrics::EndReason;
 use crate::transport::poll::HeldPoll;
@@ -41,8 +41,8 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn new() -> Batch<'a> {
-        Batch { slices: [IoSlice::new(&[]); SLICES], len: 0, room: usize::MAX }
+    fn new(room: usize) -> Batch<'a> {
+        Batch { slices: [IoSlice::new(&[]); SLICES], len: 0, room }
     }
 
     /// Adds bytes at the end, as many as the batch has room for.
@@ -123,13 +123,13 @@ impl<S: ByteStream> Connection<S> {
         let first = events.as_mut().and_then(Iterator::next).unwrap_or_default();
         let (event, next) = first.split_at(rest);
 
-        let mut batch = Batch::new();
+        let mut batch = Batch::new(2 * MAX_WRITE_BYTES);
         batch.push(event);
         if let Some(busy) = &mut self.busy {
             batch.extend(busy.outbox.pending(has_new));
         }
         batch.push(&cx.out);
-        batch.room = cx.work.write_bytes();
+        batch.room = batch.room.min(cx.work.write_bytes());
         batch.push(next);
         batch.extend(events.into_iter().flatten());
         let total = batch.bytes();

@@ -60,6 +60,27 @@ fn pipelined_requests() {
 }
 
 #[test]
+fn the_echo_of_a_very_long_message() {
+    let mut server = SimulatedServer::with(|_| {});
+    let sockets: Vec<Peer> = (0..2).map(|_| server.handshake("/echo")).collect();
+    let message = masked_frame(true, Opcode::Binary, &[b'x'; 16 << 20]);
+    send_to_all(&mut server, &sockets, &[&message[..], &masked_frame(true, Opcode::Text, b"y")].concat());
+    assert_short(&server, "an echo");
+    for socket in sockets {
+        let lengths: Vec<usize> = server.frames(socket).iter().map(|frame| frame.payload.len()).collect();
+        assert_eq!(lengths, [16 << 20, 1]);
+    }
+}
+
+#[test]
+fn the_longest_batch() {
+    let mut server = SimulatedServer::with(|_| {});
+    let batch = Request::post_lines("/topics/lines", "a\n".repeat(1 << 19));
+    assert_eq!(server.request(&batch).status, 201);
+    assert_short(&server, "a batch");
+}
+
+#[test]
 fn a_batch_of_many_lines() {
     let mut server = SimulatedServer::with(|_| {});
     let (stream, _) = server.event_stream("/topics/lines");
