@@ -250,7 +250,7 @@ impl Simulation {
     /// iteration should do no more than 5,000,000, and each of its five phases one step beyond its
     /// share of that.
     pub fn iteration_work_max(&self) -> u64 {
-        self.connections.cx.work.max()
+        self.connections.cx.work.max
     }
 
     fn report(&mut self, peer: Peer, readiness: Readiness) {

@@ -2,15 +2,7 @@
 //! together hold more than their bound.
 
 use super::Tick;
-use super::topics::{Hub, TopicKey};
-
-/// An encoded buffer, and the number of a use of it.
-pub(super) struct BufferUse {
-    pub topic: TopicKey,
-    pub segment: u32,
-    pub encoding: usize,
-    pub used: u64,
-}
+use super::topics::Hub;
 
 impl Hub {
     /// Drops the buffers that were last used before `limit`.

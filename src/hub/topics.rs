@@ -15,7 +15,6 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::encoded::BufferUse;
 use super::log::Use;
 use super::{Encoders, Epoch, Id, Log, Segment, Sequence, Tick};
 
@@ -272,6 +271,14 @@ pub(super) const SCAN_WORK: u64 = 4;
 /// The work after which no further segment is encoded at once: compressing a segment takes long,
 /// and its buffer may be short.
 const MAX_ENCODE_WORK: u64 = 1_000_000;
+
+/// An encoded buffer, and the number of a use of it.
+pub(super) struct BufferUse {
+    pub topic: TopicKey,
+    pub segment: u32,
+    pub encoding: usize,
+    pub used: u64,
+}
 
 /// All topics in one life of the log.
 pub struct Hub {

@@ -103,7 +103,7 @@ pub struct WorkMeter {
     /// Nanoseconds per 1,024 units.
     rate: u64,
     /// The most units of one iteration since the start.
-    max: u64,
+    pub max: u64,
 }
 
 impl WorkMeter {
@@ -174,11 +174,6 @@ impl WorkMeter {
         }
         self.spent = 0;
     }
-
-    /// Returns the most units of one iteration since the start.
-    pub fn max(&self) -> u64 {
-        self.max
-    }
 }
 
 #[cfg(test)]
@@ -201,7 +196,7 @@ mod tests {
             assert!(meter.is_phase_over());
         }
         meter.end_iteration(None);
-        assert_eq!(meter.max(), NOMINAL / 4 - 1 + NOMINAL + NOMINAL / 32 * 4);
+        assert_eq!(meter.max, NOMINAL / 4 - 1 + NOMINAL + NOMINAL / 32 * 4);
     }
 
     #[test]

@@ -6,8 +6,7 @@
 
 use super::following::write_id;
 use super::response::{Now, Refusal, ResponseContext};
-use super::service::Service;
-use crate::hub::{Hub, Tick, TopicKey};
+use crate::hub::{Hub, Id, TopicKey};
 use crate::protocol::http::Status;
 
 /// How many events are published at once.
@@ -80,27 +79,25 @@ impl Batch {
     pub fn memory(&self) -> usize {
         self.event.len() + self.content.len() + self.json.capacity() + self.context.memory()
     }
-}
 
-impl Service {
-    /// Publishes the next events of a batch. Returns whether it is complete.
-    pub fn continue_batch(&mut self, batch: &mut Batch, now: Tick) -> bool {
+    /// Passes the data of the next events to `append`, which returns their ids. Returns whether the
+    /// batch is complete.
+    pub(super) fn publish_next(&mut self, mut append: impl FnMut(TopicKey, &str, &str) -> Id) -> bool {
         let mut left = PIECE;
-        while left > 0 && batch.position < batch.content.len() {
-            let (line, rest) = split_line(&batch.content[batch.position..]);
-            batch.position = batch.content.len() - rest.len();
+        while left > 0 && self.position < self.content.len() {
+            let (line, rest) = split_line(&self.content[self.position..]);
+            self.position = self.content.len() - rest.len();
             if !line.is_empty() {
                 left -= 1;
-                batch.json.push(b'"');
-                write_id(self.append(batch.topic, &batch.event, line, now), &mut batch.json);
-                batch.json.extend_from_slice(b"\",");
+                self.json.push(b'"');
+                write_id(append(self.topic, &self.event, line), &mut self.json);
+                self.json.extend_from_slice(b"\",");
             }
         }
-        let is_complete = batch.position == batch.content.len();
+        let is_complete = self.position == self.content.len();
         if is_complete {
-            batch.json.pop();
-            batch.json.extend_from_slice(b"]}");
-            self.hub.release(batch.topic);
+            self.json.pop();
+            self.json.extend_from_slice(b"]}");
         }
         is_complete
     }

@@ -187,6 +187,15 @@ impl Service {
         Ok((Status::CREATED, Next::Done))
     }
 
+    /// Publishes the next events of a batch. Returns whether it is complete.
+    pub fn continue_batch(&mut self, batch: &mut Batch, now: Tick) -> bool {
+        let is_complete = batch.publish_next(|topic, event, data| self.append(topic, event, data, now));
+        if is_complete {
+            self.hub.release(batch.topic);
+        }
+        is_complete
+    }
+
     /// Appends one event to a topic and counts it.
     pub fn append(&mut self, key: TopicKey, event: &str, data: &str, now: Tick) -> Id {
         let data = with_line_feeds(data);

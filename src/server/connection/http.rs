@@ -286,7 +286,7 @@ impl<S: ByteStream> Connection<S> {
             cx.gauges.buffered = cx.buffered_bytes();
             cx.gauges.log_lines_dropped = cx.log.as_ref().map_or(0, |log| log.dropped());
             cx.gauges.resident = resident_memory();
-            cx.gauges.iteration_work_max = cx.work.max();
+            cx.gauges.iteration_work_max = cx.work.max;
             cx.work.charge(cost::METRICS);
         }
         let overload = action.as_ref().err().and_then(|refusal| refusal.overload);

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use super::HELP;
 use super::ceiling::CeilingKind;
-use super::config::{BenchConfig, BurstAs, Workload};
+use super::config::{BenchConfig, BurstAs, Workload, is_websocket};
 use super::event_tag::TAG_LENGTH;
-use super::target::is_websocket;
 use super::template::CursorPlace;
 use crate::client::Url;
 use crate::client::follow::Transport;

@@ -135,6 +135,11 @@ pub enum PublishTarget {
     WebSocket(RequestTemplate),
 }
 
+/// Returns whether a URL's scheme is that of WebSockets.
+pub fn is_websocket(url: &str) -> bool {
+    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("ws://"))
+}
+
 /// The bare program, and the number of bytes to send to it.
 #[derive(Clone, Debug)]
 pub struct CeilingTarget {

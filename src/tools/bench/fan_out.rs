@@ -13,8 +13,7 @@ use super::result::{BenchError, Run};
 use super::session::Session;
 use super::{Progress, Stage};
 use crate::tools::load::{ByteCounts, ClientPool, Meter};
-use followers::FanOut;
-use publisher::Publisher;
+use followers::{FanOut, Publisher};
 
 /// How long the first event may take before another is published, for followers that joined too
 /// late for it. The time doubles with each attempt.

@@ -1,7 +1,9 @@
 //! The target that the arguments describe.
 
 use super::args::Args;
-use super::config::{BenchConfig, BurstAs, CeilingTarget, PublishTarget, ServerTarget, Workload};
+use super::config::{
+    BenchConfig, BurstAs, CeilingTarget, PublishTarget, ServerTarget, Workload, is_websocket,
+};
 use super::event_tag::TAG_LENGTH;
 use super::result::{BenchError, Run};
 use super::template::RequestTemplate;
@@ -71,11 +73,6 @@ pub fn server(args: &Args, child: Option<&Child>) -> Result<ServerTarget, BenchE
         publish,
         processes: child.map_or_else(|| args.processes.clone(), |child| vec![child.process()]),
     })
-}
-
-/// Returns whether a URL's scheme is that of WebSockets.
-pub fn is_websocket(url: &str) -> bool {
-    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("ws://"))
 }
 
 /// Returns the bare program as a target. Its messages have the size of those that the server sent

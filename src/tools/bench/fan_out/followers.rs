@@ -9,7 +9,6 @@ use super::super::keys::Keys;
 use super::super::ramp_up::{RampUp, RampsUp};
 use super::super::result::{Run, describe};
 use super::super::session::{CompleteResponse, SessionEvent, SessionHandler};
-use super::publisher::Publisher;
 use crate::client::follow::Transport;
 use crate::protocol::websocket::frame::Opcode;
 use crate::tools::load::{EndReason, Output};
@@ -52,6 +51,13 @@ pub(super) struct Follower {
     /// The cursor of its last response, if it long polls.
     cursor: String,
     is_connected: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Publisher {
+    Connected,
+    Disconnected,
+    Failed(String),
 }
 
 impl<'t> FanOut<'t> {

@@ -5,16 +5,9 @@ use std::time::Instant;
 
 use super::super::config::{BurstAs, PublishTarget, Target};
 use super::super::event_tag::write_event;
-use super::followers::FanOut;
+use super::followers::{FanOut, Publisher};
 use crate::protocol::websocket::frame::Opcode;
 use crate::tools::load::Output;
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Publisher {
-    Connected,
-    Disconnected,
-    Failed(String),
-}
 
 impl FanOut<'_> {
     /// Starts a burst of `count` events, and appends what is to be sent now.
