@@ -122,6 +122,7 @@ pub struct Peer(usize);
 pub struct Simulation {
     connections: Connections<PipeEnd>,
     peers: Vec<(Key, Rc<RefCell<Pipe>>)>,
+    is_paused: bool,
 }
 
 impl Simulation {
@@ -130,7 +131,7 @@ impl Simulation {
     pub fn new(options: Options, seed: u64) -> Simulation {
         let service = Service::new(Epoch::from_random(seed), options.hub.clone(), options.policy.clone());
         let cx = LoopContext::new(service, options, Clock::still(), seed);
-        Simulation { connections: Connections::new(cx), peers: Vec::new() }
+        Simulation { connections: Connections::new(cx), peers: Vec::new(), is_paused: false }
     }
 
     /// Sets an observer, as [`Server::observed_by`](crate::server::Server::observed_by) does.
@@ -167,6 +168,11 @@ impl Simulation {
         if !pipe.borrow().closed {
             self.connections.report(*key, Readiness { readable: true, ..Readiness::default() });
         }
+    }
+
+    /// Pauses the server: from now on, it only does something in [`Simulation::step`].
+    pub fn pause(&mut self) {
+        self.is_paused = true;
     }
 
     /// Runs one loop iteration. Returns whether the next one has work too.
@@ -246,6 +252,12 @@ impl Simulation {
         self.connections.len()
     }
 
+    /// Returns the bytes of events and of encoded events.
+    pub fn log_memory(&self) -> (usize, usize) {
+        let hub = &self.connections.cx.service.hub;
+        (hub.event_bytes(), hub.encoded_bytes())
+    }
+
     /// Returns the most work of one loop iteration so far, in units of about a nanosecond. An
     /// iteration should do no more than 5,000,000, and each of its five phases one step beyond its
     /// share of that.
@@ -264,6 +276,6 @@ impl Simulation {
 
     /// Runs loop iterations until there is nothing left to do now.
     fn run_until_idle(&mut self) {
-        while self.step() {}
+        while !self.is_paused && self.step() {}
     }
 }

@@ -15,6 +15,8 @@ use crate::hub::Tick;
 use crate::transport::metrics::EndReason;
 use crate::transport::response::Overload;
 
+/// The most iterations between the signal to stop and the start of the shutdown.
+const STOP_ITERATIONS: u32 = 200;
 /// The size of the buffer into which every connection is read, in bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
 /// How much memory the shared output buffer keeps from one iteration to the next, in bytes.
@@ -345,6 +347,15 @@ impl<S: ByteStream> Connections<S> {
         if self.drain_until.is_some() {
             self.drain_until = Some(Tick(0));
             return;
+        }
+        // The log ends with the server, so a batch that has begun is completed before.
+        let mut left = STOP_ITERATIONS;
+        while left > 0 && self.slab.iter_mut().any(|connection| connection.has_batch()) {
+            left -= 1;
+            self.begin_iteration();
+            self.run_iteration();
+            self.end_iteration();
+            self.cx.end_iteration(None);
         }
         self.cx.gauges.draining = true;
         self.drain_until = Some(self.cx.now().after(self.cx.options.drain_timeout * Tick::PER_SECOND));

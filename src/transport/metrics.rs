@@ -187,32 +187,20 @@ pub fn write(counters: &Counters, gauges: &Gauges, hub: &Hub) -> String {
     families.counter("sent_bytes_total", "Bytes written to connections.", counters.bytes_written);
     families.gauge("topics", "Topics that exist now.", hub.topic_count() as u64);
     families.gauge("log_bytes", "Bytes of events kept in all logs.", hub.event_bytes() as u64);
-    families.gauge(
-        "encoded_bytes",
-        "Bytes of encoded events kept with the logs.",
-        hub.encoded_bytes() as u64,
-    );
+    let help = "Bytes of encoded events kept with the logs.";
+    families.gauge("encoded_bytes", help, hub.encoded_bytes() as u64);
     families.gauge(
         "buffered_bytes",
         "Bytes that connections hold: incomplete requests and messages, and unwritten output; and what \
          watching holds.",
         gauges.buffered as u64,
     );
-    families.counter(
-        "log_lines_dropped_total",
-        "Lines of the log that were dropped, because standard error did not accept them.",
-        gauges.log_lines_dropped,
-    );
-    families.histogram(
-        "iteration_seconds",
-        "Durations of loop iterations, without waiting for something to do.",
-        &counters.iterations,
-    );
-    families.gauge(
-        "iteration_work_max",
-        "The most work of one loop iteration since the start, in units of about a nanosecond.",
-        gauges.iteration_work_max,
-    );
+    let help = "Lines of the log that were dropped, because standard error did not accept them.";
+    families.counter("log_lines_dropped_total", help, gauges.log_lines_dropped);
+    let help = "Durations of loop iterations, without waiting for something to do.";
+    families.histogram("iteration_seconds", help, &counters.iterations);
+    let help = "The most work of one loop iteration since the start, in units of about a nanosecond.";
+    families.gauge("iteration_work_max", help, gauges.iteration_work_max);
     families.finish(gauges.resident)
 }
 
@@ -256,9 +244,6 @@ fn write_following(families: &mut Families, counters: &Counters) {
     families.counter("event_streams_opened_total", "Event streams opened.", counters.streams);
     families.counter("websockets_opened_total", "WebSockets opened.", counters.sockets);
     families.counter("gaps_total", "Gaps reported to followers.", counters.gaps);
-    families.counter(
-        "followers_too_slow_total",
-        "Followers that fell out of the window and were ended.",
-        counters.evicted,
-    );
+    let help = "Followers that fell out of the window and were ended.";
+    families.counter("followers_too_slow_total", help, counters.evicted);
 }

@@ -30,7 +30,7 @@ fn frame(socket: &mut WebSocket) -> (bool, Vec<u8>) {
 }
 
 /// Inflates an independent message with a window of that many bits.
-fn inflate(window_bits: u8, payload: &[u8]) -> String {
+pub fn inflate(window_bits: u8, payload: &[u8]) -> String {
     let mut inflater = Decompress::new_with_window_bits(false, window_bits);
     let mut out = Vec::with_capacity(1 << 20);
     let input = [payload, &TAIL].concat();

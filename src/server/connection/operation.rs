@@ -2,7 +2,7 @@
 //! are done in pieces. The connection's next input waits until its operation is complete.
 
 use super::Connection;
-use super::state::{Label, Partial, PartialBatch, PartialEcho, PartialMessage};
+use super::state::{Busy, Label, Partial, PartialBatch, PartialEcho, PartialMessage};
 use crate::protocol::http::Status;
 use crate::protocol::websocket::frame::{FrameHeader, Opcode};
 use crate::server::byte_stream::ByteStream;
@@ -20,6 +20,11 @@ impl<S: ByteStream> Connection<S> {
     pub(super) fn has_operation(&self) -> bool {
         let partial = self.busy.as_ref().and_then(|busy| busy.partial.as_ref());
         matches!(partial, Some(Partial::Echo(_) | Partial::Batch(_)))
+    }
+
+    /// Returns whether events of the connection are being published.
+    pub fn has_batch(&self) -> bool {
+        matches!(self.busy.as_deref(), Some(Busy { partial: Some(Partial::Batch(_)), .. }))
     }
 
     /// Continues the operation, if there is one, until it is complete or the turn is over.

@@ -185,6 +185,8 @@ impl<S: ByteStream> Connection<S> {
             (MessageEvent::Pong(_), _) => {}
             (MessageEvent::Text(text), Socket::Echo { .. }) => self.echo(Opcode::Text, text.as_bytes(), cx),
             (MessageEvent::Binary(data), Socket::Echo { .. }) => self.echo(Opcode::Binary, data, cx),
+            // At shutdown, no follower would receive the event.
+            (MessageEvent::Text(_), Socket::Topic { may_publish: true, .. }) if cx.gauges.draining => {}
             (MessageEvent::Text(text), Socket::Topic { following, may_publish: true, .. }) => {
                 cx.service.append(following.topic, "message", text, cx.clock.tick());
                 cx.charge_hub();

@@ -60,7 +60,20 @@ fn a_batch_at_the_shutdown_is_completed_and_ends_its_connection() {
     server.simulation.stop();
     let response = server.response(peer);
     assert_eq!(response.status, 201);
-    assert!(response.ends() && server.simulation.has_ended(peer), "{:?}", response.fields);
+    assert!(server.simulation.has_ended(peer), "{:?}", response.fields);
+}
+
+#[test]
+fn a_batch_is_completed_before_its_followers_are_told_of_the_shutdown() {
+    let mut server = SimulatedServer::with(|_| {});
+    let (stream, _) = server.event_stream("/topics/lines");
+    let peer = begin_batch(&mut server);
+    server.simulation.stop();
+    let ids: serde_json::Value = serde_json::from_slice(&server.response(peer).body).expect("ids");
+    let ids = ids["ids"].as_array().expect("a list").len();
+    let (text, ended) = server.streamed(stream);
+    assert!(ended && ids > 1000);
+    assert_eq!(text.matches("\ndata: ").count(), ids);
 }
 
 #[test]

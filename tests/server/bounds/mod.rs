@@ -12,6 +12,8 @@ mod log;
 mod memory;
 mod messages;
 mod requests;
+#[cfg(feature = "deflate")]
+mod sequences;
 mod simulation;
 mod times;
 
