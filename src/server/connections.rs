@@ -172,7 +172,7 @@ impl<S: ByteStream> Connections<S> {
         while let Some(dropped) = hub.next_dropped() {
             self.evictions.push_back(Eviction::new(dropped, hub));
         }
-        let waiting: usize = self.evictions.iter().map(|eviction| eviction.dropped.memory()).sum();
+        let waiting: usize = self.evictions.iter().map(Eviction::memory).sum();
         let (kept, bound) = (hub.event_bytes() + waiting, self.cx.options.hub.window_bytes);
         self.cx.log_room = match kept {
             _ if kept > bound + bound / 4 => None,

@@ -32,6 +32,11 @@ impl Eviction {
         Eviction { dropped, lagging, shared: HashMap::new() }
     }
 
+    /// Returns the memory of the segment and of the list of followers, in bytes.
+    pub fn memory(&self) -> usize {
+        self.dropped.memory() + self.lagging.len() * size_of::<Follower>()
+    }
+
     /// Evicts a follower if its cursor is in the segment, or before it. Those in the middle of an
     /// event share the segment's encoded bytes until that event is written. What each of them is
     /// sent last is in `Connection::evict` (`connection/close.rs`).
