@@ -203,6 +203,8 @@ try {
       if (number % 3 === 0) await cut(page, lane).click();
       sent.push(await publishFromElsewhere('checks', `number ${number}`));
     }
+    // The page shows the effect of the last click with its next frame.
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     for (const lane of LANES) {
       if (await cut(page, lane).getAttribute('aria-pressed') === 'true') await cut(page, lane).click();
       await shows(page, lane, 'number 39');
