@@ -177,10 +177,7 @@ impl Simulation {
 
     /// Runs one loop iteration. Returns whether the next one has work too.
     pub fn step(&mut self) -> bool {
-        self.connections.begin_iteration();
-        self.connections.run_iteration();
-        self.connections.end_iteration();
-        self.connections.cx.end_iteration(None);
+        self.connections.run_without_reports();
         // A peer that makes room reports it itself.
         self.connections.cx.full.clear();
         self.connections.has_work()

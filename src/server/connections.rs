@@ -341,6 +341,14 @@ impl<S: ByteStream> Connections<S> {
         }
     }
 
+    /// Runs an iteration that serves only the connections that wait for a turn.
+    pub fn run_without_reports(&mut self) {
+        self.begin_iteration();
+        self.run_iteration();
+        self.end_iteration();
+        self.cx.end_iteration(None);
+    }
+
     /// Begins the shutdown: the first call drains the connections, the second ends the shutdown at
     /// once.
     pub fn stop(&mut self) {
@@ -352,10 +360,7 @@ impl<S: ByteStream> Connections<S> {
         let mut left = STOP_ITERATIONS;
         while left > 0 && self.slab.iter_mut().any(|connection| connection.has_batch()) {
             left -= 1;
-            self.begin_iteration();
-            self.run_iteration();
-            self.end_iteration();
-            self.cx.end_iteration(None);
+            self.run_without_reports();
         }
         self.cx.gauges.draining = true;
         self.drain_until = Some(self.cx.now().after(self.cx.options.drain_timeout * Tick::PER_SECOND));

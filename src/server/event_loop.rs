@@ -100,8 +100,8 @@ impl EventLoop {
     /// Runs one iteration:
     ///
     /// 1. Wait for readiness reports, at most until the next deadline.
-    /// 2. Serve each reported connection in turn: read, interpret, respond.
-    /// 3. Serve the connections that had more to do when their turn ended.
+    /// 2. Serve the reported connections whose last turns were light: read, interpret, respond.
+    /// 3. Serve those that are new, and those that have much to do, alternately.
     /// 4. Deliver new events to their followers.
     /// 5. Handle deadlines.
     /// 6. Accept connections.

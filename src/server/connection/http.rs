@@ -428,8 +428,9 @@ impl<S: ByteStream> Connection<S> {
                 self.refuse_start(RequestStart { action, context, label }, refusal, cx);
             }
             // Some of its events are published, so a refusal would not be true.
-            Some(Partial::Batch(partial)) => {
-                cx.service.hub.release(partial.batch.topic);
+            batch @ Some(Partial::Batch(_)) => {
+                // The end of the connection releases its topic.
+                self.busy().partial = batch;
                 let ended = refusal.overload.map_or(EndReason::RequestTimeout, |_| EndReason::Memory);
                 self.close(ended, cx);
             }

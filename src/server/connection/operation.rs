@@ -70,8 +70,7 @@ impl<S: ByteStream> Connection<S> {
         self.finish_response(&label, Status::CREATED, None, persists, cx);
     }
 
-    /// Starts the echo of a long message. `message` is the receiver, if the next
-    /// message needs it.
+    /// Starts the echo of a long message. `message` is the receiver, if the next message needs it.
     pub(super) fn begin_echo(
         &mut self,
         opcode: Opcode,
@@ -92,10 +91,7 @@ impl<S: ByteStream> Connection<S> {
         let is_free = cx.compressing.is_none_or(|key| key == self.key);
         let busy = self.busy.get_or_insert_default();
         let Some(compression) = busy.compression.as_mut() else { return };
-        while is_free && echo.position < echo.payload.len() {
-            if cx.work.is_turn_over() {
-                break;
-            }
+        while is_free && !cx.work.is_turn_over() && echo.position < echo.payload.len() {
             cx.compressing = Some(self.key);
             let rest = &echo.payload[echo.position..];
             let piece = &rest[..rest.len().min(ECHO_PIECE)];
