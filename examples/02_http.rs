@@ -1,35 +1,26 @@
 //! 2. HTTP: the same bytes, now with a grammar.
 //!
-//! New since `01_tcp_echo`: between `read` and `flush`, the server parses the inbox instead of
-//! copying it. Parsing has three outcomes, not two. `Request::take` finds a complete request, a
-//! request that is still incomplete, or bytes that can never become a request. An incomplete
-//! request is not an error: TCP may split data anywhere, so the parser tries again when more bytes
-//! arrive. The httparse crate parses the head, and `Content-Length` says where the body ends (RFC
-//! 9112 §6.3).
+//! New since `01_tcp_echo`: the server parses the inbox instead of copying it. `Request::take` has
+//! three outcomes: a complete request, a request that is still incomplete, or bytes that can never
+//! become a request. Incomplete is not an error, because TCP may split data anywhere: the parser
+//! tries again when more bytes arrive. One read may return several requests (pipelining, RFC 9112
+//! §9.3.2), so `handle_input` is a loop.
 //!
-//! A client may send several requests without waiting for the responses (pipelining, RFC 9112
-//! §9.3.2), and all of them may arrive in one read. So `handle_input` is a loop, and the responses
-//! are sent in the order of the requests.
-//!
-//! Start the server in one terminal:
+//! Start the server in one terminal. `… 02_http -- 8090` selects another port than 8080. If it is
+//! taken, the server prints `cannot listen` and the reason, and exits with status 1.
 //!
 //! ```console
 //! $ cargo run --example 02_http
 //! listening on http://127.0.0.1:8080
 //! ```
 //!
-//! Type this in another:
+//! Type this in another. `nc` is OpenBSD's netcat, as on macOS and Debian. On a machine without it,
+//! type `curl -s -m 1 telnet://127.0.0.1:8080` instead of `nc -w 1 127.0.0.1 8080`.
 //!
 //! ```console
-//! $ printf 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' | nc -q 1 127.0.0.1 8080
-//! HTTP/1.1 200 OK
-//! Content-Type: text/plain
-//! Content-Length: 27
-//!
-//! POST a body to get it back
 //! $ curl -d 'hello' http://127.0.0.1:8080/
 //! hello
-//! $ printf 'GET /a HTTP/1.1\r\nHost: a\r\n\r\nHow do you do?\r\n\r\n' | nc -q 1 127.0.0.1 8080
+//! $ printf 'GET /a HTTP/1.1\r\nHost: a\r\n\r\nHow do you do?\r\n\r\n' | nc -w 1 127.0.0.1 8080
 //! HTTP/1.1 404 Not Found
 //! Content-Type: text/plain
 //! Content-Length: 13
@@ -42,25 +33,16 @@
 //! 400 Bad Request
 //! ```
 //!
-//! The last command sends a request and, right after it, a line that is not a request. After that
-//! line the server cannot tell where the next request begins, so it closes the connection.
-//!
 //! **Break it:** start a request head, and never finish it.
 //!
 //! ```text
-//! $ (printf 'GET / HTTP/1.1\r\nX: '; head -c 20M /dev/zero | tr '\0' x) | nc 127.0.0.1 8080 &
-//! $ ps -o rss,time,comm -C 02_http
+//! $ (printf 'GET / HTTP/1.1\r\nX: '; head -c 20000000 /dev/zero | tr '\0' x) | nc 127.0.0.1 8080 &
+//! $ ps -axo rss,time,comm | grep 02_http
 //! ```
 //!
-//! The server neither responds nor closes the connection. It keeps the whole head in the inbox for
-//! as long as the client stays, because it has no size limit and no deadline. Each time more bytes
-//! arrive, it parses the head again from the first byte, so a head of twice the size costs four
-//! times the work. Try 40M, watch the CPU time, and run `curl` meanwhile. A cheaper attack is
-//! called Slowloris: it opens many connections, and sends a few bytes of a head on each from time
-//! to time.
-//!
-//! Left out: chunked bodies (the response is 501, RFC 9112 §6.1), repeated fields (the last one
-//! counts), the check for a missing `Host`, `HEAD`, `Expect: 100-continue`, HTTP/1.0, and `Date`.
+//! The server keeps the whole head for as long as the client stays, without a limit or a deadline.
+//! It parses the head again from its first byte each time more bytes arrive, so a head of twice the
+//! size costs four times the work. Send 40 MB, watch the CPU time, and run `curl` meanwhile.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -75,8 +57,7 @@ const TEXT: &str = "text/plain";
 const BAD_REQUEST: &str = "400 Bad Request";
 
 fn main() -> io::Result<()> {
-    let port = std::env::args().nth(1).unwrap_or("8080".into()).parse().map_err(io::Error::other)?;
-    let mut listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    let mut listener = listen(&std::env::args().nth(1).unwrap_or("8080".into()));
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     println!("listening on http://{}", listener.local_addr()?);
@@ -109,6 +90,17 @@ fn main() -> io::Result<()> {
     }
 }
 
+/// Opens a port of the loopback address. Port 0 is any free port. Ends the program if it cannot.
+fn listen(port: &str) -> TcpListener {
+    let address = port.parse().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    address.map_err(io::Error::other).and_then(TcpListener::bind).unwrap_or_else(|error| {
+        eprintln!("cannot listen on port {port}: {error}; pass the number of a free port");
+        std::process::exit(1)
+    })
+}
+
+/// A connection. TCP carries a stream of bytes, not messages: a message may arrive in several
+/// parts, and a `write` may accept only some of its bytes. Hence the two buffers.
 struct Client {
     stream: TcpStream,
     /// Bytes that have arrived but are not processed yet.
@@ -132,11 +124,12 @@ impl Client {
         Ok(!self.done_reading || !self.outbox.is_empty())
     }
 
-    /// Reads everything that has arrived, because the poll will not report it again.
+    /// Reads everything that has arrived. The poll is edge-triggered: it will not report it again.
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
         while !self.done_reading {
             match self.stream.read(&mut buffer) {
+                // A FIN closes one direction only: what the client has sent is still answered.
                 Ok(0) => self.done_reading = true,
                 Ok(n) => self.inbox.extend_from_slice(&buffer[..n]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -193,6 +186,8 @@ impl Client {
     }
 }
 
+/// A request. Left out: chunked bodies (501, RFC 9112 §6.1), repeated fields (the last one counts),
+/// the check for a missing `Host`, `HEAD`, `Expect: 100-continue`, HTTP/1.0, and `Date`.
 struct Request {
     method: String,
     target: String,

@@ -3,20 +3,18 @@
 //! New since `02_http`: a topic, which is an append-only list of events. A POST appends its body as
 //! an event. A GET returns immediately with the events after position `since`, and with `next`, the
 //! `since` for the next request. The client keeps its position in the list (its *cursor*); the
-//! server stores nothing about the client.
+//! server stores nothing about the client. Each poll is a complete request and response, most polls
+//! return no events, and a new event waits for half the interval on average.
 //!
-//! Short polling is simple, but expensive. Each poll is a complete request and response, and most
-//! polls return no events. A new event still has to wait for the next poll, on average for half the
-//! interval.
-//!
-//! Start the server in one terminal:
+//! Start the server in one terminal. `… 03_short_poll -- 8090` selects another port than 8080. If
+//! it is taken, the server prints `cannot listen` and the reason, and exits with status 1.
 //!
 //! ```console
 //! $ cargo run --example 03_short_poll
 //! listening on http://127.0.0.1:8080
 //! ```
 //!
-//! Type this in another:
+//! Type this in another; curl is enough, from here to `06_websocket_handshake`:
 //!
 //! ```console
 //! $ curl -d 'one' http://127.0.0.1:8080/topics/demo
@@ -27,30 +25,23 @@
 //! {"events":[],"next":"1"}
 //! $ curl -d 'a "quoted" two' http://127.0.0.1:8080/topics/demo
 //! {"id":"2"}
-//! $ printf 'GET /topics/demo?since=1 HTTP/1.1\r\nHost: a\r\n\r\n' | nc -q 1 127.0.0.1 8080
-//! HTTP/1.1 200 OK
-//! Content-Type: application/json
-//! Content-Length: 79
-//!
+//! $ curl 'http://127.0.0.1:8080/topics/demo?since=1'
 //! {"events":[{"id":"2","event":"message","data":"a \"quoted\" two"}],"next":"2"}
 //! ```
 //!
 //! **Break it:** stop the server with Ctrl-C and start it again. The ids start at 1 again, but the
 //! client continues from its last `next`, and cannot detect the restart:
 //!
-//! ```text
+//! ```console
+//! $ cargo run --example 03_short_poll
+//! listening on http://127.0.0.1:8080
 //! $ curl -d 'three' http://127.0.0.1:8080/topics/demo
 //! {"id":"1"}
 //! $ curl 'http://127.0.0.1:8080/topics/demo?since=2'
 //! {"events":[],"next":"1"}
 //! ```
 //!
-//! The client never receives the event `three`, and nothing reports the loss. To prevent this, each
-//! id would have to identify the server run that created it. The list itself has another problem:
-//! it keeps every event forever, and a GET without `since` copies all of them into one response.
-//!
-//! Left out: everything that `02_http` leaves out; this is also true of the examples that follow.
-//! The server ignores a `since` that is not a number.
+//! The client never receives the event `three`, and nothing reports the loss.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -67,14 +58,13 @@ const TOPIC: &str = "/topics/demo";
 const BAD_REQUEST: &str = "400 Bad Request";
 
 fn main() -> io::Result<()> {
-    let port = std::env::args().nth(1).unwrap_or("8080".into()).parse().map_err(io::Error::other)?;
-    let mut listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    let mut listener = listen(&std::env::args().nth(1).unwrap_or("8080".into()));
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     println!("listening on http://{}", listener.local_addr()?);
 
     let mut clients: HashMap<Token, Client> = HashMap::new();
-    let mut topic = Vec::new();
+    let mut topic = Vec::new(); // every event since the start, without a bound
     let mut last_token = LISTENER;
     let mut events = Events::with_capacity(256);
     loop {
@@ -102,6 +92,17 @@ fn main() -> io::Result<()> {
     }
 }
 
+/// Opens a port of the loopback address. Port 0 is any free port. Ends the program if it cannot.
+fn listen(port: &str) -> TcpListener {
+    let address = port.parse().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    address.map_err(io::Error::other).and_then(TcpListener::bind).unwrap_or_else(|error| {
+        eprintln!("cannot listen on port {port}: {error}; pass the number of a free port");
+        std::process::exit(1)
+    })
+}
+
+/// A connection. TCP carries a stream of bytes, not messages: a message may arrive in several
+/// parts, and a `write` may accept only some of its bytes. Hence the two buffers.
 struct Client {
     stream: TcpStream,
     /// Bytes that have arrived but are not processed yet.
@@ -125,11 +126,12 @@ impl Client {
         Ok(!self.done_reading || !self.outbox.is_empty())
     }
 
-    /// Reads everything that has arrived, because the poll will not report it again.
+    /// Reads everything that has arrived. The poll is edge-triggered: it will not report it again.
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
         while !self.done_reading {
             match self.stream.read(&mut buffer) {
+                // A FIN closes one direction only: what the client has sent is still answered.
                 Ok(0) => self.done_reading = true,
                 Ok(n) => self.inbox.extend_from_slice(&buffer[..n]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -196,6 +198,8 @@ impl Client {
     }
 }
 
+/// A request. Left out: chunked bodies (501, RFC 9112 §6.1), repeated fields (the last one counts),
+/// the check for a missing `Host`, `HEAD`, `Expect: 100-continue`, HTTP/1.0, and `Date`.
 struct Request {
     method: String,
     target: String,

@@ -1,49 +1,38 @@
 //! 4. Long polling: ask, and let the response wait.
 //!
 //! New since `03_short_poll`: a GET with `?wait=SECONDS` that finds no events is held, until an
-//! event is published or the time is over (`deliver`). The server now has to remember which clients
-//! are waiting. Three things change:
+//! event is published or the time is over (`deliver`). So each client has a state, `following`. The
+//! loop checks all waiting clients after each poll, because another client may have published an
+//! event. While a request is held, the next pipelined request stays in the inbox.
 //!
-//! - Each client has a state, `following`.
-//! - After each poll, the loop checks all waiting clients, because another client may have
-//!   published an event. It polls at least ten times per second, because a wait may be over.
-//! - While a request is held, the next pipelined request stays in the inbox.
-//!
-//! Without `since`, a long poll returns only events that are published after the request.
-//!
-//! Start the server in one terminal:
+//! Start the server in one terminal. `… 04_long_poll -- 8090` selects another port than 8080. If it
+//! is taken, the server prints `cannot listen` and the reason, and exits with status 1.
 //!
 //! ```console
 //! $ cargo run --example 04_long_poll
 //! listening on http://127.0.0.1:8080
 //! ```
 //!
-//! Type this in another:
+//! Type this in another. The first request waits for one second, and returns no events:
 //!
 //! ```console
-//! $ curl -d 'one' http://127.0.0.1:8080/topics/demo
-//! {"id":"1"}
-//! $ curl 'http://127.0.0.1:8080/topics/demo?since=1&wait=1'
-//! {"events":[],"next":"1"}
+//! $ curl 'http://127.0.0.1:8080/topics/demo?wait=1'
+//! {"events":[],"next":"0"}
 //! ```
-//!
-//! The last request waited for one second, and returned no events. Now wait longer:
-//!
 //! ```console first
-//! $ curl 'http://127.0.0.1:8080/topics/demo?since=1&wait=60'
-//! {"events":[{"id":"2","event":"message","data":"two"}],"next":"2"}
+//! $ curl 'http://127.0.0.1:8080/topics/demo?since=0&wait=60'
+//! {"events":[{"id":"1","event":"message","data":"one"}],"next":"1"}
 //! ```
 //!
-//! This command prints nothing until you publish in a third terminal:
+//! The second prints nothing until you publish in a third terminal:
 //!
 //! ```console second
-//! $ curl -d 'two' http://127.0.0.1:8080/topics/demo
-//! {"id":"2"}
+//! $ curl -d 'one' http://127.0.0.1:8080/topics/demo
+//! {"id":"1"}
 //! ```
 //!
-//! **Break it:** each waiting client keeps a connection open, and a process may have only a limited
-//! number of file descriptors. Start the server with enough descriptors for eleven clients, let
-//! eleven clients wait, and send a request from a twelfth:
+//! **Break it:** each waiting client needs a file descriptor. Start the server with enough of them
+//! for eleven clients, let eleven clients wait, and send a request from a twelfth:
 //!
 //! ```text
 //! $ (ulimit -n 16; exec target/debug/examples/04_long_poll)
@@ -52,11 +41,8 @@
 //! ```
 //!
 //! The twelfth client connects, because the kernel completes the TCP handshake, but it gets no
-//! response. A POST that would release the other clients would hang too. After ten seconds the
-//! eleven clients are gone, and the twelfth still hangs: the poll reported its connection once,
-//! `accept` failed at that time, and the server does not try again. Run another `curl` in another
-//! terminal. Its connection is reported, the loop accepts both, and both clients get their
-//! responses.
+//! response, even after the eleven are gone: the poll reported its connection once, `accept` failed
+//! at that time, and the server does not try again before the next connection.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -68,6 +54,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 const LISTENER: Token = Token(0);
+/// The longest time between two checks of the deadlines.
 const TICK: Duration = Duration::from_millis(100);
 const TEXT: &str = "text/plain";
 const JSON: &str = "application/json";
@@ -75,14 +62,13 @@ const TOPIC: &str = "/topics/demo";
 const BAD_REQUEST: &str = "400 Bad Request";
 
 fn main() -> io::Result<()> {
-    let port = std::env::args().nth(1).unwrap_or("8080".into()).parse().map_err(io::Error::other)?;
-    let mut listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    let mut listener = listen(&std::env::args().nth(1).unwrap_or("8080".into()));
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     println!("listening on http://{}", listener.local_addr()?);
 
     let mut clients: HashMap<Token, Client> = HashMap::new();
-    let mut topic = Vec::new();
+    let mut topic = Vec::new(); // every event since the start, without a bound
     let mut last_token = LISTENER;
     let mut events = Events::with_capacity(256);
     loop {
@@ -112,6 +98,17 @@ fn main() -> io::Result<()> {
     }
 }
 
+/// Opens a port of the loopback address. Port 0 is any free port. Ends the program if it cannot.
+fn listen(port: &str) -> TcpListener {
+    let address = port.parse().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    address.map_err(io::Error::other).and_then(TcpListener::bind).unwrap_or_else(|error| {
+        eprintln!("cannot listen on port {port}: {error}; pass the number of a free port");
+        std::process::exit(1)
+    })
+}
+
+/// A connection. TCP carries a stream of bytes, not messages: a message may arrive in several
+/// parts, and a `write` may accept only some of its bytes. Hence the two buffers.
 struct Client {
     stream: TcpStream,
     /// Bytes that have arrived but are not processed yet.
@@ -143,11 +140,12 @@ impl Client {
         Ok(!self.done_reading || !self.outbox.is_empty() || self.following.is_some())
     }
 
-    /// Reads everything that has arrived, because the poll will not report it again.
+    /// Reads everything that has arrived. The poll is edge-triggered: it will not report it again.
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
         while !self.done_reading {
             match self.stream.read(&mut buffer) {
+                // A FIN closes one direction only: what the client has sent is still answered.
                 Ok(0) => self.done_reading = true,
                 Ok(n) => self.inbox.extend_from_slice(&buffer[..n]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -196,6 +194,8 @@ impl Client {
         match (request.method.as_str(), path) {
             ("GET", TOPIC) => {
                 let wait = query_number(query, "wait");
+                // Without a position, a client that waits receives only the events after its
+                // request.
                 let start = if wait.is_some() { topic.len() } else { 0 };
                 let since = query_number(query, "since").unwrap_or(start);
                 let wait = Duration::from_secs(wait.unwrap_or(0).min(60) as u64);
@@ -233,6 +233,8 @@ impl Client {
     }
 }
 
+/// A request. Left out: chunked bodies (501, RFC 9112 §6.1), repeated fields (the last one counts),
+/// the check for a missing `Host`, `HEAD`, `Expect: 100-continue`, HTTP/1.0, and `Date`.
 struct Request {
     method: String,
     target: String,

@@ -1,17 +1,21 @@
 //! Runs the few commands that transcripts use, without a shell, netcat or curl.
 //!
-//! The interpreter knows `printf '…' | nc -q 1 …`, optionally followed by `| cat -v`, and `curl`
-//! with -d, --data-binary @-, -H, -i, -N and -s. It sends the same bytes over its own sockets. It
-//! also runs the built `barewire`, optionally after `printf '…' |`. Any other command is a panic.
+//! The interpreter knows `printf '…' | nc -q 1 …` and `nc -w 1 …`, optionally followed by
+//! `| cat -v`, and `curl` with -d, --data-binary @-, -H, -i, -m, -N and -s, optionally followed by
+//! `| head -n 1`, and with a telnet URL. It sends the same bytes over its own sockets. It also runs
+//! the built `barewire`, optionally after `printf '…' |`. Any other command is a panic.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::server::PATIENCE;
+
+/// The time without a byte after which `nc -w` and `curl -m` end, whatever their argument is.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// Starts a command, whose output is sent to `output` in chunks.
 pub fn interpret(command: &str, output: Sender<Vec<u8>>) {
@@ -20,11 +24,17 @@ pub fn interpret(command: &str, output: Sender<Vec<u8>>) {
         words.split(|word| word == "|").map(|stage| stage.iter().map(String::as_str).collect()).collect();
     let stages: Vec<&[&str]> = stages.iter().map(Vec::as_slice).collect();
     match stages[..] {
-        [["printf", format], ["nc", "-q", _, host, port]] => nc(host, port, &printf(format), output, false),
-        [["printf", format], ["nc", "-q", _, host, port], ["cat", "-v"]] => {
-            nc(host, port, &printf(format), output, true);
+        [["printf", format], ["nc", end @ ("-q" | "-w"), _, host, port]] => {
+            nc(&format!("{host}:{port}"), end, &printf(format), output, false);
+        }
+        [["printf", format], ["nc", end @ ("-q" | "-w"), _, host, port], ["cat", "-v"]] => {
+            nc(&format!("{host}:{port}"), end, &printf(format), output, true);
+        }
+        [["printf", format], ["curl", "-s", "-m", _, url]] if url.starts_with("telnet://") => {
+            nc(&url["telnet://".len()..], "-w", &printf(format), output, false);
         }
         [["curl", arguments @ ..]] => curl(arguments, "", output),
+        [["curl", arguments @ ..], ["head", "-n", "1"]] => curl(arguments, "", first_line_of(output)),
         [["printf", format], ["curl", arguments @ ..]] => {
             let input = String::from_utf8(printf(format)).expect("curl reads UTF-8");
             curl(arguments, &input, output);
@@ -87,16 +97,32 @@ fn printf(format: &str) -> Vec<u8> {
     bytes
 }
 
-/// Sends `input` and a FIN, as `nc -q` does, and outputs what the server sends.
-fn nc(host: &str, port: &str, input: &[u8], output: Sender<Vec<u8>>, shows_controls: bool) {
-    let stream = connect(&format!("{host}:{port}"), input);
-    stream.shutdown(Shutdown::Write).expect("the connection is open");
+/// Sends `input`, and outputs what the server sends. Like `nc -q`, sends a FIN after the input; or
+/// like `nc -w`, ends when the server is silent.
+fn nc(address: &str, end: &str, input: &[u8], output: Sender<Vec<u8>>, shows_controls: bool) {
+    let stream = connect(address, input);
+    match end {
+        "-q" => stream.shutdown(Shutdown::Write).expect("the connection is open"),
+        _ => stream.set_read_timeout(Some(SILENCE)).expect("the read timeout can be set"),
+    }
     thread::spawn(move || {
         for_each_chunk(stream, |chunk| {
             let chunk = if shows_controls { cat_v(chunk) } else { chunk.to_vec() };
             output.send(chunk).is_ok()
         });
     });
+}
+
+/// Returns a sender that passes on the first line only, as `head -n 1` does.
+fn first_line_of(output: Sender<Vec<u8>>) -> Sender<Vec<u8>> {
+    let (sender, chunks) = channel::<Vec<u8>>();
+    thread::spawn(move || {
+        let input: Vec<u8> = chunks.iter().flatten().collect();
+        let line = input.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        // The receiver is gone if the test has failed meanwhile.
+        let _ = output.send(line.to_vec());
+    });
+    sender
 }
 
 /// Returns the bytes as `cat -v` shows them.
@@ -130,11 +156,13 @@ fn barewire(arguments: &[&str], input: &[u8], output: Sender<Vec<u8>>) {
 /// Sends the request that curl would send; `input` is its standard input.
 fn curl<'a>(arguments: &[&'a str], input: &'a str, output: Sender<Vec<u8>>) {
     let (mut fields, mut data, mut shows_head, mut url) = (String::new(), None, false, "");
+    let mut ends_in_silence = false;
     let mut arguments = arguments.iter();
     while let Some(&argument) = arguments.next() {
         match argument {
-            "-N" | "-s" => {}
-            "-i" => shows_head = true,
+            "-N" | "-s" | "-sN" => {}
+            "-i" | "-si" => shows_head = true,
+            "-m" => ends_in_silence = arguments.next().is_some(),
             "-H" => fields += &format!("{}\r\n", arguments.next().expect("a field follows -H")),
             "--data-binary" => {
                 assert_eq!(arguments.next(), Some(&"@-"), "--data-binary is only supported with @-");
@@ -160,6 +188,9 @@ fn curl<'a>(arguments: &[&'a str], input: &'a str, output: Sender<Vec<u8>>) {
     }
     let request = format!("{method} /{target} HTTP/1.1\r\n{fields}\r\n{data}");
     let stream = connect(address, request.as_bytes());
+    if ends_in_silence {
+        stream.set_read_timeout(Some(SILENCE)).expect("the read timeout can be set");
+    }
     thread::spawn(move || output_response(stream, shows_head, output));
 }
 

@@ -12,15 +12,19 @@ mod server;
 mod transcript;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
+use std::time::Instant;
 
 use tungstenite::{Error, Message, WebSocket, protocol::frame::coding::CloseCode};
 
 use server::{Server, body, eventually, expect, is_silent};
 use transcript::{Runner, run_example, run_page};
 
-const WITH_TOPIC: [&str; 4] = ["03_short_poll", "04_long_poll", "05_sse", "06_websocket"];
+const WITH_TOPIC: [&str; 5] =
+    ["03_short_poll", "04_long_poll", "05_sse", "06_websocket_handshake", "07_websocket_frames"];
+const WITH_STREAM: [&str; 3] = ["05_sse", "06_websocket_handshake", "07_websocket_frames"];
+const WITH_HANDSHAKE: [&str; 2] = ["06_websocket_handshake", "07_websocket_frames"];
 const MIB: usize = 1 << 20;
 
 /// The handshake of RFC 6455 §1.3.
@@ -79,9 +83,15 @@ mod every_transcript_matches {
     }
 
     #[test]
-    fn in_06_websocket() {
-        run_example("06_websocket", Runner::Interpreter);
-        run_example("06_websocket", Runner::Shell);
+    fn in_06_websocket_handshake() {
+        run_example("06_websocket_handshake", Runner::Interpreter);
+        run_example("06_websocket_handshake", Runner::Shell);
+    }
+
+    #[test]
+    fn in_07_websocket_frames() {
+        run_example("07_websocket_frames", Runner::Interpreter);
+        run_example("07_websocket_frames", Runner::Shell);
     }
 
     #[test]
@@ -125,14 +135,15 @@ fn accepts_input_byte_by_byte() {
     for name in WITH_TOPIC {
         expect_byte_by_byte(name, format!("{post}{get}").as_bytes(), (created.clone() + &polled).as_bytes());
     }
-    for name in ["05_sse", "06_websocket"] {
+    for name in WITH_STREAM {
         expect_byte_by_byte(
             name,
             format!("{post}{stream}").as_bytes(),
             (created.clone() + streamed).as_bytes(),
         );
     }
-    expect_byte_by_byte("06_websocket", &handshake_and_hello, &switched_and_event);
+    expect_byte_by_byte("06_websocket_handshake", HANDSHAKE.as_bytes(), SWITCHED.as_bytes());
+    expect_byte_by_byte("07_websocket_frames", &handshake_and_hello, &switched_and_event);
 }
 
 /// Sends the input byte by byte, and lets the server process each byte before the next one.
@@ -206,7 +217,7 @@ mod a_slow_reader_receives_every_byte {
 
     #[test]
     fn over_a_websocket() {
-        let server = Server::start("06_websocket");
+        let server = Server::start("07_websocket_frames");
         let data = data(2 * MIB);
         let (mut websocket, mut publisher) = (join(&server), join(&server));
         for id in 1..=4 {
@@ -291,7 +302,7 @@ fn a_long_poll_waits_for_an_event_and_holds_the_request_after_it() {
 
 #[test]
 fn an_event_stream_resumes_after_the_last_event_id() {
-    for name in ["05_sse", "06_websocket"] {
+    for name in WITH_STREAM {
         let server = Server::start(name);
         for data in ["one", "two\r\n2\r2\n", "three"] {
             server.publish(data);
@@ -329,7 +340,7 @@ fn event(id: usize, data: &str) -> String {
 
 #[test]
 fn a_websocket_shares_the_topic_with_the_other_transports() {
-    let server = Server::start("06_websocket");
+    let server = Server::start("07_websocket_frames");
     let mut websocket = join(&server);
     server.publish("from a POST");
     assert_eq!(text(&mut websocket), event(1, "from a POST"));
@@ -362,7 +373,7 @@ fn a_websocket_shares_the_topic_with_the_other_transports() {
 
 #[test]
 fn closes_a_websocket_with_the_code_of_the_broken_rule() {
-    let server = Server::start("06_websocket");
+    let server = Server::start("07_websocket_frames");
     // The masks are zero, which leaves the payload unchanged.
     let violations: [(&[u8], CloseCode); 10] = [
         (b"\x81\x05Hello", CloseCode::Protocol),          // not masked, §5.1
@@ -390,16 +401,93 @@ fn closes_a_websocket_with_the_code_of_the_broken_rule() {
 
 #[test]
 fn rejects_an_invalid_handshake_with_400() {
-    let server = Server::start("06_websocket");
-    assert!(server.exchange(HANDSHAKE).starts_with(SWITCHED));
-    for (valid, invalid) in [
-        ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZQ=="),
-        ("dGhlIHNhbXBsZSBub25jZQ==", "not base64"),
-        ("Version: 13", "Version: 8"),
-        ("Connection: keep-alive, Upgrade", "Connection: keep-alive"),
-    ] {
-        let received = server.exchange(HANDSHAKE.replace(valid, invalid));
-        assert!(received.starts_with("HTTP/1.1 400 "), "{invalid}: {received}");
+    for name in WITH_HANDSHAKE {
+        let server = Server::start(name);
+        assert!(server.exchange(HANDSHAKE).starts_with(SWITCHED));
+        for (valid, invalid) in [
+            ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZQ=="),
+            ("dGhlIHNhbXBsZSBub25jZQ==", "not base64"),
+            ("Version: 13", "Version: 8"),
+            ("Connection: keep-alive, Upgrade", "Connection: keep-alive"),
+        ] {
+            let received = server.exchange(HANDSHAKE.replace(valid, invalid));
+            assert!(received.starts_with("HTTP/1.1 400 "), "{invalid}: {received}");
+        }
+    }
+}
+
+#[test]
+fn a_handshake_without_frames_drops_what_follows_and_closes() {
+    let server = Server::start("06_websocket_handshake");
+    // The client does not send a FIN, so the server is the one that closes.
+    let mut received = String::new();
+    let hello = "\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}";
+    server.send(format!("{HANDSHAKE}{hello}")).read_to_string(&mut received).expect("a response and a FIN");
+    assert_eq!(received, SWITCHED);
+    assert_eq!(server.get("/topics/demo"), poll_body(&[], 0));
+}
+
+/// Returns the handshake that a browser sends for a page of this origin.
+fn handshake_of(origin: &str) -> String {
+    HANDSHAKE.replace("Upgrade: websocket", &format!("Origin: {origin}\r\nUpgrade: websocket"))
+}
+
+#[test]
+fn only_pages_of_the_own_origin_may_open_a_websocket() {
+    for name in WITH_HANDSHAKE {
+        let server = Server::start(name);
+        let port = server.port;
+        assert!(server.exchange(handshake_of(&format!("http://127.0.0.1:{port}"))).starts_with(SWITCHED));
+        let attack_port = server.attack_port.expect("the port of the attack page");
+        for origin in [
+            format!("http://127.0.0.1:{attack_port}"),
+            format!("http://localhost:{port}"),
+            format!("https://127.0.0.1:{port}"),
+            "http://127.0.0.1".to_owned(),
+            "https://evil.example".to_owned(),
+            "null".to_owned(),
+        ] {
+            let expected = response("403 Forbidden", "text/plain", "pages of this origin may not connect\n");
+            assert_eq!(server.exchange(handshake_of(&origin)), expected, "{name}: {origin}");
+        }
+        // DNS rebinding: both fields contain the name of the attacker's site.
+        let rebound = handshake_of(&format!("http://evil.example:{port}"))
+            .replace("Host: a", &format!("Host: evil.example:{port}"));
+        assert!(server.exchange(rebound).starts_with("HTTP/1.1 403 "));
+    }
+}
+
+#[test]
+fn a_taken_or_invalid_port_is_a_message_and_a_failure() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = taken.local_addr().expect("an address").port().to_string();
+    for name in ["01_tcp_echo", "02_http"].iter().chain(&WITH_TOPIC) {
+        for (port, reason) in
+            [(&taken[..], "Address already in use"), ("65536", "number too large"), ("http", "invalid digit")]
+        {
+            let (code, message) = Server::fail(name, port);
+            assert_eq!(code, Some(1), "{name}: {message}");
+            assert!(message.starts_with(&format!("cannot listen on port {port}: {reason}")), "{message}");
+            assert!(message.ends_with("; pass the number of a free port\n"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_taken_second_port_is_a_message_and_a_failure() {
+    for name in WITH_HANDSHAKE {
+        // The first port must be free, and the second one taken.
+        let (first, _second) = (0..100)
+            .find_map(|_| {
+                let second = TcpListener::bind("127.0.0.1:0").ok()?;
+                let first = second.local_addr().ok()?.port().checked_sub(1)?;
+                TcpListener::bind(("127.0.0.1", first)).ok()?;
+                Some((first, second))
+            })
+            .expect("two free ports");
+        let (code, message) = Server::fail(name, &first.to_string());
+        assert_eq!(code, Some(1), "{name}: {message}");
+        assert!(message.starts_with(&format!("cannot listen on port {}: ", first + 1)), "{message}");
     }
 }
 
@@ -482,5 +570,100 @@ mod each_documented_weakness_is_real {
         let after = server.resident();
         assert!(has_grown(&server, before, 2 * 24 * MIB), "{before:?} before, {after:?} after");
         drop(followers);
+    }
+
+    #[test]
+    fn in_05_a_restart_silently_loses_an_event() {
+        let follow = |server: &Server, last_id: usize| {
+            let head =
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\r\n";
+            let mut client = server.send(format!(
+                "GET /topics/demo HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\
+                Last-Event-ID: {last_id}\r\n\r\n"
+            ));
+            expect(&mut client, format!("{head}retry: 2000\nid: {last_id}\n\n"));
+            client
+        };
+        let server = Server::start("05_sse");
+        server.publish("one");
+        let mut client = follow(&server, 0);
+        expect(&mut client, "id: 1\ndata: one\n\n");
+        drop(server);
+        let server = Server::start("05_sse");
+        server.publish("lost");
+        let mut client = follow(&server, 1);
+        server.wait_until_idle();
+        assert!(is_silent(&client));
+        // The next id follows the last one of the client, so the client cannot notice the loss.
+        server.publish("two");
+        expect(&mut client, "id: 2\ndata: two\n\n");
+    }
+
+    /// Returns the URL that the script of the attack page connects to.
+    fn url_of_the_attack(page: &str, fragment: &str) -> String {
+        let script = page.split("new WebSocket(").nth(1).and_then(|rest| rest.split(")\n").next());
+        let parts = script.expect("the script opens a WebSocket").split(" + ");
+        parts
+            .map(|part| match part {
+                "location.hash.slice(1)" => fragment,
+                text => text.trim_matches('"'),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn in_06_and_07_the_attack_page_connects_without_the_check() {
+        for name in WITH_HANDSHAKE {
+            for (arguments, is_accepted) in [(&["any-origin"][..], true), (&[], false)] {
+                let server = Server::start_with(name, arguments);
+                server.publish("private");
+                let attack_port = server.attack_port.expect("the port of the attack page");
+                let page = {
+                    let mut stream = TcpStream::connect(("127.0.0.1", attack_port)).expect("it listens");
+                    stream
+                        .write_all(b"GET /attack HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                        .expect("the server reads");
+                    let mut response = String::new();
+                    stream.read_to_string(&mut response).expect("a response and a FIN");
+                    response
+                };
+                let url = url_of_the_attack(&page, &server.port.to_string());
+                assert_eq!(url, format!("ws://127.0.0.1:{}/topics/demo?since=0", server.port));
+
+                let mut stream = server.send(handshake_of(&format!("http://127.0.0.1:{attack_port}")));
+                if !is_accepted {
+                    expect(&mut stream, "HTTP/1.1 403 Forbidden\r\n");
+                    continue;
+                }
+                expect(&mut stream, SWITCHED);
+                if name == "07_websocket_frames" {
+                    let stolen = event(1, "private");
+                    expect(
+                        &mut stream,
+                        [&b"\x81\x0c{\"next\":\"0\"}\x81"[..], &[stolen.len() as u8]].concat(),
+                    );
+                    expect(&mut stream, stolen);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn in_07_many_small_frames_hold_up_every_other_client() {
+        // Both clients send the same number of bytes: pings without a payload, and one message.
+        let pings = b"\x89\x80\0\0\0\0".repeat(100_000);
+        let length = (pings.len() as u64 - 14).to_be_bytes();
+        let message = [&b"\x81\xff"[..], &length, &[0; 4], &vec![b'x'; pings.len() - 14]].concat();
+        let duration = |frames: &[u8]| {
+            let server = Server::start("07_websocket_frames");
+            let mut client = server.send(HANDSHAKE);
+            expect(&mut client, SWITCHED);
+            let start = Instant::now();
+            client.write_all(frames).expect("the server reads");
+            server.wait_until_idle();
+            start.elapsed()
+        };
+        let (one, many) = (duration(&message), duration(&pings));
+        assert!(many > 5 * one, "one frame took {one:?}, and the small frames {many:?}");
     }
 }

@@ -9,27 +9,49 @@ use std::time::{Duration, Instant};
 /// The longest time that any step may take. A passing test never needs this long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The examples that also listen on a second port, as another origin with an attack page.
+const WITH_ATTACK_PAGE: [&str; 2] = ["06_websocket_handshake", "07_websocket_frames"];
+
 /// A running server. Dropping it kills the process.
 pub struct Server {
     child: Child,
-    /// The first line that the server prints.
+    /// The first lines that the server prints.
     pub greeting: String,
     pub port: u16,
+    /// The port of the attack page, if the example has one.
+    pub attack_port: Option<u16>,
 }
 
 impl Server {
     /// Starts an example on a free port.
     pub fn start(example: &str) -> Server {
+        Server::start_with(example, &[])
+    }
+
+    /// Starts an example on a free port, with more arguments.
+    pub fn start_with(example: &str, arguments: &[&str]) -> Server {
         let mut command = Command::new(example_path(example));
-        command.arg("0");
-        Server::spawn(command)
+        command.arg("0").args(arguments);
+        Server::spawn(command, if WITH_ATTACK_PAGE.contains(&example) { 2 } else { 1 })
+    }
+
+    /// Runs an example that is expected to exit. Returns its exit code and its messages.
+    pub fn fail(example: &str, port: &str) -> (Option<i32>, String) {
+        let mut command = Command::new(example_path(example));
+        command.arg(port).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the example starts");
+        let mut stderr = child.stderr.take().expect("stderr is piped");
+        let mut messages = String::new();
+        eventually("the example exits", || child.try_wait().expect("the child exists").is_some());
+        stderr.read_to_string(&mut messages).expect("UTF-8");
+        (child.wait().expect("it has exited").code(), messages)
     }
 
     /// Starts `barewire` as a reader of the README does, except for the port.
     pub fn start_barewire() -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_barewire"));
         command.args(["--listen", "127.0.0.1:0", "--quiet"]);
-        Server::spawn(command)
+        Server::spawn(command, 1)
     }
 
     /// Starts an example that may have at most `descriptors` open files.
@@ -37,17 +59,31 @@ impl Server {
         let mut command = Command::new("sh");
         let script = format!("ulimit -n {descriptors}; exec \"$0\" 0");
         command.args(["-c", &script]).arg(example_path(example));
-        Server::spawn(command)
+        Server::spawn(command, 1)
     }
 
-    fn spawn(mut command: Command) -> Server {
+    /// Starts a server that prints `lines` lines when it listens.
+    fn spawn(mut command: Command, lines: usize) -> Server {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut greeting = String::new();
         let stdout = child.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut greeting).expect("the server prints a line");
-        let port = greeting.trim_end().rsplit(':').next().and_then(|port| port.parse().ok());
-        Server { child, port: port.expect("the first line ends with the port"), greeting }
+        let mut stdout = BufReader::new(stdout);
+        for _ in 0..lines {
+            stdout.read_line(&mut greeting).expect("the server prints a line");
+        }
+        let port_in = |line: &str| line.rsplit(':').next()?.split('/').next()?.parse().ok();
+        let mut ports = greeting.lines().map(port_in);
+        let port = ports.next().flatten().expect("the first line ends with the port");
+        Server { child, port, attack_port: ports.next().flatten(), greeting }
+    }
+
+    /// Replaces the ports of the documentation with those of this server.
+    pub fn with_own_ports(&self, text: &str) -> String {
+        // The marks keep a port of this server that contains "8080" from being replaced, too.
+        let marked = text.replace("8080", "\u{1}").replace("8081", "\u{2}");
+        let attack_port = self.attack_port.map_or_else(|| "8081".to_owned(), |port| port.to_string());
+        marked.replace('\u{1}', &self.port.to_string()).replace('\u{2}', &attack_port)
     }
 
     pub fn connect(&self) -> TcpStream {

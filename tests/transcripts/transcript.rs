@@ -4,11 +4,12 @@
 //! a backslash at the end continues it on the next line. The lines after a command, up to the next
 //! command, are its complete output. The blocks of a file run in order against one server. A block
 //! `console first` keeps running while the next block, `console second`, runs in another terminal;
-//! the output of the first is compared after that. Blocks of any other kind do not run.
+//! the output of the first is compared after that. Blocks of any other kind do not run. The command
+//! that starts the server may occur again, perhaps with more arguments: it restarts the server.
 //!
 //! Each transcript runs twice. [`interpreter`](crate::interpreter) runs the commands itself, so
 //! that the test needs neither netcat nor curl. On a machine that has `curl`, and an `nc` with the
-//! option `-q`, the shell runs the same commands and must produce the same output.
+//! option `-q` of some pages, the shell runs the same commands and must produce the same output.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -71,13 +72,14 @@ pub fn run_example(name: &str, runner: Runner) {
     let text = read(&format!("examples/{name}.rs"));
     let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
     let blocks = parse(lines.map(|line| line.strip_prefix(' ').unwrap_or(line)), str::to_owned);
-    run_blocks(name, &format!("cargo run --example {name}"), blocks, runner, || Server::start(name));
+    let start = format!("cargo run --example {name}");
+    run_blocks(name, &start, blocks, runner, |arguments| Server::start_with(name, arguments));
 }
 
 /// Runs the transcript in a page of the documentation.
 pub fn run_page(path: &str, runner: Runner) {
     let blocks = parse(read(path).lines(), normalize);
-    run_blocks(path, "cargo run --release", blocks, runner, Server::start_barewire);
+    run_blocks(path, "cargo run --release", blocks, runner, |_| Server::start_barewire());
 }
 
 fn read(path: &str) -> String {
@@ -86,12 +88,13 @@ fn read(path: &str) -> String {
 }
 
 /// Runs the blocks of one file. `start` is the command in the transcript that starts the server.
+/// `start_server` receives the arguments that follow the port in that command.
 fn run_blocks(
     name: &str,
     start: &str,
     blocks: Vec<Block>,
     runner: Runner,
-    start_server: impl FnOnce() -> Server,
+    start_server: impl Fn(&[&str]) -> Server,
 ) {
     if !runner.is_available() {
         eprintln!("{name}: skipped the shell, because curl or an nc with -q is missing");
@@ -99,15 +102,20 @@ fn run_blocks(
     }
     let steps = blocks.iter().map(|block| block.steps.len()).sum::<usize>();
     assert!(steps > 2, "{name} has {steps} commands, but a transcript has at least 3");
-    let server = start_server();
+    let mut server = start_server(&[]);
+    let mut is_used = false;
     let mut still_running = Vec::new();
     for Block { terminal, steps } in blocks {
         for step in steps {
-            if step.command == start {
-                assert_eq!(server.greeting.replace(&server.port.to_string(), "8080"), step.output);
+            if let Some(arguments) = arguments_of(&step.command, start) {
+                if is_used {
+                    server = start_server(&arguments);
+                }
+                assert_eq!(server.greeting, server.with_own_ports(&step.output));
                 continue;
             }
-            let command = step.command.replace("8080", &server.port.to_string());
+            is_used = true;
+            let command = server.with_own_ports(&step.command);
             let running = Running::start(&with_current_epoch(&command, &server), runner);
             match terminal {
                 Terminal::First => still_running.push((running, step)),
@@ -119,6 +127,14 @@ fn run_blocks(
         }
     }
     assert!(still_running.is_empty(), "{name}: no block `console second` follows `console first`");
+}
+
+/// Returns the arguments after the port 8080 if the command starts the server.
+fn arguments_of<'a>(command: &'a str, start: &str) -> Option<Vec<&'a str>> {
+    match command.strip_prefix(start)? {
+        "" => Some(Vec::new()),
+        arguments => Some(arguments.strip_prefix(" -- 8080 ")?.split(' ').collect()),
+    }
 }
 
 /// Replaces what differs in each run: the epoch in an id (eight letters and digits before a hyphen

@@ -1,81 +1,47 @@
-//! 6. WebSocket: messages in both directions on one connection.
+//! 6. The WebSocket handshake: from HTTP to a connection that both sides may write to.
 //!
-//! New since `05_sse`: a GET may ask to switch from HTTP to WebSocket (`upgrade`). The response
-//! proves that the server understood the request: it contains the SHA-1 hash of the client's key
-//! and a fixed GUID (RFC 6455 §1.3). After that, the same TCP connection carries frames. A frame
-//! starts with two bytes for its type and its length. More length bytes follow if the payload is
-//! long, then a mask if a client sends the frame, and then the payload. `take_frame` reads frames
-//! from the inbox, with the same three outcomes as `Request::take`. The server publishes each text
-//! message that it receives, and sends each event as a text message.
+//! New since `05_sse`: a GET may ask to switch to WebSocket (`upgrade`). The response proves that
+//! the server understood it, with the SHA-1 hash of the client's key and a fixed GUID (RFC 6455
+//! §1.3). Frames would follow. This server has none yet, so it closes: a browser reports code 1006.
 //!
-//! Start the server in one terminal:
+//! Start the server in one terminal. `… 06_websocket_handshake -- 8090` selects the ports 8090 and
+//! 8091. If one is taken, the server prints `cannot listen` and why, and exits with status 1.
 //!
 //! ```console
-//! $ cargo run --example 06_websocket
+//! $ cargo run --example 06_websocket_handshake
 //! listening on http://127.0.0.1:8080
+//! attack page: http://127.0.0.1:8081/attack#8080
 //! ```
 //!
-//! In another, send a handshake with the example key of RFC 6455 §1.3, followed by the masked
-//! "Hello" of §5.7. `cat -v` makes the bytes of the response visible: `M-^A` is 0x81, a complete
-//! text message, and `^L` and `+` are the lengths 12 and 43.
+//! Type this in another. The second request is that of a browser which shows the attack page:
 //!
 //! ```console
-//! $ printf 'GET /topics/demo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'\
-//! 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n'\
-//! '\201\205\067\372\041\075\177\237\115\121\130' | nc -q 1 127.0.0.1 8080 | cat -v
-//! HTTP/1.1 101 Switching Protocols^M
-//! Upgrade: websocket^M
-//! Connection: Upgrade^M
-//! Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=^M
-//! ^M
-//! M-^A^L{"next":"0"}M-^A+{"id":"1","event":"message","data":"Hello"}
-//! $ curl http://127.0.0.1:8080/topics/demo
-//! {"events":[{"id":"1","event":"message","data":"Hello"}],"next":"1"}
+//! $ curl -si -m 2 -H 'Upgrade: websocket' -H 'Connection: Upgrade' -H 'Sec-WebSocket-Version: 13'\
+//!  -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' http://127.0.0.1:8080/topics/demo
+//! HTTP/1.1 101 Switching Protocols
+//! Upgrade: websocket
+//! Connection: Upgrade
+//! Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
+//!
+//! $ curl -si -m 2 -H 'Upgrade: websocket' -H 'Connection: Upgrade' -H 'Sec-WebSocket-Version: 13'\
+//!  -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' -H 'Origin: http://127.0.0.1:8081'\
+//!  http://127.0.0.1:8080/topics/demo | head -n 1
+//! HTTP/1.1 403 Forbidden
 //! ```
 //!
-//! The next client continues after event 1, sends a ping with the payload `hi`, and closes with the
-//! code 1000. Its masks are zero, which leaves the payloads unchanged. The client receives a pong
-//! (0x8A), and a close frame (0x88) with the same code:
+//! **Break it:** start without the check. Repeat the second request, or open the attack page:
 //!
 //! ```console
-//! $ printf 'GET /topics/demo?since=1 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'\
-//! 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n'\
-//! '\211\202\000\000\000\000hi\210\202\000\000\000\000\003\350' | nc -q 1 127.0.0.1 8080 | cat -v
-//! HTTP/1.1 101 Switching Protocols^M
-//! Upgrade: websocket^M
-//! Connection: Upgrade^M
-//! Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=^M
-//! ^M
-//! M-^A^L{"next":"1"}M-^J^BhiM-^H^B^CM-h
+//! $ cargo run --example 06_websocket_handshake -- 8080 any-origin
+//! listening on http://127.0.0.1:8080
+//! attack page: http://127.0.0.1:8081/attack#8080
+//! $ curl -si -m 2 -H 'Upgrade: websocket' -H 'Connection: Upgrade' -H 'Sec-WebSocket-Version: 13'\
+//!  -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' -H 'Origin: http://127.0.0.1:8081'\
+//!  http://127.0.0.1:8080/topics/demo | head -n 1
+//! HTTP/1.1 101 Switching Protocols
 //! ```
 //!
-//! To follow the topic in a browser, type this line in the console of any page, and publish with
-//! `curl -d`:
-//!
-//! ```text
-//! new WebSocket("ws://127.0.0.1:8080/topics/demo").onmessage = message => console.log(message.data)
-//! ```
-//!
-//! **Break it:** "any page" is the problem. A browser lets every page open a WebSocket to every
-//! server. The browser sends the origin of the page in the field `Origin`, and only the server can
-//! refuse it. So any page that you visit can read this topic, although the server listens only on
-//! your own machine:
-//!
-//! ```console
-//! $ printf 'GET /topics/demo?since=0 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'\
-//! 'Origin: https://evil.example\r\n'\
-//! 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n' | nc -q 1 127.0.0.1 8080 | cat -v
-//! HTTP/1.1 101 Switching Protocols^M
-//! Upgrade: websocket^M
-//! Connection: Upgrade^M
-//! Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=^M
-//! ^M
-//! M-^A^L{"next":"0"}M-^A+{"id":"1","event":"message","data":"Hello"}
-//! ```
-//!
-//! Left out: fragmented messages and binary messages (the server closes with 1003), the response
-//! 426 to other versions, and two checks: that each length uses as few bytes as possible (RFC 6455
-//! §5.2), and that the peer's close code is valid.
+//! Any page could now act as its visitor: cross-site WebSocket hijacking. See `allows_origin`.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -89,32 +55,48 @@ use mio::{Events, Interest, Poll, Token};
 use sha1::{Digest, Sha1};
 
 const LISTENER: Token = Token(0);
+const OTHER_ORIGIN: Token = Token(1);
+/// The longest time between two checks of the deadlines.
 const TICK: Duration = Duration::from_millis(100);
 const TEXT: &str = "text/plain";
 const JSON: &str = "application/json";
+const HTML: &str = "text/html";
+/// A page whose console connects to this server. Chromium wants `allow pasting` before a paste.
+const PAGE: &str = "<!doctype html><title>barewire</title>Open the console here, and type the line.\n";
 const STREAM_HEAD: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n\r\n";
-const TOPIC: &str = "/topics/demo";
+/// A page that tries to read the topic of another origin, on the port after `#` in its URL.
+const ATTACK: &str = r#"<!doctype html><title>attack</title><body><script>
+const print = text => document.body.append(text, document.createElement("br"))
+const socket = new WebSocket("ws://127.0.0.1:" + location.hash.slice(1) + "/topics/demo?since=0")
+print(location.origin + " connects to " + socket.url)
+socket.onopen = () => print("accepted")
+socket.onmessage = message => print(message.data)
+socket.onclose = close => print("closed with code " + close.code)
+</script>
+"#;
 const SWITCHING_HEAD: &str =
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // RFC 6455 §1.3
-// The first byte of a frame: FIN (1 bit), three reserved bits, the opcode (4 bits).
-const TEXT_FRAME: u8 = 0x81;
-const CLOSE_FRAME: u8 = 0x88;
-const PING_FRAME: u8 = 0x89;
-const PONG_FRAME: u8 = 0x8A;
+const TOPIC: &str = "/topics/demo";
 const BAD_REQUEST: &str = "400 Bad Request";
 
 fn main() -> io::Result<()> {
-    let port = std::env::args().nth(1).unwrap_or("8080".into()).parse().map_err(io::Error::other)?;
-    let mut listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    let port = std::env::args().nth(1).unwrap_or("8080".into());
+    let mut listener = listen(&port);
+    let address = listener.local_addr()?;
+    // The same server on another port: another origin.
+    let next_port = if port == "0" { 0 } else { address.port().wrapping_add(1) };
+    let mut other_origin = listen(&next_port.to_string());
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    println!("listening on http://{}", listener.local_addr()?);
+    poll.registry().register(&mut other_origin, OTHER_ORIGIN, Interest::READABLE)?;
+    println!("listening on http://{address}");
+    println!("attack page: http://{}/attack#{}", other_origin.local_addr()?, address.port());
 
     let mut clients: HashMap<Token, Client> = HashMap::new();
-    let mut topic = Vec::new();
-    let mut last_token = LISTENER;
+    let mut topic = Vec::new(); // every event since the start, without a bound
+    let mut last_token = OTHER_ORIGIN;
     let mut events = Events::with_capacity(256);
     loop {
         match poll.poll(&mut events, Some(TICK)) {
@@ -122,7 +104,8 @@ fn main() -> io::Result<()> {
             outcome => outcome?,
         }
         for event in &events {
-            if event.token() == LISTENER {
+            if [LISTENER, OTHER_ORIGIN].contains(&event.token()) {
+                let listener = if event.token() == LISTENER { &listener } else { &other_origin };
                 // The poll reports waiting connections only once, so accept all of them.
                 while let Ok((mut stream, _)) = listener.accept() {
                     // Tokens are never reused, so an old event cannot reach a new client.
@@ -143,6 +126,17 @@ fn main() -> io::Result<()> {
     }
 }
 
+/// Opens a port of the loopback address. Port 0 is any free port. Ends the program if it cannot.
+fn listen(port: &str) -> TcpListener {
+    let address = port.parse().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    address.map_err(io::Error::other).and_then(TcpListener::bind).unwrap_or_else(|error| {
+        eprintln!("cannot listen on port {port}: {error}; pass the number of a free port");
+        std::process::exit(1)
+    })
+}
+
+/// A connection. TCP carries a stream of bytes, not messages: a message may arrive in several
+/// parts, and a `write` may accept only some of its bytes. Hence the two buffers.
 struct Client {
     stream: TcpStream,
     /// Bytes that have arrived but are not processed yet.
@@ -159,10 +153,10 @@ struct Client {
 enum Following {
     /// A long poll, held until the topic has an event after `since` or the deadline passes.
     Waiting { since: usize, deadline: Instant },
-    /// An event stream. Every event up to `since` is already in the outbox or sent.
+    /// An event stream. Every event up to `since` is already in the outbox or sent. Left out: a
+    /// bound for the outbox of a client that does not read, and a heartbeat, without which a failed
+    /// network is noticed only when an event is written.
     Streaming { since: usize },
-    /// A WebSocket. Every event up to `since` is already in the outbox or sent.
-    WebSocket { since: usize },
 }
 
 impl Client {
@@ -178,11 +172,12 @@ impl Client {
         Ok(!self.done_reading || !self.outbox.is_empty() || self.following.is_some())
     }
 
-    /// Reads everything that has arrived, because the poll will not report it again.
+    /// Reads everything that has arrived. The poll is edge-triggered: it will not report it again.
     fn read(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
         while !self.done_reading {
             match self.stream.read(&mut buffer) {
+                // A FIN closes one direction only: what the client has sent is still answered.
                 Ok(0) => self.done_reading = true,
                 Ok(n) => self.inbox.extend_from_slice(&buffer[..n]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -213,7 +208,7 @@ impl Client {
     }
 
     /// Queues new events for the client. Returns whether the next request may be handled.
-    fn deliver(&mut self, topic: &mut Vec<String>) -> bool {
+    fn deliver(&mut self, topic: &[String]) -> bool {
         match self.following {
             Some(Following::Waiting { since, deadline })
                 if topic.len() > since || deadline <= Instant::now() =>
@@ -228,68 +223,27 @@ impl Client {
                 }
                 self.following = Some(Following::Streaming { since: topic.len() });
             }
-            Some(Following::WebSocket { since }) => {
-                let received = self.receive(topic);
-                for (index, data) in topic.iter().enumerate().skip(since) {
-                    self.send(TEXT_FRAME, json_event(index + 1, data).as_bytes());
-                }
-                self.following = Some(Following::WebSocket { since: topic.len() });
-                if let Err(code) = received {
-                    self.send(CLOSE_FRAME, &code.to_be_bytes());
-                    self.done_reading = true;
-                }
-                if self.done_reading {
-                    self.inbox.clear();
-                    self.following = None; // the client is removed once its outbox is empty
-                }
-            }
             _ => {}
         }
         self.following.is_none()
     }
 
-    /// Handles the frames in the inbox. An error is the code to close with (RFC 6455 §7.4.1).
-    fn receive(&mut self, topic: &mut Vec<String>) -> Result<(), u16> {
-        while let Some((first, payload)) = take_frame(&mut self.inbox)? {
-            match (first, &payload[..]) {
-                (TEXT_FRAME, _) => publish(topic, String::from_utf8(payload).map_err(|_| 1007u16)?),
-                (PING_FRAME, _) => self.send(PONG_FRAME, &payload),
-                (PONG_FRAME, _) => {}
-                (CLOSE_FRAME, []) => return Err(1000),
-                (CLOSE_FRAME, &[high, low, ..]) => return Err(u16::from_be_bytes([high, low])),
-                (0x00..=0x02 | 0x80 | 0x82, _) => return Err(1003), // fragmented or binary
-                _ => return Err(1002),
-            }
-        }
-        Ok(())
-    }
-
-    /// Queues a frame. A server does not mask its frames (RFC 6455 §5.1).
-    fn send(&mut self, first: u8, payload: &[u8]) {
-        self.outbox.push_back(first);
-        match payload.len() {
-            length @ ..126 => self.outbox.push_back(length as u8),
-            length @ ..0x1_0000 => self.outbox.extend([126, (length >> 8) as u8, length as u8]),
-            length => {
-                self.outbox.push_back(127);
-                self.outbox.extend((length as u64).to_be_bytes());
-            }
-        }
-        self.outbox.extend(payload);
-    }
-
     fn route(&mut self, request: Request, topic: &mut Vec<String>) {
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         match (request.method.as_str(), path) {
+            ("GET", "/") => self.respond("200 OK", HTML, PAGE),
+            ("GET", "/attack") => self.respond("200 OK", HTML, ATTACK),
             ("GET", TOPIC) => {
                 let wait = query_number(query, "wait");
                 let wants_stream = request.field("accept").contains("text/event-stream");
                 let wants_upgrade = request.field("upgrade").eq_ignore_ascii_case("websocket");
-                let start = if wait.is_some() || wants_stream || wants_upgrade { topic.len() } else { 0 };
+                // Without a position, a client that waits receives only the events after its
+                // request.
+                let start = if wait.is_some() || wants_stream { topic.len() } else { 0 };
                 let since = request.field("last-event-id").parse().ok().or(query_number(query, "since"));
                 let since = since.unwrap_or(start);
                 if wants_upgrade {
-                    self.upgrade(&request, since);
+                    self.upgrade(&request);
                 } else if wants_stream {
                     self.outbox.extend(format!("{STREAM_HEAD}retry: 2000\nid: {since}\n\n").as_bytes());
                     self.following = Some(Following::Streaming { since });
@@ -310,17 +264,47 @@ impl Client {
     }
 
     /// Completes the opening handshake (RFC 6455 §4.2), or refuses it.
-    fn upgrade(&mut self, request: &Request, since: usize) {
+    fn upgrade(&mut self, request: &Request) {
         let key = request.field("sec-websocket-key");
         let is_valid_key = BASE64_STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16);
         let wants_upgrade = request.field("connection").to_ascii_lowercase().contains("upgrade");
         if !is_valid_key || !wants_upgrade || request.field("sec-websocket-version") != "13" {
             return self.respond(BAD_REQUEST, TEXT, "not a WebSocket handshake of version 13\n");
         }
+        if !self.allows_origin(request.field("origin")) {
+            return self.respond("403 Forbidden", TEXT, "pages of this origin may not connect\n");
+        }
         let accept = BASE64_STANDARD.encode(Sha1::digest(format!("{key}{GUID}")));
         self.outbox.extend(format!("{SWITCHING_HEAD}Sec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes());
-        self.send(TEXT_FRAME, format!("{{\"next\":\"{since}\"}}").as_bytes());
-        self.following = Some(Following::WebSocket { since });
+        // After this head, only frames may follow. This server has none, so it closes the
+        // connection, and drops the frames that have arrived. A browser reports code 1006: no close
+        // frame.
+        self.done_reading = true;
+        self.inbox.clear();
+    }
+
+    /// Returns true if pages of this origin may connect. Clients that are not browsers have none.
+    ///
+    /// A browser opens a WebSocket from any page to any server, and lets the page read what
+    /// arrives: CORS does not apply. The browser adds the server's cookies, as far as `SameSite`
+    /// allows it, and the page's origin in `Origin`, which the page cannot change. The decision is
+    /// the server's: if it does not check, every page that a user visits can act as that user. This
+    /// is cross-site WebSocket hijacking. Another port is another origin of the same site, so
+    /// `SameSite` would not help here. (A page may also send a POST, but the browser does not let
+    /// it read the response.)
+    ///
+    /// This server has no cookies. A page would get what only this machine can reach. Chromium
+    /// since version 147 connects a public page to a private or loopback address only if its user
+    /// agrees. The attack page is on loopback itself, so that does not stop it: a server needs this
+    /// check.
+    ///
+    /// The origin is compared with the address of the socket. `Host` would prove nothing: a site of
+    /// an attacker, whose name resolves to 127.0.0.1, is in both fields (DNS rebinding). A page
+    /// from `localhost` has another origin, too.
+    fn allows_origin(&self, origin: &str) -> bool {
+        let is_own = |own: SocketAddr| origin == format!("http://{own}");
+        let is_check_off = std::env::args().nth(2).is_some_and(|argument| argument == "any-origin");
+        origin.is_empty() || is_check_off || self.stream.local_addr().is_ok_and(is_own)
     }
 
     fn respond(&mut self, status: &str, kind: &str, body: impl AsRef<[u8]>) {
@@ -344,6 +328,8 @@ impl Client {
     }
 }
 
+/// A request. Left out: chunked bodies (501, RFC 9112 §6.1), repeated fields (the last one counts),
+/// the check for a missing `Host`, `HEAD`, `Expect: 100-continue`, HTTP/1.0, and `Date`.
 struct Request {
     method: String,
     target: String,
@@ -384,27 +370,6 @@ impl Request {
     fn field(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", String::as_str)
     }
-}
-
-/// Removes the first frame from the inbox (RFC 6455 §5.2). Returns its first byte and its unmasked
-/// payload, `None` if the frame is incomplete, or the code to close with.
-fn take_frame(inbox: &mut Vec<u8>) -> Result<Option<(u8, Vec<u8>)>, u16> {
-    let [first, second, ref rest @ ..] = inbox[..] else { return Ok(None) };
-    let (extended, short) = match second & 0x7f {
-        126 => (2, 0),
-        127 => (8, 0),
-        length => (0, length as usize),
-    };
-    if second & 0x80 == 0 || first & 0x08 != 0 && extended > 0 {
-        return Err(1002); // not masked (§5.1), or a control frame of more than 125 bytes (§5.5)
-    }
-    let Some((length, rest)) = rest.split_at_checked(extended) else { return Ok(None) };
-    let length = length.iter().fold(short, |length, &byte| length << 8 | byte as usize);
-    let Some((mask, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
-    let Some((payload, rest)) = rest.split_at_checked(length) else { return Ok(None) };
-    let payload = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
-    *inbox = rest.to_vec();
-    Ok(Some((first, payload)))
 }
 
 /// Appends an event. Each CR or CRLF becomes LF, because a CR would end a `data` line.
