@@ -19,7 +19,7 @@ fn root() -> &'static Path {
 
 /// Returns the number of lines of code: without blank lines, comments and the test module, which is
 /// the last item of a file.
-fn lines_of_code(source: &str) -> usize {
+pub fn lines_of_code(source: &str) -> usize {
     let code = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     code.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
