@@ -65,6 +65,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod access_log;
+pub mod app;
 pub mod client;
 pub mod hub;
 pub mod page;

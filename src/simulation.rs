@@ -6,7 +6,8 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use crate::hub::Epoch;
+use crate::app::{App, Handle};
+use crate::hub::{Epoch, Tick};
 use crate::server::byte_stream::ByteStream;
 use crate::server::clock::Clock;
 use crate::server::connection::Readiness;
@@ -129,12 +130,21 @@ impl Simulation {
     /// Creates a server. The same `seed` and the same calls have the same outcome, except for the
     /// memory of the process in the metrics.
     pub fn new(options: Options, seed: u64) -> Simulation {
-        let service = Service::new(Epoch::from_random(seed), options.hub.clone(), options.policy.clone());
-        let cx = LoopContext::new(service, options, Clock::still(), seed);
-        Simulation { connections: Connections::new(cx), peers: Vec::new(), is_paused: false }
+        Simulation::of(App::standard(), options, seed).0
     }
 
-    /// Sets an observer, as [`Server::observed_by`](crate::server::Server::observed_by) does.
+    /// Creates a server that runs an application, and a handle to it. Timers run when the clock is
+    /// moved, at whole tenths of a second.
+    pub fn of<A: 'static>(app: App<A>, options: Options, seed: u64) -> (Simulation, Handle<A>) {
+        let service = Service::new(Epoch::from_random(seed), options.hub.clone(), options.policy.clone());
+        let handle = Handle::new(options.waiting_calls, None);
+        let (routes, running) = app.start(handle.clone(), options.head.clone());
+        let mut connections = Connections::new(LoopContext::new(service, options, Clock::still(), seed));
+        connections.run_application(routes, Box::new(running));
+        (Simulation { connections, peers: Vec::new(), is_paused: false }, handle)
+    }
+
+    /// Sets an observer, as [`Bound::observed_by`](crate::app::Bound::observed_by) does.
     #[must_use]
     pub fn observed_by(mut self, observer: Box<dyn Observer>) -> Simulation {
         self.connections.observe_with(observer);
@@ -177,6 +187,8 @@ impl Simulation {
 
     /// Runs one loop iteration. Returns whether the next one has work too.
     pub fn step(&mut self) -> bool {
+        // A handle does not wake a simulation.
+        self.connections.is_woken = true;
         self.connections.run_without_reports();
         // A peer that makes room reports it itself.
         self.connections.cx.full.clear();
@@ -221,7 +233,7 @@ impl Simulation {
     /// Moves the clock by tenths of a second, and does everything that becomes due.
     pub fn advance(&mut self, ticks: u32) {
         let until = self.connections.cx.now().after(ticks);
-        while let Some(due) = self.connections.next_deadline().filter(|due| *due <= until) {
+        while let Some(due) = self.next_due().filter(|due| *due <= until) {
             let due = due.max(self.connections.cx.now().after(1)).min(until);
             self.connections.cx.clock.set(due);
             self.run_until_idle();
@@ -231,6 +243,15 @@ impl Simulation {
         }
         self.connections.cx.clock.set(until);
         self.run_until_idle();
+    }
+
+    /// Returns the next tick at which a deadline or a timer of the application is due.
+    fn next_due(&mut self) -> Option<Tick> {
+        let timer = self.connections.until_due().map(|wait| {
+            let ticks = wait.as_millis().div_ceil(100);
+            self.connections.cx.now().after(u32::try_from(ticks).unwrap_or(u32::MAX))
+        });
+        self.connections.next_deadline().into_iter().chain(timer).min()
     }
 
     /// Begins the shutdown; the second call ends it at once.

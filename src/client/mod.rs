@@ -19,16 +19,15 @@
 //! # Follow and publish
 //!
 //! ```
-//! use std::io::Write;
-//! use std::os::unix::net::UnixStream;
+//! use barewire::app::App;
 //! use barewire::client::follow::{Resource, Since, Transport};
 //! use barewire::client::{Follow, Update, FollowOptions, Publisher};
-//! use barewire::server::{Options, Server};
+//! use barewire::server::Options;
 //!
-//! let (mut stop, stopped) = UnixStream::pair()?;
 //! let options = Options { listen: ([127, 0, 0, 1], 0).into(), ..Options::default() };
-//! let server = Server::bind(options, Some(stopped))?;
+//! let server = App::standard().bind(options)?;
 //! let url = format!("http://{}/topics/demo", server.local_addr());
+//! let handle = server.handle();
 //! let client = std::thread::spawn(move || {
 //!     let resource = Resource::new(&url, None, &[]).unwrap();
 //!     let mut publisher = Publisher::new(resource.clone());
@@ -44,7 +43,7 @@
 //!     let Some(Ok(Update::Event(event))) = follow.next() else { panic!("expected an event") };
 //!     assert_eq!((event.id, event.data), (id, "hello".to_owned()));
 //!     drop((follow, publisher));
-//!     stop.write_all(b"!").unwrap();
+//!     handle.stop();
 //! });
 //! server.run()?;
 //! client.join().expect("the client thread succeeds");
@@ -54,16 +53,15 @@
 //! # A WebSocket
 //!
 //! ```
-//! use std::io::Write;
-//! use std::os::unix::net::UnixStream;
+//! use barewire::app::App;
 //! use barewire::client::{Message, Request, WebSocket};
 //! use barewire::protocol::websocket::close::CloseCode;
-//! use barewire::server::{Options, Server};
+//! use barewire::server::Options;
 //!
-//! let (mut stop, stopped) = UnixStream::pair()?;
 //! let options = Options { listen: ([127, 0, 0, 1], 0).into(), ..Options::default() };
-//! let server = Server::bind(options, Some(stopped))?;
+//! let server = App::standard().bind(options)?;
 //! let uri = format!("ws://{}/topics/demo", server.local_addr());
+//! let handle = server.handle();
 //! let client = std::thread::spawn(move || {
 //!     let request = Request { subprotocols: &["barewire.text"], ..Request::default() };
 //!     let mut follower = WebSocket::connect(&uri, &request).unwrap();
@@ -72,7 +70,7 @@
 //!     assert_eq!(follower.read().unwrap(), Message::Text("hello".to_owned()));
 //!     let reply = follower.close(CloseCode::NORMAL, "enough").unwrap();
 //!     assert_eq!(reply, Some((CloseCode::NORMAL, String::new())));
-//!     stop.write_all(b"!").unwrap();
+//!     handle.stop();
 //! });
 //! server.run()?;
 //! client.join().expect("the client thread succeeds");

@@ -15,6 +15,21 @@ pub enum Since {
 }
 
 impl Since {
+    /// Returns the cursor that a client sends: the value of `Last-Event-ID`, else that of the
+    /// parameter `since`, else `default`. A cursor that cannot be read is a gap, not an error: its
+    /// holder must learn what it has missed.
+    pub fn of(last_event_id: Option<&[u8]>, since: Option<&str>, default: Since) -> Since {
+        if let Some(line) = last_event_id.filter(|line| !line.is_empty()) {
+            return Since::After(String::from_utf8_lossy(line).into_owned());
+        }
+        match since {
+            None | Some("") => default,
+            Some("start") => Since::Start,
+            Some("now") => Since::Now,
+            Some(since) => Since::After(since.to_owned()),
+        }
+    }
+
     /// Returns the heap memory of the client's id, in bytes.
     pub fn memory(&self) -> usize {
         match self {

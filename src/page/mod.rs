@@ -31,15 +31,18 @@ const SCRIPTS: &[File] = files!("text/javascript; charset=utf-8":
     "lane.js" "lane-view.js" "timeline.js" "ledger.js" "flood.js" "bytes.js" "format.js"
     "wire.js" "wire-counts.js" "wire-view.js" "wire-dump.js" "wire-detail.js" "wire-tally.js");
 
-/// Returns the file at a path.
-pub fn find(path: &str) -> Option<&'static File> {
-    let others = [STYLE, IMAGES, SCRIPTS].into_iter().flatten();
-    std::iter::once(&INDEX).chain(others).find(|file| file.path == path)
+/// Returns all files.
+pub fn files() -> impl Iterator<Item = &'static File> {
+    std::iter::once(&INDEX).chain([STYLE, IMAGES, SCRIPTS].into_iter().flatten())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{SCRIPTS, find};
+    use super::{File, SCRIPTS, files};
+
+    fn find(path: &str) -> Option<&'static File> {
+        files().find(|file| file.path == path)
+    }
 
     #[test]
     fn embeds_every_file_that_the_page_requests() {

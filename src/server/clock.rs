@@ -11,6 +11,7 @@ const TICK: Duration = Duration::from_millis(TICK_MILLISECONDS);
 /// The clock, read once per loop iteration.
 pub struct Clock {
     start: Instant,
+    is_still: bool,
     tick: Tick,
     second: u64,
     date: Vec<u8>,
@@ -19,14 +20,16 @@ pub struct Clock {
 impl Clock {
     /// Creates a clock that starts now.
     pub fn start() -> Clock {
-        let mut clock = Clock { start: Instant::now(), tick: Tick(1), second: 0, date: Vec::new() };
+        let mut clock = Clock { is_still: false, ..Clock::still() };
+        clock.date.clear();
         clock.read();
         clock
     }
 
     /// Creates a clock that does not move by itself, at the first tick and the start of 1970.
     pub fn still() -> Clock {
-        let mut clock = Clock { start: Instant::now(), tick: Tick(1), second: 0, date: Vec::new() };
+        let (start, date) = (Instant::now(), Vec::new());
+        let mut clock = Clock { start, is_still: true, tick: Tick(1), second: 0, date };
         write_date(0, &mut clock.date);
         clock
     }
@@ -51,6 +54,19 @@ impl Clock {
             self.second = now;
             self.date.clear();
             write_date(now, &mut self.date);
+        }
+    }
+
+    /// Returns whether the clock does not move by itself.
+    pub fn is_still(&self) -> bool {
+        self.is_still
+    }
+
+    /// Returns the time since the start.
+    pub fn since_start(&self) -> Duration {
+        match self.is_still {
+            true => TICK * self.tick.0.saturating_sub(1),
+            false => self.start.elapsed(),
         }
     }
 

@@ -8,12 +8,14 @@ use super::byte_stream::ByteStream;
 use super::connection::{Connection, Queue, Readiness};
 use super::context::{LoopContext, SMALL_EVENT};
 use super::eviction::Eviction;
+use super::host::Application;
 use super::observer::Observer;
 use super::slab::{Key, Slab};
 use super::work::{Phase, cost};
 use crate::hub::Tick;
 use crate::transport::metrics::EndReason;
 use crate::transport::response::Overload;
+use crate::transport::routes::Routes;
 
 /// The most iterations between the signal to stop and the start of the shutdown.
 const STOP_ITERATIONS: u32 = 200;
@@ -24,7 +26,7 @@ const OUT_BYTES_KEPT: usize = 1 << 20;
 
 /// All connections, and the state that they share.
 pub struct Connections<S> {
-    slab: Slab<Connection<S>>,
+    pub(super) slab: Slab<Connection<S>>,
     addresses: Addresses,
     pub cx: LoopContext,
     buffer: Box<[u8]>,
@@ -38,6 +40,13 @@ pub struct Connections<S> {
     evictions: VecDeque<Eviction>,
     aged_at: Tick,
     drain_until: Option<Tick>,
+    /// The program's routes and sockets; `None` while it is called.
+    pub(super) application: Option<Box<dyn Application>>,
+    /// The application may have something to run now: another thread has woken the loop, or it
+    /// had more to run than an iteration allows.
+    pub is_woken: bool,
+    /// How often the application has asked for the shutdown.
+    pub(super) stops: u32,
 }
 
 impl<S: ByteStream> Connections<S> {
@@ -53,7 +62,17 @@ impl<S: ByteStream> Connections<S> {
             evictions: VecDeque::new(),
             aged_at: Tick::default(),
             drain_until: None,
+            application: None,
+            is_woken: false,
+            stops: 0,
         }
+    }
+
+    /// Sets the routes, and the application that answers requests for them.
+    pub fn run_application(&mut self, routes: Routes, application: Box<dyn Application>) {
+        self.cx.service.routes = routes;
+        self.cx.watches_followers = application.watches_followers();
+        self.application = Some(application);
     }
 
     /// Sets the observer, and opens the observation to the clients that the options allow.
@@ -134,6 +153,7 @@ impl<S: ByteStream> Connections<S> {
             self.take_turn(key, self.ready.len() + 1);
         }
         self.resume_publishers();
+        self.run_due();
         self.cx.work.begin_phase(Phase::Backlog);
         let mut waiting = self.fresh.len() + self.cx.backlog.len();
         while !self.cx.work.is_phase_over() && waiting > 0 {
@@ -150,23 +170,31 @@ impl<S: ByteStream> Connections<S> {
     fn take_turn(&mut self, key: Key, waiting: usize) {
         self.cx.begin_turn(waiting);
         self.evict_if_behind(key.slot);
-        if let Some(connection) = self.slab.get(key) {
+        while let Some(connection) = self.slab.get(key) {
             connection.serve(&mut self.buffer, &mut self.cx);
-            connection.end_turn(self.cx.work.is_turn_heavy());
             connection.account_memory(&self.cx);
             self.enforce_bounds();
+            // After an answer of the application, the next request of the same turn follows.
+            let is_next = self.make_calls() && self.cx.backlog.back() == Some(&key);
+            if !is_next || self.cx.work.is_turn_over() {
+                break;
+            }
+            self.cx.backlog.pop_back();
+        }
+        if let Some(connection) = self.slab.get(key) {
+            connection.end_turn(self.cx.work.is_turn_heavy());
         }
     }
 
     /// Enforces the bounds after a connection was served.
-    fn enforce_bounds(&mut self) {
+    pub(super) fn enforce_bounds(&mut self) {
         debug_assert!(self.cx.out.is_empty(), "a connection leaves no output in the shared buffer");
         self.trim();
         self.shed_until_within_memory();
     }
 
     /// Enforces the bound of the log. While it cannot be enforced, publishers wait.
-    fn trim(&mut self) {
+    pub(super) fn trim(&mut self) {
         let hub = &mut self.cx.service.hub;
         hub.trim();
         while let Some(dropped) = hub.next_dropped() {
@@ -201,7 +229,7 @@ impl<S: ByteStream> Connections<S> {
     pub fn has_work(&self) -> bool {
         let queues = [&self.ready, &self.fresh, &self.cx.backlog];
         let is_waiting = queues.iter().any(|queue| !queue.is_empty()) || !self.due.is_empty();
-        is_waiting || !self.cx.parked.is_empty() || self.is_making_room()
+        is_waiting || self.is_woken || !self.cx.parked.is_empty() || self.is_making_room()
     }
 
     /// Returns the next tick at which a deadline may be due.
@@ -230,6 +258,7 @@ impl<S: ByteStream> Connections<S> {
             self.shed_until_within_memory();
         }
         self.cx.drop_shared_responses();
+        self.make_calls();
         // The fan-out may have held segments that can be dropped now.
         self.trim();
     }
@@ -250,6 +279,7 @@ impl<S: ByteStream> Connections<S> {
                 connection.handle_deadline(entry, &mut self.buffer, &mut self.cx);
                 connection.account_memory(&self.cx);
                 self.enforce_bounds();
+                self.make_calls();
             }
         }
         if now >= self.aged_at.after(Tick::PER_SECOND) {
@@ -313,6 +343,7 @@ impl<S: ByteStream> Connections<S> {
     /// Ends a loop iteration: frees the closed connections, then publishes the observation. Returns
     /// whether a connection was freed.
     pub fn end_iteration(&mut self) -> bool {
+        self.make_calls();
         let closed = std::mem::take(&mut self.cx.closed);
         for slot in &closed {
             if let Some(observer) = self.cx.observer.get() {
@@ -362,6 +393,7 @@ impl<S: ByteStream> Connections<S> {
             left -= 1;
             self.run_without_reports();
         }
+        self.stop_application();
         self.cx.gauges.draining = true;
         self.drain_until = Some(self.cx.now().after(self.cx.options.drain_timeout * Tick::PER_SECOND));
         let occupied: Vec<u32> = self.slab.occupied().collect();
@@ -372,6 +404,18 @@ impl<S: ByteStream> Connections<S> {
                 connection.account_memory(&self.cx);
             }
         }
+        self.make_calls();
+    }
+
+    /// Closes the connections that are still open after the shutdown.
+    pub fn finish(&mut self) {
+        self.slab.iter_mut().for_each(|connection| connection.close(EndReason::Drain, &mut self.cx));
+        self.make_calls();
+    }
+
+    /// Returns whether the shutdown has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.drain_until.is_some()
     }
 
     /// Returns whether the shutdown is complete, or its time is over.

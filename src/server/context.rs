@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::clock::Clock;
+use super::host::Call;
 use super::memory::{Memory, SharedBytes};
 use super::observer::{ObserverSlot, Sender};
 use super::options::Options;
@@ -76,6 +77,14 @@ pub struct LoopContext {
     /// publisher waits. It can hold more than its bound for a while, because of followers that are
     /// not served yet.
     pub log_room: Option<u64>,
+    /// What the application must be called for, after the turn of this connection.
+    pub calls: VecDeque<Call>,
+    /// The number of the last request for which the application was called.
+    pub call_number: u32,
+    /// The application wants to know which connections follow a topic.
+    pub watches_followers: bool,
+    /// WebSockets with new messages of the application, to be written when its handlers have run.
+    pub unflushed: Vec<Key>,
     /// The connection whose long message is being compressed. One at a time, because the
     /// compressor takes 400 KiB.
     pub compressing: Option<Key>,
@@ -124,6 +133,10 @@ impl LoopContext {
             backlog: VecDeque::new(),
             parked: Vec::new(),
             log_room: Some(u64::MAX),
+            calls: VecDeque::new(),
+            call_number: 0,
+            watches_followers: false,
+            unflushed: Vec::new(),
             compressing: None,
             full: Vec::new(),
             read_bytes: READ_BYTES,

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream, UnixStream};
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::connection::Readiness;
 use super::connections::Connections;
@@ -23,6 +23,7 @@ const SURPLUS: usize = 64;
 
 const LISTENER: Token = reserved(0);
 const STOP: Token = reserved(1);
+const WAKE: Token = reserved(2);
 
 /// Returns a token that no connection has: its generation is never reached.
 const fn reserved(number: usize) -> Token {
@@ -56,18 +57,10 @@ pub struct EventLoop {
 }
 
 impl EventLoop {
-    /// Creates an event loop for a listener. A byte from `stop` begins the shutdown.
-    pub fn new(
-        mut listener: TcpListener,
-        cx: LoopContext,
-        stop: Option<UnixStream>,
-    ) -> io::Result<EventLoop> {
+    /// Creates an event loop for a listener.
+    pub fn new(mut listener: TcpListener, cx: LoopContext) -> io::Result<EventLoop> {
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        let mut stop = stop;
-        if let Some(stop) = &mut stop {
-            poll.registry().register(stop, STOP, Interest::READABLE)?;
-        }
         Ok(EventLoop {
             poll,
             events: Events::with_capacity(EVENTS),
@@ -75,10 +68,22 @@ impl EventLoop {
             listener: Some(listener),
             accepting: Accepting::Done,
             accepted_at: Tick::default(),
-            stop,
+            stop: None,
             inherits_nodelay: None,
             connections: Connections::new(cx),
         })
+    }
+
+    /// Begins the shutdown when a byte from `stop` arrives.
+    pub fn stopped_by(&mut self, mut stop: UnixStream) -> io::Result<()> {
+        self.poll.registry().register(&mut stop, STOP, Interest::READABLE)?;
+        self.stop = Some(stop);
+        Ok(())
+    }
+
+    /// Returns a waker, with which another thread ends the wait for readiness reports.
+    pub fn waker(&self) -> io::Result<Waker> {
+        Waker::new(self.poll.registry(), WAKE)
     }
 
     /// Returns the address of the listener.
@@ -91,6 +96,7 @@ impl EventLoop {
         while !self.connections.is_over() {
             self.run_once()?;
         }
+        self.connections.finish();
         if let Some(log) = &mut self.connections.cx.log {
             log.finish();
         }
@@ -101,7 +107,8 @@ impl EventLoop {
     ///
     /// 1. Wait for readiness reports, at most until the next deadline.
     /// 2. Serve the reported connections whose last turns were light: read, interpret, respond.
-    /// 3. Serve those that are new, and those that have much to do, alternately.
+    /// 3. Run the application's timers and calls from other threads. Serve the connections that are
+    ///    new, and those that have much to do, alternately.
     /// 4. Deliver new events to their followers.
     /// 5. Handle deadlines.
     /// 6. Accept connections.
@@ -124,6 +131,7 @@ impl EventLoop {
             match event.token() {
                 LISTENER => self.accepting = Accepting::Pending,
                 STOP => self.handle_stop(),
+                WAKE => self.connections.is_woken = true,
                 token if event.is_error() || event.is_write_closed() => {
                     self.connections.handle_broken(Key::of(token));
                 }
@@ -136,6 +144,9 @@ impl EventLoop {
         }
         self.events = events;
         self.connections.run_iteration();
+        if self.connections.is_stopping() {
+            self.listener = None;
+        }
         if self.accepting == Accepting::Pending || self.should_retry_accept() {
             self.accept();
         }
@@ -155,7 +166,8 @@ impl EventLoop {
         }
         let retry_accept = (self.accepting == Accepting::Full).then(|| self.connections.cx.now().after(1));
         let next = self.connections.next_deadline().into_iter().chain(retry_accept).min();
-        next.map(|tick| self.connections.cx.clock.until(tick))
+        let next = next.map(|tick| self.connections.cx.clock.until(tick));
+        next.into_iter().chain(self.connections.until_due()).min()
     }
 
     fn should_retry_accept(&self) -> bool {
@@ -232,7 +244,6 @@ impl EventLoop {
             _ => 0,
         };
         for _ in 0..signals {
-            self.listener = None;
             self.connections.stop();
         }
     }

@@ -45,6 +45,8 @@ pub struct Options {
     /// For a request's content, from the end of the head to the last byte; and for a WebSocket
     /// message, from its first byte to its last.
     pub body_timeout: u32,
+    /// For the application's answer to a request that it has postponed.
+    pub answer_timeout: u32,
     /// Between two requests.
     pub idle_timeout: u32,
     /// Between two comments on an event stream without events.
@@ -61,6 +63,10 @@ pub struct Options {
     pub linger: u32,
     /// For all connections to end after the shutdown begins.
     pub drain_timeout: u32,
+    /// The calls from other threads that may wait for the event loop.
+    pub waiting_calls: usize,
+    /// In milliseconds: a handler of the application that takes longer is counted and logged.
+    pub slow_handler: u32,
     /// Where clients can follow the observation, if the server has an observer.
     pub observation: ObservationEndpoint,
 }
@@ -114,6 +120,7 @@ impl Default for Options {
             message_frames: 1 << 20,
             head_timeout: 10,
             body_timeout: 30,
+            answer_timeout: 30,
             idle_timeout: 75,
             heartbeat: 15,
             ping_interval: 20,
@@ -122,6 +129,8 @@ impl Default for Options {
             close_timeout: 5,
             linger: 2,
             drain_timeout: 10,
+            waiting_calls: 1024,
+            slow_handler: 50,
             observation: ObservationEndpoint::default(),
         }
     }

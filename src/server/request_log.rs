@@ -2,6 +2,7 @@
 //! it goes. The access log is one.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::protocol::http::Status;
 use crate::transport::Purpose;
@@ -27,6 +28,12 @@ pub struct LoggedRequest<'a> {
 pub trait RequestLog {
     /// Adds a request to this iteration.
     fn add(&mut self, request: &LoggedRequest<'_>);
+
+    /// Adds a handler of the application that took longer than allowed. `route` is its method and
+    /// path, as the application names them.
+    fn add_slow_handler(&mut self, route: &str, took: Duration) {
+        let _ = (route, took);
+    }
 
     /// Called when a loop iteration ends, to write its requests together.
     fn flush(&mut self);

@@ -14,7 +14,7 @@ pub struct Slab<T> {
 }
 
 /// The number of a slot, and the generation of its value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Key {
     /// The slot.
     pub slot: u32,

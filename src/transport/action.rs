@@ -7,22 +7,15 @@ use super::observation;
 use super::purpose::Purpose;
 use super::websocket::ServerHandshake;
 use crate::hub::Since;
-use crate::page;
 use crate::protocol::Transport;
 
 /// The action that a request asks for.
 #[derive(Debug)]
 pub enum Action<'a> {
-    /// Serve a file of the page.
-    Page(&'static page::File),
-    /// Report the server's health.
-    Health,
-    /// Report the metrics.
-    Metrics,
     /// Answer `OPTIONS` (RFC 9110 §9.3.7), perhaps a CORS preflight (Fetch §3.3.2).
     Options {
         /// The methods that the target allows.
-        allow: &'static str,
+        allow: Box<str>,
         /// For a preflight from an allowed origin: the fields that its pages may send.
         preflight: Option<&'static str>,
     },
@@ -53,6 +46,19 @@ pub enum Action<'a> {
     },
     /// Publish the request's content.
     Publish(Publication),
+    /// Call the application.
+    Call(CallRequest<'a>),
+}
+
+/// A request for a route of the application.
+#[derive(Debug)]
+pub struct CallRequest<'a> {
+    /// The number of the handler, or of the kind of WebSocket.
+    pub route: u16,
+    /// The bytes of the head, which the application reads.
+    pub head: Cow<'a, [u8]>,
+    /// For a WebSocket, the server's side of the handshake.
+    pub handshake: Option<ServerHandshake>,
 }
 
 /// A request for a poll.
@@ -96,6 +102,13 @@ impl PollRequest<'_> {
     }
 }
 
+impl CallRequest<'_> {
+    /// Copies what the request borrows from its head.
+    pub fn into_owned(self) -> CallRequest<'static> {
+        CallRequest { head: Cow::Owned(self.head.into_owned()), ..self }
+    }
+}
+
 impl Action<'_> {
     /// Returns what the request is for.
     pub fn purpose(&self) -> Purpose {
@@ -106,18 +119,16 @@ impl Action<'_> {
             Action::Stream { .. } => Purpose::Follow(Transport::EventStream),
             Action::Socket { .. } | Action::Echo { .. } => Purpose::Follow(Transport::WebSocket),
             Action::Publish(_) => Purpose::Publish,
-            Action::Page(_) | Action::Health | Action::Metrics | Action::Options { .. } => Purpose::Other,
+            Action::Call(CallRequest { handshake: Some(_), .. }) => Purpose::Follow(Transport::WebSocket),
+            Action::Call(_) | Action::Options { .. } => Purpose::Other,
         }
     }
 
     /// Returns the heap memory kept of the request's head once the action is owned, in bytes.
     pub fn memory(&self) -> usize {
         match self {
-            Action::Page(_)
-            | Action::Health
-            | Action::Metrics
-            | Action::Options { .. }
-            | Action::Echo { .. } => 0,
+            Action::Options { .. } | Action::Echo { .. } => 0,
+            Action::Call(CallRequest { head, .. }) => head.len(),
             Action::Poll(PollRequest { topic, since, if_none_match, .. }) => {
                 topic.len() + since.memory() + if_none_match.as_ref().map_or(0, |line| line.len())
             }
@@ -132,9 +143,7 @@ impl Action<'_> {
     pub fn into_owned(self) -> Action<'static> {
         let owned = |topic: Cow<'_, str>| Cow::Owned(topic.into_owned());
         match self {
-            Action::Page(file) => Action::Page(file),
-            Action::Health => Action::Health,
-            Action::Metrics => Action::Metrics,
+            Action::Call(request) => Action::Call(request.into_owned()),
             Action::Options { allow, preflight } => Action::Options { allow, preflight },
             Action::Poll(request) => Action::Poll(request.into_owned()),
             Action::Stream { topic, since } => Action::Stream { topic: owned(topic), since },

@@ -65,6 +65,12 @@ impl Encoding {
         FUNCTIONS[self.slot()](event, compress_from, out);
     }
 
+    /// Returns whether the messages are the bare data of events.
+    pub fn is_bare_text(self) -> bool {
+        use Encoding::{TextMessages, TextMessagesIn9Bits, TextMessagesIn15Bits};
+        matches!(self, TextMessages | TextMessagesIn9Bits | TextMessagesIn15Bits)
+    }
+
     /// Returns the encoding's index in a segment.
     pub fn slot(self) -> usize {
         self as usize

@@ -22,6 +22,7 @@ pub mod poll;
 pub mod purpose;
 pub mod response;
 pub mod route;
+pub mod routes;
 mod service;
 pub mod websocket;
 

@@ -81,12 +81,36 @@ impl ResponseContext {
         head
     }
 
-    /// Writes a complete response with content.
-    pub fn complete(&self, out: &mut Vec<u8>, status: Status, kind: &str, content: &[u8], now: &Now<'_>) {
-        self.head(out, status, now).field("Content-Type", kind).length(content.len()).end();
+    /// Writes a complete response with these fields. A status that excludes content (RFC 9110
+    /// §6.4.1) has none.
+    pub fn write(
+        &self,
+        out: &mut Vec<u8>,
+        status: Status,
+        kind: Option<&str>,
+        fields: &[(&str, &str)],
+        content: &[u8],
+        now: &Now<'_>,
+    ) {
+        let mut head = self.head(out, status, now);
+        if let Some(kind) = kind {
+            head = head.field("Content-Type", kind);
+        }
+        for (name, value) in fields {
+            head = head.field(name, value);
+        }
+        if matches!(status.code(), 100..=199 | 204 | 304) {
+            return head.end();
+        }
+        head.length(content.len()).end();
         if !self.head_only {
             out.extend_from_slice(content);
         }
+    }
+
+    /// Writes a complete response with content.
+    pub fn complete(&self, out: &mut Vec<u8>, status: Status, kind: &str, content: &[u8], now: &Now<'_>) {
+        self.write(out, status, Some(kind), &[], content, now);
     }
 }
 
@@ -153,6 +177,8 @@ pub struct Refusal {
     pub detail: Cow<'static, str>,
     /// The fields that belong to the status.
     pub fields: &'static [(&'static str, &'static str)],
+    /// The methods that the target allows, for 405 (RFC 9110 §10.2.1).
+    pub allow: Option<Box<str>>,
     /// The limit that is reached, if the client should retry.
     pub overload: Option<Overload>,
     /// The connection ends: the bytes after the request cannot be trusted to be a request, or are
@@ -169,6 +195,7 @@ impl Refusal {
             status,
             detail: detail.into(),
             fields: &[],
+            allow: None,
             overload: None,
             closes: false,
             event_stream: false,
@@ -213,6 +240,9 @@ impl Refusal {
         let mut head = context.head(out, self.status, now).field("Content-Type", PROBLEM_JSON);
         for (name, value) in self.fields {
             head = head.field(name, value);
+        }
+        if let Some(allow) = &self.allow {
+            head = head.field("Allow", &**allow);
         }
         if self.overload.is_some() {
             head = head.field("Retry-After", retry.div_ceil(1000).to_string());

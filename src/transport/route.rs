@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 
 use super::access::{Access, Origin, Rights};
-use super::action::{Action, PollRequest, Publication};
+use super::action::{Action, CallRequest, PollRequest, Publication};
 use super::compression::{self, ContextTakeover};
 use super::observation;
 use super::response::{Overload, Refusal, ResponseContext};
+use super::routes::{Resource, Route, Routes};
 use super::websocket::{SUBPROTOCOL_JSON, SUBPROTOCOL_TEXT, ServerHandshake};
 use crate::hub::Since;
-use crate::page;
 use crate::protocol::http::{
-    Method, Query, RequestHead, Status, Target, Version, fields, percent_decode_path_segment,
+    Method, Query, RequestHead, Status, Version, fields, percent_decode_path_segment,
 };
 use crate::protocol::websocket::extension::Agreement;
 use crate::protocol::websocket::server_handshake::{self, Accept};
@@ -25,6 +25,8 @@ const RESERVED_EVENTS: [&str; 3] = ["gap", "open", "error"];
 
 /// The policy that routing needs besides the request.
 pub struct Rules<'a> {
+    /// The resources.
+    pub routes: &'a Routes,
     /// Access control.
     pub access: &'a Access,
     /// The longest wait that is granted, in seconds.
@@ -37,14 +39,8 @@ pub struct Rules<'a> {
     pub overload: Option<Overload>,
 }
 
-/// The methods of a target as the `Allow` field (RFC 9110 §10.2.1), for 405 and for `OPTIONS`.
-type Allow = &'static [(&'static str, &'static str); 1];
-
-const GET_ONLY: Allow = &[("Allow", "GET, OPTIONS")];
-const READ_ONLY: Allow = &[("Allow", "GET, HEAD, OPTIONS")];
-const TOPIC: Allow = &[("Allow", "GET, HEAD, POST, OPTIONS")];
-/// The methods of `*`: those of any target.
-const SERVER: Allow = TOPIC;
+/// The methods of `*` (RFC 9110 §9.3.7): those of any topic.
+const SERVER: &str = "GET, HEAD, POST, OPTIONS";
 
 /// The fields of 426 (RFC 9110 §15.5.22, RFC 6455 §4.4).
 const UPGRADE_REQUIRED: &[(&str, &str)] =
@@ -74,58 +70,75 @@ pub fn prefers_event_stream(head: &RequestHead<'_, '_>) -> bool {
 }
 
 impl<'b> Action<'b> {
-    /// Returns the context for the response, and the action that the request asks for.
-    /// `has_content`: the head announces content.
+    /// Returns the context for the response, and the action that the request asks for. `bytes` are
+    /// those of the head. `has_content`: the head announces content.
     ///
     /// # Errors
     /// The refusal of a request that is not allowed or makes no sense.
     pub fn of(
         head: &RequestHead<'_, 'b>,
+        bytes: &'b [u8],
         has_content: bool,
         rules: &Rules<'_>,
     ) -> (ResponseContext, Result<Action<'b>, Refusal>) {
         let origin = rules.access.origin(head);
-        let (path, query) = match head.target {
-            Target::Path { path, query } => (path, query),
-            Target::Asterisk | Target::Authority(_) => ("*", None),
-        };
+        let (path, query) = head.target.path().unwrap_or(("*", None));
+        let found = rules.routes.find(path);
         let context = ResponseContext {
             version: head.version,
             persists: head.persists(),
             head_only: head.method == Method::Head,
-            of_topic: path.starts_with("/topics/"),
+            of_topic: found.is_some_and(|(route, _)| route.resource == Resource::Topics),
             cors: match origin {
                 Origin::Allowed(origin) => Some(origin.into()),
                 _ => None,
             },
         };
-        let request = Request { head, has_content, origin, query: Query::new(query), rules };
-        let name = path.strip_prefix("/topics/");
-        let action = match path {
+        let request = Request { head, bytes, has_content, origin, query: Query::new(query), rules };
+        let action = match found {
             _ if !rules.access.serves(head.host) => Err(misdirected(head.host)),
             _ if matches!(head.method, Method::Unknown(_)) => Err(Refusal::new(
                 Status::NOT_IMPLEMENTED,
                 "The method is not one that this server knows (RFC 9110 §9.1).",
             )),
-            "*" => request.allow(SERVER, || Err(not_found())),
-            "/health" => request.allow(READ_ONLY, || Ok(Action::Health)),
-            "/metrics" => request.allow(READ_ONLY, || Ok(Action::Metrics)),
-            "/echo" => request.allow(GET_ONLY, || request.echo()),
-            "/wire" => request.allow(GET_ONLY, || request.observe()),
-            _ => match name {
-                Some(name) if head.method == Method::Post => request.publish(name),
-                Some(name) => request.allow(TOPIC, || request.follow(name)),
-                None => page::find(path)
-                    .ok_or_else(not_found)
-                    .and_then(|file| request.allow(READ_ONLY, || Ok(Action::Page(file)))),
+            _ if path == "*" && head.method == Method::Options => Ok(request.options(SERVER)),
+            _ if path == "*" => Err(not_allowed(SERVER)),
+            None => Err(not_found()),
+            Some((route, _)) if head.method == Method::Options => Ok(request.options(&route.allow)),
+            // No method's name is a part of another one's.
+            Some((route, _)) if !route.allow.contains(head.method.as_str()) => Err(not_allowed(&route.allow)),
+            Some((route, name)) => match route.resource {
+                Resource::Topics if head.method == Method::Post => request.publish(name),
+                Resource::Topics => request.follow_topic(name),
+                Resource::Echo => request.echo(),
+                Resource::Wire => request.observe(),
+                Resource::Application => request.call(route),
             },
         };
         (context, action)
+    }
+
+    /// Returns the action of a request that an application lets follow a topic.
+    ///
+    /// # Errors
+    /// The refusal of a request that makes no sense.
+    pub fn follow(
+        head: &RequestHead<'_, 'b>,
+        topic: &str,
+        has_content: bool,
+        rules: &Rules<'_>,
+    ) -> Result<Action<'b>, Refusal> {
+        let (_, query) = head.target.path().unwrap_or(("*", None));
+        let (origin, query) = (rules.access.origin(head), Query::new(query));
+        let request = Request { head, bytes: &[], has_content, origin, query, rules };
+        let rights = Rights { publish: false, follow: true, has_token: false };
+        request.follow(Cow::Owned(topic.to_owned()), || Ok(rights))
     }
 }
 
 struct Request<'r, 'h, 'b> {
     head: &'r RequestHead<'h, 'b>,
+    bytes: &'b [u8],
     has_content: bool,
     origin: Origin<'b>,
     query: Query<'b>,
@@ -133,32 +146,36 @@ struct Request<'r, 'h, 'b> {
 }
 
 impl<'b> Request<'_, '_, 'b> {
-    /// Answers `OPTIONS`, refuses the methods that the target does not allow, and calls `action`
-    /// for the others.
-    fn allow(
-        &self,
-        allow: Allow,
-        action: impl FnOnce() -> Result<Action<'b>, Refusal>,
-    ) -> Result<Action<'b>, Refusal> {
-        let [(_, methods)] = *allow;
-        match self.head.method {
-            Method::Options => {
-                let fields = &self.head.fields;
-                let asks = fields.get("access-control-request-method").is_some();
-                let asks_for = |name| fields.has_token("access-control-request-headers", name);
-                let preflight = (asks && matches!(self.origin, Origin::Allowed(_))).then(|| {
-                    let is_polyfill = asks_for("cache-control") || asks_for("x-requested-with");
-                    if is_polyfill { POLYFILL_FIELDS } else { PREFLIGHT_FIELDS }
-                });
-                Ok(Action::Options { allow: methods, preflight })
-            }
-            // No method's name is a part of another one's.
-            method if methods.contains(method.as_str()) => action(),
-            _ => {
-                let detail = format!("The target allows only {methods} (RFC 9110 §15.5.6).");
-                Err(Refusal::new(Status::METHOD_NOT_ALLOWED, detail).with(allow))
-            }
+    /// Answers `OPTIONS`, perhaps a CORS preflight.
+    fn options(&self, allow: &str) -> Action<'b> {
+        let fields = &self.head.fields;
+        let asks = fields.get("access-control-request-method").is_some();
+        let asks_for = |name| fields.has_token("access-control-request-headers", name);
+        let preflight = (asks && matches!(self.origin, Origin::Allowed(_))).then(|| {
+            let is_polyfill = asks_for("cache-control") || asks_for("x-requested-with");
+            if is_polyfill { POLYFILL_FIELDS } else { PREFLIGHT_FIELDS }
+        });
+        Action::Options { allow: allow.into(), preflight }
+    }
+
+    /// Returns the action for a route of the application.
+    fn call(&self, route: &Route) -> Result<Action<'b>, Refusal> {
+        let method = self.head.method;
+        let handler = route.handler(method.as_str());
+        if let Some(route) = route.socket.filter(|_| method == Method::Get)
+            && (handler.is_none() || self.requests_websocket())
+        {
+            let handshake = Some(self.handshake(&[SUBPROTOCOL_JSON], ContextTakeover::Refused)?);
+            return Ok(Action::Call(CallRequest { route, head: Cow::Borrowed(self.bytes), handshake }));
         }
+        let (route, is_always_called) = handler.ok_or_else(|| not_allowed(&route.allow))?;
+        if !matches!(method, Method::Get | Method::Head) {
+            self.refuse_foreign()?;
+        }
+        if !is_always_called {
+            self.refuse_overload(false)?;
+        }
+        Ok(Action::Call(CallRequest { route, head: Cow::Borrowed(self.bytes), handshake: None }))
     }
 
     fn publish(&self, name: &'b str) -> Result<Action<'b>, Refusal> {
@@ -169,16 +186,7 @@ impl<'b> Request<'_, '_, 'b> {
         let event = self.query.get("event").unwrap_or(Ok(Cow::Borrowed("")));
         let event = event.map_err(|error| Refusal::bad_request(error.to_string()))?;
         let event = if event.is_empty() { Cow::Borrowed("message") } else { event };
-        if event.len() > MAX_EVENT_NAME || event.chars().any(char::is_control) {
-            return Err(Refusal::bad_request(
-                "The event name must be 1 to 128 bytes long, without control characters.",
-            ));
-        }
-        if RESERVED_EVENTS.contains(&&*event) {
-            return Err(Refusal::bad_request(
-                "The event names gap, open and error are reserved; choose another name.",
-            ));
-        }
+        check_event_name(&event)?;
         let kind = self.head.fields.get("content-type").unwrap_or_default();
         let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         Ok(Action::Publish(Publication {
@@ -188,13 +196,21 @@ impl<'b> Request<'_, '_, 'b> {
         }))
     }
 
-    fn follow(&self, name: &'b str) -> Result<Action<'b>, Refusal> {
+    fn follow_topic(&self, name: &'b str) -> Result<Action<'b>, Refusal> {
         let topic = topic_name(name)?;
+        self.follow(topic, || self.require(|rights| rights.follow))
+    }
+
+    fn follow(
+        &self,
+        topic: Cow<'b, str>,
+        rights: impl FnOnce() -> Result<Rights, Refusal>,
+    ) -> Result<Action<'b>, Refusal> {
         let get = self.head.method == Method::Get;
         if get && self.requests_websocket() {
-            return self.socket(topic);
+            return self.socket(topic, rights);
         }
-        self.require(|rights| rights.follow)?;
+        rights()?;
         let stream = get && prefers_event_stream(self.head);
         self.refuse_overload(stream)?;
         if stream {
@@ -211,18 +227,16 @@ impl<'b> Request<'_, '_, 'b> {
         }))
     }
 
-    fn socket(&self, topic: Cow<'b, str>) -> Result<Action<'b>, Refusal> {
+    fn socket(
+        &self,
+        topic: Cow<'b, str>,
+        rights: impl FnOnce() -> Result<Rights, Refusal>,
+    ) -> Result<Action<'b>, Refusal> {
         self.refuse_foreign()?;
-        let rights = self.require(|rights| rights.follow)?;
-        let accept = self.accept()?;
-        self.refuse_overload(false)?;
-        let offered = self.head.fields.get_all("sec-websocket-protocol");
-        let subprotocol =
-            server_handshake::choose_subprotocol(offered, &[SUBPROTOCOL_JSON, SUBPROTOCOL_TEXT]);
-        let since = self.since(Since::Now);
-        let agreement = self.negotiate(ContextTakeover::Refused)?;
-        let handshake = ServerHandshake { accept, subprotocol, agreement };
-        Ok(Action::Socket { topic, since, handshake, may_publish: rights.publish })
+        let rights = rights()?;
+        let offers = [SUBPROTOCOL_JSON, SUBPROTOCOL_TEXT];
+        let handshake = self.handshake(&offers, ContextTakeover::Refused)?;
+        Ok(Action::Socket { topic, since: self.since(Since::Now), handshake, may_publish: rights.publish })
     }
 
     /// Returns the action for `/wire`: an event stream, whatever `Accept` says.
@@ -235,6 +249,16 @@ impl<'b> Request<'_, '_, 'b> {
     }
 
     fn echo(&self) -> Result<Action<'b>, Refusal> {
+        Ok(Action::Echo { handshake: self.handshake(&[], self.rules.echo_context)? })
+    }
+
+    /// Returns the server's side of the handshake, with one of these subprotocols if the client
+    /// offers it.
+    fn handshake(
+        &self,
+        subprotocols: &[&'static str],
+        context: ContextTakeover,
+    ) -> Result<ServerHandshake, Refusal> {
         self.refuse_foreign()?;
         if !self.requests_websocket() {
             let detail = "The target speaks only WebSocket; send an upgrade request (RFC 9110 §15.5.22).";
@@ -242,8 +266,9 @@ impl<'b> Request<'_, '_, 'b> {
         }
         let accept = self.accept()?;
         self.refuse_overload(false)?;
-        let agreement = self.negotiate(self.rules.echo_context)?;
-        Ok(Action::Echo { handshake: ServerHandshake { accept, subprotocol: None, agreement } })
+        let offered = self.head.fields.get_all("sec-websocket-protocol");
+        let subprotocol = server_handshake::choose_subprotocol(offered, subprotocols);
+        Ok(ServerHandshake { accept, subprotocol, agreement: self.negotiate(context)? })
     }
 
     fn negotiate(&self, context: ContextTakeover) -> Result<Option<Agreement>, Refusal> {
@@ -280,23 +305,12 @@ impl<'b> Request<'_, '_, 'b> {
             })
     }
 
-    /// Returns the cursor: `Last-Event-ID`, else `?since=`, else the transport's default. A cursor
-    /// that cannot be parsed is a gap, not an error: its holder must learn what it has missed.
+    /// Returns the cursor: `Last-Event-ID`, else `?since=`, else the transport's default.
     fn since(&self, default: Since) -> Since {
-        let last_event_id = self.head.fields.get("last-event-id").filter(|line| !line.is_empty());
-        if let Some(line) = last_event_id {
-            return Since::After(String::from_utf8_lossy(line).into_owned());
-        }
-        match self.query.get("since") {
-            None => default,
-            Some(Err(_)) => Since::After(char::REPLACEMENT_CHARACTER.to_string()),
-            Some(Ok(since)) => match &*since {
-                "" => default,
-                "start" => Since::Start,
-                "now" => Since::Now,
-                _ => Since::After(since.into_owned()),
-            },
-        }
+        // A parameter that cannot be decoded is a cursor that no log has.
+        let replaced = |since: Result<_, _>| since.unwrap_or(Cow::Borrowed("\u{fffd}"));
+        let since = self.query.get("since").map(replaced);
+        Since::of(self.head.fields.get("last-event-id"), since.as_deref(), default)
     }
 
     /// Returns the wait in seconds, and whether `Prefer` requested it.
@@ -351,6 +365,11 @@ fn not_found() -> Refusal {
     Refusal::new(Status::NOT_FOUND, "No resource has this path; topics are at /topics/{name}.")
 }
 
+fn not_allowed(allow: &str) -> Refusal {
+    let detail = format!("The target allows only {allow} (RFC 9110 §15.5.6).");
+    Refusal { allow: Some(allow.into()), ..Refusal::new(Status::METHOD_NOT_ALLOWED, detail) }
+}
+
 /// Refuses a host that the server does not answer for.
 fn misdirected(host: Option<&str>) -> Refusal {
     // A name of the DNS has at most 253 characters, but a head has room for more.
@@ -360,6 +379,22 @@ fn misdirected(host: Option<&str>) -> Refusal {
          with --allow-host and the name (RFC 9110 §15.5.20)."
     );
     Refusal::new(Status::MISDIRECTED_REQUEST, detail)
+}
+
+/// Checks the name of an event.
+///
+/// # Errors
+/// The refusal of a name that no event may have.
+pub fn check_event_name(event: &str) -> Result<(), Refusal> {
+    if event.is_empty() || event.len() > MAX_EVENT_NAME || event.chars().any(char::is_control) {
+        let detail = "The event name must be 1 to 128 bytes long, without control characters.";
+        return Err(Refusal::bad_request(detail));
+    }
+    if RESERVED_EVENTS.contains(&event) {
+        let detail = "The event names gap, open and error are reserved; choose another name.";
+        return Err(Refusal::bad_request(detail));
+    }
+    Ok(())
 }
 
 fn topic_name(segment: &str) -> Result<Cow<'_, str>, Refusal> {

@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 
 use super::access::Access;
-use super::action::{Action, PollRequest, Publication};
+use super::action::{Action, CallRequest, PollRequest, Publication};
 use super::batch::Batch;
 use super::following::{Encoding, Following, write_id};
-use super::metrics::{self, Counters, Gauges};
+use super::metrics::Counters;
 use super::poll::{HeldPoll, Poll};
 use super::response::{Now, Overload, Refusal, ResponseContext, jittered};
+use super::routes::Routes;
 use super::websocket::{self, ServerHandshake};
 use super::{event_stream, observation};
 use crate::hub::{Epoch, Gap, Hub, HubLimits, Id, Opener, Placement, Since, Tick, TopicKey};
-use crate::page;
 use crate::protocol::http::Status;
 use crate::protocol::websocket::extension::Agreement;
 
@@ -69,6 +69,8 @@ pub enum Next {
     },
     /// No byte is written: the rest of the batch must be published first.
     Batch(Batch),
+    /// No byte is written: the application answers the request, in this context.
+    Call(CallRequest<'static>, ResponseContext),
     /// The connection is a WebSocket that must be closed with [`websocket::CLOSE_GAP`].
     Gap,
     /// The connection is a WebSocket that echoes.
@@ -95,6 +97,8 @@ pub struct Service {
     pub hub: Hub,
     /// The policy.
     pub policy: Policy,
+    /// The resources.
+    pub routes: Routes,
     /// The counters.
     pub counters: Counters,
     /// A client has followed the observation at some time.
@@ -108,7 +112,14 @@ impl Service {
     /// Creates a service without topics.
     pub fn new(epoch: Epoch, limits: HubLimits, policy: Policy) -> Service {
         let hub = Hub::new(epoch, limits, Encoding::encoders(policy.compress_from));
-        Service { hub, policy, counters: Counters::default(), observed: false, metrics: None }
+        Service {
+            hub,
+            policy,
+            routes: Routes::default(),
+            counters: Counters::default(),
+            observed: false,
+            metrics: None,
+        }
     }
 
     /// Responds to a request: appends the response to `out`, unless it has to wait for an event.
@@ -117,22 +128,12 @@ impl Service {
         action: Result<Action<'_>, Refusal>,
         content: &[u8],
         mut context: ResponseContext,
-        gauges: &Gauges,
         now: &Now<'_>,
         out: &mut Vec<u8>,
     ) -> Responded {
         let outcome = action.and_then(|action| match action {
-            Action::Page(file) => Ok((write_page(file, &context, now, out), Next::Done)),
-            Action::Health => Ok((write_health(gauges, &context, now, out), Next::Done)),
-            Action::Metrics => {
-                let kind = "text/plain; version=0.0.4; charset=utf-8";
-                let text =
-                    self.metrics.get_or_insert_with(|| metrics::write(&self.counters, gauges, &self.hub));
-                context.complete(out, Status::OK, kind, text.as_bytes(), now);
-                Ok((Status::OK, Next::Done))
-            }
             Action::Options { allow, preflight } => {
-                Ok((write_options(allow, preflight, &context, now, out), Next::Done))
+                Ok((write_options(&allow, preflight, &context, now, out), Next::Done))
             }
             Action::Publish(publication) => self.publish(&publication, content, &context, now, out),
             Action::Poll(request) => self.poll(request, &context, now, out),
@@ -144,6 +145,7 @@ impl Service {
                 handshake.write_head(&context, now, out);
                 Ok((Status::SWITCHING_PROTOCOLS, Next::Echo { agreement: handshake.agreement }))
             }
+            Action::Call(request) => Ok((Status::OK, Next::Call(request.into_owned(), context.clone()))),
         });
         let (status, next) = outcome.unwrap_or_else(|refusal| {
             // No response follows a stream that ends at once, as with any other stream.
@@ -205,7 +207,10 @@ impl Service {
     }
 
     /// Opens a topic for a follower whose connection is held open, and places it.
-    fn place(
+    ///
+    /// # Errors
+    /// The refusal of a topic for which there is no room.
+    pub fn place(
         &mut self,
         topic: &str,
         since: &Since,
@@ -303,7 +308,8 @@ impl Service {
         let (key, placement) = self.place(topic, since, false, now)?;
         handshake.write_head(context, now, out);
         let compressed = handshake.agreement.is_some();
-        let next = match websocket::open(&mut self.hub, key, &placement, handshake, now, out) {
+        let encoding = handshake.encoding();
+        let next = match websocket::open(&mut self.hub, key, &placement, encoding, now, out) {
             Some(following) => Next::Socket { following, may_publish, compressed },
             None => Next::Gap,
         };
@@ -335,31 +341,8 @@ fn with_line_feeds(data: &str) -> Cow<'_, str> {
     }
 }
 
-fn write_page(file: &page::File, context: &ResponseContext, now: &Now<'_>, out: &mut Vec<u8>) -> Status {
-    let head = context.head(out, Status::OK, now);
-    let head = head.field("Content-Type", file.kind).field("Cache-Control", "no-cache");
-    let head = head
-        .field("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
-        .field("X-Content-Type-Options", "nosniff")
-        .field("Referrer-Policy", "no-referrer");
-    head.length(file.content.len()).end();
-    if !context.head_only {
-        out.extend_from_slice(file.content.as_bytes());
-    }
-    Status::OK
-}
-
-fn write_health(gauges: &Gauges, context: &ResponseContext, now: &Now<'_>, out: &mut Vec<u8>) -> Status {
-    let (status, content) = match gauges.draining {
-        false => (Status::OK, &b"{\"status\":\"ok\"}"[..]),
-        true => (Status::SERVICE_UNAVAILABLE, &b"{\"status\":\"draining\"}"[..]),
-    };
-    context.complete(out, status, "application/json", content, now);
-    status
-}
-
 fn write_options(
-    allow: &'static str,
+    allow: &str,
     preflight: Option<&'static str>,
     context: &ResponseContext,
     now: &Now<'_>,
@@ -368,7 +351,7 @@ fn write_options(
     let mut head = context.head(out, Status::NO_CONTENT, now).field("Allow", allow);
     if let Some(fields) = preflight {
         head = head
-            .field("Access-Control-Allow-Methods", "GET, HEAD, POST")
+            .field("Access-Control-Allow-Methods", allow.trim_end_matches(", OPTIONS"))
             .field("Access-Control-Allow-Headers", fields)
             .field("Access-Control-Max-Age", "600");
     }

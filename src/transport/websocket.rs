@@ -52,7 +52,8 @@ impl ServerHandshake {
         head.end();
     }
 
-    fn encoding(&self) -> Encoding {
+    /// Returns the encoding of the events.
+    pub fn encoding(&self) -> Encoding {
         let text = self.subprotocol == Some(SUBPROTOCOL_TEXT);
         match self.agreement.as_ref().map(compression::shared_window_bits) {
             None if text => Encoding::TextMessages,
@@ -71,11 +72,11 @@ pub fn open(
     hub: &mut Hub,
     topic: TopicKey,
     placement: &Placement,
-    handshake: &ServerHandshake,
+    encoding: Encoding,
     now: &Now<'_>,
     out: &mut Vec<u8>,
 ) -> Option<Following> {
-    if handshake.subprotocol != Some(SUBPROTOCOL_TEXT) {
+    if !encoding.is_bare_text() {
         let mut hello = Vec::with_capacity(64);
         hello.extend_from_slice(b"{\"next\":");
         json::write_string(&hub.id(placement.after).to_string(), &mut hello);
@@ -88,5 +89,5 @@ pub fn open(
     } else if placement.gap.is_some() {
         return None;
     }
-    Some(Following::after(hub, topic, placement.after, handshake.encoding(), now.tick))
+    Some(Following::after(hub, topic, placement.after, encoding, now.tick))
 }

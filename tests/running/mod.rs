@@ -1,18 +1,18 @@
 //! Runs barewire in the test's own process, on a separate thread.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use barewire::server::{Options, Server};
+use barewire::app::{App, Bound, Handle};
+use barewire::server::Options;
 
 /// A running server. Dropping it ends the server at once, even with open connections.
 pub struct Running {
     /// The listening address.
     pub address: SocketAddr,
-    stop: UnixStream,
+    handle: Handle<()>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -22,24 +22,22 @@ impl Running {
     pub fn start(set: impl FnOnce(&mut Options)) -> Running {
         let mut options = Options { listen: (Ipv4Addr::LOCALHOST, 0).into(), ..Options::default() };
         set(&mut options);
-        let (stop, stopped) = UnixStream::pair().expect("a pair of sockets");
         // A server must stay on the thread that created it, so the thread reports the address.
         let (sender, receiver) = mpsc::channel();
         let thread = thread::spawn(move || {
-            let server = with_wire_view(options, stopped)?;
+            let server = with_wire_view(options)?;
             // The receiver is gone only if the test is already over.
-            let _ = sender.send(server.local_addr());
+            let _ = sender.send((server.local_addr(), server.handle()));
             server.run()
         });
-        let address = receiver.recv().expect("a free port");
-        Running { address, stop, thread: Some(thread) }
+        let (address, handle) = receiver.recv().expect("a free port");
+        Running { address, handle, thread: Some(thread) }
     }
 
     /// Signals the server to stop. The first signal drains every connection; the second ends the
     /// server at once.
     pub fn signal_stop(&self) {
-        // The server may have ended already.
-        let _ = (&self.stop).write_all(b"!");
+        self.handle.stop();
     }
 
     /// Waits for the server's end, which must be orderly.
@@ -60,9 +58,9 @@ impl Drop for Running {
 }
 
 /// Binds a server, with the wire view if the options open it and this build has it.
-fn with_wire_view(options: Options, stopped: UnixStream) -> io::Result<Server> {
+fn with_wire_view(options: Options) -> io::Result<Bound<()>> {
     let is_open = options.observation.exists_on(options.listen.ip().to_canonical().is_loopback());
-    let server = Server::bind(options, Some(stopped))?;
+    let server = App::standard().bind(options)?;
     #[cfg(feature = "cli")]
     if is_open {
         use barewire::tools::serve::{WireOptions, WireView};

@@ -31,7 +31,7 @@ impl<'o> ResponseHead<'o> {
     /// Each control character in `value` is replaced by a space, as RFC 9110 §5.5 requires. A value
     /// that a client sent therefore cannot end the line and start another line or response. The
     /// name is `'static` because it is never a client's.
-    pub fn field(self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+    pub fn field(self, name: &str, value: impl AsRef<[u8]>) -> Self {
         debug_assert!(is_token(name.as_bytes()), "{name:?} is not a field name");
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b": ");

@@ -17,7 +17,7 @@ macro_rules! statuses {
             pub const fn reason(self) -> &'static str {
                 match self.0 {
                     $($code => $reason,)*
-                    // Unreachable: the field is private. RFC 9112 §4 allows an empty phrase.
+                    // RFC 9112 §4 allows an empty phrase.
                     _ => "",
                 }
             }
@@ -30,7 +30,9 @@ statuses! {
     SWITCHING_PROTOCOLS = 101, "Switching Protocols";
     OK = 200, "OK";
     CREATED = 201, "Created";
+    ACCEPTED = 202, "Accepted";
     NO_CONTENT = 204, "No Content";
+    SEE_OTHER = 303, "See Other";
     NOT_MODIFIED = 304, "Not Modified";
     BAD_REQUEST = 400, "Bad Request";
     UNAUTHORIZED = 401, "Unauthorized";
@@ -38,10 +40,12 @@ statuses! {
     NOT_FOUND = 404, "Not Found";
     METHOD_NOT_ALLOWED = 405, "Method Not Allowed";
     REQUEST_TIMEOUT = 408, "Request Timeout";
+    CONFLICT = 409, "Conflict";
     CONTENT_TOO_LARGE = 413, "Content Too Large";
     URI_TOO_LONG = 414, "URI Too Long";
     EXPECTATION_FAILED = 417, "Expectation Failed";
     MISDIRECTED_REQUEST = 421, "Misdirected Request";
+    UNPROCESSABLE_CONTENT = 422, "Unprocessable Content";
     UPGRADE_REQUIRED = 426, "Upgrade Required";
     TOO_MANY_REQUESTS = 429, "Too Many Requests";
     REQUEST_HEADER_FIELDS_TOO_LARGE = 431, "Request Header Fields Too Large";
@@ -52,6 +56,16 @@ statuses! {
 }
 
 impl Status {
+    /// Returns the status with a code of three digits. One without a constant has no reason phrase
+    /// (RFC 9112 §4).
+    ///
+    /// # Panics
+    /// The code is not from 100 to 999.
+    pub const fn new(code: u16) -> Self {
+        assert!(100 <= code && code <= 999, "a status has three digits");
+        Self(code)
+    }
+
     /// Returns the three-digit code.
     pub const fn code(self) -> u16 {
         self.0

@@ -102,7 +102,7 @@ impl<S: ByteStream> Connection<S> {
                 event_stream::write_end(following.encoding, None, &mut cx.out);
                 self.end(EndReason::TooSlow, cx);
             }
-            State::Socket(Socket::Topic { .. }) => {
+            State::Socket(Socket::Open { .. }) => {
                 self.count_end(EndReason::TooSlow, cx);
                 self.leave(rest, State::Socket(Socket::Closing), cx);
                 let reason = "too slow: unread events are no longer kept";
@@ -134,7 +134,7 @@ impl<S: ByteStream> Connection<S> {
                 let refusal = Refusal::overloaded(Overload::Memory, false);
                 self.refuse_partial(partial, refusal, cx);
             }
-            State::Socket(Socket::Topic { .. } | Socket::Echo { .. }) => {
+            State::Socket(Socket::Open { .. } | Socket::Echo { .. }) => {
                 cx.service.counters.overloaded(Overload::Memory);
                 self.start_close(
                     CloseCode::TRY_AGAIN_LATER,
@@ -145,6 +145,7 @@ impl<S: ByteStream> Connection<S> {
                 self.end(EndReason::Memory, cx);
             }
             State::Held(_) => self.refuse_held(Refusal::overloaded(Overload::Memory, false), cx),
+            State::Called(_) => self.refuse_called(Refusal::overloaded(Overload::Memory, false), cx),
             _ => self.close(EndReason::Memory, cx),
         }
         self.arm_unless_closed(cx);
@@ -160,9 +161,12 @@ impl<S: ByteStream> Connection<S> {
                 }
             }
             State::Held(_) => self.respond_to_held(cx),
+            State::Called(_) => self.refuse_called(Refusal::overloaded(Overload::Draining, false), cx),
+            State::Socket(Socket::Echo { .. } | Socket::Open { following: None, .. }) => {
+                self.send_going_away(cx);
+            }
             // The log ends with the server, so a follower first receives the events that it lacks.
-            State::Stream(_) | State::Socket(Socket::Topic { .. }) => self.flush(cx),
-            State::Socket(Socket::Echo { .. }) => self.send_going_away(cx),
+            State::Stream(_) | State::Socket(Socket::Open { .. }) => self.flush(cx),
             State::Socket(Socket::Closing) | State::Flushing | State::Lingering | State::Closed => {}
         }
         self.arm_unless_closed(cx);
@@ -178,7 +182,7 @@ impl<S: ByteStream> Connection<S> {
                 event_stream::write_end(following.encoding, Some(retry), &mut cx.out);
                 self.end(EndReason::Drain, cx);
             }
-            State::Socket(Socket::Topic { .. } | Socket::Echo { .. }) => {
+            State::Socket(Socket::Open { .. } | Socket::Echo { .. }) => {
                 self.start_close(CloseCode::GOING_AWAY, "the server is shutting down", EndReason::Drain, cx);
                 self.flush(cx);
             }

@@ -4,10 +4,11 @@ use std::fmt::Display;
 
 use super::Connection;
 use super::read::ParseOutcome;
-use super::state::{Label, Partial, PartialBody, Socket, State};
+use super::state::{Label, Messages, Partial, PartialBody, Socket, State};
+use crate::hub::Tick;
 use crate::protocol::Transport;
 use crate::protocol::http::{
-    self, BodyError, BodyLimits, BodyReader, Framing, HeadScan, RequestHead, Status,
+    self, BodyError, BodyLimits, BodyReader, Framing, HeadScan, Method, RequestHead, Status,
 };
 use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
@@ -22,10 +23,10 @@ use crate::transport::route::Rules;
 use crate::transport::{Next, Purpose, Responded, websocket};
 
 /// A request as far as its head goes.
-struct RequestStart<'a> {
-    action: Result<Action<'a>, Refusal>,
-    context: ResponseContext,
-    label: Label<'a>,
+pub(super) struct RequestStart<'a> {
+    pub action: Result<Action<'a>, Refusal>,
+    pub context: ResponseContext,
+    pub label: Label<'a>,
 }
 
 /// Returns a refusal for a rule of HTTP that the request breaks.
@@ -101,9 +102,14 @@ impl<S: ByteStream> Connection<S> {
         let (head_bytes, rest) = bytes;
         let framing = Framing::of(head);
         let has_content = !matches!(framing, Ok(Framing::None | Framing::Length(0)));
-        let (context, action) = Action::of(head, has_content, &self.rules(cx));
+        let (context, action) = Action::of(head, head_bytes, has_content, &self.rules(cx));
         let bytes = if let Ok(Framing::Length(length)) = framing { length } else { u64::MAX };
-        if matches!(action, Ok(Action::Publish(_))) && cx.must_wait_for_room(bytes) {
+        let may_publish = match &action {
+            Ok(Action::Publish(_)) => true,
+            Ok(Action::Call(_)) => !matches!(head.method, Method::Get | Method::Head),
+            _ => false,
+        };
+        if may_publish && cx.must_wait_for_room(bytes) {
             self.park(cx);
             return None;
         }
@@ -140,6 +146,7 @@ impl<S: ByteStream> Connection<S> {
         };
         let max = match &start.action {
             Ok(Action::Publish(publication)) if publication.lines => cx.service.policy.batch_bytes,
+            Ok(Action::Call(_)) => cx.service.policy.batch_bytes,
             // One event's data, or content that is dropped before the response.
             _ => cx.service.policy.event_bytes,
         } as u64;
@@ -162,10 +169,11 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    fn rules<'c>(&self, cx: &'c LoopContext) -> Rules<'c> {
+    pub(super) fn rules<'c>(&self, cx: &'c LoopContext) -> Rules<'c> {
         let policy = &cx.service.policy;
         let has_room = cx.echo_contexts < cx.options.echo_contexts;
         Rules {
+            routes: &cx.service.routes,
             access: &policy.access,
             max_wait: policy.max_wait,
             compress: policy.compress,
@@ -199,10 +207,7 @@ impl<S: ByteStream> Connection<S> {
         }
         self.due_in(cx.options.body_timeout, cx);
         let RequestStart { action, context, label } = start;
-        let label = match cx.log.is_some() {
-            true => label.into_owned(),
-            false => Label { purpose: label.purpose, ..Label::UNKNOWN },
-        };
+        let label = label.kept(cx.log.is_some());
         let action = action.map(Action::into_owned);
         let body = PartialBody { reader, content: Vec::new(), action, context, label };
         self.busy().partial = Some(Partial::Body(Box::new(body)));
@@ -223,7 +228,7 @@ impl<S: ByteStream> Connection<S> {
         cx: &mut LoopContext,
     ) -> ParseOutcome {
         let bytes = (body.content.len() + input.len()) as u64;
-        if matches!(body.action, Ok(Action::Publish(_))) && cx.must_wait_for_room(bytes) {
+        if matches!(body.action, Ok(Action::Publish(_) | Action::Call(_))) && cx.must_wait_for_room(bytes) {
             self.busy().partial = Some(Partial::Body(body));
             self.park(cx);
             return ParseOutcome::Parked;
@@ -277,47 +282,51 @@ impl<S: ByteStream> Connection<S> {
 
     /// Responds to a request, logs it, and enters the state that follows from it.
     fn respond(&mut self, start: RequestStart<'_>, content: &[u8], cx: &mut LoopContext) {
+        self.count = self.count.saturating_add(1);
+        self.respond_to_counted(start, content, cx);
+    }
+
+    /// The same for a request that is counted already.
+    pub(super) fn respond_to_counted(
+        &mut self,
+        start: RequestStart<'_>,
+        content: &[u8],
+        cx: &mut LoopContext,
+    ) {
         let RequestStart { action, mut context, label } = start;
         cx.observe_purpose(self.key, label.purpose);
-        self.count = self.count.saturating_add(1);
         // A last response says so: at shutdown, on a surplus connection, at the limit of requests.
         context.persists &= !cx.gauges.draining && self.surplus.is_none() && !self.is_at_request_limit(cx);
-        if matches!(action, Ok(Action::Metrics)) && cx.service.metrics.is_none() {
-            cx.gauges.buffered = cx.buffered_bytes();
-            cx.gauges.log_lines_dropped = cx.log.as_ref().map_or(0, |log| log.dropped());
-            cx.gauges.resident = resident_memory();
-            cx.gauges.iteration_work_max = cx.work.max;
-            cx.work.charge(cost::METRICS);
-        }
         let overload = action.as_ref().err().and_then(|refusal| refusal.overload);
-        let (service, now, gauges, out) = cx.responding();
+        let (service, now, _, out) = cx.responding();
         let before = out.len();
-        let Responded { status, next, persists } =
-            service.respond(action, content, context, gauges, &now, out);
+        let Responded { status, next, persists } = service.respond(action, content, context, &now, out);
         let moved = content.len() + out.len() - before;
         cx.work.charge(cost::REQUEST + cost::bytes(moved));
         cx.charge_hub();
         match next {
-            Next::Done => self.finish_response(&label, status, overload, persists, cx),
+            Next::Done => {
+                self.log_response(&label, status, 0, cx);
+                self.finish_response(status, overload, persists, cx);
+            }
             Next::Batch(batch) => self.begin_batch(batch, label, cx),
             Next::Hold(_) => self.enter_next(next, cx),
+            Next::Call(request, context) => self.begin_call(request, context, content, label, cx),
             next => {
-                self.log_response(&label, status, cx);
+                self.log_response(&label, status, 0, cx);
                 self.enter_next(next, cx);
             }
         }
     }
 
-    /// Logs a complete response, and waits for the next request or ends the connection.
+    /// Waits for the next request after a complete response, or ends the connection.
     pub(super) fn finish_response(
         &mut self,
-        label: &Label<'_>,
         status: Status,
         overload: Option<Overload>,
         persists: bool,
         cx: &mut LoopContext,
     ) {
-        self.log_response(label, status, cx);
         if persists {
             self.due_in(cx.options.idle_timeout, cx);
         } else {
@@ -325,10 +334,17 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    fn log_response(&self, label: &Label<'_>, status: Status, cx: &mut LoopContext) {
+    /// Logs a response, for which the request has waited this many ticks.
+    pub(super) fn log_response(&self, label: &Label<'_>, status: Status, ticks: u32, cx: &mut LoopContext) {
         let Label { method, path, purpose } = label;
-        let request = LoggedRequest { peer: None, method, path, status, purpose: *purpose, ticks: 0 };
+        let request = LoggedRequest { peer: None, method, path, status, purpose: *purpose, ticks };
         cx.record(request, || self.stream.peer());
+    }
+
+    /// Returns how many ticks ago a wait of this many seconds began, whose deadline is that of the
+    /// state.
+    pub(super) fn waited(&self, seconds: u32, cx: &LoopContext) -> u32 {
+        cx.now().0.saturating_sub(self.due.before(seconds * Tick::PER_SECOND).0)
     }
 
     /// Returns why the connection ends after its last response.
@@ -348,7 +364,7 @@ impl<S: ByteStream> Connection<S> {
     fn enter_next(&mut self, next: Next, cx: &mut LoopContext) {
         let (slot, now) = (self.key.slot, cx.now());
         match next {
-            Next::Done | Next::Batch(_) => {}
+            Next::Done | Next::Batch(_) | Next::Call(..) => {}
             Next::Hold(held) => {
                 cx.service.counters.held += 1;
                 cx.service.hub.join(held.topic, slot, now);
@@ -365,7 +381,8 @@ impl<S: ByteStream> Connection<S> {
             }
             Next::Socket { following, may_publish, compressed } => {
                 cx.service.counters.sockets += 1;
-                let socket = Socket::Topic { following, may_publish, compressed, pinged: false };
+                let messages = if may_publish { Messages::Publish } else { Messages::Forbid };
+                let socket = Socket::Open { following: Some(following), messages, compressed, pinged: false };
                 self.enter(State::Socket(socket), cx);
                 self.due_in(cx.options.ping_interval, cx);
                 cx.service.hub.join(following.topic, slot, now);
@@ -437,11 +454,4 @@ impl<S: ByteStream> Connection<S> {
             _ => self.refuse(refusal, cx),
         }
     }
-}
-
-/// Returns the resident memory of the process in bytes, where the system reports it (proc(5)).
-fn resident_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }

@@ -6,9 +6,10 @@
 //!
 //! [`state`] has the states and their transitions. Each of the other files implements one part of
 //! [`Connection`]: [`read`] takes bytes from the socket, [`http`] and [`websocket`] interpret them,
-//! [`operation`] does what is too long for one turn, [`write`] delivers output and events, [`close`]
+//! [`call`] waits for the application, [`operation`] does what is too long for one turn, [`write`] delivers output and events, [`close`]
 //! ends the connection.
 
+mod call;
 mod close;
 mod http;
 mod operation;
@@ -171,24 +172,26 @@ impl<S: ByteStream> Connection<S> {
                 *open = open.wrapping_add_signed(change);
             }
         }
+        self.call_for_change(&last, cx);
         last
     }
 
     /// Updates this connection's share of the memory budget.
     pub fn account_memory(&mut self, cx: &LoopContext) {
-        let of_poll = match &self.state {
+        let of_request = match &self.state {
             State::Held(held) => held.poll.memory(),
+            State::Called(called) => called.memory(),
             _ => 0,
         };
-        if of_poll > SMALL_POLL {
+        if of_request > SMALL_POLL {
             self.busy();
         }
         let Some(busy) = &mut self.busy else { return };
-        if of_poll <= SMALL_POLL && busy.is_idle() && busy.stalled_since.is_none() {
+        if of_request <= SMALL_POLL && busy.is_idle() && busy.stalled_since.is_none() {
             self.busy = None;
             return;
         }
-        let bytes = busy.memory() + of_poll;
+        let bytes = busy.memory() + of_request;
         busy.share.get_or_insert_with(|| cx.memory.part()).set(bytes);
         let began = busy.outbox_since.unwrap_or(cx.now());
         busy.outbox_since = (!busy.outbox.is_empty()).then_some(began);
@@ -213,6 +216,7 @@ impl<S: ByteStream> Connection<S> {
         let began = |seconds: u32| self.due.before(seconds.saturating_mul(Tick::PER_SECOND));
         let input = match (&self.state, &busy.partial) {
             (State::Held(held), _) => began(u32::from(held.wait)),
+            (State::Called(_), _) => began(cx.options.answer_timeout),
             (State::Http, Some(Partial::Head { .. })) => began(cx.options.head_timeout),
             (State::Http, Some(Partial::Body(_))) => began(cx.options.body_timeout),
             (_, Some(Partial::Message(message))) => message.since,

@@ -67,7 +67,8 @@ impl<S: ByteStream> Connection<S> {
         let persists = batch.respond(!gauges.draining, &now, out);
         let written = out.len() - before;
         cx.work.charge(cost::bytes(written));
-        self.finish_response(&label, Status::CREATED, None, persists, cx);
+        self.log_response(&label, Status::CREATED, 0, cx);
+        self.finish_response(Status::CREATED, None, persists, cx);
     }
 
     /// Starts the echo of a long message. `message` is the receiver, if the next message needs it.

@@ -6,13 +6,14 @@ use std::io;
 use super::state::{Input, Partial, Queue, Readiness, State};
 use super::{Connection, Deadline, FRESH};
 use crate::hub::Tick;
-use crate::protocol::http::HeadScan;
+use crate::protocol::http::{HeadScan, Status};
 use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
 use crate::server::observer::Sender;
 use crate::server::work::cost;
 use crate::transport::event_stream;
 use crate::transport::metrics::EndReason;
+use crate::transport::response::Refusal;
 
 /// The outcome of interpreting some bytes as a request.
 pub(super) enum ParseOutcome {
@@ -53,6 +54,7 @@ impl<S: ByteStream> Connection<S> {
             self.flush(cx);
         }
         self.continue_operation(cx);
+        self.probe_called(cx);
         self.serve_input(buffer, cx);
     }
 
@@ -86,6 +88,11 @@ impl<S: ByteStream> Connection<S> {
 
     fn may_read(&self, cx: &LoopContext) -> bool {
         self.state.may_read() && self.outbox_len() < cx.options.outbox_bytes
+    }
+
+    /// Returns whether the client's FIN is known.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.input, Input::Ending | Input::Ended)
     }
 
     /// Returns whether bytes or the client's FIN may still have to be handled.
@@ -130,7 +137,7 @@ impl<S: ByteStream> Connection<S> {
             }
             // Half of a TCP connection is not a WebSocket (RFC 6455 §7.1.1).
             State::Socket(_) | State::Lingering => self.close(EndReason::Client, cx),
-            State::Http | State::Held(_) | State::Flushing | State::Closed => {}
+            State::Http | State::Held(_) | State::Called(_) | State::Flushing | State::Closed => {}
         }
     }
 
@@ -183,7 +190,7 @@ impl<S: ByteStream> Connection<S> {
                     ParseOutcome::Parked => 0,
                 },
                 State::Socket(_) => self.receive_frames(rest, cx),
-                State::Held(_) => {
+                State::Held(_) | State::Called(_) => {
                     self.defer(rest, cx);
                     rest.len()
                 }
@@ -251,6 +258,10 @@ impl<S: ByteStream> Connection<S> {
         match self.state {
             State::Http => self.expire_request(cx),
             State::Held(_) => self.respond_to_held(cx),
+            State::Called(_) => {
+                let detail = "The answer took too long; try again later (RFC 9110 §15.6.4).";
+                self.refuse_called(Refusal::new(Status::SERVICE_UNAVAILABLE, detail), cx);
+            }
             State::Stream(following) => {
                 // A stream with pending output needs no heartbeat; the write timeout applies.
                 if self.busy.is_none() {

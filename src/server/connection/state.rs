@@ -1,9 +1,10 @@
 //! The states of a connection, and what each of them may do.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use super::outbox::Outbox;
-use crate::hub::{Tick, TopicKey};
+use crate::hub::{Since, Tick, TopicKey};
 use crate::protocol::http::{BodyReader, HeadScan};
 use crate::protocol::websocket::frame::Opcode;
 use crate::protocol::websocket::message::Receiver;
@@ -11,9 +12,11 @@ use crate::server::memory::Part;
 use crate::transport::action::Action;
 use crate::transport::batch::Batch;
 use crate::transport::compression::EchoCompression;
+use crate::transport::following::Encoding;
 use crate::transport::metrics::ConnectionUse;
 use crate::transport::poll::HeldPoll;
 use crate::transport::response::{Refusal, ResponseContext};
+use crate::transport::websocket::ServerHandshake;
 use crate::transport::{Following, Purpose};
 
 /// The state of a connection.
@@ -22,17 +25,22 @@ use crate::transport::{Following, Purpose};
 /// | --- | --- | --- |
 /// | `Http` | a request with an immediate response | `Http`, or `Flushing` if the connection does not persist |
 /// | `Http` | a long poll without an event | `Held` |
+/// | `Http` | a request for the application | `Called` |
+/// | `Called` | a complete answer, its timeout, shutdown | `Http` or `Flushing` |
+/// | `Called` | an answer that follows a topic | as for a request of that kind |
+/// | `Called` | an accepted handshake | `Socket(Open)` |
+/// | `Called` | bytes read together with the request | `Called`; the bytes are deferred |
 /// | `Http` | a request for an event stream | `Stream` |
-/// | `Http` | a WebSocket handshake | `Socket(Topic)` or `Socket(Echo)` |
+/// | `Http` | a WebSocket handshake | `Socket(Open)` or `Socket(Echo)` |
 /// | `Http` | a handshake for bare text, with a gap | `Socket(Closing)` |
 /// | `Http` | a malformed request, a timeout, the client's FIN, shutdown | `Flushing` |
 /// | `Held` | an event, its timeout, shutdown | `Http` or `Flushing` |
 /// | `Held` | bytes read together with the poll | `Held`; the bytes are deferred |
 /// | `Stream` | eviction, shutdown | `Flushing` |
 /// | `Stream` | the client's FIN | `Stream`; a comment shows whether the client is still there |
-/// | `Socket(Topic)` | eviction, a forbidden message | `Socket(Closing)` |
-/// | `Socket(Topic)`, `Socket(Echo)` | shutdown | `Socket(Closing)` |
-/// | `Socket(Topic)`, `Socket(Echo)` | the client's close frame, a message's timeout, too many messages per second | `Flushing` |
+/// | `Socket(Open)` | eviction, a forbidden message | `Socket(Closing)` |
+/// | `Socket(Open)`, `Socket(Echo)` | shutdown | `Socket(Closing)` |
+/// | `Socket(Open)`, `Socket(Echo)` | the client's close frame, a message's timeout, too many messages per second | `Flushing` |
 /// | `Socket(_)` | a protocol error | `Flushing` |
 /// | `Socket(_)` | the client's FIN | `Closed` |
 /// | `Socket(Closing)` | the client's close frame | `Flushing` |
@@ -49,6 +57,8 @@ pub enum State {
     /// the timeout, `drain` in [`close`](super::close) at the shutdown. `refuse_held` leaves it at
     /// the memory limit, and `close` when the client is gone.
     Held(HeldPoll),
+    /// The connection holds a request that the application answers, usually right after this turn.
+    Called(Box<Called>),
     /// The connection is an event stream.
     Stream(Following),
     /// The connection is a WebSocket.
@@ -66,12 +76,12 @@ pub enum State {
 /// The purpose of a WebSocket, and the progress of its closing handshake (RFC 6455 §7).
 #[derive(Clone, Copy)]
 pub enum Socket {
-    /// The WebSocket follows a topic.
-    Topic {
+    /// The WebSocket follows a topic, or is one of the application.
+    Open {
         /// The position in the topic.
-        following: Following,
-        /// The client's messages are published.
-        may_publish: bool,
+        following: Option<Following>,
+        /// What is done with the client's messages.
+        messages: Messages,
         /// The client's messages may be compressed, each without context.
         compressed: bool,
         /// A ping was sent. Since then no byte has arrived, and no stalled output has moved.
@@ -86,14 +96,60 @@ pub enum Socket {
     Closing,
 }
 
+/// What is done with the messages of a client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Messages {
+    /// They are published to the topic.
+    Publish,
+    /// They are not allowed.
+    Forbid,
+    /// The application is called.
+    Call {
+        /// The number of the kind of WebSocket.
+        route: u16,
+        /// The encoding of the events of a topic that the WebSocket is made to follow.
+        encoding: Encoding,
+    },
+}
+
+/// A request that the application answers.
+pub struct Called {
+    /// The number of the request.
+    pub number: u32,
+    /// The bytes of the head.
+    pub head: Rc<[u8]>,
+    /// The context of the response.
+    pub context: ResponseContext,
+    /// The request in the access log.
+    pub label: Label<'static>,
+    /// For a WebSocket: the server's side of the handshake, and the number of its kind.
+    pub handshake: Option<(ServerHandshake, u16)>,
+    /// What the WebSocket receives first: messages, and the events of a topic.
+    pub frames: Vec<u8>,
+    /// The topic, and the cursor.
+    pub follow: Option<(Box<str>, Since)>,
+    /// The request has content.
+    pub has_content: bool,
+    /// An interim response has been sent, to which a client that is gone answers with a reset.
+    pub is_probed: bool,
+}
+
+impl Called {
+    /// Returns the memory in bytes.
+    pub fn memory(&self) -> usize {
+        let head = self.head.len() + self.label.path.len() + self.context.memory();
+        size_of::<Called>() + head + self.frames.capacity()
+    }
+}
+
 impl State {
     /// Returns the use under which the metrics count the connection.
     pub fn carried(&self) -> Option<ConnectionUse> {
         match self {
-            State::Http => Some(ConnectionUse::Http),
+            State::Http | State::Called(_) => Some(ConnectionUse::Http),
             State::Held(_) => Some(ConnectionUse::LongPoll),
             State::Stream(_) => Some(ConnectionUse::EventStream),
-            State::Socket(Socket::Topic { .. }) => Some(ConnectionUse::WebSocket),
+            State::Socket(Socket::Open { .. }) => Some(ConnectionUse::WebSocket),
             State::Socket(Socket::Echo { .. }) => Some(ConnectionUse::Echo),
             State::Socket(Socket::Closing) | State::Flushing | State::Lingering => {
                 Some(ConnectionUse::Ending)
@@ -105,7 +161,7 @@ impl State {
     /// Returns whether the connection reads from its socket in this state. While a poll is held,
     /// the client's bytes stay in the socket.
     pub fn may_read(&self) -> bool {
-        !matches!(self, State::Held(_) | State::Closed)
+        !matches!(self, State::Held(_) | State::Called(_) | State::Closed)
     }
 
     pub fn is_closed(&self) -> bool {
@@ -115,14 +171,16 @@ impl State {
     /// Returns the cursor, if the connection holds it.
     pub fn following(&self) -> Option<Following> {
         match self {
-            State::Stream(following) | State::Socket(Socket::Topic { following, .. }) => Some(*following),
+            State::Stream(following) => Some(*following),
+            State::Socket(Socket::Open { following, .. }) => *following,
             _ => None,
         }
     }
 
     pub fn following_mut(&mut self) -> Option<&mut Following> {
         match self {
-            State::Stream(following) | State::Socket(Socket::Topic { following, .. }) => Some(following),
+            State::Stream(following) => Some(following),
+            State::Socket(Socket::Open { following, .. }) => following.as_mut(),
             _ => None,
         }
     }
@@ -135,10 +193,18 @@ impl State {
         }
     }
 
+    /// Returns the number of the kind of WebSocket, if it is one of the application.
+    pub fn application(&self) -> Option<u16> {
+        match self {
+            State::Socket(Socket::Open { messages: Messages::Call { route, .. }, .. }) => Some(*route),
+            _ => None,
+        }
+    }
+
     /// Returns the `pinged` flag of an open WebSocket.
     pub fn pinged_mut(&mut self) -> Option<&mut bool> {
         match self {
-            State::Socket(Socket::Topic { pinged, .. } | Socket::Echo { pinged }) => Some(pinged),
+            State::Socket(Socket::Open { pinged, .. } | Socket::Echo { pinged }) => Some(pinged),
             _ => None,
         }
     }
@@ -311,6 +377,14 @@ impl Label<'_> {
     /// The label of a request that cannot be parsed.
     pub const UNKNOWN: Label<'static> =
         Label { method: Cow::Borrowed("-"), path: Cow::Borrowed("-"), purpose: Purpose::Other };
+
+    /// Keeps what is needed of the label while the request waits.
+    pub fn kept(self, is_logged: bool) -> Label<'static> {
+        match is_logged {
+            true => self.into_owned(),
+            false => Label { purpose: self.purpose, ..Label::UNKNOWN },
+        }
+    }
 
     /// Copies what the label borrows from the request's head.
     pub fn into_owned(self) -> Label<'static> {

@@ -3,7 +3,7 @@
 
 use super::Connection;
 use super::operation::LONG_ECHO;
-use super::state::{Partial, PartialMessage, Socket, State};
+use super::state::{Messages, Partial, PartialMessage, Socket, State};
 use crate::hub::Tick;
 use crate::protocol::websocket::close::{self, CloseCode};
 use crate::protocol::websocket::frame::{self, Opcode};
@@ -39,7 +39,9 @@ impl<S: ByteStream> Connection<S> {
             && cx.out.len() < cx.options.outbox_bytes
             && (consumed == 0 || !cx.work.is_turn_over())
         {
-            if let State::Socket(Socket::Topic { may_publish: true, compressed, .. }) = self.state {
+            if let State::Socket(Socket::Open { messages, compressed, .. }) = self.state
+                && messages != Messages::Forbid
+            {
                 let bytes = (receiver.memory() + input.len() - consumed) as u64;
                 if cx.must_wait_for_room(if compressed { u64::MAX } else { bytes }) {
                     self.park(cx);
@@ -96,7 +98,7 @@ impl<S: ByteStream> Connection<S> {
     /// Returns whether the client's messages may be compressed.
     pub(super) fn inflates(&self) -> bool {
         match self.state {
-            State::Socket(Socket::Topic { compressed, .. }) => compressed,
+            State::Socket(Socket::Open { compressed, .. }) => compressed,
             _ => self.busy.as_ref().is_some_and(|busy| busy.compression.is_some()),
         }
     }
@@ -117,7 +119,7 @@ impl<S: ByteStream> Connection<S> {
         let frames = cx.options.message_frames;
         let limits = MessageLimits { message_bytes: cx.service.policy.event_bytes, frames };
         match self.state {
-            State::Socket(Socket::Topic { compressed: true, .. }) => {
+            State::Socket(Socket::Open { compressed: true, .. }) => {
                 compression::receiver_without_context(limits)
             }
             State::Socket(Socket::Echo { .. }) => {
@@ -165,7 +167,7 @@ impl<S: ByteStream> Connection<S> {
     fn handle_event(&mut self, event: MessageEvent<'_>, cx: &mut LoopContext) {
         let State::Socket(socket) = self.state else { return };
         match (event, socket) {
-            (MessageEvent::Close(close), Socket::Topic { .. } | Socket::Echo { .. }) => {
+            (MessageEvent::Close(close), Socket::Open { .. } | Socket::Echo { .. }) => {
                 // RFC 6455 §5.5.1: the response has the same code. The server then ends the TCP
                 // connection first (§7.1.1).
                 self.count_end(EndReason::Client, cx);
@@ -185,17 +187,24 @@ impl<S: ByteStream> Connection<S> {
             (MessageEvent::Pong(_), _) => {}
             (MessageEvent::Text(text), Socket::Echo { .. }) => self.echo(Opcode::Text, text.as_bytes(), cx),
             (MessageEvent::Binary(data), Socket::Echo { .. }) => self.echo(Opcode::Binary, data, cx),
-            // At shutdown, no follower would receive the event.
-            (MessageEvent::Text(_), Socket::Topic { may_publish: true, .. }) if cx.gauges.draining => {}
-            (MessageEvent::Text(text), Socket::Topic { following, may_publish: true, .. }) => {
-                cx.service.append(following.topic, "message", text, cx.clock.tick());
-                cx.charge_hub();
+            (MessageEvent::Text(text), Socket::Open { messages: Messages::Call { route, .. }, .. }) => {
+                self.call_for_message(route, Opcode::Text, text.as_bytes(), cx);
             }
-            (MessageEvent::Text(_), Socket::Topic { may_publish: false, .. }) => {
+            (MessageEvent::Binary(data), Socket::Open { messages: Messages::Call { route, .. }, .. }) => {
+                self.call_for_message(route, Opcode::Binary, data, cx);
+            }
+            (MessageEvent::Text(text), Socket::Open { following, messages: Messages::Publish, .. }) => {
+                // At shutdown, no follower would receive the event.
+                if let Some(following) = following.filter(|_| !cx.gauges.draining) {
+                    cx.service.append(following.topic, "message", text, cx.clock.tick());
+                    cx.charge_hub();
+                }
+            }
+            (MessageEvent::Text(_), Socket::Open { .. }) => {
                 let reason = "publishing needs a token";
                 self.start_close(CloseCode::POLICY_VIOLATION, reason, EndReason::Violation, cx);
             }
-            (MessageEvent::Binary(_), Socket::Topic { .. }) => {
+            (MessageEvent::Binary(_), Socket::Open { .. }) => {
                 let reason = "an event's data is text";
                 self.start_close(CloseCode::UNSUPPORTED_DATA, reason, EndReason::Violation, cx);
             }
@@ -252,7 +261,7 @@ impl<S: ByteStream> Connection<S> {
     /// timeout of its own.
     pub(super) fn message_since(&self) -> Option<Tick> {
         match (&self.state, self.busy.as_ref()?.partial.as_ref()?) {
-            (State::Socket(Socket::Topic { .. } | Socket::Echo { .. }), Partial::Message(message)) => {
+            (State::Socket(Socket::Open { .. } | Socket::Echo { .. }), Partial::Message(message)) => {
                 message.receiver.is_receiving().then_some(message.since)
             }
             _ => None,
@@ -273,10 +282,10 @@ impl<S: ByteStream> Connection<S> {
     /// a close frame is unanswered.
     pub(super) fn expire_socket(&mut self, socket: Socket, cx: &mut LoopContext) {
         match socket {
-            Socket::Closing | Socket::Topic { pinged: true, .. } | Socket::Echo { pinged: true } => {
+            Socket::Closing | Socket::Open { pinged: true, .. } | Socket::Echo { pinged: true } => {
                 self.close(EndReason::PongTimeout, cx)
             }
-            Socket::Topic { .. } | Socket::Echo { .. } => {
+            Socket::Open { .. } | Socket::Echo { .. } => {
                 // While output is pending, the write timeout applies. A ping that is not written
                 // starts no deadline. Before a long echo is complete, no pong is read.
                 if self.outbox_len() > 0 || self.has_operation() {

@@ -5,15 +5,13 @@ use std::iter::once;
 use std::rc::Rc;
 
 use super::Connection;
-use super::state::State;
-use crate::hub::Tick;
+use super::state::{Label, State};
 use crate::protocol::Transport;
 use crate::protocol::http::Status;
 use crate::server::byte_stream::ByteStream;
 use crate::server::context::LoopContext;
 use crate::server::memory::SharedBytes;
 use crate::server::observer::Sender;
-use crate::server::request_log::LoggedRequest;
 use crate::server::work::{MAX_WRITE_BYTES, cost};
 use crate::transport::Purpose;
 use crate::transport::metrics::EndReason;
@@ -171,7 +169,7 @@ impl<S: ByteStream> Connection<S> {
         of_outbox + of_out
     }
 
-    fn is_stalled(&self) -> bool {
+    pub(super) fn is_stalled(&self) -> bool {
         self.busy.as_ref().is_some_and(|busy| busy.stalled_since.is_some())
     }
 
@@ -265,13 +263,9 @@ impl<S: ByteStream> Connection<S> {
     }
 
     fn log_held(&self, held: &HeldPoll, status: Status, cx: &mut LoopContext) {
-        let path = cx.path_of(held.topic);
-        // The deadline still is that of the wait, which began when the poll arrived.
-        let arrived_at = self.due.0.saturating_sub(u32::from(held.wait) * Tick::PER_SECOND);
-        let ticks = cx.now().0 - arrived_at;
-        let purpose = Purpose::Follow(Transport::LongPoll);
-        let line = LoggedRequest { peer: None, method: "GET", path: &path, status, purpose, ticks };
-        cx.record(line, || self.stream.peer());
+        let path = cx.path_of(held.topic).into();
+        let label = Label { method: "GET".into(), path, purpose: Purpose::Follow(Transport::LongPoll) };
+        self.log_response(&label, status, self.waited(u32::from(held.wait), cx), cx);
     }
 
     /// Writes a shared response, and queues the part that the socket does not accept.

@@ -27,7 +27,7 @@ use super::open_files::grow_descriptor_table;
 use super::signals::stop_signals;
 use super::standard_streams::{self, errors_have_colors, fail, open_standard_error, report};
 use crate::access_log::{AccessLog, LogForm};
-use crate::server::Server;
+use crate::app::App;
 
 /// The bytes of the log that may wait for standard error.
 const LOG_BYTES: usize = 1 << 20;
@@ -73,7 +73,8 @@ fn serve(options: ServeOptions, stop: UnixStream) -> Result<(), String> {
     let is_loopback = listener.local_addr().map_err(cannot_serve)?.ip().to_canonical().is_loopback();
     let is_observed = wire.print || wire.record.is_some() || options.observation.exists_on(is_loopback);
     let view = is_observed.then(|| WireView::new(&wire)).transpose().map_err(|error| error.to_string())?;
-    let mut server = Server::with_listener(listener, options, Some(stop)).map_err(cannot_serve)?;
+    let bound = App::standard().bind_to(listener, options);
+    let mut server = bound.and_then(|bound| bound.stopped_by(stop)).map_err(cannot_serve)?;
     // Without lines of its own, the log still counts the lines of the wire view that are dropped.
     if log != LogForm::Off || wire.print {
         server = server.logging_to(Box::new(AccessLog::new(log, standard_error)));

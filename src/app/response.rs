@@ -1,0 +1,102 @@
+//! The response of a handler.
+
+use std::borrow::Cow;
+
+use super::Ticket;
+use crate::protocol::http::{PROBLEM_JSON, Status, write_problem};
+
+/// What a handler answers.
+///
+/// A response with a content type has a `Content-Length`. To a HEAD request, the content is left
+/// out.
+#[derive(Debug)]
+pub struct Response {
+    pub(super) status: Status,
+    pub(super) kind: Option<Cow<'static, str>>,
+    pub(super) fields: Vec<(String, String)>,
+    pub(super) body: Body,
+}
+
+/// What follows the head of a response.
+#[derive(Debug)]
+pub(super) enum Body {
+    Content(Cow<'static, [u8]>),
+    Follow(String),
+    Later,
+}
+
+impl Response {
+    /// Returns a response with a status and no content.
+    ///
+    /// # Panics
+    /// The code has not three digits.
+    pub fn status(code: u16) -> Response {
+        let status = Status::new(code);
+        Response { status, kind: None, fields: Vec::new(), body: Body::Content(Cow::Borrowed(&[])) }
+    }
+
+    /// Returns 200 with JSON text, which the caller has encoded.
+    pub fn json(text: impl Into<String>) -> Response {
+        Response::content("application/json", text.into().into_bytes())
+    }
+
+    /// Returns 200 with plain text.
+    pub fn text(text: impl Into<String>) -> Response {
+        Response::content("text/plain; charset=utf-8", text.into().into_bytes())
+    }
+
+    /// Returns 200 with a page. Every text in it that comes from elsewhere must be escaped.
+    pub fn html(text: impl Into<String>) -> Response {
+        Response::content("text/html; charset=utf-8", text.into().into_bytes())
+    }
+
+    /// Returns a refusal in the form of `application/problem+json` (RFC 9457), with an explanation
+    /// for the client.
+    ///
+    /// # Panics
+    /// The code has not three digits.
+    pub fn problem(code: u16, detail: &str) -> Response {
+        let mut content = Vec::new();
+        let response = Response::status(code);
+        write_problem(response.status, detail, &mut content);
+        Response { kind: Some(PROBLEM_JSON.into()), body: Body::Content(content.into()), ..response }
+    }
+
+    /// Returns the response to a request that follows a topic, over the transport that the request
+    /// asks for: a WebSocket upgrade, `Accept: text/event-stream`, a `wait`, or none of these. The
+    /// cursor is the request's `Last-Event-ID` or `?since=`.
+    ///
+    /// The topic may have any name: only the handler decides who follows it.
+    pub fn follow(topic: impl Into<String>) -> Response {
+        Response { body: Body::Follow(topic.into()), ..Response::status(200) }
+    }
+
+    pub(super) fn content(kind: &'static str, content: impl Into<Cow<'static, [u8]>>) -> Response {
+        Response { kind: Some(kind.into()), body: Body::Content(content.into()), ..Response::status(200) }
+    }
+
+    pub(super) fn later(_ticket: &Ticket) -> Response {
+        Response { body: Body::Later, ..Response::status(200) }
+    }
+
+    /// Changes the status.
+    ///
+    /// # Panics
+    /// The code has not three digits.
+    #[must_use]
+    pub fn with_status(self, code: u16) -> Response {
+        Response { status: Status::new(code), ..self }
+    }
+
+    /// Adds a field. Control characters in the value become spaces.
+    ///
+    /// # Panics
+    /// The name is not a token (RFC 9110 §5.1), or is one that the server writes itself: `Date`,
+    /// `Connection`, `Content-Length`, `Content-Type`, `Transfer-Encoding`.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: impl Into<String>) -> Response {
+        super::assert_field_name(name);
+        self.fields.push((name.into(), value.into()));
+        self
+    }
+}
