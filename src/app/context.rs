@@ -1,9 +1,11 @@
 //! What a handler can do.
 
-use super::{Handle, Response, SocketId, Ticket};
+use super::host::Host;
+use super::{Handle, PublishError, Response, SocketId, Ticket};
 use crate::hub::{Id, Since};
 use crate::protocol::websocket::frame::Opcode;
-use crate::server::host::{CallId, FollowError, Host, PublishError, Sent};
+use crate::server::application::CallId;
+use crate::server::{FollowError, Sent};
 
 /// An event to publish: a name and data.
 ///

@@ -63,6 +63,7 @@
 mod context;
 mod endpoints;
 mod handle;
+mod host;
 mod metrics;
 mod request;
 mod response;
@@ -78,16 +79,17 @@ use std::time::Duration;
 pub use context::{Context, Event, Message};
 pub use endpoints::Endpoint;
 pub use handle::{CallError, Handle};
+pub use host::PublishError;
 pub use request::Request;
 pub use response::Response;
 pub use socket::Socket;
 
 pub use crate::hub::Since;
-pub use crate::server::{FollowError, PublishError, Sent};
+pub use crate::server::{FollowError, Sent};
 
 use crate::protocol::http::HeadLimits;
 use crate::protocol::http::fields::is_token;
-use crate::server::host::CallId;
+use crate::server::application::CallId;
 use crate::server::slab::Key;
 use crate::server::{Observer, Options, RequestLog, Server};
 use crate::transport::routes::{Resource, Routes};

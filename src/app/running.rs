@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use super::host::Host;
 use super::response::Body;
 use super::socket::AnySocket;
 use super::{Context, Follower, FollowerHandler, Handle, Handler, Message, Request, Response, SocketId};
 use crate::protocol::http::{self, HeadLimits};
 use crate::protocol::websocket::close::CloseCode;
 use crate::protocol::websocket::frame::Opcode;
-use crate::server::host::{Answer, Application, Call, CallId, Host};
+use crate::server::application::{Answer, Application, Call, CallId};
+use crate::server::byte_stream::ByteStream;
+use crate::server::connections::Connections;
 
 /// A handler that is called again and again.
 pub(super) struct Every<S> {
@@ -161,8 +164,8 @@ fn with_request<R>(
     request.map(|request| handle(&request)).map_err(|error| Response::problem(400, &error.to_string()))
 }
 
-impl<S> Application for Running<S> {
-    fn call(&mut self, call: Call, host: &mut dyn Host) {
+impl<A, S: ByteStream> Application<S> for Running<A> {
+    fn call(&mut self, call: Call, host: &mut Connections<S>) {
         match call {
             Call::Request { id, route, is_handshake: false, head, content } => {
                 self.answer_request(id, route, &head, &content, host);
@@ -176,14 +179,13 @@ impl<S> Application for Running<S> {
         }
     }
 
-    fn run_due(&mut self, now: Duration, host: &mut dyn Host) -> bool {
+    fn run_due(&mut self, now: Duration, host: &mut Connections<S>) -> bool {
         self.run_timers(now, host);
-        (0..self.handle.take_stops()).for_each(|_| host.stop());
+        host.stops += self.handle.take_stops();
         while !host.must_pause()
             && let Some(job) = self.handle.next()
         {
-            let mut cx =
-                Context { state: &mut self.state, host: &mut *host, handle: &self.handle, request: None };
+            let mut cx = Context { state: &mut self.state, host, handle: &self.handle, request: None };
             run(&mut cx, "call", job);
         }
         self.handle.has_waiting()
@@ -197,11 +199,10 @@ impl<S> Application for Running<S> {
         self.followers.is_some()
     }
 
-    fn stop(&mut self, host: &mut dyn Host) {
+    fn stop(&mut self, host: &mut Connections<S>) {
         self.handle.end();
         while let Some(job) = self.handle.next() {
-            let mut cx =
-                Context { state: &mut self.state, host: &mut *host, handle: &self.handle, request: None };
+            let mut cx = Context { state: &mut self.state, host, handle: &self.handle, request: None };
             run(&mut cx, "call", job);
         }
     }

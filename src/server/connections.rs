@@ -4,11 +4,11 @@
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::addresses::{Addresses, Admission};
+use super::application::Application;
 use super::byte_stream::ByteStream;
 use super::connection::{Connection, Queue, Readiness};
 use super::context::{LoopContext, SMALL_EVENT};
 use super::eviction::Eviction;
-use super::host::Application;
 use super::observer::Observer;
 use super::slab::{Key, Slab};
 use super::work::{Phase, cost};
@@ -26,7 +26,7 @@ const OUT_BYTES_KEPT: usize = 1 << 20;
 
 /// All connections, and the state that they share.
 pub struct Connections<S> {
-    pub(super) slab: Slab<Connection<S>>,
+    pub(crate) slab: Slab<Connection<S>>,
     addresses: Addresses,
     pub cx: LoopContext,
     buffer: Box<[u8]>,
@@ -41,12 +41,12 @@ pub struct Connections<S> {
     aged_at: Tick,
     drain_until: Option<Tick>,
     /// The program's routes and sockets; `None` while it is called.
-    pub(super) application: Option<Box<dyn Application>>,
+    pub(super) application: Option<Box<dyn Application<S>>>,
     /// The application may have something to run now: another thread has woken the loop, or it
     /// had more to run than an iteration allows.
     pub is_woken: bool,
     /// How often the application has asked for the shutdown.
-    pub(super) stops: u32,
+    pub(crate) stops: u32,
 }
 
 impl<S: ByteStream> Connections<S> {
@@ -69,7 +69,7 @@ impl<S: ByteStream> Connections<S> {
     }
 
     /// Sets the routes, and the application that answers requests for them.
-    pub fn run_application(&mut self, routes: Routes, application: Box<dyn Application>) {
+    pub fn run_application(&mut self, routes: Routes, application: Box<dyn Application<S>>) {
         self.cx.service.routes = routes;
         self.cx.watches_followers = application.watches_followers();
         self.application = Some(application);
@@ -172,10 +172,12 @@ impl<S: ByteStream> Connections<S> {
         self.evict_if_behind(key.slot);
         while let Some(connection) = self.slab.get(key) {
             connection.serve(&mut self.buffer, &mut self.cx);
-            connection.account_memory(&self.cx);
-            self.enforce_bounds();
             // After an answer of the application, the next request of the same turn follows.
             let is_next = self.make_calls() && self.cx.backlog.back() == Some(&key);
+            if let Some(connection) = self.slab.get(key) {
+                connection.account_memory(&self.cx);
+            }
+            self.enforce_bounds();
             if !is_next || self.cx.work.is_turn_over() {
                 break;
             }
@@ -194,7 +196,7 @@ impl<S: ByteStream> Connections<S> {
     }
 
     /// Enforces the bound of the log. While it cannot be enforced, publishers wait.
-    pub(super) fn trim(&mut self) {
+    pub(crate) fn trim(&mut self) {
         let hub = &mut self.cx.service.hub;
         hub.trim();
         while let Some(dropped) = hub.next_dropped() {

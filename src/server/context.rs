@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::application::Call;
 use super::clock::Clock;
-use super::host::Call;
 use super::memory::{Memory, SharedBytes};
 use super::observer::{ObserverSlot, Sender};
 use super::options::Options;

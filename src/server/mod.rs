@@ -10,13 +10,14 @@
 //!    `websocket`, `write` and `close` follow the bytes.
 //! 4. `context`, `timer_wheel`, `slab`, `clock`, `memory`, `addresses`, `repeated_poll`: the parts
 //!    that all connections share.
-//! 5. `host`: the boundary to the program's own routes and sockets.
+//! 5. `application`: the boundary to the program's own routes and sockets.
 //! 6. `observer` and `request_log`: every byte, and every answered request, for a program that
 //!    wants to see them.
 //!
 //! [`simulation`](crate::simulation) is the same server without sockets, for tests.
 
 mod addresses;
+pub(crate) mod application;
 pub(crate) mod byte_stream;
 pub(crate) mod clock;
 pub(crate) mod connection;
@@ -24,7 +25,6 @@ pub(crate) mod connections;
 pub(crate) mod context;
 mod event_loop;
 mod eviction;
-pub(crate) mod host;
 mod memory;
 mod observer;
 mod options;
@@ -32,24 +32,24 @@ mod repeated_poll;
 mod request_log;
 pub(crate) mod slab;
 mod timer_wheel;
-mod work;
+pub(crate) mod work;
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 
 use mio::Waker;
-use mio::net::{TcpListener, UnixStream};
+use mio::net::{TcpListener, TcpStream, UnixStream};
 
-pub use host::{FollowError, PublishError, Sent};
+pub use application::{FollowError, Sent};
 pub use observer::{Observer, Sender};
 pub use options::{ObservationEndpoint, Options};
 pub use request_log::{LoggedRequest, RequestLog};
 
+use application::Application;
 use clock::Clock;
 use context::LoopContext;
 use event_loop::EventLoop;
-use host::Application;
 
 use crate::hub::Epoch;
 use crate::transport::Service;
@@ -74,7 +74,7 @@ impl Server {
         Ok(Server { event_loop: EventLoop::new(TcpListener::from_std(listener), cx)? })
     }
 
-    pub fn run_application(&mut self, routes: Routes, application: Box<dyn Application>) {
+    pub fn run_application(&mut self, routes: Routes, application: Box<dyn Application<TcpStream>>) {
         self.event_loop.connections.run_application(routes, application);
     }
 

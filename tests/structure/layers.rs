@@ -1,6 +1,6 @@
-//! The direction of dependencies: `tools -> access_log -> server -> transport`,
-//! `transport -> {protocol, hub, page}` and `{client, wire} -> text -> protocol`. A violation is
-//! reported with its file and line.
+//! The direction of dependencies: `tools -> {access_log, app} -> server -> transport`,
+//! `app -> page`, `transport -> {protocol, hub}` and `{client, wire} -> text -> protocol`. A
+//! violation is reported with its file and line.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -9,20 +9,22 @@ use std::path::Path;
 use crate::files::files;
 
 /// The other layers that each layer may name.
-const MAY_NAME: [(&str, &[&str]); 11] = [
+const MAY_NAME: [(&str, &[&str]); 12] = [
     ("page", &[]),
     ("protocol", &[]),
     ("hub", &[]),
     ("text", &["protocol"]),
     ("wire", &["protocol", "text"]),
     ("client", &["protocol", "text"]),
-    ("transport", &["protocol", "hub", "page", "text"]),
-    ("server", &["transport", "protocol", "hub", "page"]),
-    ("simulation", &["server", "transport", "hub"]),
+    ("transport", &["protocol", "hub", "text"]),
+    ("server", &["transport", "protocol", "hub"]),
+    ("app", &["server", "transport", "protocol", "hub", "text", "page"]),
+    ("simulation", &["app", "server", "transport", "hub"]),
     ("access_log", &["server", "protocol", "text"]),
     (
         "tools",
         &[
+            "app",
             "access_log",
             "simulation",
             "server",

@@ -30,7 +30,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("RFC 6750", &["Bearer", "insufficient_scope", "invalid_request"]),
     (
         "field names of HTTP",
-        &["Authorization", "Date", "ETag", "Forwarded", "Location", "Prefer", "Referer", "Upgrade"],
+        &["Allow", "Authorization", "Date", "ETag", "Forwarded", "Location", "Prefer", "Referer", "Upgrade"],
     ),
     ("browser APIs", &["BroadcastChannel"]),
     ("Linux: tcp(7), proc(5)", &["TCP_NODELAY", "TCP_USER_TIMEOUT", "tcp_mem", "VmHWM"]),

@@ -1,0 +1,172 @@
+//! The server, as a handler reaches it.
+
+use std::time::Duration;
+
+use crate::hub::{Hub, Id, Opener, Since};
+use crate::protocol::websocket::frame::Opcode;
+use crate::server::application::{Answer, CallId};
+use crate::server::byte_stream::ByteStream;
+use crate::server::connections::Connections;
+use crate::server::slab::Key;
+use crate::server::work::cost;
+use crate::server::{FollowError, Sent};
+use crate::transport::metrics::{Counters, Gauges};
+use crate::transport::route::check_event_name;
+
+/// Why an event was not published.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PublishError {
+    /// The event's name is empty, longer than 128 bytes, has control characters, or is one of
+    /// `gap`, `open` and `error`.
+    Name,
+    /// The data is longer than one event may be.
+    TooLong,
+    /// The limit of topics is reached, and none may be evicted.
+    Topics,
+    /// The log is full until slow followers have been served or evicted.
+    Full,
+    /// The server is shutting down.
+    Draining,
+}
+
+/// The server, as an application sees it.
+pub trait Host {
+    /// Answers a request. Returns `false` if the client has left.
+    fn answer(&mut self, id: CallId, answer: Answer<'_>) -> bool;
+
+    /// Publishes an event.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    fn publish(&mut self, topic: &str, event: &str, data: &str) -> Result<Id, PublishError>;
+
+    /// Returns the id of the newest event of a topic: the cursor that belongs to a snapshot.
+    fn newest(&self, topic: &str) -> Id;
+
+    /// Has a WebSocket follow a topic, in place of the one that it follows now.
+    ///
+    /// # Errors
+    /// See [`FollowError`].
+    fn follow(&mut self, socket: Key, topic: &str, since: Since) -> Result<(), FollowError>;
+
+    /// Sends a message to a WebSocket.
+    fn send(&mut self, socket: Key, opcode: Opcode, payload: &[u8]) -> Sent;
+
+    /// Returns how many bytes wait until the client of a WebSocket reads.
+    fn queued(&mut self, socket: Key) -> usize;
+
+    /// Starts the closing handshake of a WebSocket.
+    fn close(&mut self, socket: Key, code: u16, reason: &str);
+
+    /// Accounts for a handler that has run.
+    fn handled(&mut self, route: &str, took: Duration);
+
+    /// Returns whether the work of this iteration is done.
+    fn must_pause(&self) -> bool;
+
+    /// Returns the metrics as `write` makes them, at most once per iteration.
+    fn metrics(&mut self, write: fn(&Counters, &Gauges, &Hub) -> String) -> String;
+
+    /// Returns whether the server is shutting down.
+    fn is_draining(&self) -> bool;
+}
+
+impl<S: ByteStream> Host for Connections<S> {
+    fn answer(&mut self, id: CallId, answer: Answer<'_>) -> bool {
+        let Some(connection) = self.slab.get(id.key) else { return false };
+        let is_there = connection.answer(id.number, answer, &mut self.cx);
+        connection.account_memory(&self.cx);
+        is_there
+    }
+
+    fn publish(&mut self, topic: &str, event: &str, data: &str) -> Result<Id, PublishError> {
+        let cx = &mut self.cx;
+        check_event_name(event).map_err(|_| PublishError::Name)?;
+        if data.len() > cx.service.policy.event_bytes {
+            return Err(PublishError::TooLong);
+        }
+        if cx.gauges.draining {
+            return Err(PublishError::Draining);
+        }
+        // What the handlers of this turn have published may have filled the log.
+        self.trim();
+        let cx = &mut self.cx;
+        if cx.must_wait_for_room(data.len() as u64) {
+            return Err(PublishError::Full);
+        }
+        let now = cx.clock.tick();
+        let key = cx.service.hub.open(topic, Opener::Publisher, now).map_err(|_| PublishError::Topics)?;
+        let id = cx.service.append(key, event, data, now);
+        cx.charge_hub();
+        Ok(id)
+    }
+
+    fn newest(&self, topic: &str) -> Id {
+        let hub = &self.cx.service.hub;
+        hub.id(hub.place(hub.find(topic), &Since::Now).after)
+    }
+
+    fn follow(&mut self, socket: Key, topic: &str, since: Since) -> Result<(), FollowError> {
+        let connection = self.slab.get(socket).ok_or(FollowError::Gone)?;
+        connection.follow(topic, since, &mut self.cx)
+    }
+
+    fn send(&mut self, socket: Key, opcode: Opcode, payload: &[u8]) -> Sent {
+        let Some(connection) = self.slab.get(socket) else { return Sent::Gone };
+        connection.send(opcode, payload, &mut self.cx)
+    }
+
+    fn queued(&mut self, socket: Key) -> usize {
+        self.slab.get(socket).map_or(0, |connection| connection.queued())
+    }
+
+    fn close(&mut self, socket: Key, code: u16, reason: &str) {
+        if let Some(connection) = self.slab.get(socket) {
+            connection.close_socket(code, reason, &mut self.cx);
+            connection.account_memory(&self.cx);
+        }
+    }
+
+    fn handled(&mut self, route: &str, took: Duration) {
+        let cx = &mut self.cx;
+        if cx.clock.is_still() {
+            return cx.work.charge(cost::REQUEST);
+        }
+        cx.work.charge(took.as_nanos() as u64);
+        if took.as_millis() > u128::from(cx.options.slow_handler) {
+            cx.service.counters.slow_handlers += 1;
+            if let Some(log) = &mut cx.log {
+                log.add_slow_handler(route, took);
+            }
+        }
+    }
+
+    fn must_pause(&self) -> bool {
+        self.cx.work.is_phase_over()
+    }
+
+    fn metrics(&mut self, write: fn(&Counters, &Gauges, &Hub) -> String) -> String {
+        let cx = &mut self.cx;
+        if let Some(text) = &cx.service.metrics {
+            return text.clone();
+        }
+        cx.gauges.buffered = cx.buffered_bytes();
+        cx.gauges.log_lines_dropped = cx.log.as_ref().map_or(0, |log| log.dropped());
+        cx.gauges.resident = resident_memory();
+        cx.gauges.iteration_work_max = cx.work.max;
+        cx.work.charge(cost::METRICS);
+        let text = write(&cx.service.counters, &cx.gauges, &cx.service.hub);
+        cx.service.metrics.insert(text).clone()
+    }
+
+    fn is_draining(&self) -> bool {
+        self.cx.gauges.draining
+    }
+}
+
+/// Returns the resident memory of the process in bytes, where the system reports it (proc(5)).
+fn resident_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
