@@ -138,7 +138,7 @@ impl Simulation {
     pub fn of<A: 'static>(app: App<A>, options: Options, seed: u64) -> (Simulation, Handle<A>) {
         let service = Service::new(Epoch::from_random(seed), options.hub.clone(), options.policy.clone());
         let handle = Handle::new(options.waiting_calls, None);
-        let (routes, running) = app.start(handle.clone(), options.head.clone());
+        let (routes, running) = app.start(handle.clone(), options.head);
         let mut connections = Connections::new(LoopContext::new(service, options, Clock::still(), seed));
         connections.run_application(routes, Box::new(running));
         (Simulation { connections, peers: Vec::new(), is_paused: false }, handle)

@@ -238,7 +238,7 @@ impl<S: 'static> App<S> {
     /// # Errors
     /// Those of the operating system: no descriptor is free.
     pub fn bind_to(self, listener: std::net::TcpListener, options: Options) -> io::Result<Bound<S>> {
-        let (waiting_calls, head_limits) = (options.waiting_calls, options.head.clone());
+        let (waiting_calls, head_limits) = (options.waiting_calls, options.head);
         let mut server = Server::new(listener, options)?;
         let handle = Handle::new(waiting_calls, Some(server.waker()?));
         let (routes, running) = self.start(handle.clone(), head_limits);

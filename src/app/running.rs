@@ -15,12 +15,14 @@ use crate::server::application::{Answer, Application, Call, CallId};
 use crate::server::byte_stream::ByteStream;
 use crate::server::connections::Connections;
 
+type TimerHandler<S> = Box<dyn FnMut(&mut Context<'_, S>)>;
+
 /// A handler that is called again and again.
 pub(super) struct Every<S> {
     pub interval: Duration,
     /// The time since the server's start at which it is due.
     pub due: Duration,
-    pub handler: Box<dyn FnMut(&mut Context<'_, S>)>,
+    pub handler: TimerHandler<S>,
 }
 
 /// An application while it runs.
