@@ -52,8 +52,8 @@ impl<S: 'static> App<S> {
     #[must_use]
     pub fn endpoint(mut self, path: &'static str, endpoint: Endpoint) -> App<S> {
         match endpoint {
-            Endpoint::Echo => self.routes.add(path, Resource::Echo),
-            Endpoint::Wire => self.routes.add(path, Resource::Wire),
+            Endpoint::Echo => drop(self.routes.add(path, Resource::Echo)),
+            Endpoint::Wire => drop(self.routes.add(path, Resource::Wire)),
             Endpoint::Health => {
                 return self.handle("GET", path, true, |cx, _| match cx.host.is_draining() {
                     false => Response::json(r#"{"status":"ok"}"#),

@@ -67,6 +67,7 @@ mod host;
 mod metrics;
 mod request;
 mod response;
+mod routing;
 mod running;
 mod socket;
 
@@ -92,7 +93,7 @@ use crate::protocol::http::fields::is_token;
 use crate::server::application::CallId;
 use crate::server::slab::Key;
 use crate::server::{Observer, Options, RequestLog, Server};
-use crate::transport::routes::{Resource, Routes};
+use crate::transport::routes::{self, Resource, Routes};
 use running::{Every, Running};
 use socket::{AnySocket, Sockets};
 
@@ -161,7 +162,8 @@ impl<S: 'static> App<S> {
         is_always_called: bool,
         handler: impl FnMut(&mut Context<'_, S>, &Request<'_>) -> Response + 'static,
     ) -> App<S> {
-        self.routes.add_handler(method, path, self.handlers.len() as u16, is_always_called);
+        let number = self.handlers.len() as u16;
+        self.routes.add_handler(path, routes::Handler { method, number, is_always_called });
         self.handlers.push((format!("{method} {path}"), path, Box::new(handler)));
         self
     }

@@ -9,6 +9,9 @@ type OnMessage<S, D> = Box<dyn FnMut(&mut Context<'_, S>, SocketId, &mut D, Mess
 type OnClosed<S, D> = Box<dyn FnMut(&mut Context<'_, S>, SocketId, D)>;
 
 /// The handlers of one kind of WebSocket. `D` is what the application keeps for each open one.
+///
+/// A handler that uses the application's state must name its type, as in
+/// `Socket::<Rooms, _>::open(…)`.
 pub struct Socket<S, D> {
     on_open: OnOpen<S, D>,
     on_message: Option<OnMessage<S, D>>,

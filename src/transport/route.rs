@@ -168,14 +168,15 @@ impl<'b> Request<'_, '_, 'b> {
             let handshake = Some(self.handshake(&[SUBPROTOCOL_JSON], ContextTakeover::Refused)?);
             return Ok(Action::Call(CallRequest { route, head: Cow::Borrowed(self.bytes), handshake }));
         }
-        let (route, is_always_called) = handler.ok_or_else(|| not_allowed(&route.allow))?;
+        let handler = handler.ok_or_else(|| not_allowed(&route.allow))?;
         if !matches!(method, Method::Get | Method::Head) {
             self.refuse_foreign()?;
         }
-        if !is_always_called {
+        if !handler.is_always_called {
             self.refuse_overload(false)?;
         }
-        Ok(Action::Call(CallRequest { route, head: Cow::Borrowed(self.bytes), handshake: None }))
+        let (route, head) = (handler.number, Cow::Borrowed(self.bytes));
+        Ok(Action::Call(CallRequest { route, head, handshake: None }))
     }
 
     fn publish(&self, name: &'b str) -> Result<Action<'b>, Refusal> {
