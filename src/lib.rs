@@ -1,6 +1,49 @@
 //! Real-time from the bare socket up: one topic over short polling, long polling, Server-Sent
 //! Events and WebSockets, on one thread and one event loop.
 //!
+//! # Write a chat server in 40 lines
+//!
+//! ```no_run
+//! use barewire::app::{App, Message, Response, Since, Socket};
+//! use barewire::server::Options;
+//!
+//! /// A WebSocket of one person in the room. It follows the room's topic, and publishes to it.
+//! fn chat() -> Socket<(), String> {
+//!     Socket::open(|cx, socket, request| {
+//!         let name = request.query("name").filter(|name| !name.is_empty());
+//!         let name = name.ok_or_else(|| Response::problem(400, "Say who you are: /chat?name=…"))?;
+//!         // A client that returns sends its cursor, and receives what it has missed.
+//!         if cx.follow(socket, "room", request.since(Since::Start)).is_err() {
+//!             return Err(Response::problem(503, "There are too many rooms."));
+//!         }
+//!         Ok(name.into_owned())
+//!     })
+//!     .message(|cx, socket, name, message| {
+//!         let Message::Text(text) = message else { return };
+//!         if cx.publish("room", &format!("{name}: {text}")).is_err() {
+//!             cx.send(socket, Message::Text("This message was not accepted."));
+//!         }
+//!     })
+//!     .closed(|cx, _, name| {
+//!         // Nobody is left to tell if this fails.
+//!         let _ = cx.publish("room", &format!("{name} has left"));
+//!     })
+//! }
+//!
+//! fn main() -> std::io::Result<()> {
+//!     App::new(())
+//!         // One line, four transports: a page, curl or a feed reader may read along.
+//!         .on("GET", "/chat/log", |_, _| Response::follow("room"))
+//!         .socket("/chat", chat())
+//!         .bind(Options::default())?
+//!         .run()
+//! }
+//! ```
+//!
+//! `curl -N -H 'Accept: text/event-stream' 'http://127.0.0.1:8080/chat/log?since=start'` then shows
+//! the whole conversation. [`app`] explains the rest, and the examples from `08_tasks_by_time` to
+//! `17_fallback` are applications with their pages.
+//!
 //! # One message, from the publisher's bytes to the follower's
 //!
 //! `curl -d hello http://127.0.0.1:8080/topics/demo`, while a thousand others follow `demo`:
@@ -52,6 +95,7 @@
 //!
 //! ```text
 //! tools      the commands: arguments, load, reports
+//! app        routes, WebSockets and timers of a program; `barewire serve` is one
 //! server     sockets, deadlines, the event loop: the only I/O, the only clock
 //! transport  requests and frames to moves of a cursor; encodings
 //! hub        topics, logs, ids, followers         protocol   HTTP, event streams, WebSocket
@@ -77,3 +121,5 @@ pub mod text;
 pub mod tools;
 pub mod transport;
 pub mod wire;
+
+pub use app::App;

@@ -1,7 +1,9 @@
 //! The server, as a handler reaches it.
 
+use std::fmt;
 use std::time::Duration;
 
+use super::Response;
 use crate::hub::{Hub, Id, Opener, Since};
 use crate::protocol::websocket::frame::Opcode;
 use crate::server::application::{Answer, CallId};
@@ -11,6 +13,7 @@ use crate::server::slab::Key;
 use crate::server::work::cost;
 use crate::server::{FollowError, Sent};
 use crate::transport::metrics::{Counters, Gauges};
+use crate::transport::response::Overload;
 use crate::transport::route::check_event_name;
 
 /// Why an event was not published.
@@ -27,6 +30,34 @@ pub enum PublishError {
     Full,
     /// The server is shutting down.
     Draining,
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PublishError::Name => {
+                "An event's name must have 1 to 128 bytes, no control characters, and not be gap, open or error."
+            }
+            PublishError::TooLong => "The data is longer than one event may be; send less.",
+            PublishError::Topics => Overload::Topics.detail(),
+            PublishError::Full => "The log is full until slow followers are served; try again later.",
+            PublishError::Draining => Overload::Draining.detail(),
+        })
+    }
+}
+
+impl std::error::Error for PublishError {}
+
+impl From<PublishError> for Response {
+    /// Returns the refusal that a publish to `/topics/` gets: 400, 413, or 503 with `Retry-After`.
+    fn from(error: PublishError) -> Response {
+        let detail = error.to_string();
+        match error {
+            PublishError::Name => Response::problem(400, &detail),
+            PublishError::TooLong => Response::problem(413, &detail),
+            _ => Response::problem(503, &detail).field("Retry-After", "2"),
+        }
+    }
 }
 
 /// The server, as an application sees it.

@@ -1,36 +1,6 @@
-//! Applications: routes, WebSockets and timers of a program, on the same event loop.
+//! Applications: routes, WebSockets and timers of a program, on the event loop of the server.
 //!
-//! # Write a chat server in 40 lines
-//!
-//! ```no_run
-//! use barewire::app::{App, Message, Response, Socket};
-//! use barewire::hub::Since;
-//! use barewire::server::Options;
-//!
-//! let chat = Socket::open(|cx, socket, request| {
-//!     let name = request.query("name").filter(|name| !name.is_empty());
-//!     let name = name.ok_or_else(|| Response::problem(400, "Say who you are: ?name=…"))?;
-//!     // The client receives what it has missed, then everything new.
-//!     let _ = cx.follow(socket, "chat", request.since(Since::Start));
-//!     Ok(name.into_owned())
-//! })
-//! .message(|cx, _, name, message| {
-//!     if let Message::Text(text) = message {
-//!         let _ = cx.publish("chat", &format!("{name}: {text}"));
-//!     }
-//! })
-//! .closed(|cx, _, name| {
-//!     let _ = cx.publish("chat", &format!("{name} has left"));
-//! });
-//!
-//! App::new(())
-//!     // One line, four transports: a browser tab, curl and a WebSocket can all read along.
-//!     .on("GET", "/chat/log", |_, _| Response::follow("chat"))
-//!     .socket("/chat", chat)
-//!     .bind(Options::default())?
-//!     .run()?;
-//! # Ok::<(), std::io::Error>(())
-//! ```
+//! The [crate's page](crate) begins with a chat server.
 //!
 //! # How it fits together
 //!
@@ -138,8 +108,8 @@ impl<S: 'static> App<S> {
         App { state, routes: Routes::default(), handlers, sockets, timers, followers: None }
     }
 
-    /// Adds a handler. `{name}` in the path stands for any one segment that is not empty. Of two
-    /// paths that both match a request, the one added first counts.
+    /// Adds a handler. `{name}` in the path stands for any one segment that is not empty. If
+    /// several paths match a request, one without parameters counts, or else the one added first.
     ///
     /// # Panics
     /// The method is not one of `GET`, `POST`, `PUT`, `PATCH` and `DELETE`, the path does not begin

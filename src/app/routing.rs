@@ -15,9 +15,12 @@ impl Routes {
             Resource::Topics => "GET, HEAD, POST, OPTIONS",
             _ => "GET, OPTIONS",
         };
-        let allow = allow.into();
-        self.0.push(Route { path, resource, handlers: Vec::new(), socket: None, allow });
-        self.0.last_mut().expect("a route was added just now")
+        let route = Route { path, resource, handlers: Vec::new(), socket: None, allow: allow.into() };
+        // A path without parameters goes before all patterns, so that it is found first.
+        let patterns = self.0.iter().position(|route| route.path.contains('{'));
+        let at = patterns.filter(|_| !path.contains('{')).unwrap_or(self.0.len());
+        self.0.insert(at, route);
+        &mut self.0[at]
     }
 
     /// Adds a handler of the application.

@@ -189,3 +189,15 @@ fn a_route_has_one_handler_for_a_method() {
         .on("GET", "/", |_, _| Response::status(204))
         .on("GET", "/", |_, _| Response::status(204));
 }
+
+#[test]
+fn a_path_without_parameters_counts_before_a_pattern() {
+    let app = App::new(())
+        .on("PATCH", "/tasks/{id}", |_, _| Response::text("pattern"))
+        .on("GET", "/{a}/{b}", |_, _| Response::text("wide pattern"))
+        .on("GET", "/tasks/events", |_, _| Response::text("literal"));
+    let mut app = start(app);
+    assert_eq!(content(&app.ask("GET /tasks/events HTTP/1.1")), "literal");
+    assert_eq!(content(&app.ask("PATCH /tasks/7 HTTP/1.1")), "pattern");
+    assert_eq!(content(&app.ask("GET /other/7 HTTP/1.1")), "wide pattern");
+}
