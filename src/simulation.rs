@@ -14,7 +14,7 @@ use crate::server::connection::Readiness;
 use crate::server::connections::Connections;
 use crate::server::context::LoopContext;
 use crate::server::slab::Key;
-use crate::server::{Observer, Options};
+use crate::server::{Observer, Options, RequestLog};
 use crate::transport::Service;
 
 /// The bytes between a peer and the server.
@@ -148,6 +148,13 @@ impl Simulation {
     #[must_use]
     pub fn observed_by(mut self, observer: Box<dyn Observer>) -> Simulation {
         self.connections.observe_with(observer);
+        self
+    }
+
+    /// Sets a log, as [`Bound::logging_to`](crate::app::Bound::logging_to) does.
+    #[must_use]
+    pub fn logging_to(mut self, log: Box<dyn RequestLog>) -> Simulation {
+        self.connections.cx.log = Some(log);
         self
     }
 

@@ -108,6 +108,13 @@ impl RequestLog for AccessLog {
         }
     }
 
+    fn add_slow_handler(&mut self, route: &str, took: Duration) {
+        if self.form != LogForm::Off {
+            let message = format!("the handler of {route} took {} ms", took.as_millis());
+            self.lines.extend_from_slice(self.form.notice(&message).as_bytes());
+        }
+    }
+
     fn flush(&mut self) {
         self.to.write(&self.lines);
         self.lines.clear();

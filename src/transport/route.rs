@@ -103,7 +103,7 @@ impl<'b> Action<'b> {
             )),
             _ if path == "*" && head.method == Method::Options => Ok(request.options(SERVER)),
             _ if path == "*" => Err(not_allowed(SERVER)),
-            None => Err(not_found()),
+            None => Err(not_found(rules.routes)),
             Some((route, _)) if head.method == Method::Options => Ok(request.options(&route.allow)),
             // No method's name is a part of another one's.
             Some((route, _)) if !route.allow.contains(head.method.as_str()) => Err(not_allowed(&route.allow)),
@@ -362,8 +362,13 @@ impl<'b> Request<'_, '_, 'b> {
     }
 }
 
-fn not_found() -> Refusal {
-    Refusal::new(Status::NOT_FOUND, "No resource has this path; topics are at /topics/{name}.")
+fn not_found(routes: &Routes) -> Refusal {
+    let topics = routes.0.iter().find(|route| route.resource == Resource::Topics);
+    let detail = match topics {
+        Some(Route { path, .. }) => format!("No resource has this path; topics are at {path}{{name}}."),
+        None => "No resource has this path.".to_owned(),
+    };
+    Refusal::new(Status::NOT_FOUND, detail)
 }
 
 fn not_allowed(allow: &str) -> Refusal {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod following;
+mod logged;
 mod peers;
 mod routes;
 mod sockets;

@@ -129,7 +129,11 @@ impl<S: ByteStream> Connection<S> {
             Err(error) => Err(Refusal::new(error.status(), error.to_string())),
         };
         label.purpose = action.as_ref().map_or(label.purpose, Action::purpose);
+        let path = label.path.clone();
         self.respond_to_counted(RequestStart { action, context, label }, &[], cx);
+        if cx.log.is_some() && matches!(self.state, State::Held(_)) {
+            self.busy().held_path = Some(path.into());
+        }
     }
 
     /// Completes the handshake of one of the application's WebSockets.

@@ -425,7 +425,7 @@ impl<S: ByteStream> Connection<S> {
         self.count_end(EndReason::Memory, cx);
         let State::Held(held) = self.enter(State::Flushing, cx) else { return };
         cx.service.hub.leave(held.topic, self.key.slot, cx.now());
-        let path = cx.path_of(held.topic).into();
+        let path = self.path_of_held(&held, cx);
         let purpose = Purpose::Follow(Transport::LongPoll);
         let label = Label { method: "GET".into(), path, purpose };
         let (context, action) = (held.poll.context, Err(refusal.closing()));

@@ -257,6 +257,8 @@ pub struct Busy {
     pub outbox_since: Option<Tick>,
     /// The incomplete input.
     pub partial: Option<Partial>,
+    /// The path of a held poll that is not the usual one of its topic, if there is a log.
+    pub held_path: Option<Box<str>>,
     /// Bytes that arrived after a held poll, or while too much output was pending.
     pub deferred: Vec<u8>,
     /// The compression negotiated for `/echo`, which lasts as long as the connection.
@@ -269,7 +271,7 @@ impl Busy {
     /// Returns whether nothing is in progress.
     pub fn is_idle(&self) -> bool {
         let nothing = self.outbox.is_empty() && self.deferred.is_empty();
-        nothing && self.compression.is_none() && self.partial.is_none()
+        nothing && self.compression.is_none() && self.partial.is_none() && self.held_path.is_none()
     }
 
     /// Returns the memory in bytes, without buffers that are shared with other connections.

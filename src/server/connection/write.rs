@@ -1,5 +1,6 @@
 //! Writing: pending output and events, from the outbox and the log to the socket.
 
+use std::borrow::Cow;
 use std::io::{self, IoSlice, Write};
 use std::iter::once;
 use std::rc::Rc;
@@ -262,10 +263,16 @@ impl<S: ByteStream> Connection<S> {
         self.arm(cx);
     }
 
-    fn log_held(&self, held: &HeldPoll, status: Status, cx: &mut LoopContext) {
-        let path = cx.path_of(held.topic).into();
+    fn log_held(&mut self, held: &HeldPoll, status: Status, cx: &mut LoopContext) {
+        let path = self.path_of_held(held, cx);
         let label = Label { method: "GET".into(), path, purpose: Purpose::Follow(Transport::LongPoll) };
         self.log_response(&label, status, self.waited(u32::from(held.wait), cx), cx);
+    }
+
+    /// Returns the path of a held poll for the log.
+    pub(super) fn path_of_held(&mut self, held: &HeldPoll, cx: &LoopContext) -> Cow<'static, str> {
+        let path = self.busy.as_mut().and_then(|busy| busy.held_path.take());
+        path.map_or_else(|| cx.path_of(held.topic), String::from).into()
     }
 
     /// Writes a shared response, and queues the part that the socket does not accept.
