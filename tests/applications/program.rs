@@ -1,0 +1,78 @@
+//! A running example.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// The longest time that any step may take. A passing test never needs this long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running example. Dropping it kills the process.
+pub struct Program {
+    child: Child,
+    example: &'static str,
+    pub port: u16,
+}
+
+impl Program {
+    /// Starts an example on a free port.
+    pub fn start(example: &'static str) -> Program {
+        Program::start_on(0, example)
+    }
+
+    /// Kills the process, and starts the example again on the same port.
+    pub fn restart(self) -> Program {
+        let (port, example) = (self.port, self.example);
+        drop(self);
+        Program::start_on(port, example)
+    }
+
+    fn start_on(port: u16, example: &'static str) -> Program {
+        let mut command = Command::new(path_of(example));
+        command.arg(port.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the example starts");
+        let stdout = child.stdout.take().expect("standard output is piped");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("the example prints a line");
+        let port = line.trim_end().strip_prefix("listening on http://127.0.0.1:");
+        let port = port.and_then(|port| port.parse().ok()).expect("the first line has the address");
+        Program { child, example, port }
+    }
+
+    /// Starts an example on a port that is taken. Returns its exit code and what it reports.
+    pub fn start_on_taken_port(example: &str) -> (Option<i32>, String) {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = taken.local_addr().expect("the port").port().to_string();
+        let output = Command::new(path_of(example)).arg(port).output().expect("the example starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    pub fn url(&self, target: &str) -> String {
+        format!("http://127.0.0.1:{}{target}", self.port)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // These calls fail if the process has already exited. In that case the test has failed too.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Returns the path of a built example, target/PROFILE/examples/NAME. `cargo test` builds the
+/// examples, but does not pass their paths to the tests.
+fn path_of(example: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let profile = test.ancestors().nth(2).expect("the test is in target/PROFILE/deps");
+    let path = profile.join("examples").join(example).with_extension(std::env::consts::EXE_EXTENSION);
+    let source = format!("{}/examples/{example}.rs", env!("CARGO_MANIFEST_DIR"));
+    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    assert!(
+        modified(&path) >= modified(source.as_ref()),
+        "{} is missing or older than its source; run `cargo build --examples` first",
+        path.display()
+    );
+    path
+}
