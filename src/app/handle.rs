@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use mio::Waker;
 
@@ -17,6 +17,8 @@ pub struct Handle<S>(Arc<Shared<S>>);
 struct Shared<S> {
     jobs: Mutex<Jobs<S>>,
     most: usize,
+    /// A call was taken, or no further one is accepted.
+    has_room: Condvar,
     /// `None` in a simulation, which looks by itself.
     waker: Option<Waker>,
 }
@@ -31,9 +33,7 @@ struct Jobs<S> {
 /// Why a call from another thread was not accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CallError {
-    /// Too many calls wait for the loop:
-    /// [`Options::waiting_calls`](crate::server::Options::waiting_calls). The caller should try
-    /// again later.
+    /// Too many calls wait for the loop; only from [`Handle::try_call`].
     Busy,
     /// The server is shutting down.
     Stopped,
@@ -59,23 +59,40 @@ impl<S> Clone for Handle<S> {
 impl<S> Handle<S> {
     pub(crate) fn new(most: usize, waker: Option<Waker>) -> Handle<S> {
         let jobs = Jobs { waiting: VecDeque::new(), stops: 0, has_ended: false };
-        Handle(Arc::new(Shared { jobs: Mutex::new(jobs), most, waker }))
+        Handle(Arc::new(Shared { jobs: Mutex::new(jobs), most, has_room: Condvar::new(), waker }))
     }
 
-    /// Runs a closure on the event loop, soon, in the order of the calls. It must not block.
+    /// Runs a closure on the event loop, soon, in the order of the calls. It must not block. While
+    /// [`Options::waiting_calls`](crate::server::Options::waiting_calls) others wait for the loop,
+    /// the calling thread waits too. So a handler, for which the loop waits, must not call this.
     ///
     /// # Errors
-    /// Too many calls wait, or the server is shutting down. A closure that was accepted runs, even
+    /// [`CallError::Stopped`]: the server is shutting down. A closure that was accepted runs, even
     /// if the shutdown begins first.
     pub fn call(&self, job: impl FnOnce(&mut Context<'_, S>) + Send + 'static) -> Result<(), CallError> {
-        let mut jobs = self.jobs();
+        let is_full = |jobs: &mut Jobs<S>| jobs.waiting.len() >= self.0.most && !jobs.has_ended;
+        let waited = self.0.has_room.wait_while(self.jobs(), is_full);
+        self.accept(waited.unwrap_or_else(PoisonError::into_inner), Box::new(job))
+    }
+
+    /// The same without waiting for others.
+    ///
+    /// # Errors
+    /// [`CallError::Busy`]: too many calls wait. [`CallError::Stopped`]: the server is shutting
+    /// down. The closure is dropped.
+    pub fn try_call(&self, job: impl FnOnce(&mut Context<'_, S>) + Send + 'static) -> Result<(), CallError> {
+        let jobs = self.jobs();
+        match jobs.waiting.len() >= self.0.most && !jobs.has_ended {
+            true => Err(CallError::Busy),
+            false => self.accept(jobs, Box::new(job)),
+        }
+    }
+
+    fn accept(&self, mut jobs: MutexGuard<'_, Jobs<S>>, job: Job<S>) -> Result<(), CallError> {
         if jobs.has_ended {
             return Err(CallError::Stopped);
         }
-        if jobs.waiting.len() >= self.0.most {
-            return Err(CallError::Busy);
-        }
-        jobs.waiting.push_back(Box::new(job));
+        jobs.waiting.push_back(job);
         drop(jobs);
         self.wake();
         Ok(())
@@ -95,13 +112,15 @@ impl<S> Handle<S> {
         }
     }
 
-    fn jobs(&self) -> std::sync::MutexGuard<'_, Jobs<S>> {
+    fn jobs(&self) -> MutexGuard<'_, Jobs<S>> {
         // A panic cannot leave the queue in the middle of a change.
         self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn next(&self) -> Option<Job<S>> {
-        self.jobs().waiting.pop_front()
+        let job = self.jobs().waiting.pop_front();
+        self.0.has_room.notify_one();
+        job
     }
 
     pub(super) fn has_waiting(&self) -> bool {
@@ -116,5 +135,6 @@ impl<S> Handle<S> {
     /// Accepts no further call.
     pub(super) fn end(&self) {
         self.jobs().has_ended = true;
+        self.0.has_room.notify_all();
     }
 }

@@ -48,6 +48,17 @@ impl fmt::Display for PublishError {
 
 impl std::error::Error for PublishError {}
 
+impl fmt::Display for FollowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FollowError::Gone => "The WebSocket has ended.",
+            FollowError::Topics => Overload::Topics.detail(),
+        })
+    }
+}
+
+impl std::error::Error for FollowError {}
+
 impl From<PublishError> for Response {
     /// Returns the refusal that a publish to `/topics/` gets: 400, 413, or 503 with `Retry-After`.
     fn from(error: PublishError) -> Response {

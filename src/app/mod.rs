@@ -61,8 +61,9 @@ pub use crate::server::{FollowError, Sent};
 use crate::protocol::http::HeadLimits;
 use crate::protocol::http::fields::is_token;
 use crate::server::application::CallId;
+use crate::server::event_loop::EventLoop;
 use crate::server::slab::Key;
-use crate::server::{Observer, Options, RequestLog, Server};
+use crate::server::{Observer, Options, RequestLog};
 use crate::transport::routes::{self, Resource, Routes};
 use running::{Every, Running};
 use socket::{AnySocket, Sockets};
@@ -111,17 +112,33 @@ impl<S: 'static> App<S> {
     /// Adds a handler. `{name}` in the path stands for any one segment that is not empty. If
     /// several paths match a request, one without parameters counts, or else the one added first.
     ///
+    /// A handler returns a [`Response`], or a `Result<Response, Response>` if it refuses requests
+    /// with `?`:
+    ///
+    /// ```
+    /// use barewire::app::{App, Context, Request, Response};
+    ///
+    /// fn rename(cx: &mut Context<'_, String>, request: &Request<'_>) -> Result<Response, Response> {
+    ///     let name = request.text()?;
+    ///     cx.publish("names", name)?;
+    ///     *cx.state = name.to_owned();
+    ///     Ok(Response::status(204))
+    /// }
+    ///
+    /// let app = App::new(String::new()).on("POST", "/name", rename);
+    /// ```
+    ///
     /// # Panics
     /// The method is not one of `GET`, `POST`, `PUT`, `PATCH` and `DELETE`, the path does not begin
     /// with `/`, or the path has a handler for the method already.
     #[must_use]
-    pub fn on(
+    pub fn on<R: Into<Response>>(
         self,
         method: &'static str,
         path: &'static str,
-        handler: impl FnMut(&mut Context<'_, S>, &Request<'_>) -> Response + 'static,
+        mut handler: impl FnMut(&mut Context<'_, S>, &Request<'_>) -> R + 'static,
     ) -> App<S> {
-        self.handle(method, path, false, handler)
+        self.handle(method, path, false, move |cx, request| handler(cx, request).into())
     }
 
     /// Adds a handler that may be called although a limit is reached.
@@ -211,11 +228,11 @@ impl<S: 'static> App<S> {
     /// Those of the operating system: no descriptor is free.
     pub fn bind_to(self, listener: std::net::TcpListener, options: Options) -> io::Result<Bound<S>> {
         let (waiting_calls, head_limits) = (options.waiting_calls, options.head);
-        let mut server = Server::new(listener, options)?;
-        let handle = Handle::new(waiting_calls, Some(server.waker()?));
+        let mut event_loop = EventLoop::new(listener, options)?;
+        let handle = Handle::new(waiting_calls, Some(event_loop.waker()?));
         let (routes, running) = self.start(handle.clone(), head_limits);
-        server.run_application(routes, Box::new(running));
-        Ok(Bound { server, handle })
+        event_loop.connections.run_application(routes, Box::new(running));
+        Ok(Bound { event_loop, handle })
     }
 
     pub(crate) fn start(self, handle: Handle<S>, head_limits: HeadLimits) -> (Routes, Running<S>) {
@@ -251,14 +268,14 @@ impl<S: 'static> App<S> {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Bound<S> {
-    server: Server,
+    event_loop: EventLoop,
     handle: Handle<S>,
 }
 
 impl<S: 'static> Bound<S> {
     /// Returns the address on which the server listens.
     pub fn local_addr(&self) -> SocketAddr {
-        self.server.local_addr()
+        self.event_loop.local_addr()
     }
 
     /// Returns a handle, with which another thread can call back or stop the server.
@@ -272,21 +289,21 @@ impl<S: 'static> Bound<S> {
     /// # Errors
     /// Those of the operating system.
     pub fn stopped_by(mut self, stream: UnixStream) -> io::Result<Bound<S>> {
-        self.server.stopped_by(stream)?;
+        self.event_loop.stopped_by(stream)?;
         Ok(self)
     }
 
     /// Logs every answered request. Without this, the server logs nothing.
     #[must_use]
     pub fn logging_to(mut self, log: Box<dyn RequestLog>) -> Bound<S> {
-        self.server.log_to(log);
+        self.event_loop.connections.cx.log = Some(log);
         self
     }
 
     /// Shows every byte that passes to an observer.
     #[must_use]
     pub fn observed_by(mut self, observer: Box<dyn Observer>) -> Bound<S> {
-        self.server.observe_with(observer);
+        self.event_loop.connections.observe_with(observer);
         self
     }
 
@@ -295,7 +312,7 @@ impl<S: 'static> Bound<S> {
     /// # Errors
     /// Those of the poll. An error on one connection ends only that connection.
     pub fn run(self) -> io::Result<()> {
-        self.server.run()
+        self.event_loop.run()
     }
 }
 

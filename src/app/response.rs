@@ -25,6 +25,12 @@ pub(super) enum Body {
     Later,
 }
 
+impl From<Result<Response, Response>> for Response {
+    fn from(answer: Result<Response, Response>) -> Response {
+        answer.unwrap_or_else(|refusal| refusal)
+    }
+}
+
 impl Response {
     /// Returns a response with a status and no content.
     ///

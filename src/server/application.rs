@@ -4,7 +4,6 @@
 //! is served, and made after its turn, so that a handler may write to any connection, and no
 //! handler runs inside another.
 
-use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use super::slab::Key;
 use super::work::Phase;
 use crate::protocol::http::Status;
 use crate::protocol::websocket::frame::Opcode;
-use crate::transport::response::Overload;
 
 /// The number of a request that waits for its answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,17 +107,6 @@ pub enum FollowError {
     /// The limit of topics is reached, and none may be evicted.
     Topics,
 }
-
-impl fmt::Display for FollowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            FollowError::Gone => "The WebSocket has ended.",
-            FollowError::Topics => Overload::Topics.detail(),
-        })
-    }
-}
-
-impl std::error::Error for FollowError {}
 
 /// A program's routes and sockets. All calls happen inside a loop iteration.
 pub trait Application<S> {

@@ -1,6 +1,7 @@
 //! The event loop: the only code that knows the poll, the listener and the real clock. The order of
 //! an iteration is written down in [`EventLoop::run_once`].
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,12 +9,15 @@ use std::time::{Duration, Instant};
 use mio::net::{TcpListener, TcpStream, UnixStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use super::clock::Clock;
 use super::connection::Readiness;
 use super::connections::Connections;
 use super::context::LoopContext;
+use super::options::Options;
 use super::slab::Key;
 use super::work::{Phase, cost};
-use crate::hub::Tick;
+use crate::hub::{Epoch, Tick};
+use crate::transport::Service;
 
 /// The most readiness reports per call of the poll.
 const EVENTS: usize = 1024;
@@ -57,9 +61,18 @@ pub struct EventLoop {
 }
 
 impl EventLoop {
-    /// Creates an event loop for a listener.
-    pub fn new(mut listener: TcpListener, cx: LoopContext) -> io::Result<EventLoop> {
-        let poll = Poll::new()?;
+    /// Creates an event loop for a socket that listens already. On Linux the connections inherit
+    /// its options.
+    pub fn new(listener: std::net::TcpListener, mut options: Options) -> io::Result<EventLoop> {
+        listener.set_nonblocking(true)?;
+        options.policy.access.loopback_only = listener.local_addr()?.ip().to_canonical().is_loopback();
+        // The standard library seeds its hashers from the system. An epoch must be unique, but it
+        // is not secret.
+        let random = RandomState::new();
+        let epoch = Epoch::from_random(random.hash_one("epoch"));
+        let service = Service::new(epoch, options.hub.clone(), options.policy.clone());
+        let cx = LoopContext::new(service, options, Clock::start(), random.hash_one("jitter"));
+        let (poll, mut listener) = (Poll::new()?, TcpListener::from_std(listener));
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         Ok(EventLoop {
             poll,
@@ -75,7 +88,9 @@ impl EventLoop {
     }
 
     /// Begins the shutdown when a byte from `stop` arrives.
-    pub fn stopped_by(&mut self, mut stop: UnixStream) -> io::Result<()> {
+    pub fn stopped_by(&mut self, stop: std::os::unix::net::UnixStream) -> io::Result<()> {
+        stop.set_nonblocking(true)?;
+        let mut stop = UnixStream::from_std(stop);
         self.poll.registry().register(&mut stop, STOP, Interest::READABLE)?;
         self.stop = Some(stop);
         Ok(())

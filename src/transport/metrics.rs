@@ -7,96 +7,77 @@ use crate::protocol::Transport;
 use crate::protocol::http::Status;
 use crate::text::Durations;
 
-/// The present use of a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ConnectionUse {
+/// Declares an enum whose variants have names in the metrics.
+macro_rules! named {
+    ($(#[doc = $doc:literal])* $enum:ident: $($(#[doc = $about:literal])* $variant:ident = $name:expr;)*) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum $enum {
+            $($(#[doc = $about])* $variant,)*
+        }
+
+        impl $enum {
+            /// The names in the metrics, in the order of the variants.
+            pub const NAMES: [&str; [$(stringify!($variant)),*].len()] = [$($name),*];
+        }
+    };
+}
+
+named! {
+    /// The present use of a connection.
+    ConnectionUse:
     /// Requests with immediate responses, or no request yet.
-    Http,
+    Http = "http";
     /// A held long poll.
-    LongPoll,
+    LongPoll = Transport::LongPoll.name();
     /// An event stream.
-    EventStream,
+    EventStream = Transport::EventStream.name();
     /// A WebSocket that follows a topic.
-    WebSocket,
+    WebSocket = Transport::WebSocket.name();
     /// A WebSocket that echoes.
-    Echo,
+    Echo = "echo";
     /// The end of a connection: the last output, and waiting for the client's end.
-    Ending,
+    Ending = "ending";
 }
 
-impl ConnectionUse {
-    /// The names in the metrics.
-    pub const NAMES: [&str; 6] = [
-        "http",
-        Transport::LongPoll.name(),
-        Transport::EventStream.name(),
-        Transport::WebSocket.name(),
-        "echo",
-        "ending",
-    ];
-}
-
-/// Why a connection ends. Each end is counted once, when it is decided, by what the connection
-/// carried then.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EndReason {
+named! {
+    /// Why a connection ends. Each end is counted once, when it is decided, by what the connection
+    /// carried then.
+    EndReason:
     /// The client ended its side, or sent a close frame.
-    Client,
+    Client = "client";
     /// The network reports that the client is gone.
-    Broken,
+    Broken = "broken";
     /// Every request is answered: `Connection: close`, or HTTP/1.0.
-    Answered,
+    Answered = "answered";
     /// A request was refused, and the start of the next one is not known.
-    Refused,
+    Refused = "refused";
     /// A WebSocket broke a rule of RFC 6455, or sent a message that is not allowed.
-    Violation,
+    Violation = "violation";
     /// No request arrived within the idle timeout.
-    Idle,
+    Idle = "idle";
     /// A request or a WebSocket message did not arrive completely within its timeout.
-    RequestTimeout,
+    RequestTimeout = "request-timeout";
     /// A WebSocket did not answer a ping.
-    PongTimeout,
+    PongTimeout = "pong-timeout";
     /// The client read nothing of the pending bytes within the write timeout.
-    WriteTimeout,
+    WriteTimeout = "write-timeout";
     /// A follower fell out of the window.
-    TooSlow,
+    TooSlow = "too-slow";
     /// A follower asked for events that are no longer kept.
-    Gap,
+    Gap = "gap";
     /// The connection reached its limit of requests.
-    Requests,
+    Requests = "requests";
     /// More messages arrived in a second than allowed.
-    Rate,
+    Rate = "rate";
     /// The limit of connections was reached.
-    Overload,
+    Overload = "overload";
     /// The connection held the most, by size times age, when all together held more than allowed.
-    Memory,
+    Memory = "memory";
     /// The server is shutting down.
-    Drain,
+    Drain = "drain";
     /// The application closed its WebSocket.
-    Application,
-}
-
-impl EndReason {
-    /// The names in the metrics.
-    pub const NAMES: [&str; 17] = [
-        "client",
-        "broken",
-        "answered",
-        "refused",
-        "violation",
-        "idle",
-        "request-timeout",
-        "pong-timeout",
-        "write-timeout",
-        "too-slow",
-        "gap",
-        "requests",
-        "rate",
-        "overload",
-        "memory",
-        "drain",
-        "application",
-    ];
+    Application = "application";
 }
 
 /// Counts since the start.

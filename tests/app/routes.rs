@@ -136,10 +136,14 @@ fn pipelined_requests_are_answered_in_order() {
 
 #[test]
 fn a_panic_is_answered_with_500_and_harms_no_other_request() {
-    let app = App::new(0).on("GET", "/panic", |_, _| panic!("as the test wants")).on("GET", "/", |cx, _| {
-        *cx.state += 1;
-        Response::text(cx.state.to_string())
-    });
+    let app = App::new(0).on("GET", "/panic", |_, _| -> Response { panic!("as the test wants") }).on(
+        "GET",
+        "/",
+        |cx, _| {
+            *cx.state += 1;
+            Response::text(cx.state.to_string())
+        },
+    );
     let mut app = start(app);
     let peer = app.server.connect();
     let both = "GET /panic HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -39,11 +39,19 @@ fn calls_are_bounded_run_in_order_and_end_with_the_server() {
     let handle = app.handle.clone();
     assert_eq!(handle.call(|cx| cx.state.push('a')), Ok(()));
     assert_eq!(handle.call(|cx| cx.state.push('b')), Ok(()));
-    assert_eq!(handle.call(|cx| cx.state.push('c')), Err(CallError::Busy));
-    assert_eq!(content(&app.ask("GET / HTTP/1.1")), "ab");
+    assert_eq!(handle.try_call(|cx| cx.state.push('c')), Err(CallError::Busy));
+    let waiting = {
+        let handle = handle.clone();
+        thread::spawn(move || handle.call(|cx| cx.state.push('c')))
+    };
+    // The call of the thread is made once there is room for it.
+    while content(&app.ask("GET / HTTP/1.1")) != "abc" {
+        thread::yield_now();
+    }
+    assert_eq!(waiting.join().expect("no panic"), Ok(()));
     assert_eq!(handle.call(|cx| cx.state.push('d')), Ok(()));
     let peer = app.begin("GET / HTTP/1.1");
-    assert_eq!(content(&app.text(peer)), "abd");
+    assert_eq!(content(&app.text(peer)), "abcd");
     assert_eq!(handle.call(|_| panic!("as the test wants")), Ok(()));
     assert_eq!(handle.call(|cx| cx.state.push('e')), Ok(()));
     app.server.stop();

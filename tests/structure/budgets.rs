@@ -9,7 +9,7 @@ use crate::files::files;
 /// The folders that readers come to study.
 const CORE: [&str; 4] = ["protocol", "hub", "transport", "server"];
 /// The most lines of code in all of them together, without comments, blank lines and tests.
-const CORE_LINES: usize = 9_600;
+const CORE_LINES: usize = 9_500;
 /// The most lines of code in one file.
 const FILE_LINES: usize = 400;
 
