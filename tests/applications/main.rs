@@ -1,6 +1,7 @@
 //! Tests of the applications among the examples, each with its own process on a free port. What
 //! needs a browser is in tests/suites/applications/.
 
+mod chat;
 mod deployments;
 mod http;
 mod notifications;
