@@ -146,13 +146,13 @@ impl<S: ByteStream> Connections<S> {
     /// ready and light, then those that may have more to do, delivers new events, and handles
     /// deadlines.
     pub fn run_iteration(&mut self) {
+        self.resume_publishers();
         self.cx.work.begin_phase(Phase::Ready);
         while !self.cx.work.is_phase_over()
             && let Some(key) = self.ready.pop_front()
         {
             self.take_turn(key, self.ready.len() + 1);
         }
-        self.resume_publishers();
         self.run_due();
         self.cx.work.begin_phase(Phase::Backlog);
         let mut waiting = self.fresh.len() + self.cx.backlog.len();
@@ -217,8 +217,9 @@ impl<S: ByteStream> Connections<S> {
         if !self.cx.must_wait_for_room(u64::MAX) || !self.is_making_room() {
             for key in std::mem::take(&mut self.cx.parked) {
                 if let Some(connection) = self.slab.get(key) {
-                    connection.schedule(&mut self.cx);
+                    connection.unpark();
                 }
+                self.report(key, Readiness::default());
             }
         }
     }
@@ -312,11 +313,8 @@ impl<S: ByteStream> Connections<S> {
     /// Evicts a follower whose cursor is in a segment that is no longer kept, before anything else
     /// is written to it.
     fn evict_if_behind(&mut self, slot: u32) {
-        if self.evictions.is_empty() {
-            return;
-        }
-        let Some(connection) = self.slab.get_slot(slot) else { return };
         for eviction in &mut self.evictions {
+            let Some(connection) = self.slab.get_slot(slot) else { return };
             eviction.evict(connection, &mut self.cx);
         }
     }

@@ -268,13 +268,6 @@ impl LoopContext {
         }
     }
 
-    /// Writes the requests of this iteration to the log.
-    pub fn flush_log(&mut self) {
-        if let Some(log) = &mut self.log {
-            log.flush();
-        }
-    }
-
     /// Returns the memory of all connections, with that of their observer.
     pub fn buffered_bytes(&self) -> usize {
         self.memory.bytes() + self.observer.memory()

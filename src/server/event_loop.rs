@@ -169,7 +169,9 @@ impl EventLoop {
         if self.connections.end_iteration() && self.accepting == Accepting::Full {
             self.accepting = Accepting::Pending;
         }
-        self.connections.cx.flush_log();
+        if let Some(log) = &mut self.connections.cx.log {
+            log.flush();
+        }
         self.connections.cx.end_iteration(Some(began.elapsed()));
         Ok(())
     }

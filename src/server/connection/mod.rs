@@ -133,10 +133,11 @@ impl<S: ByteStream> Connection<S> {
 
     /// Notes whether the turn that ends now was heavy.
     pub fn end_turn(&mut self, is_heavy: bool) {
-        let due = self.light_turns_due.saturating_sub(1);
+        // A publisher that waits for room is as light as before: others have filled the log.
+        let due = self.light_turns_due.saturating_sub(self.queue.is_none().into());
         // A few bytes may inflate to a thousand times as many, so nothing about the last turn tells
         // how light the next one will be.
-        let is_heavy = is_heavy || self.queue.is_some() || self.inflates();
+        let is_heavy = is_heavy || self.queue == Some(Queue::Backlog) || self.inflates();
         self.light_turns_due = if is_heavy { HEAVY } else { due };
     }
 
@@ -152,6 +153,11 @@ impl<S: ByteStream> Connection<S> {
     fn park(&mut self, cx: &mut LoopContext) {
         self.queue = Some(Queue::Parked);
         cx.parked.push(self.key);
+    }
+
+    /// Ends the wait for room in the log.
+    pub fn unpark(&mut self) {
+        self.queue.take_if(|queue| *queue == Queue::Parked);
     }
 
     pub fn stream(&mut self) -> &mut S {

@@ -143,6 +143,43 @@ fn slow_followers_that_are_evicted_together() {
     assert_eq!(server.metric("followers_too_slow_total"), 3000);
 }
 
+/// A client publishes while a fan-out has filled the log, and others have much to do. Waiting for
+/// room costs the client no more: once there is room, it is served before them.
+#[test]
+fn a_publisher_that_has_waited_for_room_is_served_first() {
+    const WINDOW: usize = 100_000;
+    let mut server = SimulatedServer::with(|options| options.hub.window_bytes = WINDOW);
+    let calm = server.connect();
+    for _ in 0..10 {
+        server.simulation.send(calm, &Request::get("/topics/calm").bytes());
+    }
+    server.simulation.take(calm);
+    let streams: Vec<_> = (0..1000).map(|_| server.event_stream("/topics/full").0).collect();
+    let busy: Vec<Peer> = (0..300).map(|_| server.handshake("/echo")).collect();
+    let publishers = [server.connect(), server.connect()];
+    server.simulation.pause();
+    for peer in &busy {
+        server.simulation.queue(*peer, &masked_frame(true, Opcode::Ping, b"").repeat(10_000));
+    }
+    let event = Request::post("/topics/full", "x".repeat(65_000)).bytes();
+    for peer in publishers {
+        server.simulation.queue(peer, &event);
+    }
+    let (mut waited, mut after) = (0, 0);
+    while server.simulation.take(calm).is_empty() {
+        assert!(server.simulation.step(), "the publisher has no response");
+        let is_full = server.simulation.log_memory().0 > WINDOW;
+        if is_full && waited == 0 {
+            server.simulation.queue(calm, &Request::post("/topics/calm", "x").bytes());
+        }
+        waited += u32::from(is_full);
+        after += u32::from(waited > 0 && !is_full);
+    }
+    assert!(waited > 5 && after <= 2, "{after} iterations after {waited} in which the log was full");
+    assert!(server.simulation.step(), "the others still have much to do");
+    assert!(streams.iter().all(|stream| !server.simulation.has_ended(*stream)));
+}
+
 #[test]
 fn a_flood_of_small_messages() {
     let mut server = SimulatedServer::with(|_| {});
