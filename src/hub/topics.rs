@@ -205,6 +205,11 @@ impl Topic {
         !self.followers.is_empty()
     }
 
+    /// Returns whether an event has not yet reached every follower that is not lagging.
+    pub fn has_deliveries(&self) -> bool {
+        self.followers.fan_out.is_some()
+    }
+
     /// Returns the followers whose sockets did not accept everything at once.
     pub fn lagging(&self) -> &[Follower] {
         &self.followers.lagging

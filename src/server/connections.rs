@@ -12,7 +12,7 @@ use super::eviction::Eviction;
 use super::observer::Observer;
 use super::slab::{Key, Slab};
 use super::work::{Phase, cost};
-use crate::hub::Tick;
+use crate::hub::{Tick, Topic};
 use crate::transport::metrics::EndReason;
 use crate::transport::response::Overload;
 use crate::transport::routes::Routes;
@@ -80,7 +80,7 @@ impl<S: ByteStream> Connections<S> {
         let LoopContext { service, options, .. } = &mut self.cx;
         let access = &mut service.policy.access;
         access.observers = options.observation.access(access.loopback_only);
-        self.cx.observer.set(observer);
+        self.cx.observer.0 = Some(observer);
     }
 
     pub fn len(&self) -> usize {
@@ -361,11 +361,17 @@ impl<S: ByteStream> Connections<S> {
     }
 
     fn publish_observation(&mut self) {
-        let LoopContext { service, observer, clock, .. } = &mut self.cx;
-        if let Some(observer) = observer.get() {
-            let is_followed = service.is_observed();
+        let LoopContext { service, observer, clock, work, .. } = &mut self.cx;
+        // The log must not fill with events that the fan-out cannot deliver in time: publishers to
+        // all topics would wait. So the observer keeps later events, or drops them.
+        let topic = service.observation();
+        if let Some(observer) = observer.get()
+            && !topic.is_some_and(Topic::has_deliveries)
+        {
+            let is_followed = topic.is_some_and(Topic::has_followers);
             let now = clock.tick();
             observer.end_iteration(is_followed, &mut |json| service.publish_observation(json, now));
+            work.charge(observer.take_work());
             // The new events may have pushed out a segment. The followers in it must be evicted
             // before they are written to.
             self.trim();

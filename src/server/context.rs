@@ -270,15 +270,14 @@ impl LoopContext {
 
     /// Returns the memory of all connections, with that of their observer.
     pub fn buffered_bytes(&self) -> usize {
-        self.memory.bytes() + self.observer.memory()
+        self.memory.bytes() + self.observer.0.as_ref().map_or(0, |observer| observer.memory())
     }
 
     /// Shows bytes that have passed to the observer.
     pub fn observe(&mut self, key: Key, sender: Sender, bytes: &mut dyn Iterator<Item = &[u8]>) {
         if let Some(observer) = self.observer.active() {
-            let work = &mut self.work;
-            let mut counted = bytes.inspect(|bytes| work.charge_besides(cost::observed(bytes.len())));
-            observer.passed(key.slot, sender, &mut counted);
+            observer.passed(key.slot, sender, bytes);
+            self.work.charge_besides(observer.take_work());
         }
     }
 
@@ -286,6 +285,7 @@ impl LoopContext {
     pub fn observe_purpose(&mut self, key: Key, purpose: Purpose) {
         if let Some(observer) = self.observer.get() {
             observer.has_purpose(key.slot, purpose);
+            self.work.charge_besides(observer.take_work());
         }
     }
 }

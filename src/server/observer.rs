@@ -37,6 +37,12 @@ pub trait Observer {
     /// Called when a connection has been closed.
     fn closed(&mut self, connection: u32);
 
+    /// Returns the work since the last call, in units of about a nanosecond. The server counts it
+    /// as work of the loop iteration.
+    fn take_work(&mut self) -> u64 {
+        0
+    }
+
     /// Returns the memory that the observer holds, in bytes. The server adds it to the memory of
     /// its connections, which [`Options::buffered_bytes`](super::Options::buffered_bytes) bounds,
     /// but can free only that of the connections. So an observer must bound its own memory well
@@ -45,26 +51,17 @@ pub trait Observer {
         0
     }
 
-    /// Called when a loop iteration ends. `is_followed` means that a client follows `/wire` now.
-    /// `publish` sends an event to these clients.
+    /// Called when a loop iteration ends, unless earlier events are still being delivered.
+    /// `is_followed` means that a client follows `/wire` now. `publish` sends an event to these
+    /// clients.
     fn end_iteration(&mut self, is_followed: bool, publish: &mut dyn FnMut(&str));
 }
 
 /// The observer of a server, if there is one.
 #[derive(Default)]
-pub struct ObserverSlot(Option<Box<dyn Observer>>);
+pub struct ObserverSlot(pub Option<Box<dyn Observer>>);
 
 impl ObserverSlot {
-    /// Sets the observer.
-    pub fn set(&mut self, observer: Box<dyn Observer>) {
-        self.0 = Some(observer);
-    }
-
-    /// Returns the memory that the observer holds, in bytes.
-    pub fn memory(&self) -> usize {
-        self.0.as_ref().map_or(0, |observer| observer.memory())
-    }
-
     /// Returns the observer, whether active or not.
     pub fn get(&mut self) -> Option<&mut dyn Observer> {
         self.0.as_deref_mut().map(|observer| observer as &mut dyn Observer)

@@ -60,12 +60,6 @@ pub mod cost {
         count as u64 / 2
     }
 
-    /// Bytes that are shown to an observer. It may name every one of them, but drops most of a
-    /// flood.
-    pub const fn observed(count: usize) -> u64 {
-        count as u64 * 20
-    }
-
     /// Bytes that are compressed.
     pub const fn deflated(count: usize) -> u64 {
         count as u64 * 40

@@ -12,7 +12,7 @@ use super::response::{Now, Overload, Refusal, ResponseContext, jittered};
 use super::routes::Routes;
 use super::websocket::{self, ServerHandshake};
 use super::{event_stream, observation};
-use crate::hub::{Epoch, Gap, Hub, HubLimits, Id, Opener, Placement, Since, Tick, TopicKey};
+use crate::hub::{Epoch, Gap, Hub, HubLimits, Id, Opener, Placement, Since, Tick, Topic, TopicKey};
 use crate::protocol::http::Status;
 use crate::protocol::websocket::extension::Agreement;
 
@@ -316,10 +316,10 @@ impl Service {
         Ok((Status::SWITCHING_PROTOCOLS, next))
     }
 
-    /// Returns whether a client follows the observation now.
-    pub fn is_observed(&self) -> bool {
-        self.observed
-            && self.hub.find(observation::TOPIC).is_some_and(|key| self.hub.topic(key).has_followers())
+    /// Returns the topic of the observation, once a client has followed it.
+    pub fn observation(&self) -> Option<&Topic> {
+        let key = self.hub.find(observation::TOPIC).filter(|_| self.observed)?;
+        Some(self.hub.topic(key))
     }
 
     /// Appends an event to the observation. The metrics count only the events that clients publish.

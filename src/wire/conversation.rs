@@ -121,6 +121,12 @@ impl Conversation {
         size_of::<Self>() + self.client.memory() + self.server.memory() + self.exchange.memory()
     }
 
+    /// Returns the work of decompression since the last call, in bytes: those inflated, and what
+    /// takes as long.
+    pub fn take_work(&mut self) -> u64 {
+        self.client.take_work() + self.server.take_work()
+    }
+
     fn direction(&mut self, side: Side) -> &mut Direction {
         match side {
             Side::Client => &mut self.client,

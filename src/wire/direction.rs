@@ -112,6 +112,14 @@ impl Direction {
         self.pending.capacity() + state
     }
 
+    /// Returns the work of decompression since the last call, in bytes.
+    pub fn take_work(&mut self) -> u64 {
+        match &mut self.state {
+            State::Frames(frames) => frames.take_work(),
+            _ => 0,
+        }
+    }
+
     /// Records that no more bytes will arrive.
     pub fn end(&mut self) {
         self.ended = true;

@@ -53,6 +53,11 @@ impl Frames {
         size_of::<Self>() + self.message.as_ref().map_or(0, Message::memory) + self.inflation.memory()
     }
 
+    /// Returns the work of decompression since the last call, in bytes.
+    pub fn take_work(&mut self) -> u64 {
+        self.inflation.take_work()
+    }
+
     /// Splits all fields that have arrived completely.
     pub fn advance(&mut self, splitter: &mut Splitter) -> Progress {
         loop {

@@ -87,6 +87,16 @@ impl Note {
         }
     }
 
+    /// Returns the length of the message or event in bytes, as far as the note contains it.
+    pub fn content_len(&self) -> usize {
+        match self {
+            Self::Message { content: Content::Text(text), .. } => text.len(),
+            Self::Message { content: Content::Binary(bytes), .. } => bytes.len(),
+            Self::Event { data, .. } => data.len(),
+            _ => 0,
+        }
+    }
+
     /// Returns the section that defines the unit. A remark refers to the section of its span.
     pub const fn section(&self) -> Option<Section> {
         match self {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::io::Write;
 use std::rc::Rc;
 
 use barewire::server::{Observer, Options, Sender};
@@ -184,4 +185,47 @@ fn a_flood_to_outputs_that_nobody_reads_stays_within_the_share() {
             assert!(!server.has_ended(client), "a connection was closed");
         }
     }
+}
+
+/// While clients follow the view, others send frames of a hundred bytes that inflate to 64 KiB. The
+/// events of the view wait for their delivery in the view. In the log, they would make all
+/// publishers wait.
+#[cfg(feature = "deflate")]
+#[test]
+fn a_flood_that_the_view_cannot_show_does_not_fill_the_log() {
+    let mut options = Options { buffered_bytes: 16 << 20, ..Options::default() };
+    options.hub.window_bytes = 8 << 20;
+    options.policy.access.loopback_only = true;
+    let bounds = WireBounds::of_share(options.buffered_bytes);
+    let view = WireView::new(&WireOptions { bounds, ..WireOptions::default() }).expect("no file is written");
+    let mut server = Simulation::new(options, 1).observed_by(Box::new(view));
+    let viewers: Vec<_> = (0..10).map(|_| server.connect()).collect();
+    for viewer in &viewers {
+        server.send(*viewer, b"GET /wire HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+    let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    deflate.write_all(&[b'a'; 65_536]).expect("memory");
+    // A byte follows a last block (RFC 7692 §7.2.3.4).
+    let payload = [deflate.finish().expect("memory"), vec![0]].concat();
+    let mut frame = masked_frame(true, Opcode::Text, &payload);
+    frame[0] |= 0x40;
+    let handshake = String::from_utf8_lossy(HANDSHAKE).replace("/echo", "/topics/zip");
+    let offer = "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    let handshake = handshake.replace("\r\n\r\n", offer);
+    let clients: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for client in &clients {
+        server.send(*client, handshake.as_bytes());
+    }
+    server.pause();
+    for client in &clients {
+        server.queue(*client, &frame.repeat(150));
+    }
+    let (mut most, mut shown) = (0, Vec::new());
+    while server.step() {
+        most = server.log_memory().0.max(most);
+        shown.extend(server.take(viewers[0]));
+    }
+    assert!((7 << 20..(8 << 20) + (512 << 10)).contains(&most), "{most} bytes of events");
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(shown.contains("\"spans\":[],\"lost\":"), "the client learns what is not shown");
 }

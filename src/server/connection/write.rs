@@ -140,7 +140,7 @@ impl<S: ByteStream> Connection<S> {
         };
         if let Some(observer) = cx.observer.active() {
             observer.passed(self.key.slot, Sender::Server, &mut batch.prefix(written));
-            cx.work.charge_besides(cost::observed(written));
+            cx.work.charge_besides(observer.take_work());
         }
         cx.service.counters.bytes_written += written as u64;
         cx.work.charge(cost::WRITE + cost::bytes(written));

@@ -168,6 +168,7 @@ impl WireView {
                 }
             }
         }
+        self.outputs.work += conversation.take_work();
         self.outputs.show(passage, &spans);
     }
 
@@ -305,6 +306,10 @@ impl Observer for WireView {
         self.account_memory(connection);
     }
 
+    fn take_work(&mut self) -> u64 {
+        std::mem::take(&mut self.outputs.work)
+    }
+
     fn memory(&self) -> usize {
         self.held + self.outputs.memory()
     }
@@ -375,10 +380,35 @@ fn start_within(purpose: Purpose) -> Start {
 
 #[cfg(test)]
 mod tests {
-    use super::{WireOptions, WireView};
+    use std::io::Write;
+    use std::iter::once;
+
+    use super::{Observer, Purpose, Sender, Transport, WireOptions, WireView};
     use crate::protocol::http::{BodyLimits, BodyReader, Framing};
     use crate::server::Options;
     use crate::simulation::Simulation;
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn the_work_follows_what_is_inflated_and_its_own_stream_is_none() {
+        let mut view = WireView::new(&WireOptions::default()).expect("no file is written");
+        for (connection, purpose) in [(0, Purpose::Follow(Transport::WebSocket)), (1, Purpose::Observe)] {
+            view.opened(connection);
+            view.has_purpose(connection, purpose);
+        }
+        view.end_iteration(true, &mut |_| ());
+        assert_eq!(view.take_work(), 0, "nothing has passed");
+        let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+        deflate.write_all(&[b'a'; 65_536]).expect("memory");
+        let payload = deflate.finish().expect("memory");
+        // A byte follows a last block (RFC 7692 §7.2.3.4).
+        let frame = [&[0xc1, payload.len() as u8 + 1], &payload[..], &[0]].concat();
+        view.passed(0, Sender::Server, &mut once(&frame[..]));
+        let work = view.take_work();
+        assert!((65_536..10 * 65_536).contains(&work), "{work}");
+        view.passed(1, Sender::Server, &mut once(&[b'a'; 65_536][..]));
+        assert_eq!(view.take_work(), 0, "the view does not show its own stream");
+    }
 
     /// A client of the view has taken a part of an event when a flood pushes that event out of the
     /// window. The client receives the rest of the event and the end of the stream.

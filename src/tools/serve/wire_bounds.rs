@@ -13,10 +13,11 @@ const DEFAULT_SHARE: usize = (256 << 20) / SHARE;
 const RECORDING_BYTES: usize = 16 << 20;
 /// The most bytes of text that wait for standard error.
 const TEXT_BYTES: usize = 4 << 20;
-/// The most bytes of one loop iteration's events. A byte that passes can become a hundred in the
-/// view, and a flood of small frames must not become a flood of large events.
+/// The most bytes of events that wait for the delivery of earlier ones. A byte that passes can
+/// become a hundred in the view, and a flood of small frames must not become a flood of large
+/// events.
 const EVENT_BYTES: usize = 4 << 20;
-/// What the last event of an iteration may have in addition.
+/// What the last of these events may have in addition.
 const LAST_EVENT_BYTES: usize = 32 << 10;
 /// The most bytes of text or of a recording that are collected before they are queued.
 const BATCH_BYTES: usize = 256 << 10;
@@ -30,7 +31,7 @@ pub struct WireBounds {
     pub recording: usize,
     /// The text that waits for standard error.
     pub text: usize,
-    /// The events of one loop iteration.
+    /// The events that wait for the delivery of earlier ones.
     pub events: usize,
 }
 
@@ -60,7 +61,7 @@ impl WireBounds {
             false => 0,
         };
         let outputs = output(prints, self.text) + output(records, self.recording);
-        // The last spans of an iteration exceed the bound of the events.
+        // The last spans that are shown exceed the bound of the events.
         self.share.saturating_sub(outputs + 2 * self.events + LAST_EVENT_BYTES)
     }
 }

@@ -14,6 +14,10 @@ const EVENT_BYTES: usize = 32 * 1024;
 
 /// About as many bytes as most spans have in an event, at most.
 const EVENT_BYTES_OF_SPAN: usize = 2048;
+/// The work of making and showing a span, in units of about a nanosecond, and that of writing a
+/// byte of text.
+const SPAN_WORK: u64 = 150;
+const BYTE_WORK: u64 = 1;
 /// The most spans of one read that are shown before their size is checked.
 const SPANS_AT_ONCE: usize = 64;
 
@@ -27,11 +31,14 @@ pub struct Outputs {
     /// A client follows `/wire`.
     pub is_followed: bool,
     events: Vec<String>,
-    /// The bytes of this iteration's events.
+    /// The bytes of the events that are not published yet.
     event_bytes: usize,
-    /// The number of bytes that passed in this iteration and are not shown to clients.
+    /// The number of bytes that have passed since the last event was published, and are not shown
+    /// to clients.
     lost: usize,
     shortener: Shortener,
+    /// The work since it was last taken, in units of about a nanosecond.
+    pub work: u64,
 }
 
 impl Outputs {
@@ -74,12 +81,14 @@ impl Outputs {
         if spans.is_empty() {
             return;
         }
+        self.work += spans.len() as u64 * SPAN_WORK;
         if let Some(recording) = &mut self.recording {
             recording.add(passage, spans);
         }
         // In parts: one read of small frames can be many times what an output accepts.
         let at_once = (self.bounds.events / EVENT_BYTES_OF_SPAN).clamp(1, SPANS_AT_ONCE);
-        for spans in spans.chunks(at_once) {
+        let parts = spans.split_inclusive(has_long_note).flat_map(|spans| spans.chunks(at_once));
+        for spans in parts {
             let mut shown = Vec::new();
             for span in spans {
                 self.shortener.span(passage.connection, span, &mut shown);
@@ -91,6 +100,7 @@ impl Outputs {
 
     /// Delivers `shown`, which covers `passed` bytes, to the terminal and to the clients.
     fn deliver(&mut self, passage: Passage, shown: &[Shown<'_>], passed: usize) {
+        let before = self.text.len() + self.event_bytes;
         if let Some((text, _)) = &mut self.terminal {
             for shown in shown {
                 match shown {
@@ -106,6 +116,7 @@ impl Outputs {
             self.event_bytes += events.iter().map(String::len).sum::<usize>();
             self.events.extend(events);
         }
+        self.work += (self.text.len() + self.event_bytes - before) as u64 * BYTE_WORK;
         if self.text.len() > WireBounds::batch(self.bounds.text) {
             self.write();
         }
@@ -157,7 +168,7 @@ impl Outputs {
         }
     }
 
-    /// Writes the text of this iteration, and publishes its events.
+    /// Writes the text, and publishes the events.
     pub fn write_all(&mut self, publish: &mut dyn FnMut(&str)) {
         self.write();
         for event in self.events.drain(..) {
@@ -187,6 +198,12 @@ impl Outputs {
             recording.write();
         }
     }
+}
+
+/// Returns whether a message or an event ends with the span that is longer than most spans are in
+/// an event.
+fn has_long_note(span: &Span) -> bool {
+    span.notes.iter().any(|note| note.content_len() > EVENT_BYTES_OF_SPAN)
 }
 
 /// Returns spans as JSON for clients: one object, or several if it gets long.
@@ -270,6 +287,26 @@ mod tests {
         outputs.write_all(&mut |event| published += event.len());
         let most = WireBounds::default().events;
         assert!((most / 2..most * 3 / 2).contains(&published), "{published}");
+    }
+
+    #[test]
+    fn one_read_of_long_messages_exceeds_the_limit_of_an_iteration_by_one_of_them() {
+        // A frame from a server: its header, and 60,000 bytes.
+        let message = [&[0x81, 126, 0xea, 0x60][..], &[b'x'; 60_000]].concat();
+        let bounds = WireBounds::of_share(16 << 20);
+        let mut outputs = Outputs { is_followed: true, ..Outputs::within(bounds) };
+        let passage = Passage { connection: 1, purpose: Purpose::Other, time_ms: 0 };
+        let mut conversation = Conversation::starting(Start::WebSocket(Compression::None));
+        let mut spans = Vec::new();
+        conversation.feed(Side::Server, &message.repeat(10), &mut spans);
+        // A message is shown as a whole, after its first bytes in hexadecimal digits.
+        let mut messages = Vec::from_iter(spans.into_iter().filter(|span| !span.notes.is_empty()));
+        assert_eq!(messages.len(), 10);
+        messages.iter_mut().for_each(|span| span.bytes = (*b"x").into());
+        outputs.show(passage, &messages);
+        let mut published = 0;
+        outputs.write_all(&mut |event| published += event.len());
+        assert!((bounds.events..bounds.events + 70_000).contains(&published), "{published}");
     }
 
     #[derive(Clone, Default)]

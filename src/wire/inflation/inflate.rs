@@ -44,6 +44,14 @@ impl Inflation {
         }
     }
 
+    /// Returns the work since the last call; see [`Inflater::take_work`].
+    pub fn take_work(&mut self) -> u64 {
+        match self {
+            Self::On { inflater, .. } => inflater.take_work(),
+            Self::Off | Self::Lost(_) => 0,
+        }
+    }
+
     /// Returns true if RSV1 has a meaning.
     pub fn is_on(&self) -> bool {
         !matches!(self, Self::Off)
