@@ -20,13 +20,9 @@ from row import MIB, VARIANTS
 # The limits. Only processor time and memory decide: on a shared machine, the delays of the calm
 # client also contain the work of other processes.
 LONGEST_MS = 50
-# While clients follow /wire, each byte of the others becomes a hundred bytes for them. Only a server
-# on loopback allows that by default.
-LONGEST_OBSERVED_MS = 150
 WANTED_P99_MS = 20
 LIMITS = (
-    f"Limits: at most {LONGEST_MS} ms of the server's processor time between a calm request and its response ({LONGEST_OBSERVED_MS} ms "
-    "while clients follow `/wire`), and at most "
+    f"Limits: at most {LONGEST_MS} ms of the server's processor time between a calm request and its response, and at most "
     + ", ".join(f"{variant.ceiling // MIB} MiB of memory ({variant.name})" for variant in VARIANTS)
     + f". The calm client's p99 should be below {WANTED_P99_MS} ms at 1,000 connections; it is printed, but does not decide."
 )
@@ -65,7 +61,7 @@ def measure_row(row, variant, count, short):
     signal.signal(signal.SIGALRM, late)
     signal.alarm(PATIENCE)
     measured = measure(row, variant, count, short)
-    if longest(row) < measured.wait < 3 * longest(row):
+    if LONGEST_MS < measured.wait < 3 * LONGEST_MS:
         again = measure(row, variant, count, short)
         peak = max(measured.peak, again.peak)
         measured = min(measured, again, key=lambda each: each.wait)
@@ -73,15 +69,10 @@ def measure_row(row, variant, count, short):
     return measured
 
 
-def longest(row):
-    """Returns the limit of the processor time in milliseconds."""
-    return LONGEST_OBSERVED_MS if row.name.endswith("observed") else LONGEST_MS
-
-
-def exceeded(row, measured, variant):
+def exceeded(measured, variant):
     """Returns what is not within its limit."""
     found = list(measured.complaints)
-    if measured.wait > longest(row):
+    if measured.wait > LONGEST_MS:
         found.append("iteration")
     if measured.peak > variant.ceiling:
         found.append("memory")
@@ -103,7 +94,7 @@ def run(row, variant, count, short):
         server.end_all()
         for child in multiprocessing.active_children():
             child.kill()
-    wrong = exceeded(row, measured, variant)
+    wrong = exceeded(measured, variant)
     bucket = measured.bucket or "–"
     if measured.work is not None:
         bucket += f", work {measured.work:,}"
