@@ -30,7 +30,7 @@ pub fn post(url: &str, fields: &[(&str, &str)], content: &str) -> Reply {
     send("POST", url, fields, content)
 }
 
-fn send(method: &str, url: &str, fields: &[(&str, &str)], content: &str) -> Reply {
+pub fn send(method: &str, url: &str, fields: &[(&str, &str)], content: &str) -> Reply {
     let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in fields {

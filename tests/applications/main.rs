@@ -6,3 +6,4 @@ mod deployments;
 mod http;
 mod notifications;
 mod program;
+mod tasks;
