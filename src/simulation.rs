@@ -5,8 +5,10 @@ use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::app::{App, Handle};
+use crate::app::{App, Handle, Wake};
 use crate::hub::{Epoch, Tick};
 use crate::server::byte_stream::ByteStream;
 use crate::server::clock::Clock;
@@ -123,6 +125,8 @@ pub struct Peer(usize);
 pub struct Simulation {
     connections: Connections<PipeEnd>,
     peers: Vec<(Key, Rc<RefCell<Pipe>>)>,
+    /// Another thread has called.
+    is_woken: Arc<AtomicBool>,
     is_paused: bool,
 }
 
@@ -137,11 +141,12 @@ impl Simulation {
     /// moved, at whole tenths of a second.
     pub fn of<A: 'static>(app: App<A>, options: Options, seed: u64) -> (Simulation, Handle<A>) {
         let service = Service::new(Epoch::from_random(seed), options.hub.clone(), options.policy.clone());
-        let handle = Handle::new(options.waiting_calls, None);
+        let is_woken = Arc::default();
+        let handle = Handle::new(options.waiting_calls, Wake::Flag(Arc::clone(&is_woken)));
         let (routes, running) = app.start(handle.clone(), options.head);
         let mut connections = Connections::new(LoopContext::new(service, options, Clock::still(), seed));
         connections.run_application(routes, Box::new(running));
-        (Simulation { connections, peers: Vec::new(), is_paused: false }, handle)
+        (Simulation { connections, peers: Vec::new(), is_woken, is_paused: false }, handle)
     }
 
     /// Sets an observer, as [`Bound::observed_by`](crate::app::Bound::observed_by) does.
@@ -194,8 +199,7 @@ impl Simulation {
 
     /// Runs one loop iteration. Returns whether the next one has work too.
     pub fn step(&mut self) -> bool {
-        // A handle does not wake a simulation.
-        self.connections.is_woken = true;
+        self.connections.is_woken |= self.is_woken.swap(false, Ordering::Acquire);
         self.connections.run_without_reports();
         // A peer that makes room reports it itself.
         self.connections.cx.full.clear();

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use mio::Waker;
@@ -19,8 +20,15 @@ struct Shared<S> {
     most: usize,
     /// A call was taken, or no further one is accepted.
     has_room: Condvar,
-    /// `None` in a simulation, which looks by itself.
-    waker: Option<Waker>,
+    wake: Wake,
+}
+
+/// How a call ends the wait of the event loop.
+pub(crate) enum Wake {
+    /// The poll reports an event.
+    Poll(Waker),
+    /// A simulation looks before each iteration.
+    Flag(Arc<AtomicBool>),
 }
 
 struct Jobs<S> {
@@ -57,9 +65,9 @@ impl<S> Clone for Handle<S> {
 }
 
 impl<S> Handle<S> {
-    pub(crate) fn new(most: usize, waker: Option<Waker>) -> Handle<S> {
+    pub(crate) fn new(most: usize, wake: Wake) -> Handle<S> {
         let jobs = Jobs { waiting: VecDeque::new(), stops: 0, has_ended: false };
-        Handle(Arc::new(Shared { jobs: Mutex::new(jobs), most, has_room: Condvar::new(), waker }))
+        Handle(Arc::new(Shared { jobs: Mutex::new(jobs), most, has_room: Condvar::new(), wake }))
     }
 
     /// Runs a closure on the event loop, soon, in the order of the calls. It must not block. While
@@ -106,9 +114,10 @@ impl<S> Handle<S> {
     }
 
     fn wake(&self) {
-        if let Some(waker) = &self.0.waker {
+        match &self.0.wake {
             // A waker fails only if its poll is gone, and with it the server.
-            let _ = waker.wake();
+            Wake::Poll(waker) => drop(waker.wake()),
+            Wake::Flag(flag) => flag.store(true, Ordering::Release),
         }
     }
 

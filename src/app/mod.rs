@@ -49,6 +49,7 @@ use std::time::Duration;
 
 pub use context::{Context, Event, Message};
 pub use endpoints::Endpoint;
+pub(crate) use handle::Wake;
 pub use handle::{CallError, Handle};
 pub use host::PublishError;
 pub use request::Request;
@@ -229,7 +230,7 @@ impl<S: 'static> App<S> {
     pub fn bind_to(self, listener: std::net::TcpListener, options: Options) -> io::Result<Bound<S>> {
         let (waiting_calls, head_limits) = (options.waiting_calls, options.head);
         let mut event_loop = EventLoop::new(listener, options)?;
-        let handle = Handle::new(waiting_calls, Some(event_loop.waker()?));
+        let handle = Handle::new(waiting_calls, Wake::Poll(event_loop.waker()?));
         let (routes, running) = self.start(handle.clone(), head_limits);
         event_loop.connections.run_application(routes, Box::new(running));
         Ok(Bound { event_loop, handle })

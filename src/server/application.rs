@@ -129,10 +129,9 @@ pub trait Application<S> {
 
 impl<S: ByteStream> Connections<S> {
     /// Makes the calls that are queued, and writes the messages that the handlers have sent.
-    /// Returns whether a call was made.
-    pub(super) fn make_calls(&mut self) -> bool {
+    pub(super) fn make_calls(&mut self) {
         if self.cx.calls.is_empty() {
-            return false;
+            return;
         }
         self.with_application(|application, connections| {
             while let Some(call) = connections.cx.calls.pop_front() {
@@ -142,16 +141,14 @@ impl<S: ByteStream> Connections<S> {
                 }
             }
         });
-        true
     }
 
     /// Runs the timers that are due, and the calls from other threads.
     pub(super) fn run_due(&mut self) {
-        let next = self.application.as_ref().and_then(|application| application.next_due());
-        let now = self.cx.clock.since_start();
-        if !self.is_woken && next.is_none_or(|due| due > now) {
+        if !self.is_woken && self.until_due().is_none_or(|wait| !wait.is_zero()) {
             return;
         }
+        let now = self.cx.clock.since_start();
         self.cx.work.begin_phase(Phase::Backlog);
         self.cx.begin_turn(1);
         self.is_woken = false;

@@ -172,19 +172,20 @@ impl<S: ByteStream> Connections<S> {
         self.evict_if_behind(key.slot);
         while let Some(connection) = self.slab.get(key) {
             connection.serve(&mut self.buffer, &mut self.cx);
-            // After an answer of the application, the next request of the same turn follows.
-            let is_next = self.make_calls() && self.cx.backlog.back() == Some(&key);
+            let has_calls = !self.cx.calls.is_empty();
+            if has_calls {
+                self.make_calls();
+                // After an answer of the application, the next request of the same turn follows.
+                if self.cx.backlog.back() == Some(&key) && !self.cx.work.is_turn_over() {
+                    self.cx.backlog.pop_back();
+                    continue;
+                }
+            }
             if let Some(connection) = self.slab.get(key) {
+                connection.end_turn(self.cx.work.is_turn_heavy());
                 connection.account_memory(&self.cx);
             }
-            self.enforce_bounds();
-            if !is_next || self.cx.work.is_turn_over() {
-                break;
-            }
-            self.cx.backlog.pop_back();
-        }
-        if let Some(connection) = self.slab.get(key) {
-            connection.end_turn(self.cx.work.is_turn_heavy());
+            return self.enforce_bounds();
         }
     }
 
