@@ -5,6 +5,7 @@ mod following;
 mod logged;
 mod peers;
 mod routes;
+mod sequences;
 mod sockets;
 mod threads;
 mod timers;
