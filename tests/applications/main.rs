@@ -3,6 +3,7 @@
 
 mod chat;
 mod deployments;
+mod fallback;
 mod http;
 mod notifications;
 mod program;

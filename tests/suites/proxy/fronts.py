@@ -111,23 +111,31 @@ class Front:
             return
         self.port = free_port()
         tls = kind.endswith("recommended")
+        self.certificate = certificate
         self.address = Address(self.port, certificate if tls else None)
         self.access_log = work / "access.log"
-        file = work / "configuration"
-        text = configuration("nginx defaults" if kind == "nginx ignoring" else kind)
-        text = replaced(text, ("127.0.0.1:8080", f"127.0.0.1:{server.port}"))
+        self.file = work / "configuration"
         if kind.startswith("nginx"):
-            text = self.nginx(text, certificate)
-            self.command = ["nginx", "-p", work, "-c", file, "-e", work / "error.log", "-g", f"daemon off; pid {work}/pid;"]
+            self.command = ["nginx", "-p", work, "-c", self.file, "-e", work / "error.log", "-g", f"daemon off; pid {work}/pid;"]
         else:
-            text = self.haproxy(text, certificate)
-            self.command = ["haproxy", "-W", "-db", "-f", file]
-        file.write_text(text)
+            self.command = ["haproxy", "-W", "-db", "-f", self.file]
+        self.configure()
+
+    def configure(self):
+        """Writes the configuration of this kind."""
+        text = configuration("nginx defaults" if self.kind == "nginx ignoring" else self.kind)
+        text = replaced(text, ("127.0.0.1:8080", f"127.0.0.1:{self.server.port}"))
+        proxy = self.nginx if self.kind.startswith("nginx") else self.haproxy
+        self.file.write_text(proxy(text, self.certificate))
 
     def nginx(self, text, certificate):
         log, here = "/var/log/nginx/access.log", f"listen 127.0.0.1:{self.port}"
         if self.kind == "nginx recommended":
-            text = replaced(text, ("listen 443", here), ("/etc/ssl/example.org.pem", str(certificate)), (log, str(self.access_log)))
+            text = replaced(text, ("listen 443", here), (log, str(self.access_log)))
+            if certificate:
+                text = replaced(text, ("/etc/ssl/example.org.pem", str(certificate)))
+            else:
+                text = re.sub(r" ssl http2|^ *ssl_certificate.*\n", "", text, flags=re.M)
         else:
             text = replaced(text, ("listen 80", here), ("http {", f"http {{ access_log {self.access_log};"))
         if self.kind == "nginx ignoring":
