@@ -64,29 +64,22 @@ fn main() -> std::io::Result<()> {
     let port = std::env::args().nth(1).map_or(8010, |port| port.parse().expect("a port number"));
     let bound = App::new(Unread::new())
         .file("/", "text/html; charset=utf-8", include_str!("pages/10.html"))
-        .on("POST", "/login", |_, request| answer(find(request.content()).map(set_cookie)))
+        .on("POST", "/login", |_, request| find(request.content()).map(set_cookie))
         .on("POST", "/logout", |_, _| set_cookie("; Max-Age=0"))
-        .on("POST", "/notify/{account}", |cx, request| answer(notify(cx, request)))
+        .on("POST", "/notify/{account}", notify)
         // The decision holds until this stream ends; for the next one, the browser asks again.
         .on("GET", "/notifications", |_, request| {
-            answer(account_of(request).map(|account| Response::follow(topic_of(account))))
+            account_of(request).map(|account| Response::follow(topic_of(account)))
         })
-        .on("GET", "/unread", |cx, request| answer(list_unread(cx, request)))
-        .on("POST", "/read", |cx, request| answer(mark_as_read(cx, request)))
+        .on("GET", "/unread", list_unread)
+        .on("POST", "/read", mark_as_read)
         .bind(Options { listen: ([127, 0, 0, 1], port).into(), ..Options::default() })?;
     println!("listening on http://{}", bound.local_addr());
     bound.run()
 }
 
-/// A response, or the one that refuses the request.
-type Answer = Result<Response, Response>;
-
-fn answer(answer: Answer) -> Response {
-    answer.unwrap_or_else(|refusal| refusal)
-}
-
 /// Stores a notification for an account, and announces it to every page of that account.
-fn notify(cx: &mut Context<'_, Unread>, request: &Request<'_>) -> Answer {
+fn notify(cx: &mut Context<'_, Unread>, request: &Request<'_>) -> Result<Response, Response> {
     let (account, text) = (find(request.param("account").as_bytes())?, request.text()?);
     if cx.state.get(account).is_some_and(|unread| unread.len() >= MOST_UNREAD) {
         return Err(Response::problem(429, "This account has too many unread notifications."));
@@ -98,7 +91,7 @@ fn notify(cx: &mut Context<'_, Unread>, request: &Request<'_>) -> Answer {
 }
 
 /// Lists what is unread, with the cursor at which an event stream continues the list.
-fn list_unread(cx: &mut Context<'_, Unread>, request: &Request<'_>) -> Answer {
+fn list_unread(cx: &mut Context<'_, Unread>, request: &Request<'_>) -> Result<Response, Response> {
     let account = account_of(request)?;
     let unread = cx.state.get(account).into_iter().flatten();
     let unread: Vec<Value> = unread.map(|one| json!({ "id": one.id, "text": one.text })).collect();
@@ -109,7 +102,7 @@ fn list_unread(cx: &mut Context<'_, Unread>, request: &Request<'_>) -> Answer {
 
 /// Marks the notifications as read whose ids are the lines of the content. An event tells all pages
 /// of the account, so that they show the same count.
-fn mark_as_read(cx: &mut Context<'_, Unread>, request: &Request<'_>) -> Answer {
+fn mark_as_read(cx: &mut Context<'_, Unread>, request: &Request<'_>) -> Result<Response, Response> {
     let (account, ids) = (account_of(request)?, request.text()?);
     let unread = cx.state.entry(account).or_default();
     unread.retain(|one| !ids.lines().any(|id| id == one.id));

@@ -85,13 +85,13 @@ impl Deployment {
 }
 
 /// Starts a deployment, and answers when it has ended.
-fn deploy(cx: &mut Context<'_, Deployments>, request: &Request<'_>) -> Response {
-    let name = match request.text() {
-        Ok(name) if (1..=40).contains(&name.len()) => name.to_owned(),
-        _ => return Response::problem(400, "Send the name of what to deploy: 1 to 40 bytes of text."),
-    };
+fn deploy(cx: &mut Context<'_, Deployments>, request: &Request<'_>) -> Result<Response, Response> {
+    let name = request.text()?.to_owned();
+    if !(1..=40).contains(&name.len()) {
+        return Err(Response::problem(400, "Send the name of what to deploy: 1 to 40 bytes."));
+    }
     if cx.state.values().filter(|deployment| deployment.percent < 100).count() >= MOST_RUNNING {
-        return Response::problem(429, "Too many deployments are running.").field("Retry-After", "5");
+        return Err(Response::problem(429, "Too many deployments are running.").field("Retry-After", "5"));
     }
     let id = cx.state.last_key_value().map_or(1, |(last, _)| last + 1);
     cx.state.insert(id, Deployment { name, step: "waiting", percent: 0 });
@@ -102,7 +102,7 @@ fn deploy(cx: &mut Context<'_, Deployments>, request: &Request<'_>) -> Response 
     let handle = cx.handle();
     thread::spawn(move || {
         for (number, step) in STEPS.into_iter().enumerate() {
-            // A call fails only during a shutdown: so few threads cannot fill the queue of calls.
+            // A call fails only during a shutdown, when nobody can be told any more.
             let _ = handle.call(move |cx| report(cx, id, step, 100 * number / STEPS.len()));
             work();
         }
@@ -112,7 +112,7 @@ fn deploy(cx: &mut Context<'_, Deployments>, request: &Request<'_>) -> Response 
             report(cx, id, if somebody_waited { "finished" } else { "finished; nobody waited" }, 100);
         });
     });
-    response
+    Ok(response)
 }
 
 /// Takes a second, and blocks its thread. In a real deployment, this is a compiler or a copy.
