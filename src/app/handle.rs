@@ -38,25 +38,17 @@ struct Jobs<S> {
     has_ended: bool,
 }
 
-/// Why a call from another thread was not accepted.
+/// A call from another thread was not accepted: the server is shutting down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CallError {
-    /// Too many calls wait for the loop; only from [`Handle::try_call`].
-    Busy,
-    /// The server is shutting down.
-    Stopped,
-}
+pub struct Stopped;
 
-impl fmt::Display for CallError {
+impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            CallError::Busy => "too many calls wait for the event loop; try again later",
-            CallError::Stopped => "the server is shutting down",
-        })
+        f.write_str("the server is shutting down")
     }
 }
 
-impl std::error::Error for CallError {}
+impl std::error::Error for Stopped {}
 
 impl<S> Clone for Handle<S> {
     fn clone(&self) -> Handle<S> {
@@ -75,32 +67,16 @@ impl<S> Handle<S> {
     /// the calling thread waits too. So a handler, for which the loop waits, must not call this.
     ///
     /// # Errors
-    /// [`CallError::Stopped`]: the server is shutting down. A closure that was accepted runs, even
-    /// if the shutdown begins first.
-    pub fn call(&self, job: impl FnOnce(&mut Context<'_, S>) + Send + 'static) -> Result<(), CallError> {
+    /// The server is shutting down. A closure that was accepted runs, even if the shutdown begins
+    /// first.
+    pub fn call(&self, job: impl FnOnce(&mut Context<'_, S>) + Send + 'static) -> Result<(), Stopped> {
         let is_full = |jobs: &mut Jobs<S>| jobs.waiting.len() >= self.0.most && !jobs.has_ended;
         let waited = self.0.has_room.wait_while(self.jobs(), is_full);
-        self.accept(waited.unwrap_or_else(PoisonError::into_inner), Box::new(job))
-    }
-
-    /// The same without waiting for others.
-    ///
-    /// # Errors
-    /// [`CallError::Busy`]: too many calls wait. [`CallError::Stopped`]: the server is shutting
-    /// down. The closure is dropped.
-    pub fn try_call(&self, job: impl FnOnce(&mut Context<'_, S>) + Send + 'static) -> Result<(), CallError> {
-        let jobs = self.jobs();
-        match jobs.waiting.len() >= self.0.most && !jobs.has_ended {
-            true => Err(CallError::Busy),
-            false => self.accept(jobs, Box::new(job)),
-        }
-    }
-
-    fn accept(&self, mut jobs: MutexGuard<'_, Jobs<S>>, job: Job<S>) -> Result<(), CallError> {
+        let mut jobs = waited.unwrap_or_else(PoisonError::into_inner);
         if jobs.has_ended {
-            return Err(CallError::Stopped);
+            return Err(Stopped);
         }
-        jobs.waiting.push_back(job);
+        jobs.waiting.push_back(Box::new(job));
         drop(jobs);
         self.wake();
         Ok(())

@@ -50,7 +50,7 @@ use std::time::Duration;
 pub use context::{Context, Event, Message};
 pub use endpoints::Endpoint;
 pub(crate) use handle::Wake;
-pub use handle::{CallError, Handle};
+pub use handle::{Handle, Stopped};
 pub use host::PublishError;
 pub use request::Request;
 pub use response::Response;

@@ -32,11 +32,6 @@ impl<'a> Request<'a> {
         Ok(Request { head, content, parameters })
     }
 
-    /// Returns the method, such as `GET`.
-    pub fn method(&self) -> &str {
-        self.head.method.as_str()
-    }
-
     /// Returns the path, still percent-encoded.
     pub fn path(&self) -> &str {
         self.head.target.path().map_or("*", |(path, _)| path)

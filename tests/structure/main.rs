@@ -12,3 +12,4 @@ mod links;
 mod names;
 mod outputs;
 mod package;
+mod surface;

@@ -187,6 +187,7 @@ impl<S: ByteStream> Connection<S> {
         let of_request = match &self.state {
             State::Held(held) => held.poll.memory(),
             State::Called(called) => called.memory(),
+            _ if self.busy.is_none() => return,
             _ => 0,
         };
         if of_request > SMALL_POLL {
