@@ -3,6 +3,7 @@
 
 mod chat;
 mod deployments;
+mod editor;
 mod fallback;
 mod http;
 mod notifications;

@@ -51,6 +51,10 @@ impl Program {
     pub fn url(&self, target: &str) -> String {
         format!("http://127.0.0.1:{}{target}", self.port)
     }
+
+    pub fn websocket_url(&self, target: &str) -> String {
+        format!("ws://127.0.0.1:{}{target}", self.port)
+    }
 }
 
 impl Drop for Program {
