@@ -5,6 +5,7 @@ mod chat;
 mod deployments;
 mod editor;
 mod fallback;
+mod game;
 mod http;
 mod notifications;
 mod program;

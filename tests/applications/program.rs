@@ -55,6 +55,13 @@ impl Program {
     pub fn websocket_url(&self, target: &str) -> String {
         format!("ws://127.0.0.1:{}{target}", self.port)
     }
+
+    /// Returns the resident memory of the process in bytes, or `None` if /proc does not report it.
+    pub fn resident(&self) -> Option<usize> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.trim().parse::<usize>().ok().map(|kib| kib * 1024)
+    }
 }
 
 impl Drop for Program {
