@@ -7,6 +7,7 @@ mod editor;
 mod fallback;
 mod game;
 mod http;
+mod live_log;
 mod notifications;
 mod program;
 mod tasks;

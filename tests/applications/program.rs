@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 /// The longest time that any step may take. A passing test never needs this long.
@@ -18,19 +18,26 @@ pub struct Program {
 impl Program {
     /// Starts an example on a free port.
     pub fn start(example: &'static str) -> Program {
-        Program::start_on(0, example)
+        Program::start_on(0, example, Stdio::null())
+    }
+
+    /// Starts an example on a free port, with a pipe as its standard input.
+    pub fn start_with_input(example: &'static str) -> (Program, ChildStdin) {
+        let mut program = Program::start_on(0, example, Stdio::piped());
+        let input = program.child.stdin.take().expect("standard input is piped");
+        (program, input)
     }
 
     /// Kills the process, and starts the example again on the same port.
     pub fn restart(self) -> Program {
         let (port, example) = (self.port, self.example);
         drop(self);
-        Program::start_on(port, example)
+        Program::start_on(port, example, Stdio::null())
     }
 
-    fn start_on(port: u16, example: &'static str) -> Program {
+    fn start_on(port: u16, example: &'static str, input: Stdio) -> Program {
         let mut command = Command::new(path_of(example));
-        command.arg(port.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.arg(port.to_string()).stdin(input).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the example starts");
         let stdout = child.stdout.take().expect("standard output is piped");
         let mut line = String::new();
