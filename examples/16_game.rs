@@ -2,7 +2,7 @@
 //!
 //! A game needs no log, because nobody wants a position that is a second old. The server sends the
 //! positions directly to each WebSocket, except to a player whose last message still waits. So a
-//! player who does not read costs no memory, and later sees the present and not a replay.
+//! player who does not read fills the buffers of the kernel, but costs the server no memory.
 //!
 //! ```console
 //! $ cargo run --example 16_game

@@ -89,6 +89,18 @@ export async function check({ browser, start, screens, assert, log }) {
   await Promise.all([ann.area.fill('one 😁 two'), ben.area.fill('one 😀 two three')]);
   assert.equal(await settled(), 'one 😁 two three');
 
+  // While an input method composes text, an edit of somebody else waits.
+  const input = await ann.context().newCDPSession(ann);
+  await ann.area.press('End');
+  await input.send('Input.imeSetComposition', { text: 'に', selectionStart: 1, selectionEnd: 1 });
+  await ben.area.press('Home');
+  await ben.keyboard.type('> ');
+  await ben.getByText('Saved', { exact: true }).waitFor();
+  await input.send('Input.imeSetComposition', { text: 'にほ', selectionStart: 2, selectionEnd: 2 });
+  assert.equal(await ann.area.inputValue(), 'one 😁 two threeにほ');
+  await input.send('Input.insertText', { text: '日本' });
+  assert.equal(await settled(), '> one 😁 two three日本');
+
   // What is written without a server is kept. What the server had accepted is lost with its memory.
   await program.kill();
   await ann.getByText('Offline').waitFor();
