@@ -76,7 +76,8 @@ impl<S> Context<'_, S> {
 
     /// Has a WebSocket follow a topic, in place of the one that it follows now. It receives the
     /// same messages as a client of `barewire serve`: first `{"next": …}`, with `"gap"` if events
-    /// are lost, then one message per event.
+    /// are lost, then one message per event. Messages that are sent before come first; those sent
+    /// later come between events.
     ///
     /// # Errors
     /// The WebSocket has ended, or the limit of topics is reached.

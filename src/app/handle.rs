@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use mio::Waker;
 
@@ -17,6 +18,8 @@ pub struct Handle<S>(Arc<Shared<S>>);
 
 struct Shared<S> {
     jobs: Mutex<Jobs<S>>,
+    /// The thread of the event loop, on which an application stays.
+    thread: ThreadId,
     most: usize,
     /// A call was taken, or no further one is accepted.
     has_room: Condvar,
@@ -59,18 +62,26 @@ impl<S> Clone for Handle<S> {
 impl<S> Handle<S> {
     pub(crate) fn new(most: usize, wake: Wake) -> Handle<S> {
         let jobs = Jobs { waiting: VecDeque::new(), stops: 0, has_ended: false };
-        Handle(Arc::new(Shared { jobs: Mutex::new(jobs), most, has_room: Condvar::new(), wake }))
+        Handle(Arc::new(Shared {
+            jobs: Mutex::new(jobs),
+            thread: thread::current().id(),
+            most,
+            has_room: Condvar::new(),
+            wake,
+        }))
     }
 
     /// Runs a closure on the event loop, soon, in the order of the calls. It must not block. While
     /// [`Options::waiting_calls`](crate::server::Options::waiting_calls) others wait for the loop,
-    /// the calling thread waits too. So a handler, for which the loop waits, must not call this.
+    /// the calling thread waits too; but not a handler, for which the loop itself would wait.
     ///
     /// # Errors
     /// The server is shutting down. A closure that was accepted runs, even if the shutdown begins
     /// first.
     pub fn call(&self, job: impl FnOnce(&mut Context<'_, S>) + Send + 'static) -> Result<(), Stopped> {
-        let is_full = |jobs: &mut Jobs<S>| jobs.waiting.len() >= self.0.most && !jobs.has_ended;
+        let is_other_thread = thread::current().id() != self.0.thread;
+        let is_full =
+            |jobs: &mut Jobs<S>| is_other_thread && jobs.waiting.len() >= self.0.most && !jobs.has_ended;
         let waited = self.0.has_room.wait_while(self.jobs(), is_full);
         let mut jobs = waited.unwrap_or_else(PoisonError::into_inner);
         if jobs.has_ended {

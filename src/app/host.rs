@@ -26,7 +26,8 @@ pub enum PublishError {
     TooLong,
     /// The limit of topics is reached, and none may be evicted.
     Topics,
-    /// The log is full until slow followers have been served or evicted.
+    /// The log is full until its followers have been served, after this handler, or slow ones are
+    /// evicted.
     Full,
     /// The server is shutting down.
     Draining,
@@ -40,7 +41,7 @@ impl fmt::Display for PublishError {
             }
             PublishError::TooLong => "The data is longer than one event may be; send less.",
             PublishError::Topics => Overload::Topics.detail(),
-            PublishError::Full => "The log is full until slow followers are served; try again later.",
+            PublishError::Full => "The log is full until its followers are served; try again later.",
             PublishError::Draining => Overload::Draining.detail(),
         })
     }

@@ -73,7 +73,8 @@ use socket::{AnySocket, Sockets};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SocketId(Key);
 
-/// A request whose answer comes later; for [`Context::finish`].
+/// A request whose answer comes later; for [`Context::finish`]. If it is dropped, the request
+/// gets 503 after [`Options::answer_timeout`].
 #[derive(Debug)]
 pub struct Ticket(CallId);
 
@@ -113,8 +114,9 @@ impl<S: 'static> App<S> {
     /// Adds a handler. `{name}` in the path stands for any one segment that is not empty. If
     /// several paths match a request, one without parameters counts, or else the one added first.
     ///
-    /// A handler returns a [`Response`], or a `Result<Response, Response>` if it refuses requests
-    /// with `?`:
+    /// The closure is written in place, or is a `fn`: the compiler does not accept one that was
+    /// stored in a variable before. It returns a [`Response`], or a `Result<Response, Response>` if
+    /// it refuses requests with `?`:
     ///
     /// ```
     /// use barewire::app::{App, Context, Request, Response};
@@ -181,7 +183,8 @@ impl<S: 'static> App<S> {
         self
     }
 
-    /// Adds a kind of WebSocket.
+    /// Adds a kind of WebSocket. A path can have handlers too: an upgrade request opens the
+    /// WebSocket, and the handler of `GET` answers every other one.
     ///
     /// # Panics
     /// The path does not begin with `/`, or has a WebSocket already.
@@ -294,7 +297,9 @@ impl<S: 'static> Bound<S> {
         Ok(self)
     }
 
-    /// Logs every answered request. Without this, the server logs nothing.
+    /// Logs every answered request, for example with
+    /// [`AccessLog::to_standard_error`](crate::access_log::AccessLog::to_standard_error). Without
+    /// this, the server logs nothing.
     #[must_use]
     pub fn logging_to(mut self, log: Box<dyn RequestLog>) -> Bound<S> {
         self.event_loop.connections.cx.log = Some(log);

@@ -51,9 +51,10 @@ impl Response {
         Response::content("text/plain; charset=utf-8", text.into().into_bytes())
     }
 
-    /// Returns 200 with a page. Every text in it that comes from elsewhere must be escaped.
-    pub fn html(text: impl Into<String>) -> Response {
-        Response::content("text/html; charset=utf-8", text.into().into_bytes())
+    /// Returns 200 with content of any media type, such as `text/html; charset=utf-8`. Every text
+    /// in a page that comes from elsewhere must be escaped.
+    pub fn content(kind: &'static str, content: impl Into<Cow<'static, [u8]>>) -> Response {
+        Response { kind: Some(kind.into()), body: Body::Content(content.into()), ..Response::status(200) }
     }
 
     /// Returns a refusal in the form of `application/problem+json` (RFC 9457), with an explanation
@@ -72,13 +73,12 @@ impl Response {
     /// asks for: a WebSocket upgrade, `Accept: text/event-stream`, a `wait`, or none of these. The
     /// cursor is the request's `Last-Event-ID` or `?since=`.
     ///
-    /// The topic may have any name: only the handler decides who follows it.
+    /// Without a cursor, a short poll begins with the oldest event that is kept, and the others
+    /// with the next one. The topic may have any name: only the handler decides who follows it. The
+    /// status and the fields are those of the transport; [`Response::with_status`] and
+    /// [`Response::field`] do not change them.
     pub fn follow(topic: impl Into<String>) -> Response {
         Response { body: Body::Follow(topic.into()), ..Response::status(200) }
-    }
-
-    pub(super) fn content(kind: &'static str, content: impl Into<Cow<'static, [u8]>>) -> Response {
-        Response { kind: Some(kind.into()), body: Body::Content(content.into()), ..Response::status(200) }
     }
 
     pub(super) fn later(_ticket: &Ticket) -> Response {

@@ -24,7 +24,7 @@ impl<S, D> Socket<S, D> {
     /// topic that it makes the WebSocket follow, comes first on the new WebSocket.
     ///
     /// A handshake that breaks a rule of RFC 6455, or comes from a page of a foreign origin, is
-    /// refused before.
+    /// refused before. Of the subprotocols that a client offers, only `barewire.json` is accepted.
     pub fn open(
         handler: impl FnMut(&mut Context<'_, S>, SocketId, &Request<'_>) -> Result<D, Response> + 'static,
     ) -> Socket<S, D> {
@@ -32,7 +32,8 @@ impl<S, D> Socket<S, D> {
     }
 
     /// Sets the handler of each text or binary message, which is complete and within
-    /// `policy.event_bytes`. Without one, messages are ignored.
+    /// `policy.event_bytes`. Without one, messages are ignored. A message of nearly that size may
+    /// be too long for an event once more is written around it.
     #[must_use]
     pub fn message(
         self,

@@ -45,13 +45,14 @@ pub struct Options {
     /// For a request's content, from the end of the head to the last byte; and for a WebSocket
     /// message, from its first byte to its last.
     pub body_timeout: u32,
-    /// For the application's answer to a request that it has postponed.
+    /// For the application's answer to a request that it has postponed; 30 by default.
     pub answer_timeout: u32,
     /// Between two requests.
     pub idle_timeout: u32,
     /// Between two comments on an event stream without events.
     pub heartbeat: u32,
-    /// The silence of a WebSocket after which the server pings it.
+    /// The silence of a WebSocket after which the server pings it. So a client that is gone without
+    /// a word is noticed after this and `pong_timeout`, 20 seconds each by default.
     pub ping_interval: u32,
     /// The silence of a WebSocket after a ping after which the server closes it.
     pub pong_timeout: u32,
@@ -63,9 +64,10 @@ pub struct Options {
     pub linger: u32,
     /// For all connections to end after the shutdown begins.
     pub drain_timeout: u32,
-    /// The calls from other threads that may wait for the event loop.
+    /// The calls from other threads that may wait for the event loop; 1,024 by default.
     pub waiting_calls: usize,
-    /// In milliseconds: a handler of the application that takes longer is counted and logged.
+    /// In milliseconds, 50 by default: a handler of the application that takes longer is counted
+    /// and logged.
     pub slow_handler: u32,
     /// Where clients can follow the observation, if the server has an observer.
     pub observation: ObservationEndpoint,

@@ -279,3 +279,45 @@ fn compressed_messages_are_inflated() {
     app.server.send(peer, &frame(0xc1, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]));
     assert_eq!(calls.borrow().last().map(String::as_str), Some("a: Hello"));
 }
+
+#[test]
+fn a_socket_at_the_limit_of_topics_is_refused_in_its_handshake() {
+    let mut app = start_with(chat(), |options| options.hub.topics = 2);
+    let _open: Vec<_> = ["/?topic=a", "/?topic=b"].map(|target| app.open(target)).into();
+    assert!(app.ask(&upgrade("/?topic=c")).starts_with("HTTP/1.1 503 "));
+    app.open("/?topic=a");
+}
+
+#[test]
+fn what_open_sends_before_and_after_it_follows_keeps_its_order() {
+    let socket = Socket::<(), _>::open(|cx, id, _| {
+        cx.send(id, Message::Text("before"));
+        let _ = cx.publish("t", "an event");
+        let _ = cx.follow(id, "t", Since::Start);
+        cx.send(id, Message::Text("after"));
+        Ok(())
+    });
+    let mut app = start(App::new(()).socket("/", socket));
+    let (_, first) = app.open("/");
+    let first = messages(&first);
+    assert!(
+        first.len() == 4 && first[1].starts_with(r#"{"next":"#) && first[3].contains("an event"),
+        "{first:?}"
+    );
+    assert_eq!([&first[0], &first[2]], ["before", "after"]);
+}
+
+#[test]
+fn a_path_can_have_a_socket_and_a_handler() {
+    let app = App::new(()).on("GET", "/", |_, _| Response::text("plain")).socket(
+        "/",
+        Socket::<(), _>::open(|cx, id, _| {
+            cx.send(id, Message::Text("socket"));
+            Ok(())
+        }),
+    );
+    let mut app = start(app);
+    assert!(app.ask("GET / HTTP/1.1").ends_with("plain"));
+    assert_eq!(messages(&app.open("/").1), ["socket"]);
+    assert!(app.ask("OPTIONS / HTTP/1.1").contains("\r\nAllow: GET, HEAD, OPTIONS\r\n"));
+}

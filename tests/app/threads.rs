@@ -65,3 +65,15 @@ fn a_handle_stops_the_server() {
     app.server.advance(1);
     assert!(app.server.is_over());
 }
+
+#[test]
+fn a_handler_that_calls_the_loop_does_not_wait_for_itself() {
+    let app = App::new(0).on("GET", "/", |cx, _| {
+        let handle = cx.handle();
+        (0..9).for_each(|_| handle.call(|cx| *cx.state += 1).expect("the server runs"));
+        Response::text(cx.state.to_string())
+    });
+    let mut app = start_with(app, |options| options.waiting_calls = 2);
+    assert_eq!(content(&app.ask("GET / HTTP/1.1")), "0");
+    assert_eq!(content(&app.ask("GET / HTTP/1.1")), "9");
+}

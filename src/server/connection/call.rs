@@ -3,7 +3,7 @@
 use super::Connection;
 use super::http::RequestStart;
 use super::state::{Called, Label, Messages, Socket, State};
-use crate::hub::Since;
+use crate::hub::{Opener, Since};
 use crate::protocol::http::{self, Status, Version};
 use crate::protocol::websocket::close::CloseCode;
 use crate::protocol::websocket::frame::{self, Opcode};
@@ -144,7 +144,8 @@ impl<S: ByteStream> Connection<S> {
         };
         let (_, now, _, out) = cx.responding();
         handshake.write_head(&context, &now, out);
-        cx.out.extend_from_slice(&frames);
+        let (first, rest) = frames.split_at(follow.as_ref().map_or(0, |(.., before)| *before));
+        cx.out.extend_from_slice(first);
         self.log_response(&label, Status::SWITCHING_PROTOCOLS, 0, cx);
         cx.service.counters.sockets += 1;
         let messages = Messages::Call { route, encoding: handshake.encoding() };
@@ -152,13 +153,15 @@ impl<S: ByteStream> Connection<S> {
         let socket = Socket::Open { following: None, messages, compressed, pinged: false };
         self.enter(State::Socket(socket), cx);
         self.due_in(cx.options.ping_interval, cx);
-        if let Some((topic, since)) = follow {
-            self.flush(cx);
+        if let Some((topic, since, _)) = follow {
+            self.queue_output(cx);
             if self.follow(&topic, since, cx) == Err(FollowError::Topics) {
                 let reason = Overload::Topics.detail();
-                self.start_close(CloseCode::TRY_AGAIN_LATER, reason, EndReason::Overload, cx);
+                return self.start_close(CloseCode::TRY_AGAIN_LATER, reason, EndReason::Overload, cx);
             }
         }
+        cx.out.extend_from_slice(rest);
+        self.queue_output(cx);
     }
 
     /// Has one of the application's WebSockets follow a topic.
@@ -166,7 +169,10 @@ impl<S: ByteStream> Connection<S> {
         if let State::Called(called) = &mut self.state
             && called.handshake.is_some()
         {
-            called.follow = Some((topic.into(), since));
+            // The handshake is completed in this turn, so nothing evicts the topic before.
+            let opened = cx.service.hub.open(topic, Opener::Follower, cx.clock.tick());
+            opened.map_err(|_| FollowError::Topics)?;
+            called.follow = Some((topic.into(), since, called.frames.len()));
             return Ok(());
         }
         let State::Socket(Socket::Open { messages, compressed, pinged, .. }) = self.state else {
@@ -233,7 +239,7 @@ impl<S: ByteStream> Connection<S> {
 
     /// Returns how many bytes of earlier turns wait for the client.
     pub fn queued(&self) -> usize {
-        if self.is_stalled() { self.outbox_len() } else { 0 }
+        if self.is_stalled() && self.state.application().is_some() { self.outbox_len() } else { 0 }
     }
 
     /// Starts the closing handshake of one of the application's WebSockets.

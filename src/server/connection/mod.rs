@@ -184,10 +184,12 @@ impl<S: ByteStream> Connection<S> {
 
     /// Updates this connection's share of the memory budget.
     pub fn account_memory(&mut self, cx: &LoopContext) {
+        if self.busy.is_none() && !matches!(self.state, State::Held(_) | State::Called(_)) {
+            return;
+        }
         let of_request = match &self.state {
             State::Held(held) => held.poll.memory(),
             State::Called(called) => called.memory(),
-            _ if self.busy.is_none() => return,
             _ => 0,
         };
         if of_request > SMALL_POLL {

@@ -124,10 +124,11 @@ pub struct Called {
     pub label: Label<'static>,
     /// For a WebSocket: the server's side of the handshake, and the number of its kind.
     pub handshake: Option<(ServerHandshake, u16)>,
-    /// What the WebSocket receives first: messages, and the events of a topic.
+    /// The messages that the WebSocket receives first.
     pub frames: Vec<u8>,
-    /// The topic, and the cursor.
-    pub follow: Option<(Box<str>, Since)>,
+    /// The topic that the WebSocket follows, the cursor, and how many bytes of `frames` come before
+    /// its events.
+    pub follow: Option<(Box<str>, Since, usize)>,
     /// The request has content.
     pub has_content: bool,
     /// An interim response has been sent, to which a client that is gone answers with a reset.

@@ -182,8 +182,7 @@ impl<S: ByteStream> Connection<S> {
 
     /// Handles the case that nothing is pending any more.
     fn handle_all_written(&mut self, cx: &mut LoopContext) {
-        let following = self.following();
-        if let Some(following) = following {
+        if let Some(following) = self.following() {
             cx.service.hub.set_lagging(following.topic, self.key.slot, false);
         }
         if let Some(busy) = &mut self.busy {
@@ -199,7 +198,7 @@ impl<S: ByteStream> Connection<S> {
         if let State::Flushing = self.state {
             self.linger(cx);
         }
-        if cx.gauges.draining && following.is_some() {
+        if cx.gauges.draining && self.following().is_some() {
             self.send_going_away(cx);
         }
     }
