@@ -2,6 +2,7 @@
 //! needs a browser is in tests/suites/applications/.
 
 mod chat;
+mod dashboard;
 mod deployments;
 mod editor;
 mod fallback;
