@@ -74,7 +74,7 @@ fn main() -> std::io::Result<()> {
     thread::spawn(move || {
         for (due, ticket, response) in answers {
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            // A call fails if a thousand others wait, and this request then ends by its timeout.
+            // A call fails only when the server is shutting down.
             let _ = handle.call(move |cx| _ = cx.finish(ticket, response));
         }
     });
@@ -82,45 +82,41 @@ fn main() -> std::io::Result<()> {
 }
 
 /// Answers with the tasks that were updated since a time, or with all of them.
-fn list(cx: &mut Context<'_, State>, request: &Request<'_>) -> Response {
-    let Ok(since) = request.query("updatedSince").map_or(Ok(0), |time| time.parse()) else {
-        return Response::problem(400, "updatedSince is a time in milliseconds since 1970.");
-    };
+fn list(cx: &mut Context<'_, State>, request: &Request<'_>) -> Result<Response, Response> {
+    let since = request.query("updatedSince").map_or(Ok(0), |time| time.parse());
+    let since = since.map_err(|_| Response::problem(400, "updatedSince is in milliseconds since 1970."))?;
     let is_new = |task: &&Value| task["updated"].as_u64() >= Some(since);
     let tasks: Vec<&Value> = cx.state.tasks.iter().filter(is_new).collect();
     let response = Response::json(json!(tasks).to_string());
     let (ticket, later) = cx.later();
     // The thread that receives the answer runs as long as the server.
     let _ = cx.state.answers.send((Instant::now() + cx.state.delay, ticket, response));
-    later
+    Ok(later)
 }
 
-fn add(cx: &mut Context<'_, State>, request: &Request<'_>) -> Response {
+fn add(cx: &mut Context<'_, State>, request: &Request<'_>) -> Result<Response, Response> {
     let content: Value = serde_json::from_slice(request.content()).unwrap_or_default();
-    let Some(title) = content["title"].as_str() else {
-        return Response::problem(400, r#"Send the title in JSON: {"title":"…"}"#);
-    };
+    let title = content["title"].as_str();
+    let title = title.ok_or_else(|| Response::problem(400, r#"Send the title in JSON: {"title":"…"}"#))?;
     let id = cx.state.tasks.len() + 1;
     if id > MOST_TASKS {
-        return Response::problem(409, "The list is full.");
+        return Err(Response::problem(409, "The list is full."));
     }
     let task = json!({"id": id, "title": title, "done": false, "updated": now()});
     let response = Response::json(task.to_string()).with_status(201);
     cx.state.tasks.push(task);
-    response
+    Ok(response)
 }
 
-fn change(cx: &mut Context<'_, State>, request: &Request<'_>) -> Response {
+fn change(cx: &mut Context<'_, State>, request: &Request<'_>) -> Result<Response, Response> {
     let content: Value = serde_json::from_slice(request.content()).unwrap_or_default();
-    let Some(done) = content["done"].as_bool() else {
-        return Response::problem(400, r#"Send the new state in JSON: {"done":true}"#);
-    };
+    let done = content["done"].as_bool();
+    let done = done.ok_or_else(|| Response::problem(400, r#"Send the new state in JSON: {"done":true}"#))?;
     let id: usize = request.param("id").parse().unwrap_or(0);
-    let Some(task) = cx.state.tasks.iter_mut().find(|task| task["id"] == id) else {
-        return Response::problem(404, "There is no task with this id.");
-    };
+    let task = cx.state.tasks.iter_mut().find(|task| task["id"] == id);
+    let task = task.ok_or_else(|| Response::problem(404, "There is no task with this id."))?;
     (task["done"], task["updated"]) = (done.into(), now().into());
-    Response::json(task.to_string())
+    Ok(Response::json(task.to_string()))
 }
 
 /// Returns the server's time in milliseconds since 1970.

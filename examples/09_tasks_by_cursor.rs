@@ -78,44 +78,39 @@ fn list(cx: &mut Context<'_, State>, _: &Request<'_>) -> Response {
     Response::json(json!({"tasks": cx.state.tasks, "next": next}).to_string())
 }
 
-fn add(cx: &mut Context<'_, State>, request: &Request<'_>) -> Response {
+fn add(cx: &mut Context<'_, State>, request: &Request<'_>) -> Result<Response, Response> {
     let content: Value = serde_json::from_slice(request.content()).unwrap_or_default();
-    let Some(title) = content["title"].as_str() else {
-        return Response::problem(400, r#"Send the title in JSON: {"title":"…"}"#);
-    };
+    let title = content["title"].as_str();
+    let title = title.ok_or_else(|| Response::problem(400, r#"Send the title in JSON: {"title":"…"}"#))?;
     let id = cx.state.tasks.len() + 1;
     if id > MOST_TASKS {
-        return Response::problem(409, "The list is full.");
+        return Err(Response::problem(409, "The list is full."));
     }
-    update(cx, id, json!({"id": id, "title": title, "done": false}), 201)
+    update(cx, id, json!({"id": id, "title": title, "done": false})).map(|response| response.with_status(201))
 }
 
-fn change(cx: &mut Context<'_, State>, request: &Request<'_>) -> Response {
+fn change(cx: &mut Context<'_, State>, request: &Request<'_>) -> Result<Response, Response> {
     let content: Value = serde_json::from_slice(request.content()).unwrap_or_default();
-    let Some(done) = content["done"].as_bool() else {
-        return Response::problem(400, r#"Send the new state in JSON: {"done":true}"#);
-    };
+    let done = content["done"].as_bool();
+    let done = done.ok_or_else(|| Response::problem(400, r#"Send the new state in JSON: {"done":true}"#))?;
     let id: usize = request.param("id").parse().unwrap_or(0);
-    let Some(mut task) = cx.state.tasks.iter().find(|task| task["id"] == id).cloned() else {
-        return Response::problem(404, "There is no task with this id.");
-    };
+    let task = cx.state.tasks.iter().find(|task| task["id"] == id).cloned();
+    let mut task = task.ok_or_else(|| Response::problem(404, "There is no task with this id."))?;
     task["done"] = done.into();
-    update(cx, id, task, 200)
+    update(cx, id, task)
 }
 
 /// Publishes a task and keeps it. No other handler runs in between, so a snapshot has either both
 /// the task and the cursor after its event, or neither.
-fn update(cx: &mut Context<'_, State>, id: usize, mut task: Value, status: u16) -> Response {
+fn update(cx: &mut Context<'_, State>, id: usize, mut task: Value) -> Result<Response, Response> {
     task["update"] = (cx.state.updates + 1).into();
     let data = task.to_string();
-    // Only what the topic has accepted is kept: followers and snapshots must agree.
-    if let Err(error) = cx.publish("tasks", Event { name: "task", data: &data }) {
-        return error.into();
-    }
+    // A task that the topic does not accept is not kept: followers and snapshots must agree.
+    cx.publish("tasks", Event { name: "task", data: &data })?;
     cx.state.updates += 1;
     match cx.state.tasks.get_mut(id - 1) {
         Some(old) => *old = task,
         None => cx.state.tasks.push(task),
     }
-    Response::json(data).with_status(status)
+    Ok(Response::json(data))
 }

@@ -144,7 +144,7 @@ fn by_time_what_is_not_valid_is_refused() {
     expect_refusals(&program, 2 << 20);
     for time in ["", "yesterday", "-1", "1.5", "18446744073709551616"] {
         let refusal = problem(&get(&program.url(&format!("/tasks?updatedSince={time}")), &[]));
-        assert_eq!(refusal, (400, "updatedSince is a time in milliseconds since 1970.".into()), "{time}");
+        assert_eq!(refusal, (400, "updatedSince is in milliseconds since 1970.".into()), "{time}");
     }
 }
 
