@@ -10,12 +10,12 @@
 //   returns. The programs are killed when the check is over.
 // - `screens(page, name?)` writes the four screenshots out/NAME-{light,dark}-{1280,390}.png, and
 //   fails if the page is wider than the window. The name is that of the example by default, and
-//   begins with it.
+//   begins with it. `run --update` copies only those with the name of the example to docs/.
 // - `assert` is Node's strict `node:assert`. `log(…)` prints a line below the check's line.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { launch } from '../browser/chromium.js';
 
@@ -113,6 +113,9 @@ class Program {
   stdout() { return this.#output; }
 }
 
+/** Returns the names of the four screenshots. */
+const screenshots = (name) => SCHEMES.flatMap((scheme) => SIZES.map(({ width }) => `${name}-${scheme}-${width}.png`));
+
 /** Returns the function that writes the four screenshots of a page of this example. */
 const screensOf = (example) => async (page, name = example) => {
   assert(name.startsWith(example), `the screenshots ${name} do not begin with ${example}`);
@@ -167,13 +170,15 @@ async function run(name, lines) {
   }
 }
 
-/** Copies the screenshots of these examples to docs/, and removes those of examples that are gone. */
+/**
+ * Copies the screenshots with the names of these examples to docs/, with 256 colors each, which is
+ * less than half of the bytes. Those with longer names are only for a look at out/.
+ */
 function update(passed) {
   mkdirSync(DOCS, { recursive: true });
-  const isOf = (name) => (file) => file.startsWith(`${name}-`) && file.endsWith('.png');
-  for (const name of passed) {
-    for (const file of readdirSync(DOCS).filter(isOf(name))) rmSync(new URL(file, DOCS));
-    for (const file of readdirSync(OUT).filter(isOf(name))) copyFileSync(new URL(file, OUT), new URL(file, DOCS));
+  for (const file of passed.flatMap(screenshots)) {
+    const to = new URL(file, DOCS).pathname;
+    execFileSync('pngquant', ['--force', '--strip', '--speed', '1', '--output', to, new URL(file, OUT).pathname]);
   }
   const pictures = readdirSync(DOCS).filter((file) => file.endsWith('.png'));
   const bytes = pictures.reduce((sum, file) => sum + statSync(new URL(file, DOCS)).size, 0);
