@@ -13,9 +13,7 @@
 //!         let name = request.query("name").filter(|name| !name.is_empty());
 //!         let name = name.ok_or_else(|| Response::problem(400, "Say who you are: /chat?name=…"))?;
 //!         // A client that returns sends its cursor, and receives what it has missed.
-//!         if cx.follow(socket, "room", request.since(Since::Start)).is_err() {
-//!             return Err(Response::problem(503, "There are too many rooms."));
-//!         }
+//!         cx.follow(socket, "room", request.since(Since::Start))?;
 //!         Ok(name.into_owned())
 //!     })
 //!     .message(|cx, socket, name, message| {
@@ -123,3 +121,8 @@ pub mod transport;
 pub mod wire;
 
 pub use app::App;
+
+/// The page about applications, whose code is compiled like that of the other documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/applications.md")]
+pub struct ApplicationsPage;

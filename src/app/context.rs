@@ -99,6 +99,9 @@ impl<S> Context<'_, S> {
 
     /// Returns how many bytes of earlier messages wait for the client of a WebSocket to read: above
     /// 0, the client does not keep up, and a message that will soon be out of date can be left out.
+    ///
+    /// Nothing waits here as long as the system's own send buffer has room, which may be megabytes.
+    /// A smaller one, set on a listener for [`App::bind_to`](super::App::bind_to), tells earlier.
     pub fn queued(&mut self, socket: SocketId) -> usize {
         self.host.queued(socket.0)
     }

@@ -60,6 +60,13 @@ impl fmt::Display for FollowError {
 
 impl std::error::Error for FollowError {}
 
+impl From<FollowError> for Response {
+    /// Returns the refusal that a follower of `/topics/` gets: 503 with `Retry-After`.
+    fn from(error: FollowError) -> Response {
+        Response::problem(503, &error.to_string()).field("Retry-After", "2")
+    }
+}
+
 impl From<PublishError> for Response {
     /// Returns the refusal that a publish to `/topics/` gets: 400, 413, or 503 with `Retry-After`.
     fn from(error: PublishError) -> Response {
