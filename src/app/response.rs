@@ -74,8 +74,9 @@ impl Response {
     /// cursor is the request's `Last-Event-ID` or `?since=`.
     ///
     /// Without a cursor, a short poll begins with the oldest event that is kept, and the others
-    /// with the next one. The topic may have any name: only the handler decides who follows it. The
-    /// status and the fields are those of the transport; [`Response::with_status`] and
+    /// with the next one. The topic may have any name: only the handler decides who follows it. A
+    /// WebSocket of this kind only follows; [`Socket`](super::Socket) is for clients that also
+    /// write. The status and the fields are those of the transport; [`Response::with_status`] and
     /// [`Response::field`] do not change them.
     pub fn follow(topic: impl Into<String>) -> Response {
         Response { body: Body::Follow(topic.into()), ..Response::status(200) }

@@ -111,11 +111,9 @@ impl<S: ByteStream> Connection<S> {
         let Called { mut context, label, .. } = called;
         context.persists &= !cx.gauges.draining;
         let (service, now, _, out) = cx.responding();
-        let before = out.len();
         context.write(out, status, kind, fields, content, &now);
-        let written = out.len() - before;
         service.counters.refuse(status, None);
-        cx.work.charge(cost::REQUEST + cost::bytes(written));
+        cx.work.charge(cost::REQUEST + cost::bytes(content.len()));
         self.log_response(&label, status, waited, cx);
         self.finish_response(status, None, context.persists, cx);
     }
@@ -208,7 +206,7 @@ impl<S: ByteStream> Connection<S> {
         if waiting > most {
             self.flush(cx);
         }
-        if self.outbox_len() > most && self.outbox_len() > 0 {
+        if self.outbox_len() > most {
             let reason = "too slow: too many messages are unread";
             self.start_close(CloseCode::TRY_AGAIN_LATER, reason, EndReason::TooSlow, cx);
             self.flush(cx);

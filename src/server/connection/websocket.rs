@@ -201,7 +201,9 @@ impl<S: ByteStream> Connection<S> {
                 }
             }
             (MessageEvent::Text(_), Socket::Open { .. }) => {
-                let reason = "publishing needs a token";
+                let has_tokens = cx.service.policy.access.has_tokens();
+                let reason =
+                    if has_tokens { "publishing needs a token" } else { "this WebSocket only follows" };
                 self.start_close(CloseCode::POLICY_VIOLATION, reason, EndReason::Violation, cx);
             }
             (MessageEvent::Binary(_), Socket::Open { .. }) => {

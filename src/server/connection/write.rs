@@ -6,7 +6,7 @@ use std::iter::once;
 use std::rc::Rc;
 
 use super::Connection;
-use super::state::{Label, State};
+use super::state::{Label, Socket, State};
 use crate::protocol::Transport;
 use crate::protocol::http::Status;
 use crate::server::byte_stream::ByteStream;
@@ -182,23 +182,25 @@ impl<S: ByteStream> Connection<S> {
 
     /// Handles the case that nothing is pending any more.
     fn handle_all_written(&mut self, cx: &mut LoopContext) {
-        if let Some(following) = self.following() {
-            cx.service.hub.set_lagging(following.topic, self.key.slot, false);
-        }
         if let Some(busy) = &mut self.busy {
             busy.stalled_since = None;
             if busy.is_idle() {
                 self.busy = None;
             }
         }
-        if let State::Stream(_) = self.state {
-            // An event serves as a heartbeat too.
-            self.due_in(cx.options.heartbeat, cx);
+        match self.state {
+            State::Stream(following) => {
+                cx.service.hub.set_lagging(following.topic, self.key.slot, false);
+                // An event serves as a heartbeat too.
+                self.due_in(cx.options.heartbeat, cx);
+            }
+            State::Socket(Socket::Open { following: Some(following), .. }) => {
+                cx.service.hub.set_lagging(following.topic, self.key.slot, false);
+            }
+            State::Flushing => return self.linger(cx),
+            _ => return,
         }
-        if let State::Flushing = self.state {
-            self.linger(cx);
-        }
-        if cx.gauges.draining && self.following().is_some() {
+        if cx.gauges.draining {
             self.send_going_away(cx);
         }
     }
