@@ -14,7 +14,7 @@
 //! {"done":false,"id":1,"title":"Water the plants","updated":1796013000000}
 //! $ curl -X PATCH -d '{"done":true}' http://127.0.0.1:8008/tasks/1
 //! {"done":true,"id":1,"title":"Water the plants","updated":1796013004000}
-//! $ curl 'http://127.0.0.1:8008/tasks?updatedSince=1796013003000'
+//! $ curl 'http://127.0.0.1:8008/tasks?updatedSince=1700000000000'
 //! [{"done":true,"id":1,"title":"Water the plants","updated":1796013004000}]
 //! ```
 //!

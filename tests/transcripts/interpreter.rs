@@ -1,9 +1,9 @@
 //! Runs the few commands that transcripts use, without a shell, netcat or curl.
 //!
 //! The interpreter knows `printf '…' | nc -q 1 …` and `nc -w 1 …`, optionally followed by
-//! `| cat -v`, and `curl` with -d, --data-binary @-, -H, -i, -m, -N and -s, optionally followed by
-//! `| head -n 1`, and with a telnet URL. It sends the same bytes over its own sockets. It also runs
-//! the built `barewire`, optionally after `printf '…' |`. Any other command is a panic.
+//! `| cat -v`, and `curl` with -b, -d, --data-binary @-, -H, -i, -m, -N, -s and -X, optionally
+//! followed by `| head -n 1`, and with a telnet URL. It sends the same bytes over its own sockets.
+//! It also runs the built `barewire`, optionally after `printf '…' |`. Any other command is a panic.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -156,7 +156,7 @@ fn barewire(arguments: &[&str], input: &[u8], output: Sender<Vec<u8>>) {
 /// Sends the request that curl would send; `input` is its standard input.
 fn curl<'a>(arguments: &[&'a str], input: &'a str, output: Sender<Vec<u8>>) {
     let (mut fields, mut data, mut shows_head, mut url) = (String::new(), None, false, "");
-    let mut ends_in_silence = false;
+    let (mut ends_in_silence, mut method) = (false, None);
     let mut arguments = arguments.iter();
     while let Some(&argument) = arguments.next() {
         match argument {
@@ -169,12 +169,14 @@ fn curl<'a>(arguments: &[&'a str], input: &'a str, output: Sender<Vec<u8>>) {
                 data = Some(input);
             }
             "-d" => data = Some(*arguments.next().expect("data follows -d")),
+            "-b" => fields += &format!("Cookie: {}\r\n", arguments.next().expect("a cookie follows -b")),
+            "-X" => method = arguments.next().copied(),
             _ if argument.starts_with("http://") => url = argument,
             _ => panic!("the interpreter does not know this argument of curl: {argument}"),
         }
     }
     let (address, target) = url["http://".len()..].split_once('/').expect("the URL has a path");
-    let method = if data.is_some() { "POST" } else { "GET" };
+    let method = method.unwrap_or(if data.is_some() { "POST" } else { "GET" });
     if let Some(data) = data {
         let length = data.len();
         if !fields.contains("Content-Type") {
@@ -208,12 +210,29 @@ fn output_response(stream: TcpStream, shows_head: bool, output: Sender<Vec<u8>>)
         } else {
             head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok())
         };
-        let start = if shows_head { 0 } else { end + 4 };
-        let is_wanted = output.send(response[start.max(sent)..].to_vec()).is_ok();
-        sent = response.len();
+        let (shown_head, content) =
+            (if shows_head { &response[..end + 4] } else { &[] }, &response[end + 4..]);
+        let is_chunked = head.contains("transfer-encoding: chunked");
+        let content = if is_chunked { without_chunks(content) } else { content.to_vec() };
+        let shown = [shown_head, &content].concat();
+        let is_wanted = output.send(shown[sent..].to_vec()).is_ok();
+        sent = shown.len();
         let is_complete = length.is_some_and(|length| response.len() >= end + 4 + length);
         is_wanted && !is_complete && Instant::now() < deadline
     });
+}
+
+/// Returns the data of chunked content (RFC 9112 §7.1) as far as it has arrived.
+fn without_chunks(mut content: &[u8]) -> Vec<u8> {
+    let mut data = Vec::new();
+    while let Some(end) = content.windows(2).position(|window| window == b"\r\n") {
+        let size = std::str::from_utf8(&content[..end]).expect("the size of a chunk is ASCII");
+        let size = usize::from_str_radix(size, 16).expect("the size of a chunk is hexadecimal");
+        let chunk = &content[end + 2..];
+        data.extend_from_slice(&chunk[..size.min(chunk.len())]);
+        content = chunk.get(size + 2..).unwrap_or_default();
+    }
+    data
 }
 
 fn connect(address: &str, bytes: &[u8]) -> TcpStream {

@@ -1,5 +1,5 @@
-//! Tests of the bare examples and of the transcripts in the documentation, each with its own server
-//! process on a free port.
+//! Tests of the bare examples and of the transcripts in all examples and in the documentation, each
+//! with its own server process on a free port.
 //!
 //! The commands at the top of each example, in the README and in the documentation run as written,
 //! and their output is compared: see `transcript`, which needs neither netcat nor curl. The other
@@ -19,7 +19,7 @@ use std::time::Instant;
 use tungstenite::{Error, Message, WebSocket, protocol::frame::coding::CloseCode};
 
 use server::{Server, body, eventually, expect, is_silent};
-use transcript::{Runner, run_example, run_page};
+use transcript::{Runner, run_application, run_example, run_page};
 
 const WITH_TOPIC: [&str; 5] =
     ["03_short_poll", "04_long_poll", "05_sse", "06_websocket_handshake", "07_websocket_frames"];
@@ -50,7 +50,7 @@ fn poll_body(events: &[(usize, &str)], next: usize) -> String {
 }
 
 mod every_transcript_matches {
-    use super::{Runner, run_example, run_page};
+    use super::{Runner, run_application, run_example, run_page};
 
     #[test]
     fn in_01_tcp_echo() {
@@ -92,6 +92,36 @@ mod every_transcript_matches {
     fn in_07_websocket_frames() {
         run_example("07_websocket_frames", Runner::Interpreter);
         run_example("07_websocket_frames", Runner::Shell);
+    }
+
+    #[test]
+    fn in_08_tasks_by_time() {
+        run_application("08_tasks_by_time", "/tasks", Runner::Interpreter);
+        run_application("08_tasks_by_time", "/tasks", Runner::Shell);
+    }
+
+    #[test]
+    fn in_09_tasks_by_cursor() {
+        run_application("09_tasks_by_cursor", "/tasks/events", Runner::Interpreter);
+        run_application("09_tasks_by_cursor", "/tasks/events", Runner::Shell);
+    }
+
+    #[test]
+    fn in_10_notifications() {
+        run_application("10_notifications", "/unread", Runner::Interpreter);
+        run_application("10_notifications", "/unread", Runner::Shell);
+    }
+
+    #[test]
+    fn in_11_deployments() {
+        run_application("11_deployments", "/deployments/events", Runner::Interpreter);
+        run_application("11_deployments", "/deployments/events", Runner::Shell);
+    }
+
+    #[test]
+    fn in_15_editor() {
+        run_application("15_editor", "/edits", Runner::Interpreter);
+        run_application("15_editor", "/edits", Runner::Shell);
     }
 
     #[test]

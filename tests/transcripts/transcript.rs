@@ -22,6 +22,10 @@ use crate::server::{PATIENCE, Server};
 
 /// The length of the epoch in an event id of `barewire`.
 const EPOCH_LENGTH: usize = 8;
+/// The digits of a time in milliseconds since 1970, from 2001 to 2286.
+const TIME_DIGITS: usize = 13;
+/// A topic of `barewire`, which a GET does not create.
+const TOPIC: &str = "/topics/unknown";
 
 /// The program that runs the commands of a transcript.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,19 +71,33 @@ impl Step {
     }
 }
 
-/// Runs the transcript at the top of an example. Its output is the same in every run.
+/// Runs the transcript at the top of a bare example. Its output is the same in every run.
 pub fn run_example(name: &str, runner: Runner) {
-    let text = read(&format!("examples/{name}.rs"));
-    let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
-    let blocks = parse(lines.map(|line| line.strip_prefix(' ').unwrap_or(line)), str::to_owned);
+    let blocks = parse(header(name).lines(), str::to_owned);
     let start = format!("cargo run --example {name}");
-    run_blocks(name, &start, blocks, runner, |arguments| Server::start_with(name, arguments));
+    run_blocks(name, &start, blocks, (runner, TOPIC), |arguments| Server::start_with(name, arguments));
+}
+
+/// Runs the transcript at the top of an application, which has the port 80NN. The response to a GET
+/// of `followed` contains an id.
+pub fn run_application(name: &str, followed: &str, runner: Runner) {
+    let header = header(name).replace(&format!(":80{}", &name[..2]), ":8080");
+    let blocks = parse(header.lines(), normalize);
+    let start = format!("cargo run --example {name}");
+    run_blocks(name, &start, blocks, (runner, followed), |arguments| Server::start_with(name, arguments));
 }
 
 /// Runs the transcript in a page of the documentation.
 pub fn run_page(path: &str, runner: Runner) {
     let blocks = parse(read(path).lines(), normalize);
-    run_blocks(path, "cargo run --release", blocks, runner, |_| Server::start_barewire());
+    run_blocks(path, "cargo run --release", blocks, (runner, TOPIC), |_| Server::start_barewire());
+}
+
+/// Returns the comment at the top of an example.
+fn header(name: &str) -> String {
+    let text = read(&format!("examples/{name}.rs"));
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
+    lines.map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned() + "\n").collect()
 }
 
 fn read(path: &str) -> String {
@@ -88,12 +106,13 @@ fn read(path: &str) -> String {
 }
 
 /// Runs the blocks of one file. `start` is the command in the transcript that starts the server.
-/// `start_server` receives the arguments that follow the port in that command.
+/// `start_server` receives the arguments that follow the port in that command. The response to a
+/// GET of `followed` contains an id.
 fn run_blocks(
     name: &str,
     start: &str,
     blocks: Vec<Block>,
-    runner: Runner,
+    (runner, followed): (Runner, &str),
     start_server: impl Fn(&[&str]) -> Server,
 ) {
     if !runner.is_available() {
@@ -101,7 +120,7 @@ fn run_blocks(
         return;
     }
     let steps = blocks.iter().map(|block| block.steps.len()).sum::<usize>();
-    assert!(steps > 2, "{name} has {steps} commands, but a transcript has at least 3");
+    assert!(steps > 1, "{name} has {steps} commands, but a transcript has at least 2");
     let mut server = start_server(&[]);
     let mut is_used = false;
     let mut still_running = Vec::new();
@@ -116,7 +135,7 @@ fn run_blocks(
             }
             is_used = true;
             let command = server.with_own_ports(&step.command);
-            let running = Running::start(&with_current_epoch(&command, &server), runner);
+            let running = Running::start(&with_current_epoch(&command, &server, followed), runner);
             match terminal {
                 Terminal::First => still_running.push((running, step)),
                 _ => running.expect_end(&step, runner),
@@ -138,7 +157,7 @@ fn arguments_of<'a>(command: &'a str, start: &str) -> Option<Vec<&'a str>> {
 }
 
 /// Replaces what differs in each run: the epoch in an id (eight letters and digits before a hyphen
-/// and a number), the date, and the jitter of `retry`. Removes heartbeat comments from an event
+/// and a number), the date, a time in milliseconds, and the jitter of `retry`. Removes heartbeat comments from an event
 /// stream, because their position among the events differs too.
 fn normalize(text: &str) -> String {
     let text = &text.replace("3\n:\n\n\n", "");
@@ -147,19 +166,29 @@ fn normalize(text: &str) -> String {
         match name {
             "Date" => "Date: …".to_owned() + &value[value.find("GMT").unwrap_or(0)..],
             "retry" if value.trim_end().bytes().all(|byte| byte.is_ascii_digit()) => "retry: …".to_owned(),
-            _ => with_epoch(line, "…"),
+            _ => without_times(&with_epoch(line, "…")),
         }
     };
     let lines: Vec<String> = text.lines().map(line).collect();
     lines.join("\n") + if text.ends_with('\n') { "\n" } else { "" }
 }
 
+/// Replaces each time in milliseconds since 1970.
+fn without_times(text: &str) -> String {
+    let parts = text.split_inclusive(|character: char| !character.is_ascii_digit());
+    let part = |part: &str| match part.bytes().take_while(u8::is_ascii_digit).count() {
+        TIME_DIGITS => "…".to_owned() + &part[TIME_DIGITS..],
+        _ => part.to_owned(),
+    };
+    parts.map(part).collect()
+}
+
 /// Replaces the epoch of each id in a command with the epoch of the running server.
-fn with_current_epoch(command: &str, server: &Server) -> String {
+fn with_current_epoch(command: &str, server: &Server, followed: &str) -> String {
     if with_epoch(command, "") == command {
         return command.to_owned();
     }
-    let response = server.get("/topics/unknown");
+    let response = server.get(followed);
     let id = response.split('"').find(|word| word.as_bytes().get(EPOCH_LENGTH) == Some(&b'-'));
     with_epoch(command, &id.expect("the response contains an id")[..EPOCH_LENGTH])
 }
