@@ -42,11 +42,9 @@
 //! another one: `cargo run --example 12_live_log -- 8090`.
 
 use std::io::{self, BufRead, Read};
-use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
-use barewire::app::{App, Context, Endpoint, Event, Handle, PublishError, Response, Stopped};
+use barewire::app::{App, Context, Endpoint, Event, Handle, Response, Stopped};
 use barewire::hub::HubLimits;
 use barewire::server::Options;
 use serde_json::json;
@@ -55,8 +53,8 @@ use serde_json::json;
 const LOG_BYTES: usize = 1 << 20;
 /// The most bytes of one event. A longer line continues in the next event.
 const LINE_BYTES: u64 = 16 << 10;
-/// How long the thread waits when the log is full.
-const PAUSE: Duration = Duration::from_millis(2);
+/// The most lines that wait for the event loop.
+const WAITING_LINES: usize = 64;
 
 #[derive(Default)]
 struct State {
@@ -67,7 +65,8 @@ struct State {
 fn main() -> io::Result<()> {
     let port = std::env::args().nth(1).map_or(8012, |port| port.parse().expect("a port number"));
     let hub = HubLimits { window_bytes: LOG_BYTES, ..HubLimits::default() };
-    let options = Options { listen: ([127, 0, 0, 1], port).into(), hub, ..Options::default() };
+    let listen = ([127, 0, 0, 1], port).into();
+    let options = Options { listen, hub, waiting_calls: WAITING_LINES, ..Options::default() };
     let bound = App::new(State::default())
         .file("/", "text/html; charset=utf-8", include_str!("pages/12.html"))
         .on("GET", "/log", |_, _| Response::follow("log"))
@@ -85,41 +84,28 @@ fn main() -> io::Result<()> {
 
 /// Tells the readers how many they are, and whether standard input is open. Each new reader causes
 /// a status, so it learns of an end that it has missed.
-fn show_status(cx: &mut Context<'_, State>) -> bool {
+fn show_status(cx: &mut Context<'_, State>) {
     let status = json!({ "readers": cx.state.readers, "is_open": !cx.state.input_has_ended }).to_string();
-    cx.publish("log", Event { name: "status", data: &status }) != Err(PublishError::Full)
+    // If the log is full, the next status shows the number.
+    let _ = cx.publish("log", Event { name: "status", data: &status });
 }
 
 /// Publishes each line of standard input, and then its end. An error counts as the end.
+///
+/// While the log is full, or many calls wait, `call` waits too. Meanwhile this thread reads no
+/// input, so the pipe fills up, and the program that writes to it waits.
 fn publish_input(handle: &Handle<State>) -> Result<(), Stopped> {
     let (mut input, mut line) = (io::stdin().lock(), Vec::new());
     while input.by_ref().take(LINE_BYTES).read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
         let text = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
         line.clear();
-        run_until_done(handle, move |cx| cx.publish("log", &text) != Err(PublishError::Full))?;
-    }
-    run_until_done(handle, |cx| {
-        cx.state.input_has_ended = true;
-        show_status(cx)
-    })
-}
-
-/// Runs a job on the event loop until it returns `true`: the log may be full until its events are
-/// delivered. Meanwhile this thread reads no input, so the pipe fills up, and the program that
-/// writes to it waits too.
-fn run_until_done(
-    handle: &Handle<State>,
-    job: impl FnMut(&mut Context<'_, State>) -> bool + Clone + Send + 'static,
-) -> Result<(), Stopped> {
-    loop {
-        let (mut job, (sender, done)) = (job.clone(), mpsc::channel());
         handle.call(move |cx| {
-            // The receiver below waits, so this does not fail.
-            let _ = sender.send(job(cx));
+            // The server shuts down, or there is room for the event.
+            let _ = cx.publish("log", &text);
         })?;
-        if done.recv() == Ok(true) {
-            return Ok(());
-        }
-        thread::sleep(PAUSE);
     }
+    handle.call(|cx| {
+        cx.state.input_has_ended = true;
+        show_status(cx);
+    })
 }

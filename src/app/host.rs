@@ -111,8 +111,9 @@ pub trait Host {
     /// Accounts for a handler that has run.
     fn handled(&mut self, route: &str, took: Duration);
 
-    /// Returns whether the work of this iteration is done.
-    fn must_pause(&self) -> bool;
+    /// Returns whether the next call from another thread must wait: the work of this iteration is
+    /// done, or the log has no room for what the call may publish.
+    fn must_pause(&mut self) -> bool;
 
     /// Returns the metrics as `write` makes them, at most once per iteration.
     fn metrics(&mut self, write: fn(&Counters, &Gauges, &Hub) -> String) -> String;
@@ -191,8 +192,9 @@ impl<S: ByteStream> Host for Connections<S> {
         }
     }
 
-    fn must_pause(&self) -> bool {
-        self.cx.work.is_phase_over()
+    fn must_pause(&mut self) -> bool {
+        self.trim();
+        self.cx.work.is_phase_over() || self.cx.must_wait_for_room(u64::MAX) && self.is_making_room()
     }
 
     fn metrics(&mut self, write: fn(&Counters, &Gauges, &Hub) -> String) -> String {

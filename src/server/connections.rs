@@ -225,7 +225,7 @@ impl<S: ByteStream> Connections<S> {
         }
     }
 
-    fn is_making_room(&self) -> bool {
+    pub(crate) fn is_making_room(&self) -> bool {
         !self.evictions.is_empty() || self.cx.service.hub.has_deliveries()
     }
 

@@ -77,3 +77,36 @@ fn a_handler_that_calls_the_loop_does_not_wait_for_itself() {
     assert_eq!(content(&app.ask("GET / HTTP/1.1")), "0");
     assert_eq!(content(&app.ask("GET / HTTP/1.1")), "9");
 }
+
+#[test]
+fn a_call_is_made_only_while_the_log_has_room() {
+    let app = App::new(()).on("GET", "/log", |_, _| Response::follow("log"));
+    let mut app = start_with(app, |options| {
+        options.hub.window_bytes = 16 << 10;
+        options.hub.window_events = 4;
+    });
+    let followers: Vec<_> =
+        (0..50).map(|_| app.begin("GET /log HTTP/1.1\nAccept: text/event-stream")).collect();
+    let (handle, line) = (app.handle.clone(), "x".repeat(1000));
+    let writer = thread::spawn(move || {
+        for number in 0..2000 {
+            let line = format!("{number} {line}");
+            // An event that is not accepted is missing below.
+            handle.call(move |cx| _ = cx.publish("log", &line))?;
+        }
+        Ok::<_, Stopped>(())
+    });
+    let mut received = vec![String::new(); followers.len()];
+    while !writer.is_finished() {
+        app.server.advance(0);
+        for (text, follower) in received.iter_mut().zip(&followers) {
+            text.push_str(&String::from_utf8_lossy(&app.server.take(*follower)));
+        }
+    }
+    assert_eq!(writer.join().expect("no panic"), Ok(()));
+    for (number, follower) in followers.iter().enumerate() {
+        app.server.advance(0);
+        received[number].push_str(&app.text(*follower));
+        assert_eq!(received[number].matches("data: ").count(), 2000, "follower {number}");
+    }
+}
