@@ -3,7 +3,8 @@
 //! The interpreter knows `printf '…' | nc -q 1 …` and `nc -w 1 …`, optionally followed by
 //! `| cat -v`, and `curl` with -b, -d, --data-binary @-, -H, -i, -m, -N, -s and -X, optionally
 //! followed by `| head -n 1`, and with a telnet URL. It sends the same bytes over its own sockets.
-//! It also runs the built `barewire`, optionally after `printf '…' |`. Any other command is a panic.
+//! It also runs the built `barewire`, optionally after `printf '…' |`. Any other command is a
+//! panic.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
