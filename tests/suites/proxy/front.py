@@ -1,7 +1,7 @@
 """front.py KIND PORT WORK: runs a front end of the server on PORT, without TLS, for another suite.
 
 Prints its address. Each line of standard input is a kind to change to, with a reload; the line
-`changed` follows. The front end ends with standard input.
+`changed` follows. The front end, which must be nginx to change, ends with standard input.
 """
 
 import sys
@@ -9,7 +9,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from clients import Address
-from fronts import Front
+from fronts import Front, wait_for
+
+
+def wait_until_closing(workers):
+    """Waits until none of these workers of nginx accepts connections: each shows that in its title."""
+
+    def is_closing(worker):
+        try:
+            return b"shutting down" in Path(f"/proc/{worker}/cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    wait_for(lambda: all(map(is_closing, workers)), 20, "the old workers close")
 
 
 def main():
@@ -21,7 +33,7 @@ def main():
         for line in sys.stdin:
             front.kind = line.strip()
             front.configure()
-            front.reload()
+            wait_until_closing(front.reload())
             print("changed", flush=True)
     finally:
         front.stop()
