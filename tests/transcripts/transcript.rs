@@ -157,8 +157,8 @@ fn arguments_of<'a>(command: &'a str, start: &str) -> Option<Vec<&'a str>> {
 }
 
 /// Replaces what differs in each run: the epoch in an id (eight letters and digits before a hyphen
-/// and a number), the date, a time in milliseconds, and the jitter of `retry`. Removes heartbeat comments from an event
-/// stream, because their position among the events differs too.
+/// and a number), the date, a time in milliseconds, and the jitter of `retry`. Removes heartbeat
+/// comments from an event stream, because their position among the events differs too.
 fn normalize(text: &str) -> String {
     let text = &text.replace("3\n:\n\n\n", "");
     let line = |line: &str| {
