@@ -14,6 +14,10 @@ const HEADER_LINES: usize = 45;
 const STEP_LINES: usize = 64;
 /// The most lines of code of an application.
 const APPLICATION_LINES: usize = 80;
+/// The most lines of an application's page, without blank lines and lines that are only a comment.
+const PAGE_LINES: usize = 120;
+/// The numbers of the applications.
+const APPLICATIONS: std::ops::RangeInclusive<usize> = 8..=17;
 /// The numbers of the examples without the library, each of which continues the one before it.
 const BARE: std::ops::RangeInclusive<usize> = 1..=7;
 
@@ -94,6 +98,40 @@ fn each_application_is_short() {
         let (path, lines) = (path.display(), lines_of_code(&source));
         let is_short = BARE.contains(&number) || lines <= APPLICATION_LINES;
         assert!(is_short, "{path}: {lines} lines of code, at most {APPLICATION_LINES}");
+    }
+}
+
+#[test]
+fn each_application_has_a_page_that_is_short_and_needs_nothing_else() {
+    let numbers: Vec<usize> = examples().iter().map(|example| example.number).collect();
+    for number in APPLICATIONS {
+        assert!(numbers.contains(&number), "the application {number} is missing");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/pages/{number:02}.html"));
+        let page = fs::read_to_string(&path).expect("the page exists and is UTF-8");
+        let is_code = |line: &&str| {
+            let is_comment = ["//", "<!--", "/*", "*"].iter().any(|start| line.starts_with(start));
+            !line.is_empty() && !is_comment
+        };
+        let lines = page.lines().map(str::trim).filter(is_code).count();
+        let path = path.display();
+        assert!(lines <= PAGE_LINES, "{path}: {lines} lines of code, at most {PAGE_LINES}");
+        for outside in ["src=\"http", "href=\"http", "@import", "url(http"] {
+            assert!(!page.contains(outside), "{path} contains {outside}: it must work offline");
+        }
+        assert!(page.contains("color-scheme: light dark"), "{path} must follow the system's colors");
+    }
+}
+
+#[test]
+fn each_application_says_what_to_break_and_what_happens_if_its_port_is_taken() {
+    for Example { number, path, source } in examples() {
+        if APPLICATIONS.contains(&number) {
+            let lines = source.lines().take(header_lines(&source));
+            let words = lines.map(|line| line.trim_start_matches("//!").trim()).collect::<Vec<_>>().join(" ");
+            for wanted in ["**Break it:**", &format!("80{number:02}"), "taken", "status 1"] {
+                assert!(words.contains(wanted), "{}: the header lacks {wanted}", path.display());
+            }
+        }
     }
 }
 
