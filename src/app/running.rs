@@ -166,7 +166,7 @@ fn with_request<R>(
     request.map(|request| handle(&request)).map_err(|error| Response::problem(400, &error.to_string()))
 }
 
-impl<A, S: ByteStream> Application<S> for Running<A> {
+impl<A, S: ByteStream> Application<Connections<S>> for Running<A> {
     fn call(&mut self, call: Call, host: &mut Connections<S>) {
         match call {
             Call::Request { id, route, is_handshake: false, head, content } => {

@@ -7,10 +7,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::byte_stream::ByteStream;
-use super::connections::Connections;
 use super::slab::Key;
-use super::work::Phase;
 use crate::protocol::http::Status;
 use crate::protocol::websocket::frame::Opcode;
 
@@ -109,13 +106,13 @@ pub enum FollowError {
 }
 
 /// A program's routes and sockets. All calls happen inside a loop iteration.
-pub trait Application<S> {
+pub trait Application<Server> {
     /// Handles a call.
-    fn call(&mut self, call: Call, server: &mut Connections<S>);
+    fn call(&mut self, call: Call, server: &mut Server);
 
     /// Runs the timers that are due at `now`, and the calls from other threads, until the
     /// work of the phase is done. Returns whether more is due.
-    fn run_due(&mut self, now: Duration, server: &mut Connections<S>) -> bool;
+    fn run_due(&mut self, now: Duration, server: &mut Server) -> bool;
 
     /// Returns the time since the server's start at which a timer is due.
     fn next_due(&self) -> Option<Duration>;
@@ -124,71 +121,5 @@ pub trait Application<S> {
     fn watches_followers(&self) -> bool;
 
     /// The server has begun to shut down, or ends: no call from another thread is accepted.
-    fn stop(&mut self, server: &mut Connections<S>);
-}
-
-impl<S: ByteStream> Connections<S> {
-    /// Makes the calls that are queued, and writes the messages that the handlers have sent.
-    pub(super) fn make_calls(&mut self) {
-        if self.cx.calls.is_empty() {
-            return;
-        }
-        self.with_application(|application, connections| {
-            while let Some(call) = connections.cx.calls.pop_front() {
-                application.call(call, connections);
-                if connections.cx.calls.is_empty() {
-                    connections.write_messages();
-                }
-            }
-        });
-    }
-
-    /// Runs the timers that are due, and the calls from other threads.
-    pub(super) fn run_due(&mut self) {
-        if !self.is_woken && self.until_due().is_none_or(|wait| !wait.is_zero()) {
-            return;
-        }
-        let now = self.cx.clock.since_start();
-        self.cx.work.begin_phase(Phase::Backlog);
-        self.cx.begin_turn(1);
-        self.is_woken = false;
-        self.with_application(|application, connections| {
-            connections.is_woken |= application.run_due(now, connections);
-            connections.write_messages();
-        });
-        self.make_calls();
-    }
-
-    /// Returns how long it takes until a timer of the application is due.
-    pub fn until_due(&self) -> Option<Duration> {
-        let due = self.application.as_ref()?.next_due()?;
-        Some(due.saturating_sub(self.cx.clock.since_start()))
-    }
-
-    /// Has the application take its last calls from other threads.
-    pub(super) fn stop_application(&mut self) {
-        self.with_application(|application, connections| {
-            application.stop(connections);
-            connections.write_messages();
-        });
-    }
-
-    fn with_application(&mut self, run: impl FnOnce(&mut dyn Application<S>, &mut Self)) {
-        let Some(mut application) = self.application.take() else { return };
-        run(&mut *application, self);
-        self.application = Some(application);
-        self.enforce_bounds();
-        for _ in 0..std::mem::take(&mut self.stops) {
-            Connections::stop(self);
-        }
-    }
-
-    fn write_messages(&mut self) {
-        for key in std::mem::take(&mut self.cx.unflushed) {
-            if let Some(connection) = self.slab.get(key) {
-                connection.write_messages(&mut self.cx);
-                connection.account_memory(&self.cx);
-            }
-        }
-    }
+    fn stop(&mut self, server: &mut Server);
 }

@@ -41,7 +41,7 @@ pub struct Connections<S> {
     aged_at: Tick,
     drain_until: Option<Tick>,
     /// The program's routes and sockets; `None` while it is called.
-    pub(super) application: Option<Box<dyn Application<S>>>,
+    pub(super) application: Option<Box<dyn Application<Connections<S>>>>,
     /// The application may have something to run now: another thread has woken the loop, or it
     /// had more to run than an iteration allows.
     pub is_woken: bool,
@@ -69,7 +69,7 @@ impl<S: ByteStream> Connections<S> {
     }
 
     /// Sets the routes, and the application that answers requests for them.
-    pub fn run_application(&mut self, routes: Routes, application: Box<dyn Application<S>>) {
+    pub fn run_application(&mut self, routes: Routes, application: Box<dyn Application<Connections<S>>>) {
         self.cx.service.routes = routes;
         self.cx.watches_followers = application.watches_followers();
         self.application = Some(application);

@@ -19,6 +19,7 @@
 mod addresses;
 pub(crate) mod application;
 pub(crate) mod byte_stream;
+mod calls;
 pub(crate) mod clock;
 pub(crate) mod connection;
 pub(crate) mod connections;

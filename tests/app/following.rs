@@ -81,7 +81,10 @@ fn a_websocket_that_follows_may_not_publish() {
     let socket = app.begin(&format!("{}\n{A}", upgrade("/feed")));
     app.text(socket);
     app.send_text(socket, "hello");
-    assert_eq!(app.messages(socket), ["close 1008 this WebSocket only follows"]);
+    assert_eq!(
+        app.messages(socket),
+        ["close 1008 this WebSocket only follows; to publish, a request may need a token"]
+    );
 }
 
 #[test]
