@@ -34,6 +34,9 @@ pub fn interpret(command: &str, output: Sender<Vec<u8>>) {
         [["printf", format], ["curl", "-s", "-m", _, url]] if url.starts_with("telnet://") => {
             nc(&url["telnet://".len()..], "-w", &printf(format), output, false);
         }
+        [["printf", format], ["curl", "-s", "-m", _, url], ["head", "-n", "1"]] => {
+            nc(&url["telnet://".len()..], "-w", &printf(format), first_line_of(output), false);
+        }
         [["curl", arguments @ ..]] => curl(arguments, "", output),
         [["curl", arguments @ ..], ["head", "-n", "1"]] => curl(arguments, "", first_line_of(output)),
         [["printf", format], ["curl", arguments @ ..]] => {

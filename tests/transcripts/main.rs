@@ -119,6 +119,12 @@ mod every_transcript_matches {
     }
 
     #[test]
+    fn in_14_chat() {
+        run_application("14_chat", "/rooms/tea", Runner::Interpreter);
+        run_application("14_chat", "/rooms/tea", Runner::Shell);
+    }
+
+    #[test]
     fn in_15_editor() {
         run_application("15_editor", "/edits", Runner::Interpreter);
         run_application("15_editor", "/edits", Runner::Shell);
