@@ -158,13 +158,20 @@ impl<S: ByteStream> Host for Connections<S> {
     }
 
     fn follow(&mut self, socket: Key, topic: &str, since: Since) -> Result<(), FollowError> {
+        // What this handler has published may have dropped the event that is partly written.
+        self.evict_if_behind(socket.slot);
         let connection = self.slab.get(socket).ok_or(FollowError::Gone)?;
-        connection.follow(topic, since, &mut self.cx)
+        let outcome = connection.follow(topic, since, &mut self.cx);
+        connection.account_memory(&self.cx);
+        outcome
     }
 
     fn send(&mut self, socket: Key, opcode: Opcode, payload: &[u8]) -> Sent {
+        self.evict_if_behind(socket.slot);
         let Some(connection) = self.slab.get(socket) else { return Sent::Gone };
-        connection.send(opcode, payload, &mut self.cx)
+        let sent = connection.send(opcode, payload, &mut self.cx);
+        connection.account_memory(&self.cx);
+        sent
     }
 
     fn queued(&mut self, socket: Key) -> usize {
@@ -172,6 +179,7 @@ impl<S: ByteStream> Host for Connections<S> {
     }
 
     fn close(&mut self, socket: Key, code: u16, reason: &str) {
+        self.evict_if_behind(socket.slot);
         if let Some(connection) = self.slab.get(socket) {
             connection.close_socket(code, reason, &mut self.cx);
             connection.account_memory(&self.cx);

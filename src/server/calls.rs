@@ -9,19 +9,15 @@ use super::connections::Connections;
 use super::work::Phase;
 
 impl<S: ByteStream> Connections<S> {
-    /// Makes the calls that are queued, and writes the messages that the handlers have sent.
+    /// Makes the calls that are queued, and those that follow from them.
     pub(super) fn make_calls(&mut self) {
-        if self.cx.calls.is_empty() {
-            return;
-        }
-        self.with_application(|application, connections| {
-            while let Some(call) = connections.cx.calls.pop_front() {
-                application.call(call, connections);
-                if connections.cx.calls.is_empty() {
-                    connections.write_messages();
+        while !self.cx.calls.is_empty() {
+            self.with_application(|application, connections| {
+                while let Some(call) = connections.cx.calls.pop_front() {
+                    application.call(call, connections);
                 }
-            }
-        });
+            });
+        }
     }
 
     /// Runs the timers that are due, and the calls from other threads.
@@ -35,7 +31,6 @@ impl<S: ByteStream> Connections<S> {
         self.is_woken = false;
         self.with_application(|application, connections| {
             connections.is_woken |= application.run_due(now, connections);
-            connections.write_messages();
         });
         self.make_calls();
     }
@@ -48,16 +43,15 @@ impl<S: ByteStream> Connections<S> {
 
     /// Has the application take its last calls from other threads.
     pub(super) fn stop_application(&mut self) {
-        self.with_application(|application, connections| {
-            application.stop(connections);
-            connections.write_messages();
-        });
+        self.with_application(|application, connections| application.stop(connections));
     }
 
+    /// Runs handlers, then writes the messages that they have sent.
     fn with_application(&mut self, run: impl FnOnce(&mut dyn Application<Self>, &mut Self)) {
         let Some(mut application) = self.application.take() else { return };
         run(&mut *application, self);
         self.application = Some(application);
+        self.write_messages();
         self.enforce_bounds();
         for _ in 0..std::mem::take(&mut self.stops) {
             Connections::stop(self);
@@ -66,6 +60,7 @@ impl<S: ByteStream> Connections<S> {
 
     fn write_messages(&mut self) {
         for key in std::mem::take(&mut self.cx.unflushed) {
+            self.evict_if_behind(key.slot);
             if let Some(connection) = self.slab.get(key) {
                 connection.write_messages(&mut self.cx);
                 connection.account_memory(&self.cx);

@@ -313,7 +313,7 @@ impl<S: ByteStream> Connections<S> {
 
     /// Evicts a follower whose cursor is in a segment that is no longer kept, before anything else
     /// is written to it.
-    fn evict_if_behind(&mut self, slot: u32) {
+    pub(crate) fn evict_if_behind(&mut self, slot: u32) {
         for eviction in &mut self.evictions {
             let Some(connection) = self.slab.get_slot(slot) else { return };
             eviction.evict(connection, &mut self.cx);
