@@ -117,6 +117,9 @@ const READ_BYTES: usize = 256 * 1024;
 const MIN_READ_BYTES: usize = 4 * 1024;
 /// How many responses are kept during an iteration, for held polls with different contexts.
 const SHARED_RESPONSES: usize = 16;
+/// How many messages of one connection are read before the application is called for them. The cost
+/// of its handlers is known only afterwards.
+const CALLS: usize = 16;
 
 impl LoopContext {
     /// Creates the state of a server that starts now. `seed` must be random.
@@ -184,6 +187,12 @@ impl LoopContext {
         self.work.begin_turn(waiting);
         let share = if self.observer.active().is_some() { MIN_READ_BYTES } else { READ_BYTES };
         self.read_bytes = (share / waiting.max(1)).max(MIN_READ_BYTES);
+    }
+
+    /// Returns whether the connection that is being served must wait: its turn has used its share,
+    /// or the application must be called first.
+    pub fn is_turn_over(&self) -> bool {
+        self.work.is_turn_over() || self.calls.len() >= CALLS
     }
 
     /// Charges the work that the hub has done.

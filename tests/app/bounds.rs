@@ -2,7 +2,7 @@
 
 use barewire::app::{App, Message, Response, Since, Socket, SocketId};
 
-use crate::peers::{content, messages, start_with};
+use crate::peers::{content, frame, messages, start, start_with};
 
 /// A WebSocket at `/` that follows the topic `t`, and `POST /do`, which fills the log and does what
 /// the content says.
@@ -79,4 +79,15 @@ fn messages_to_clients_that_do_not_read_count_as_memory() {
     }
     let left: usize = content(&app.ask("POST /all HTTP/1.1\n\n.")).parse().expect("a number");
     assert!(left > 0 && left * 200_000 <= 1 << 20, "{left} clients hold 200,000 bytes each");
+}
+
+#[test]
+fn a_flood_of_messages_that_cost_much_does_not_make_an_iteration_long() {
+    let mut app = start(room());
+    let _others: Vec<_> = (0..300).map(|_| app.open("/")).collect();
+    let (flooder, _) = app.open("/");
+    app.server.send(flooder, &frame(0x81, b"").repeat(5000));
+    assert_eq!(app.messages(flooder).len(), 5000);
+    let work = app.server.iteration_work_max();
+    assert!(work <= 5_000_000, "{work}");
 }

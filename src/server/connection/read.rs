@@ -66,7 +66,7 @@ impl<S: ByteStream> Connection<S> {
             if !has_deferred && !matches!(self.input, Input::Ready | Input::Ending) {
                 break;
             }
-            if cx.work.is_turn_over() && !is_first {
+            if cx.is_turn_over() && !is_first {
                 self.schedule(cx);
                 break;
             }
@@ -206,7 +206,7 @@ impl<S: ByteStream> Connection<S> {
     /// the next turn, if this one has made some progress.
     fn must_wait(&mut self, is_first: bool, cx: &mut LoopContext) -> bool {
         let is_parked = self.queue == Some(Queue::Parked);
-        let is_over = !is_first && cx.work.is_turn_over();
+        let is_over = !is_first && cx.is_turn_over();
         if is_over && !is_parked {
             self.schedule(cx);
         }

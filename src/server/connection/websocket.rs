@@ -37,7 +37,7 @@ impl<S: ByteStream> Connection<S> {
         while consumed < input.len()
             && matches!(self.state, State::Socket(_))
             && cx.out.len() < cx.options.outbox_bytes
-            && (consumed == 0 || !cx.work.is_turn_over())
+            && (consumed == 0 || !cx.is_turn_over())
         {
             if let State::Socket(Socket::Open { messages, compressed, .. }) = self.state
                 && messages != Messages::Forbid
