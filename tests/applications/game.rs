@@ -118,11 +118,14 @@ fn refuses_what_is_not_a_direction() {
 }
 
 /// A player that does not read, with buffers that are as small as possible: Linux sizes the send
-/// buffer of the server by the client's segments.
+/// buffer of the server by the client's segments, and by what it remembers of earlier connections
+/// to the client's address. So this client has an address that no other test uses.
 fn join_without_reading(program: &Program) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(4096).expect("SO_RCVBUF");
     socket.set_tcp_mss(536).expect("TCP_MAXSEG");
+    let [.., high, low] = std::process::id().to_be_bytes();
+    socket.bind(&SocketAddr::from(([127, 116, high, low], 0)).into()).expect("an address of this machine");
     socket.connect(&SocketAddr::from(([127, 0, 0, 1], program.port)).into()).expect("the server listens");
     let mut stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
