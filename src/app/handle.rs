@@ -77,8 +77,8 @@ impl<S> Handle<S> {
     /// the log is full, no call is made, so what a call publishes has room.
     ///
     /// # Errors
-    /// The server is shutting down. A closure that was accepted runs, even if the shutdown begins
-    /// first.
+    /// The server is shutting down, or gone. A closure that was accepted runs, even if the shutdown
+    /// begins first.
     pub fn call(&self, job: impl FnOnce(&mut Context<'_, S>) + Send + 'static) -> Result<(), Stopped> {
         let is_other_thread = thread::current().id() != self.0.thread;
         let is_full =
@@ -133,5 +133,14 @@ impl<S> Handle<S> {
     pub(super) fn end(&self) {
         self.jobs().has_ended = true;
         self.0.has_room.notify_all();
+    }
+
+    /// Ends a server that may not have run, or not to its end: no thread waits for it any longer.
+    pub(super) fn abandon(&self) {
+        self.end();
+        // A job may hold a handle, which would keep the jobs forever. What a job owns is dropped
+        // outside of the lock, since it may call.
+        let waiting = std::mem::take(&mut self.jobs().waiting);
+        drop(waiting);
     }
 }

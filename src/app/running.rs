@@ -39,6 +39,12 @@ pub(crate) struct Running<S> {
     pub(super) head_limits: HeadLimits,
 }
 
+impl<S> Drop for Running<S> {
+    fn drop(&mut self) {
+        self.handle.abandon();
+    }
+}
+
 /// Answers a request with a handler's response.
 pub(super) fn answer(host: &mut dyn Host, id: CallId, response: &Response) -> bool {
     let fields: Vec<(&str, &str)> = response.fields.iter().map(|(name, value)| (&**name, &**value)).collect();

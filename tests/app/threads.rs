@@ -1,5 +1,6 @@
 //! Calls from other threads.
 
+use std::sync::Arc;
 use std::thread;
 
 use barewire::app::{App, Response, Stopped};
@@ -109,4 +110,21 @@ fn a_call_is_made_only_while_the_log_has_room() {
         received[number].push_str(&app.text(*follower));
         assert_eq!(received[number].matches("data: ").count(), 2000, "follower {number}");
     }
+}
+
+#[test]
+fn a_call_to_a_server_that_is_gone_is_refused() {
+    let app = start_with(App::new(()), |options| options.waiting_calls = 1);
+    let (handle, server) = (app.handle.clone(), app.server);
+    let (calls, dropped) = (handle.clone(), Arc::new(()));
+    let held = Arc::clone(&dropped);
+    assert_eq!(handle.call(move |_| drop((calls, held))), Ok(()), "it waits, and is never made");
+    let waiting = thread::spawn({
+        let handle = handle.clone();
+        move || handle.call(|_| ())
+    });
+    drop(server);
+    assert_eq!(waiting.join().expect("no panic"), Err(Stopped));
+    assert_eq!(handle.call(|_| ()), Err(Stopped));
+    assert_eq!(Arc::strong_count(&dropped), 1, "the call that was never made is dropped");
 }
