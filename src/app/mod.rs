@@ -133,7 +133,8 @@ impl<S: 'static> App<S> {
     ///
     /// # Panics
     /// The method is not one of `GET`, `POST`, `PUT`, `PATCH` and `DELETE`, the path does not begin
-    /// with `/`, or the path has a handler for the method already.
+    /// with `/` or has a parameter that is only a part of a segment, or it has a handler for the
+    /// method already.
     #[must_use]
     pub fn on<R: Into<Response>>(
         self,

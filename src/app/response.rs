@@ -35,9 +35,9 @@ impl Response {
     /// Returns a response with a status and no content.
     ///
     /// # Panics
-    /// The code has not three digits.
+    /// The code is not from 200 to 999.
     pub fn status(code: u16) -> Response {
-        let status = Status::new(code);
+        let status = final_status(code);
         Response { status, kind: None, fields: Vec::new(), body: Body::Content(Cow::Borrowed(&[])) }
     }
 
@@ -61,7 +61,7 @@ impl Response {
     /// for the client.
     ///
     /// # Panics
-    /// The code has not three digits.
+    /// The code is not from 200 to 999.
     pub fn problem(code: u16, detail: &str) -> Response {
         let mut content = Vec::new();
         let response = Response::status(code);
@@ -89,10 +89,10 @@ impl Response {
     /// Changes the status.
     ///
     /// # Panics
-    /// The code has not three digits.
+    /// The code is not from 200 to 999.
     #[must_use]
     pub fn with_status(self, code: u16) -> Response {
-        Response { status: Status::new(code), ..self }
+        Response { status: final_status(code), ..self }
     }
 
     /// Adds a field. Control characters in the value become spaces.
@@ -106,4 +106,10 @@ impl Response {
         self.fields.push((name.into(), value.into()));
         self
     }
+}
+
+/// After an informational response, a client waits for the final one (RFC 9110 §15.2).
+fn final_status(code: u16) -> Status {
+    assert!(code >= 200, "a handler answers with a final status, from 200 to 999, not {code}");
+    Status::new(code)
 }

@@ -9,6 +9,14 @@ impl Routes {
     /// Adds a resource of the server itself.
     pub(super) fn add(&mut self, path: &'static str, resource: Resource) -> &mut Route {
         assert!(path.starts_with('/'), "{path:?} is not a path: it must begin with /");
+        for segment in path.split('/').filter(|segment| segment.contains(['{', '}'])) {
+            let name = segment.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+            let is_name = name.is_some_and(|name| !name.is_empty() && !name.contains(['{', '}']));
+            assert!(
+                is_name,
+                "{segment:?} in {path:?} is not a parameter: it must be a whole segment {{name}}"
+            );
+        }
         let is_prefix = path.ends_with('/');
         assert!(resource != Resource::Topics || is_prefix, "{path:?} is not a prefix: it must end with /");
         let allow = match resource {

@@ -153,6 +153,12 @@ fn a_panic_is_answered_with_500_and_harms_no_other_request() {
 }
 
 #[test]
+fn a_status_that_is_not_final_is_a_failure_of_the_handler() {
+    let app = App::new(()).on("GET", "/", |_, _| Response::status(204).with_status(102));
+    assert!(start(app).ask("GET / HTTP/1.1").starts_with("HTTP/1.1 500 "));
+}
+
+#[test]
 fn a_field_cannot_smuggle_a_line() {
     let app = App::new(()).on("GET", "/", |_, request| {
         Response::status(303).field("Location", request.query("to").unwrap_or_default())
@@ -192,6 +198,12 @@ fn a_route_has_one_handler_for_a_method() {
     let _ = App::new(())
         .on("GET", "/", |_, _| Response::status(204))
         .on("GET", "/", |_, _| Response::status(204));
+}
+
+#[test]
+#[should_panic(expected = "is not a parameter: it must be a whole segment {name}")]
+fn a_parameter_is_a_whole_segment() {
+    let _ = App::new(()).on("GET", "/tasks/{id}.json", |_, _| Response::status(204));
 }
 
 #[test]
