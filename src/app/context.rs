@@ -107,7 +107,8 @@ impl<S> Context<'_, S> {
     }
 
     /// Starts the closing handshake of a WebSocket (RFC 6455 §7.1.2). A `code` that an endpoint
-    /// must not send (§7.4) becomes 1000, and a reason longer than 123 bytes is cut.
+    /// must not send (§7.4) becomes 1000, and a reason longer than 123 bytes is cut. A WebSocket
+    /// whose `open` still runs is not closed by this: `open` returns a response to refuse it.
     pub fn close(&mut self, socket: SocketId, code: u16, reason: &str) {
         self.host.close(socket.0, code, reason);
     }

@@ -77,6 +77,15 @@ fn a_request_does_not_wait_forever() {
 }
 
 #[test]
+fn a_request_may_wait_as_long_as_it_likes() {
+    let mut app = start_with(waiting(), |options| options.answer_timeout = u32::MAX);
+    let peer = app.begin("POST /work HTTP/1.1");
+    app.server.advance(36_000);
+    assert_eq!(content(&app.ask("POST /finish HTTP/1.1\n\ndone")), "reached ");
+    assert!(app.text(peer).ends_with("done"));
+}
+
+#[test]
 fn requests_that_wait_are_answered_at_the_shutdown() {
     let mut app = start(waiting());
     let peer = app.begin("POST /work HTTP/1.1");

@@ -344,7 +344,7 @@ impl<S: ByteStream> Connection<S> {
     /// Returns how many ticks ago a wait of this many seconds began, whose deadline is that of the
     /// state.
     pub(super) fn waited(&self, seconds: u32, cx: &LoopContext) -> u32 {
-        cx.now().0.saturating_sub(self.due.before(seconds * Tick::PER_SECOND).0)
+        cx.now().0.saturating_sub(self.due.before(seconds.saturating_mul(Tick::PER_SECOND)).0)
     }
 
     /// Returns why the connection ends after its last response.
