@@ -80,7 +80,7 @@ impl<S> Context<'_, S> {
     /// later come between events.
     ///
     /// # Errors
-    /// The WebSocket has ended, or the limit of topics is reached.
+    /// The WebSocket has ended, or the limit of topics is reached. It then follows no topic.
     pub fn follow(&mut self, socket: SocketId, topic: &str, since: Since) -> Result<(), FollowError> {
         self.host.follow(socket.0, topic, since)
     }

@@ -74,7 +74,7 @@ impl<S> Handle<S> {
     /// Runs a closure on the event loop, soon, in the order of the calls. It must not block. While
     /// [`Options::waiting_calls`](crate::server::Options::waiting_calls) others wait for the loop,
     /// the calling thread waits too; but not a handler, for which the loop itself would wait. While
-    /// the log is full, no call is made, so what a call publishes has room.
+    /// the log is full, no call is made, so what a call publishes has room; except at the shutdown.
     ///
     /// # Errors
     /// The server is shutting down, or gone. A closure that was accepted runs, even if the shutdown
