@@ -6,7 +6,7 @@
 //!
 //! Start the server, and open <http://127.0.0.1:8009>. Click on "Add 100 tasks", and choose other
 //! transports meanwhile: the page continues from its cursor. The page checks the numbers of the
-//! updates, and finds that none is lost and none comes twice.
+//! updates, and finds that none is lost and none arrives twice.
 //!
 //! ```console
 //! $ cargo run --example 09_tasks_by_cursor

@@ -2,7 +2,7 @@
 //!
 //! `GET /notifications` names no topic. The handler finds the account in the cookie and answers
 //! with `Response::follow` and the topic of that account, so there is no path to another one.
-//! What is unread is part of the state: a page that loads gets it with a cursor, and follows since.
+//! What is unread is part of the state: a page gets it with a cursor, and follows from there.
 //!
 //! The login is NOT authentication: it has no password, and any client can write any cookie. A real
 //! one puts a session id that cannot be guessed in the cookie, and changes only `account_of`. It is
@@ -37,7 +37,7 @@
 //! **Break it:** read what is only for ada without her password, which does not exist:
 //!
 //! ```text
-//! $ curl -N -b account=ada -H 'Accept: text/event-stream' http://127.0.0.1:8010/notifications
+//! $ curl -N -b account=ada -H 'Accept: text/event-stream' 'http://127.0.0.1:8010/notifications?since=start'
 //! ```
 
 use std::collections::HashMap;

@@ -26,7 +26,7 @@
 //! $ curl -m 1 -d blog http://127.0.0.1:8011/deployments
 //! $ curl -N -H 'Accept: text/event-stream' 'http://127.0.0.1:8011/deployments/events?since=start'
 //! …
-//! data: {"id":2,"name":"blog","percent":100,"step":"finished; nobody waited"}
+//! data: {"id":2,"name":"blog","percent":100,"step":"finished; the client had left"}
 //! ```
 //!
 //! While a deployment runs, send 100 requests with the button on the page, or like this:
@@ -102,14 +102,14 @@ fn deploy(cx: &mut Context<'_, Deployments>, request: &Request<'_>) -> Result<Re
     let handle = cx.handle();
     thread::spawn(move || {
         for (number, step) in STEPS.into_iter().enumerate() {
-            // A call fails only during a shutdown, when nobody can be told any more.
+            // A call fails only during a shutdown, when no client is told any more.
             let _ = handle.call(move |cx| report(cx, id, step, 100 * number / STEPS.len()));
             work();
         }
         let _ = handle.call(move |cx| {
             let response = Response::json(json!({ "id": id, "outcome": "finished" }).to_string());
-            let somebody_waited = cx.finish(ticket, response);
-            report(cx, id, if somebody_waited { "finished" } else { "finished; nobody waited" }, 100);
+            let is_there = cx.finish(ticket, response);
+            report(cx, id, if is_there { "finished" } else { "finished; the client had left" }, 100);
         });
     });
     Ok(response)

@@ -127,7 +127,7 @@ impl<S> Context<'_, S> {
         (ticket, response)
     }
 
-    /// Answers the request of a ticket. Returns `false` if nobody waits for it: the client has
+    /// Answers the request of a ticket. Returns `false` if no client waits for it: the client has
     /// left, or the time was over.
     pub fn finish(&mut self, ticket: Ticket, response: Response) -> bool {
         super::running::answer(self.host, ticket.0, &response)

@@ -118,7 +118,7 @@ fn notices_that_a_client_has_left_but_not_one_that_only_ended_its_side() {
     // Both began at nearly the same time, so either may end first.
     let mut ends = [next_end(&mut events), next_end(&mut events)];
     ends.sort();
-    assert_eq!(ends, [(1, "finished; nobody waited".into()), (2, "finished".into())]);
+    assert_eq!(ends, [(1, "finished; the client had left".into()), (2, "finished".into())]);
     let mut response = String::new();
     waits.read_to_string(&mut response).expect("a response and a FIN");
     assert!(response.ends_with("{\"id\":2,\"outcome\":\"finished\"}"), "{response}");
