@@ -1,9 +1,10 @@
 //! A running example.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
+
+use crate::built;
 
 /// The longest time that any step may take. A passing test never needs this long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,7 +37,7 @@ impl Program {
     }
 
     fn start_on(port: u16, example: &'static str, input: Stdio) -> Program {
-        let mut command = Command::new(path_of(example));
+        let mut command = Command::new(built::example(example));
         command.arg(port.to_string()).stdin(input).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the example starts");
         let stdout = child.stdout.take().expect("standard output is piped");
@@ -51,7 +52,7 @@ impl Program {
     pub fn start_on_taken_port(example: &str) -> (Option<i32>, String) {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = taken.local_addr().expect("the port").port().to_string();
-        let output = Command::new(path_of(example)).arg(port).output().expect("the example starts");
+        let output = Command::new(built::example(example)).arg(port).output().expect("the example starts");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
@@ -77,20 +78,4 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Returns the path of a built example, target/PROFILE/examples/NAME. `cargo test` builds the
-/// examples, but does not pass their paths to the tests.
-fn path_of(example: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let profile = test.ancestors().nth(2).expect("the test is in target/PROFILE/deps");
-    let path = profile.join("examples").join(example).with_extension(std::env::consts::EXE_EXTENSION);
-    let source = format!("{}/examples/{example}.rs", env!("CARGO_MANIFEST_DIR"));
-    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
-    assert!(
-        modified(&path) >= modified(source.as_ref()),
-        "{} is missing or older than its source; run `cargo build --examples` first",
-        path.display()
-    );
-    path
 }

@@ -7,6 +7,8 @@
 //! clients that do not read, invalid requests, an independent WebSocket client, and the "Break it"
 //! sections, each of which must really break its example.
 
+#[path = "../built/mod.rs"]
+mod built;
 mod interpreter;
 mod server;
 mod transcript;

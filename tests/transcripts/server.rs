@@ -2,9 +2,10 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::built;
 
 /// The longest time that any step may take. A passing test never needs this long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,14 +31,14 @@ impl Server {
 
     /// Starts an example on a free port, with more arguments.
     pub fn start_with(example: &str, arguments: &[&str]) -> Server {
-        let mut command = Command::new(example_path(example));
+        let mut command = Command::new(built::example(example));
         command.arg("0").args(arguments);
         Server::spawn(command, if WITH_ATTACK_PAGE.contains(&example) { 2 } else { 1 })
     }
 
     /// Runs an example that is expected to exit. Returns its exit code and its messages.
     pub fn fail(example: &str, port: &str) -> (Option<i32>, String) {
-        let mut command = Command::new(example_path(example));
+        let mut command = Command::new(built::example(example));
         command.arg(port).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the example starts");
         let mut stderr = child.stderr.take().expect("stderr is piped");
@@ -58,7 +59,7 @@ impl Server {
     pub fn start_limited(example: &str, descriptors: usize) -> Server {
         let mut command = Command::new("sh");
         let script = format!("ulimit -n {descriptors}; exec \"$0\" 0");
-        command.args(["-c", &script]).arg(example_path(example));
+        command.args(["-c", &script]).arg(built::example(example));
         Server::spawn(command, 1)
     }
 
@@ -156,23 +157,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Returns the path of a built example, target/PROFILE/examples/NAME.
-///
-/// `cargo test` builds the examples but does not pass their paths to the tests.
-fn example_path(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let profile = test.ancestors().nth(2).expect("the test is in target/PROFILE/deps");
-    let path = profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    let source = format!("{}/examples/{name}.rs", env!("CARGO_MANIFEST_DIR"));
-    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
-    assert!(
-        modified(&path) >= modified(source.as_ref()),
-        "{} is missing or older than its source; run `cargo build --examples` first",
-        path.display()
-    );
-    path
 }
 
 /// Returns the body of an HTTP message.
