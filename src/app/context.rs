@@ -1,4 +1,4 @@
-//! What a handler can do.
+//! The server and the state, as a handler reaches them.
 
 use super::host::Host;
 use super::{Handle, PublishError, Response, SocketId, Ticket};

@@ -1,4 +1,4 @@
-//! What the server itself offers: the resources of `barewire serve`, for any application.
+//! The endpoints of the server itself: the resources of `barewire serve`, for any application.
 
 use super::{App, Response, metrics};
 use crate::page;

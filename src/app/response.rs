@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Ticket;
 use crate::protocol::http::{PROBLEM_JSON, Status, write_problem};
 
-/// What a handler answers.
+/// The answer of a handler.
 ///
 /// A response with a content type has a `Content-Length`. To a HEAD request, the content is left
 /// out.

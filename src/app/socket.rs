@@ -20,8 +20,8 @@ pub struct Socket<S, D> {
 
 impl<S, D> Socket<S, D> {
     /// Creates a kind of WebSocket. The handler is called for each handshake, and returns what the
-    /// application keeps for the WebSocket, or the response that refuses it. What it sends, and the
-    /// topic that it makes the WebSocket follow, comes first on the new WebSocket.
+    /// application keeps for the WebSocket, or the response that refuses it. The
+    /// messages that the handler sends, and the topic that the WebSocket is to follow, come first.
     ///
     /// A handshake that breaks a rule of RFC 6455, or comes from a page of a foreign origin, is
     /// refused before. Of the subprotocols that a client offers, only `barewire.json` is accepted.

@@ -20,7 +20,7 @@ pub struct CallId {
     pub number: u32,
 }
 
-/// What the application is called for.
+/// A reason to call the application.
 #[derive(Debug)]
 pub enum Call {
     /// A request for one of the application's routes.
@@ -84,7 +84,7 @@ pub enum Answer<'a> {
     Later,
 }
 
-/// How far a message to a WebSocket has come.
+/// The fate of a message to a WebSocket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sent {
     /// Nothing waits before the message: it is written when the handlers of this turn have run.

@@ -77,7 +77,7 @@ pub struct LoopContext {
     /// publisher waits. It can hold more than its bound for a while, because of followers that are
     /// not served yet.
     pub log_room: Option<u64>,
-    /// What the application must be called for, after the turn of this connection.
+    /// The calls of the application to be made after the turn of this connection.
     pub calls: VecDeque<Call>,
     /// The number of the last request for which the application was called.
     pub call_number: u32,

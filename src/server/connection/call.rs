@@ -101,9 +101,7 @@ impl<S: ByteStream> Connection<S> {
         if self.state.may_read() && self.has_input() {
             self.schedule(cx);
         }
-        if !self.state.is_closed() {
-            self.arm(cx);
-        }
+        self.arm_unless_closed(cx);
     }
 
     fn answer_completely(&mut self, called: Called, answer: &Answer<'_>, waited: u32, cx: &mut LoopContext) {
@@ -167,7 +165,8 @@ impl<S: ByteStream> Connection<S> {
         if let State::Called(called) = &mut self.state
             && called.handshake.is_some()
         {
-            // The handshake is completed in this turn, so nothing evicts the topic before.
+            // The handshake is completed in this turn. If the handler evicts the topic before that,
+            // by publishing to others, the WebSocket is closed.
             let opened = cx.service.hub.open(topic, Opener::Follower, cx.clock.tick());
             opened.map_err(|_| FollowError::Topics)?;
             called.follow = Some((topic.into(), since, called.frames.len()));
@@ -230,9 +229,7 @@ impl<S: ByteStream> Connection<S> {
     /// Writes the messages that the handlers have sent.
     pub fn write_messages(&mut self, cx: &mut LoopContext) {
         self.flush(cx);
-        if !self.state.is_closed() {
-            self.arm(cx);
-        }
+        self.arm_unless_closed(cx);
     }
 
     /// Returns how many bytes of earlier turns wait for the client.

@@ -190,8 +190,8 @@ impl<S: ByteStream> Connection<S> {
         }
     }
 
-    /// Enters the deadline after a change that the connection's own events have not caused.
-    fn arm_unless_closed(&mut self, cx: &mut LoopContext) {
+    /// Enters the next deadline in the timer wheel, unless the connection is closed.
+    pub(super) fn arm_unless_closed(&mut self, cx: &mut LoopContext) {
         if !self.state.is_closed() {
             self.arm(cx);
         }

@@ -6,8 +6,8 @@
 //!
 //! [`state`] has the states and their transitions. Each of the other files implements one part of
 //! [`Connection`]: [`read`] takes bytes from the socket, [`http`] and [`websocket`] interpret them,
-//! [`call`] waits for the application, [`operation`] does what is too long for one turn, [`write`] delivers output and events, [`close`]
-//! ends the connection.
+//! [`call`] waits for the application, [`operation`] does what is too long for one turn, [`write`]
+//! delivers output and events, [`close`] ends the connection.
 
 mod call;
 mod close;

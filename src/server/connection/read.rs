@@ -248,9 +248,7 @@ impl<S: ByteStream> Connection<S> {
             }
             self.serve_input(buffer, cx);
         }
-        if !self.state.is_closed() {
-            self.arm(cx);
-        }
+        self.arm_unless_closed(cx);
     }
 
     /// Handles the deadline of the state.

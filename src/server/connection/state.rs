@@ -80,7 +80,7 @@ pub enum Socket {
     Open {
         /// The position in the topic.
         following: Option<Following>,
-        /// What is done with the client's messages.
+        /// The use of the client's messages.
         messages: Messages,
         /// The client's messages may be compressed, each without context.
         compressed: bool,
@@ -96,7 +96,7 @@ pub enum Socket {
     Closing,
 }
 
-/// What is done with the messages of a client.
+/// The use of the messages of a client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Messages {
     /// They are published to the topic.
