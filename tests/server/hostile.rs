@@ -1,5 +1,5 @@
-//! Hostile and borderline requests (`tests/suites/hostile`): each has the outcome of its `is` line,
-//! however the network splits it.
+//! Hostile and borderline requests (`src/tools/conform/http/cases`): each has the outcome of its
+//! `is` line, however the network splits it.
 
 use crate::harness::Server;
 use crate::harness::hostile::{After, Case, Rule, cases};
@@ -54,4 +54,15 @@ fn case_names_are_unique() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), all, "two cases have the same name");
+}
+
+#[test]
+fn case_numbers_are_unique_and_leave_no_gap() {
+    let mut numbers: Vec<(u32, u32)> = cases().into_iter().map(|case| case.number).collect();
+    numbers.sort_unstable();
+    let mut expected = (0, 0);
+    for number in numbers {
+        expected = if number.0 == expected.0 { (number.0, expected.1 + 1) } else { (expected.0 + 1, 1) };
+        assert_eq!(number, expected, "a number is missing, or two cases have the same");
+    }
 }

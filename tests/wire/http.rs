@@ -91,12 +91,12 @@ fn assert_request_agrees(bytes: &[u8], what: &str) {
 fn marks_the_hostile_requests_that_the_server_rejects() {
     let mut count = 0;
     for file in [
-        include_str!("../suites/hostile/requests/chunked.txt"),
-        include_str!("../suites/hostile/requests/connection.txt"),
-        include_str!("../suites/hostile/requests/fields.txt"),
-        include_str!("../suites/hostile/requests/framing.txt"),
-        include_str!("../suites/hostile/requests/lines.txt"),
-        include_str!("../suites/hostile/requests/targets.txt"),
+        include_str!("../../src/tools/conform/http/cases/chunked.txt"),
+        include_str!("../../src/tools/conform/http/cases/connection.txt"),
+        include_str!("../../src/tools/conform/http/cases/fields.txt"),
+        include_str!("../../src/tools/conform/http/cases/framing.txt"),
+        include_str!("../../src/tools/conform/http/cases/lines.txt"),
+        include_str!("../../src/tools/conform/http/cases/targets.txt"),
     ] {
         for vector in vectors::parse(file) {
             let (name, bytes) = (vector.text("name"), vector.get("in").expect("a request"));

@@ -1,4 +1,4 @@
-//! The cases of `tests/suites/hostile/requests`: malformed and borderline bytes, and the expected
+//! The cases of `src/tools/conform/http/cases`: malformed and borderline bytes, and the expected
 //! outcomes.
 
 use std::path::Path;
@@ -40,6 +40,8 @@ pub enum After {
 /// One case.
 pub struct Case {
     pub name: String,
+    /// The number of the file, and of the case in it.
+    pub number: (u32, u32),
     pub bytes: Vec<u8>,
     pub rule: Rule,
     /// Whether the connection must end, even if the server accepts the request.
@@ -51,7 +53,7 @@ pub struct Case {
 
 /// Reads the cases of all files.
 pub fn cases() -> Vec<Case> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites/hostile/requests");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools/conform/http/cases");
     let entries = std::fs::read_dir(directory).expect("the cases");
     let mut files: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();
     files.sort();
@@ -64,6 +66,8 @@ pub fn cases() -> Vec<Case> {
 
 fn case(vector: &vectors::Vector) -> Case {
     let name = vector.text("name").to_owned();
+    let (file, count) = vector.text("number").split_once('.').expect("two numbers");
+    let number = (file.parse().expect("a number"), count.parse().expect("a number"));
     let (rule, _) = vector.text("rule").split_once(", RFC ").expect("a rule and its section");
     let (rule, must_end) = match rule.strip_suffix(" but must end") {
         Some(rule) => (rule, true),
@@ -84,7 +88,7 @@ fn case(vector: &vectors::Vector) -> Case {
     };
     let statuses = words.iter().map(|word| word.parse().expect("a status")).collect();
     let bytes = vector.get("in").expect("the case's bytes").to_vec();
-    Case { name, bytes, rule, must_end, statuses, after }
+    Case { name, number, bytes, rule, must_end, statuses, after }
 }
 
 impl Case {

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-REQUESTS = Path(__file__).with_name("requests")
+REQUESTS = Path(__file__).resolve().parents[3] / "src" / "tools" / "conform" / "http" / "cases"
 RULES = ("must refuse", "may refuse", "must accept")
 ESCAPE = re.compile(rb"\\(?:\{(.*?)\*([0-9]+)\}|x([0-9A-Fa-f]{2})|([rnt0\\]))")
 PLAIN = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
