@@ -13,6 +13,7 @@
 mod args;
 mod bench;
 mod compare;
+mod conform;
 mod exit_status;
 mod explain;
 mod follow;
@@ -44,6 +45,7 @@ Usage: barewire [serve] [OPTION]...
        barewire explain [OPTION]... [FILE]
        barewire tap --to HOST:PORT [OPTION]...
        barewire bench WORKLOAD [OPTION]...
+       barewire conform server|client [OPTION]... [URL]
 
   serve    serve topics over short polling, long polling, Server-Sent Events and WebSockets
   follow   write the events of a topic to standard output
@@ -52,6 +54,7 @@ Usage: barewire [serve] [OPTION]...
   explain  explain every byte of a recorded conversation
   tap      relay between any client and any server, and explain every byte
   bench    measure the speed of any server with one of these transports
+  conform  test whether a server or a client obeys the specifications
 
 Without a command, barewire runs the server. barewire COMMAND --help shows the options of a command; barewire --version
 shows the version.
@@ -75,6 +78,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some("compare") => compare::main(arguments.skip(1)),
         Some("explain") => explain::main(arguments.skip(1)),
         Some("tap") => tap::main(arguments.skip(1)),
+        Some("conform") => conform::main(arguments.skip(1)),
         Some("bench") => bench::main(arguments.skip(1)),
         Some(load::CHILD_SERVER) => load::serve_as_child(),
         Some("--help" | "-h" | "help") => print(&format!("{USAGE}\n{}", serve::help())),

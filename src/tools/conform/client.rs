@@ -1,0 +1,155 @@
+//! A client under test: started for each case, or connected by itself.
+
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::trial::Finding;
+
+/// The time between two looks for a connection.
+const ACCEPT_INTERVAL: Duration = Duration::from_millis(2);
+
+/// The longest line that a client may print, in bytes.
+const MAX_LINES: usize = 100_000;
+
+/// The client during one case.
+pub enum ClientSession {
+    /// A process that was started for the case.
+    Started(StartedClient),
+    /// A client that chose the case with its request, and has one connection.
+    Connected(Option<(TcpStream, Vec<u8>)>),
+}
+
+/// A process that was started for the case, and its own listener.
+pub struct StartedClient {
+    listener: TcpListener,
+    /// The command, until the URL is known.
+    command: String,
+    child: Option<Child>,
+    lines: Option<Receiver<String>>,
+}
+
+impl ClientSession {
+    /// Prepares a case with its own listener. [`start`](Self::start) starts the client.
+    ///
+    /// # Errors
+    /// A finding: there is no port to listen on.
+    pub fn prepare(command: &str, host: std::net::IpAddr) -> Result<Self, Finding> {
+        let unusable = |error| Finding::failed("a port to listen on", error);
+        let listener = TcpListener::bind(SocketAddr::new(host, 0)).map_err(unusable)?;
+        listener.set_nonblocking(true).map_err(unusable)?;
+        let command = command.to_owned();
+        Ok(Self::Started(StartedClient { listener, command, child: None, lines: None }))
+    }
+
+    /// Starts the client, if the suite starts it, with a URL of this scheme and path.
+    ///
+    /// # Errors
+    /// A finding: the shell cannot be started.
+    pub fn start(&mut self, scheme: &str, path: &str) -> Result<(), Finding> {
+        let Self::Started(client) = self else { return Ok(()) };
+        if client.child.is_some() {
+            return Ok(());
+        }
+        let unusable = |error| Finding::failed("a client that can be started", error);
+        let address = client.listener.local_addr().map_err(unusable)?;
+        let command = client.command.replace("{url}", &format!("{scheme}://{address}{path}"));
+        let mut child = shell(&command).map_err(unusable)?;
+        let (sender, lines) = mpsc::sync_channel(MAX_LINES);
+        if let Some(output) = child.stdout.take() {
+            thread::spawn(move || {
+                for line in BufReader::new(output).lines() {
+                    let Ok(line) = line else { break };
+                    // The case is over, or the client floods: nothing reads its lines any more.
+                    if sender.try_send(line).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        (client.child, client.lines) = (Some(child), Some(lines));
+        Ok(())
+    }
+
+    /// Waits for the client's next connection, and returns it with the bytes that were already read
+    /// from it.
+    ///
+    /// # Errors
+    /// A finding: the client does not connect in time, or the process ends without connecting.
+    pub fn accept(&mut self, until: Instant) -> Result<(TcpStream, Vec<u8>), Finding> {
+        let expected = "a client that connects";
+        let client = match self {
+            Self::Started(client) => client,
+            Self::Connected(connection) => {
+                let why = "the case needs a second connection: start the client with --run";
+                return connection.take().ok_or_else(|| Finding::NotApplicable(why.into()));
+            }
+        };
+        loop {
+            match client.listener.accept() {
+                Ok((stream, _)) => return Ok((stream, Vec::new())),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(Finding::failed(expected, error)),
+            }
+            if let Some(Ok(Some(status))) = client.child.as_mut().map(Child::try_wait) {
+                // A connection may have arrived just before the end.
+                return match client.listener.accept() {
+                    Ok((stream, _)) => Ok((stream, Vec::new())),
+                    Err(_) => Err(Finding::failed(expected, format!("the client has ended: {status}"))),
+                };
+            }
+            if Instant::now() >= until {
+                return Err(Finding::failed(expected, "no connection in time"));
+            }
+            thread::sleep(ACCEPT_INTERVAL);
+        }
+    }
+
+    /// Returns the next line that the client prints before `until`; `None` if there is none.
+    ///
+    /// # Errors
+    /// The case is not applicable, because the suite did not start the client.
+    pub fn line(&mut self, until: Instant) -> Result<Option<String>, Finding> {
+        let why = "the case reads what the client prints: start it with --run";
+        let Self::Started(StartedClient { lines: Some(lines), .. }) = self else {
+            return Err(Finding::NotApplicable(why.into()));
+        };
+        match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(None),
+        }
+    }
+
+    /// Returns whether the process has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        match self {
+            Self::Started(StartedClient { child: Some(child), .. }) => {
+                child.try_wait().is_ok_and(|status| status.is_some())
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Drop for StartedClient {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // The client may have ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Starts the command line in a shell that it replaces, so that the process can be killed.
+fn shell(command: &str) -> std::io::Result<Child> {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(format!("exec {command}"));
+    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
+}
+
+/// The address that clients on this machine connect to.
+pub const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(Ipv4Addr::LOCALHOST);

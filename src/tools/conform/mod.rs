@@ -1,0 +1,123 @@
+//! `barewire conform`: tests whether a server or a client obeys the specifications.
+//!
+//! ```text
+//! args, adapter ─▶ Target ──┐                             ┌─▶ output: text, JSON, JUnit, TAP, report
+//! catalogue ─▶ [Case] ──────┴─▶ runner ─▶ [CaseResult] ───┴─▶ expectation: compares two runs
+//!                                 │
+//!                                 └─ Trial: one case and one endpoint
+//!                                      ├─ Connection (a socket, a deadline, a Record)
+//!                                      └─ ClientSession (the client under test)
+//! ```
+//!
+//! Read in this order:
+//!
+//! 1. `case` — a case: its number, what it requires, the outcomes that it allows.
+//! 2. `target` — the endpoint under test; `args` and `adapter` — how the user describes it.
+//! 3. `trial` — one case being played; `connection` and `record` — its sockets and their bytes;
+//!    `client` — a client under test.
+//! 4. `exchange` — HTTP requests and responses; `websocket` — frames and scripts, and the cases of
+//!    the suite. The other suites have a folder each.
+//! 5. `catalogue` — all cases; `runner` — plays them; `results`.
+//! 6. `explain` and `output` — what the user reads.
+//!
+//! A case is a function over a [`Trial`](trial::Trial) that returns the name of an outcome. The
+//! case lists the outcomes that are no failures, each with its verdict. Anything else that the
+//! endpoint does is a [`Finding`](trial::Finding) with what was expected and what was observed.
+//! Everything a trial waits for has a deadline, so that an endpoint that hangs, floods or closes
+//! gets a verdict in time.
+
+mod adapter;
+mod args;
+mod case;
+mod catalogue;
+mod client;
+mod connection;
+mod exchange;
+mod explain;
+mod help;
+mod output;
+mod progress;
+mod record;
+mod results;
+mod runner;
+mod target;
+mod trial;
+mod websocket;
+
+use std::ffi::OsString;
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::exit_status::{FAILED, USAGE_ERROR};
+use super::standard_streams::{fail, output_has_colors, print};
+use args::Args;
+use case::{Case, Endpoint, Verdict};
+use help::HELP;
+use progress::ProgressLine;
+use results::Results;
+use runner::Run;
+use target::Target;
+
+/// Runs the command: plays the cases, and writes the results.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let args = match args::parse(arguments) {
+        Ok(Some(args)) => args,
+        Ok(None) => return print(HELP),
+        Err(error) => return super::usage_error("barewire conform", &error),
+    };
+    let cases = catalogue::all();
+    let endpoint = args.target.as_ref().map_or(Endpoint::Server, Target::endpoint);
+    let mut chosen: Vec<&Case> =
+        cases.iter().filter(|case| args.selection.includes(case, endpoint)).collect();
+    if args.is_list && args.target.is_none() {
+        chosen = cases
+            .iter()
+            .filter(|case| {
+                [Endpoint::Server, Endpoint::Client]
+                    .into_iter()
+                    .any(|endpoint| args.selection.includes(case, endpoint))
+            })
+            .collect();
+    }
+    if chosen.is_empty() {
+        return super::usage_error("barewire conform", "no case is chosen: --list shows the cases");
+    }
+    match (&args.target, args.is_list) {
+        (Some(target), false) => play(&args, target, &chosen),
+        _ => print(&output::list(&chosen)),
+    }
+}
+
+fn play(args: &Args, target: &Target, chosen: &[&Case]) -> ExitCode {
+    if let Err(error) = reach(target) {
+        return fail(USAGE_ERROR, error);
+    }
+    let is_stopped = AtomicBool::new(false);
+    let run = Run { target, jobs: args.jobs, limit: args.limit, is_stopped: &is_stopped };
+    let mut results = vec![None; chosen.len()];
+    let mut progress = ProgressLine::new(chosen.len(), args.is_quiet);
+    run.play(chosen, |index, result| {
+        progress.count(result.verdict);
+        results[index] = Some(result);
+    });
+    progress.clear();
+    let results =
+        Results { endpoint: target.endpoint(), cases: chosen.to_vec(), results, repeat: &args.repeat };
+    let written = print(&output::format(&results, args.format, output_has_colors()));
+    match results.count(Verdict::Fail) {
+        0 => written,
+        _ => ExitCode::from(FAILED),
+    }
+}
+
+/// Checks that a server can be reached at all.
+fn reach(target: &Target) -> Result<(), String> {
+    let Target::Server(server) = target else { return Ok(()) };
+    let Some(address) = server.any_address() else { return Ok(()) };
+    match TcpStream::connect_timeout(&address, Duration::from_secs(5)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{address}: {error}: is the server running?")),
+    }
+}

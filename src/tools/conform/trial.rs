@@ -1,0 +1,133 @@
+//! One case being played against one endpoint.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::case::Endpoint;
+use super::client::ClientSession;
+use super::connection::Connection;
+use super::record::{Record, SharedRecord};
+use super::target::{ServerTarget, Target};
+
+/// The end of a case with none of its outcomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The endpoint does what the requirement forbids.
+    Failed {
+        /// What the case expected, as the rest of "expected: …".
+        expected: String,
+        /// What happened instead, as the rest of "observed: …".
+        observed: String,
+        /// The byte of the endpoint where the failure shows, if there is one.
+        at: Option<Mark>,
+    },
+    /// The endpoint lacks what the case is about. The text says what.
+    NotApplicable(String),
+}
+
+/// The position of a byte that the endpoint sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The number of the connection in the record.
+    pub connection: u64,
+    /// The offset in everything that the endpoint sent on the connection.
+    pub offset: u64,
+}
+
+impl Finding {
+    /// Returns a failure.
+    pub fn failed(expected: impl Display, observed: impl Display) -> Self {
+        Self::Failed { expected: expected.to_string(), observed: observed.to_string(), at: None }
+    }
+
+    /// Returns the failure with the byte where it shows.
+    pub fn at(self, connection: u64, offset: u64) -> Self {
+        match self {
+            Self::Failed { expected, observed, .. } => {
+                Self::Failed { expected, observed, at: Some(Mark { connection, offset }) }
+            }
+            other => other,
+        }
+    }
+}
+
+/// What the function of a case works with.
+pub struct Trial<'t> {
+    target: &'t Target,
+    /// The client under test, if the endpoint is a client.
+    client: Option<ClientSession>,
+    deadline: Instant,
+    record: SharedRecord,
+}
+
+impl<'t> Trial<'t> {
+    /// Returns a trial that ends `limit` from now.
+    pub fn new(target: &'t Target, client: Option<ClientSession>, limit: Duration) -> Self {
+        let record = Rc::new(RefCell::new(Record::new()));
+        Self { target, client, deadline: Instant::now() + limit, record }
+    }
+
+    /// Returns the kind of endpoint under test.
+    pub fn endpoint(&self) -> Endpoint {
+        if self.client.is_some() { Endpoint::Client } else { Endpoint::Server }
+    }
+
+    /// Returns the server under test.
+    ///
+    /// # Errors
+    /// The case is not applicable: the endpoint is a client.
+    pub fn server(&self) -> Result<&'t ServerTarget, Finding> {
+        match self.target {
+            Target::Server(server) => Ok(server),
+            Target::Client(_) => Err(Finding::NotApplicable("the case tests servers".into())),
+        }
+    }
+
+    /// Returns the client under test.
+    ///
+    /// # Errors
+    /// The case is not applicable: the endpoint is a server.
+    pub fn client(&mut self) -> Result<&mut ClientSession, Finding> {
+        self.client.as_mut().ok_or_else(|| Finding::NotApplicable("the case tests clients".into()))
+    }
+
+    /// Opens a connection to the server under test.
+    ///
+    /// # Errors
+    /// A finding: the server does not accept it.
+    pub fn connect(&self, address: SocketAddr) -> Result<Connection, Finding> {
+        Connection::connect(address, self.deadline, self.record.clone())
+    }
+
+    /// Waits for the next connection of the client under test.
+    ///
+    /// # Errors
+    /// A finding: the client does not connect before `until`.
+    pub fn accept(&mut self, until: Instant) -> Result<Connection, Finding> {
+        let (until, deadline, record) = (until.min(self.deadline), self.deadline, self.record.clone());
+        let (stream, input) = self.client()?.accept(until)?;
+        Connection::accepted(stream, input, deadline, record)
+    }
+
+    /// Returns the time at which the case must be over.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Returns the time that is `wait` from now, but not after the deadline.
+    pub fn after(&self, wait: Duration) -> Instant {
+        (Instant::now() + wait).min(self.deadline)
+    }
+
+    /// Ends the trial and returns its record.
+    pub fn into_record(self) -> Record {
+        let Self { client, record, .. } = self;
+        drop(client);
+        // A connection that outlives its trial would share the record; the function of a case
+        // cannot keep one.
+        Rc::try_unwrap(record).map_or_else(|shared| shared.borrow().clone(), RefCell::into_inner)
+    }
+}
