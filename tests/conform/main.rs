@@ -1,0 +1,5 @@
+//! The conformance suite: its cases pass at a correct server, and each of them can fail.
+#![cfg(all(feature = "cli", feature = "deflate"))]
+
+mod correct;
+mod faulty;
