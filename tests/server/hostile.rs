@@ -2,7 +2,7 @@
 //! `is` line, however the network splits it.
 
 use crate::harness::Server;
-use crate::harness::hostile::{After, Case, Rule, cases};
+use crate::harness::hostile::{Case, Rule, cases};
 
 /// Prints the case. The test harness shows this only if the test fails.
 fn print_case(case: &Case, parts: &[Vec<u8>]) {
@@ -28,23 +28,37 @@ fn each_case_has_its_expected_outcome_however_it_is_split() {
     assert!(server.request_bytes("GET /topics/smuggled HTTP/1.1\r\nHost: a\r\n\r\n").data().is_empty());
 }
 
+/// The cases in which barewire deviates from a SHOULD, each with a row in `docs/deviations.md`.
+const DEVIATIONS: [&str; 7] = [
+    "4.68", // empty members in `Transfer-Encoding`
+    "4.90", "4.91", "1.58",  // HTTP/1.2
+    "1.59",  // HTTP/1.9
+    "2.21",  // characters that browsers leave unescaped in a query
+    "2.100", // percent-encoding without digits
+];
+
 #[test]
 fn the_expected_outcomes_obey_the_rfc() {
     let cases = cases();
-    assert!(cases.len() >= 150, "only {} cases", cases.len());
+    assert!(cases.len() >= 600, "only {} cases", cases.len());
+    let mut deviations = Vec::new();
     for case in &cases {
         let refused = case.statuses.last().is_some_and(|status| *status >= 400);
-        match case.rule {
-            Rule::MustRefuse => {
-                assert!(refused && case.after == After::End, "{} must be refused", case.name);
-            }
-            Rule::MustAccept => {
-                assert!(case.statuses.iter().all(|status| *status < 400), "{} must be accepted", case.name);
-            }
-            Rule::MayRefuse => {}
+        let obeys = match case.rule {
+            Rule::Refuse => refused,
+            Rule::Accept => case.statuses.iter().all(|status| *status < 400),
+            Rule::Either => true,
+        };
+        match (obeys, case.is_advice) {
+            (true, _) => {}
+            (false, true) => deviations.push(format!("{}.{}", case.number.0, case.number.1)),
+            (false, false) => panic!("{} does not obey its rule", case.name),
         }
-        assert!(!case.must_end || case.after == After::End, "{} must end the connection", case.name);
+        assert!(!case.forbidden.contains(&case.after), "{} must not leave the connection so", case.name);
+        let accepted = case.statuses.iter().filter(|status| (200..400).contains(*status)).count();
+        assert!(accepted <= case.most, "{} accepts a hidden request", case.name);
     }
+    assert_eq!(deviations, DEVIATIONS);
 }
 
 #[test]

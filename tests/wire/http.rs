@@ -2,7 +2,7 @@
 //! checks.
 
 use barewire::protocol::http::{
-    self, BodyLimits, BodyReader, ExtensionLimit, Framing, HeadLimits, HeadScan, ResponseScan,
+    self, BodyLimits, BodyReader, ExtensionLimit, Framing, HeadError, HeadLimits, HeadScan, ResponseScan,
 };
 use barewire::protocol::websocket::client_handshake::{ClientHandshake, Key};
 use barewire::protocol::websocket::extension::{ClientWindow, Offer};
@@ -80,6 +80,8 @@ fn assert_request_agrees(bytes: &[u8], what: &str) {
                 first_violation(&spans)
             );
         }
+        // The parser has room for a fixed number of fields. The view has no such limit.
+        Some(Err((_, error))) if error == HeadError::TooManyFieldLines.to_string() => {}
         Some(Err((at, error))) => assert_marked(&spans, at, &format!("{what}: {error}")),
         None => assert_eq!(first_violation(&spans), None, "{what}"),
     }

@@ -14,7 +14,7 @@ use super::target::{Target, host_and_port};
 
 /// The version of a message. The response to any other version is 505.
 ///
-/// RFC 9110 §2.5 would let HTTP/1.2 be read as 1.1. No such version exists, and only probes send
+/// RFC 9110 §6.2 would let HTTP/1.2 be read as 1.1. No such version exists, and only probes send
 /// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {

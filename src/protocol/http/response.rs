@@ -9,7 +9,7 @@ pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// A response head while it is written. [`end`](Self::end) writes the blank line.
 ///
 /// The version is always HTTP/1.1, also in response to HTTP/1.0, because it states what the server
-/// supports (RFC 9110 §2.5).
+/// supports (RFC 9110 §6.2).
 #[must_use = "a head is incomplete until `end` is called"]
 pub struct ResponseHead<'o> {
     out: &'o mut Vec<u8>,

@@ -14,16 +14,14 @@ const LAST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
 /// The number of places at which long cases are split.
 const PLACES: usize = 128;
 
-/// The RFC's requirement for a case.
+/// What the RFC asks a server to do with a case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rule {
-    /// No server may accept the request.
-    MustRefuse,
+    Refuse,
     /// The request is malformed, and a recipient may refuse or repair it (RFC 9110 §2.4); or it
     /// asks for more than a server has to support.
-    MayRefuse,
-    /// The request is correct.
-    MustAccept,
+    Either,
+    Accept,
 }
 
 /// The state of the connection after a case.
@@ -44,8 +42,12 @@ pub struct Case {
     pub number: (u32, u32),
     pub bytes: Vec<u8>,
     pub rule: Rule,
-    /// Whether the connection must end, even if the server accepts the request.
-    pub must_end: bool,
+    /// Whether the rule is a SHOULD of the RFC, so that a server may have reasons to deviate.
+    pub is_advice: bool,
+    /// How the connection must not be afterwards, even if the server accepts the request.
+    pub forbidden: &'static [After],
+    /// The most requests that may be accepted. A request beyond is hidden in another one.
+    pub most: usize,
     /// The statuses of all responses, including interim ones.
     pub statuses: Vec<u16>,
     pub after: After,
@@ -69,16 +71,21 @@ fn case(vector: &vectors::Vector) -> Case {
     let (file, count) = vector.text("number").split_once('.').expect("two numbers");
     let number = (file.parse().expect("a number"), count.parse().expect("a number"));
     let (rule, _) = vector.text("rule").split_once(", RFC ").expect("a rule and its section");
-    let (rule, must_end) = match rule.strip_suffix(" but must end") {
-        Some(rule) => (rule, true),
-        None => (rule, false),
+    let (rule, forbidden): (_, &[After]) = match rule.split_once(" but must ") {
+        Some((rule, "end")) => (rule, &[After::On, After::Waits]),
+        Some((rule, "not go on")) => (rule, &[After::On]),
+        Some((_, other)) => panic!("{name}, line {}: unknown rule {other:?}", vector.line),
+        None => (rule, &[]),
     };
-    let rule = match rule {
-        "must refuse" => Rule::MustRefuse,
-        "may refuse" => Rule::MayRefuse,
-        "must accept" => Rule::MustAccept,
+    let (rule, is_advice) = match rule {
+        "must refuse" => (Rule::Refuse, false),
+        "should refuse" => (Rule::Refuse, true),
+        "may refuse" => (Rule::Either, false),
+        "should accept" => (Rule::Accept, true),
+        "must accept" => (Rule::Accept, false),
         other => panic!("{name}, line {}: unknown rule {other:?}", vector.line),
     };
+    let most = vector.get("most").map_or(usize::MAX, |_| vector.text("most").parse().expect("a number"));
     let mut words: Vec<&str> = vector.text("is").split(' ').collect();
     let after = match words.pop() {
         Some("end") => After::End,
@@ -88,7 +95,7 @@ fn case(vector: &vectors::Vector) -> Case {
     };
     let statuses = words.iter().map(|word| word.parse().expect("a status")).collect();
     let bytes = vector.get("in").expect("the case's bytes").to_vec();
-    Case { name, number, bytes, rule, must_end, statuses, after }
+    Case { name, number, bytes, rule, is_advice, forbidden, most, statuses, after }
 }
 
 impl Case {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REQUESTS = Path(__file__).resolve().parents[3] / "src" / "tools" / "conform" / "http" / "cases"
-RULES = ("must refuse", "may refuse", "must accept")
+RULES = ("must refuse", "should refuse", "may refuse", "should accept", "must accept")
 ESCAPE = re.compile(rb"\\(?:\{(.*?)\*([0-9]+)\}|x([0-9A-Fa-f]{2})|([rnt0\\]))")
 PLAIN = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
 BEGIN, END = "<!-- tests/suites/hostile/run --update writes this -->", "<!-- to here -->"
@@ -17,7 +17,7 @@ class Case:
     bytes: bytes
     rule: str
     section: str
-    must_end: bool
+    forbidden: tuple  # how the connection must not be afterwards
     expected: str  # statuses, then how the connection ends
     nginx: str  # the reason for a difference, or empty
 
@@ -52,10 +52,10 @@ def blocks(text):
 def case(fields):
     text = {key: value.decode() for key, value in fields.items() if key != "in"}
     rule, section = text["rule"].split(", RFC ")
-    must_end = rule.endswith(" but must end")
-    rule = rule.removesuffix(" but must end")
+    rule, _, forbidden = rule.partition(" but must ")
+    forbidden = {"": (), "end": ("on", "waits"), "not go on": ("on",)}[forbidden]
     assert rule in RULES, f"{text['name']}: unknown rule {rule!r}, expected one of {RULES}"
-    return Case(text["name"], unescape(fields["in"]), rule, section, must_end, text["is"], text.get("nginx", ""))
+    return Case(text["name"], unescape(fields["in"]), rule, section, forbidden, text["is"], text.get("nginx", ""))
 
 
 class Page:
