@@ -12,6 +12,7 @@
 
 mod args;
 mod bench;
+mod check;
 mod compare;
 mod conform;
 mod exit_status;
@@ -46,6 +47,7 @@ Usage: barewire [serve] [OPTION]...
        barewire tap --to HOST:PORT [OPTION]...
        barewire bench WORKLOAD [OPTION]...
        barewire conform server|client [OPTION]... [URL]
+       barewire check [STAGE [URL]]
 
   serve    serve topics over short polling, long polling, Server-Sent Events and WebSockets
   follow   write the events of a topic to standard output
@@ -55,6 +57,7 @@ Usage: barewire [serve] [OPTION]...
   tap      relay between any client and any server, and explain every byte
   bench    measure the speed of any server with one of these transports
   conform  test whether a server or a client obeys the specifications
+  check    test a server that you build, stage by stage
 
 Without a command, barewire runs the server. barewire COMMAND --help shows the options of a command; barewire --version
 shows the version.
@@ -79,6 +82,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Some("explain") => explain::main(arguments.skip(1)),
         Some("tap") => tap::main(arguments.skip(1)),
         Some("conform") => conform::main(arguments.skip(1)),
+        Some("check") => check::main(arguments.skip(1)),
         Some("bench") => bench::main(arguments.skip(1)),
         Some(load::CHILD_SERVER) => load::serve_as_child(),
         Some("--help" | "-h" | "help") => print(&format!("{USAGE}\n{}", serve::help())),

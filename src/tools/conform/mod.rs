@@ -28,21 +28,21 @@
 
 mod adapter;
 mod args;
-mod case;
+pub mod case;
 mod catalogue;
 mod client;
-mod connection;
-mod exchange;
-mod explain;
+pub mod connection;
+pub mod exchange;
+pub mod explain;
 mod help;
 mod output;
 mod progress;
-mod record;
+pub mod record;
 mod results;
 mod runner;
-mod target;
-mod trial;
-mod websocket;
+pub mod target;
+pub mod trial;
+pub mod websocket;
 
 use std::ffi::OsString;
 use std::net::TcpStream;

@@ -1,0 +1,39 @@
+//! A stage: what the learner builds, and the steps that test it.
+
+use super::probe::Probe;
+use crate::protocol::rule::Section;
+use crate::tools::conform::trial::Finding;
+
+/// One stage of a server that somebody builds.
+pub struct Stage {
+    /// The name, which the command line accepts beside the number.
+    pub name: &'static str,
+    /// What the server has to do at this stage.
+    pub task: &'static str,
+    /// The example of this repository that does it.
+    pub example: &'static str,
+    /// The part of that example, or of the source, to read.
+    pub read: &'static str,
+    pub steps: &'static [Step],
+}
+
+/// One test of a stage.
+pub struct Step {
+    /// What the server does.
+    pub title: &'static str,
+    /// Why it matters: what goes wrong in a server that does otherwise.
+    pub why: &'static str,
+    /// The section that requires it; `None` where no protocol is involved.
+    pub section: Option<Section>,
+    pub play: fn(&mut Probe) -> Result<(), Finding>,
+}
+
+impl Stage {
+    /// Returns the stage with this number, from 1, or name.
+    pub fn named(text: &str) -> Option<(usize, &'static Self)> {
+        let stages = super::stages::ALL;
+        let by_number = text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let index = by_number.or_else(|| stages.iter().position(|stage| stage.name == text))?;
+        Some((index, *stages.get(index)?))
+    }
+}
