@@ -3,10 +3,12 @@
 //! 1. `frame` — any frame, valid or not.
 //! 2. `opening` — the handshake of the cases that do not test it.
 //! 3. `peer` — the suite's end of an open connection.
-//! 4. `script` — what the suite sends, and the set of answers that are allowed.
+//! 4. `script` — what the suite sends, and the set of answers that are allowed; `conversation` plays
+//!    it.
 //!
 //! The cases of a script test both kinds of endpoint: a client under test echoes as a server does.
 
+mod conversation;
 pub mod frame;
 pub mod opening;
 pub mod peer;

@@ -1,26 +1,21 @@
 //! Cases as scripts: the frames that the suite sends, and the sets of items with which an endpoint
 //! may answer.
 
-use std::fmt::Write;
 use std::time::Duration;
-use std::{mem, thread};
 
-use super::frame::{Frame, close};
+use super::conversation::Conversation;
+use super::frame::Frame;
 use super::opening::{Compression, open};
-use super::peer::{Item, Next, Peer};
+use super::peer::Item;
 use crate::tools::conform::case::{Outcome, Verdict};
-use crate::tools::conform::connection::End;
 use crate::tools::conform::trial::{Finding, Trial};
 
 /// How long an endpoint may take for what it has to do at once.
-const PROMPTLY: Duration = Duration::from_secs(3);
-
-/// The maximum number of items that an endpoint may send beyond the expected ones.
-const MAX_SURPLUS: usize = 8;
+pub const PROMPTLY: Duration = Duration::from_secs(3);
 
 /// One step of the suite.
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     /// Sends these bytes or frames in one write.
     Send(Vec<Frame>),
     /// Sends the frames in parts of so many bytes, each in a write of its own.
@@ -28,44 +23,75 @@ enum Step {
     /// Sends bytes that are not frames.
     SendBytes(Vec<u8>),
     Pause(Duration),
-    /// Waits until the endpoint has sent this many items in all.
-    Await(usize),
+    /// Waits until the endpoint has sent this many items in all, or the time has passed.
+    Await(usize, Duration),
     /// Ends the suite's side of the TCP connection.
     FinishSending,
 }
 
 /// How a conversation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
+pub enum Ending {
     /// The suite closes with 1000 when all items have arrived. The endpoint responds with a close
     /// frame, with the same code or none.
     Clean,
+    /// As `Clean`, but the endpoint's close frame has another code that reports no error.
+    CleanWithOtherCode,
     /// The endpoint's close frame has one of these codes; `None` is a frame without a code.
     Closes(&'static [Option<u16>]),
     /// The endpoint ends TCP without a close frame.
     Drops,
+    /// The endpoint ends TCP, with or without a close frame.
+    Ends,
+    /// The endpoint sends no close frame and keeps TCP open.
+    StaysOpen,
 }
 
 /// One way in which an endpoint may answer.
 #[derive(Clone, Debug)]
-struct Alternative {
-    outcome: Outcome,
-    items: Vec<Item>,
-    ending: Ending,
+pub struct Alternative {
+    pub outcome: Outcome,
+    pub items: Vec<Item>,
+    pub ending: Ending,
+    /// Whether pongs may be missing that are followed by another pong.
+    pub skips_pongs: bool,
+    /// The number of sending steps after which the endpoint answers first, if it matters.
+    pub stage: Option<usize>,
+}
+
+impl Alternative {
+    /// Returns whether these are the items of the alternative.
+    pub fn has_items(&self, items: &[Item]) -> bool {
+        if !self.skips_pongs {
+            return self.items == items;
+        }
+        let mut left = items.iter().peekable();
+        let mut has_skipped = false;
+        for item in &self.items {
+            let is_pong = matches!(item, Item::Pong(_));
+            match left.next_if_eq(&item) {
+                Some(_) if is_pong => has_skipped = false,
+                Some(_) => {}
+                None if is_pong => has_skipped = true,
+                None => return false,
+            }
+        }
+        !has_skipped && left.next().is_none()
+    }
 }
 
 /// Codes that say that the peer has done wrong.
-const ERROR_CODES: &[Option<u16>] =
+pub const ERROR_CODES: &[Option<u16>] =
     &[Some(1002), Some(1003), Some(1007), Some(1008), Some(1009), Some(1010), Some(1011), None];
 
 /// What the suite sends on an open WebSocket, and what an endpoint may answer.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     compression: Compression,
-    steps: Vec<Step>,
+    pub steps: Vec<Step>,
     /// Whether the suite sends its own close frame as a step.
-    closes: bool,
-    alternatives: Vec<Alternative>,
+    pub closes: bool,
+    pub alternatives: Vec<Alternative>,
 }
 
 impl Script {
@@ -103,7 +129,12 @@ impl Script {
 
     /// Waits until the endpoint has sent this many items in all.
     pub fn await_items(self, count: usize) -> Self {
-        self.step(Step::Await(count))
+        self.step(Step::Await(count, PROMPTLY))
+    }
+
+    /// As [`await_items`](Self::await_items), but for a shorter time.
+    pub fn await_briefly(self, count: usize, time: Duration) -> Self {
+        self.step(Step::Await(count, time))
     }
 
     /// Ends the suite's side of the TCP connection with a FIN.
@@ -111,9 +142,17 @@ impl Script {
         self.step(Step::FinishSending)
     }
 
-    /// The endpoint answers with these items, and the connection closes cleanly: a pass.
+    /// The endpoint answers with these items, and the connection closes cleanly: a pass. An endpoint
+    /// only typically echoes the code of a close frame (RFC 6455 §5.5.1).
     pub fn pass(self, items: impl Into<Vec<Item>>) -> Self {
-        self.alternative("answers and closes cleanly", Verdict::Pass, items, Ending::Clean)
+        let items = items.into();
+        self.alternative("answers and closes cleanly", Verdict::Pass, items.clone(), Ending::Clean)
+            .alternative(
+                "answers and closes with another code",
+                Verdict::Allowed,
+                items,
+                Ending::CleanWithOtherCode,
+            )
     }
 
     /// As [`pass`](Self::pass), but the specification only allows this answer.
@@ -154,7 +193,36 @@ impl Script {
 
     /// The endpoint answers the suite's close frame with one of these codes: a pass.
     pub fn closes(self, items: impl Into<Vec<Item>>, codes: &'static [Option<u16>]) -> Self {
-        self.alternative("answers the close frame", Verdict::Pass, items, Ending::Closes(codes))
+        let items = items.into();
+        self.alternative("answers the close frame", Verdict::Pass, items.clone(), Ending::Closes(codes))
+            .alternative(
+                "answers the close frame with another code",
+                Verdict::Allowed,
+                items,
+                Ending::CleanWithOtherCode,
+            )
+    }
+
+    /// The endpoint answers with these items and ends TCP. A close frame of any code may come first.
+    pub fn ends(self, name: &'static str, verdict: Verdict, items: impl Into<Vec<Item>>) -> Self {
+        self.alternative(name, verdict, items, Ending::Ends)
+    }
+
+    /// Allows that pongs are missing that are followed by another pong (RFC 6455 §5.5.3).
+    pub fn allowed_with_fewer_pongs(mut self, items: impl Into<Vec<Item>>) -> Self {
+        self = self.allowed("answers only the latest of several pings", items);
+        if let Some(last) = self.alternatives.last_mut() {
+            last.skips_pongs = true;
+        }
+        self
+    }
+
+    /// Requires of the alternatives added since the last call that the endpoint answers after this
+    /// many sending steps, not earlier or later.
+    pub fn in_stage(mut self, stage: usize) -> Self {
+        let added = self.alternatives.iter_mut().filter(|one| one.stage.is_none());
+        added.for_each(|one| one.stage = Some(stage));
+        self
     }
 
     /// Changes the verdict of all alternatives so far to informational.
@@ -182,20 +250,11 @@ impl Script {
     /// A finding: no alternative fits what the endpoint did.
     pub fn play(&self, trial: &mut Trial) -> Result<&'static str, Finding> {
         let peer = open(trial, self.compression)?;
-        let mut conversation = Conversation { script: self, peer, items: Vec::new(), end: None, offset: 0 };
-        for step in &self.steps {
-            conversation.play(step, trial)?;
-        }
-        conversation.finish(trial)?;
-        conversation.judge()
+        Conversation::new(self, peer).play(trial)
     }
 
-    fn step(mut self, step: Step) -> Self {
-        self.steps.push(step);
-        self
-    }
-
-    fn alternative(
+    /// Adds a way in which the endpoint may answer.
+    pub fn alternative(
         mut self,
         name: &'static str,
         verdict: Verdict,
@@ -203,160 +262,34 @@ impl Script {
         ending: Ending,
     ) -> Self {
         let outcome = Outcome { name, verdict };
-        self.alternatives.push(Alternative { outcome, items: items.into(), ending });
+        let items = items.into();
+        self.alternatives.push(Alternative { outcome, items, ending, skips_pongs: false, stage: None });
+        self
+    }
+
+    fn step(mut self, step: Step) -> Self {
+        self.steps.push(step);
         self
     }
 }
 
-/// A script being played.
-struct Conversation<'s> {
-    script: &'s Script,
-    peer: Peer,
-    /// What the endpoint has sent.
-    items: Vec<Item>,
-    end: Option<End>,
-    /// The offset of the last item.
-    offset: u64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Conversation<'_> {
-    fn play(&mut self, step: &Step, trial: &Trial) -> Result<(), Finding> {
-        match step {
-            Step::Send(frames) => self.peer.send(frames),
-            Step::SendInParts(frames, bytes) => {
-                let encoded = self.peer.encode(frames);
-                encoded.chunks(*bytes).try_for_each(|part| self.peer.connection.send(part))
-            }
-            Step::SendBytes(bytes) => self.peer.connection.send(bytes),
-            Step::Pause(time) => {
-                thread::sleep(*time);
-                Ok(())
-            }
-            Step::Await(count) => {
-                let until = trial.after(PROMPTLY);
-                while self.items.len() < *count && self.end.is_none() && self.receive(until)? {}
-                Ok(())
-            }
-            Step::FinishSending => {
-                self.peer.connection.finish_sending();
-                Ok(())
-            }
-        }
+    #[test]
+    fn only_pongs_before_another_pong_may_be_missing() {
+        let pong = |text: &str| Item::Pong(text.into());
+        let message = Item::Text("m".into());
+        let all = [pong("1"), message.clone(), pong("2"), pong("3")];
+        let script = Script::new().allowed_with_fewer_pongs(all.clone());
+        let has = |items: &[Item]| script.alternatives[0].has_items(items);
+        assert!(has(&all));
+        assert!(has(&[message.clone(), pong("3")]));
+        assert!(has(&[pong("1"), message.clone(), pong("3")]));
+        assert!(!has(&[pong("1"), message.clone(), pong("2")]));
+        assert!(!has(&[pong("3"), message.clone()]));
+        assert!(!has(&[pong("1"), pong("2"), pong("3")]));
+        assert!(!has(&[message.clone(), pong("3"), pong("3")]));
     }
-
-    /// Receives the rest of the conversation, and closes the connection where that is the suite's
-    /// part.
-    fn finish(&mut self, trial: &Trial) -> Result<(), Finding> {
-        let mut has_closed = self.script.closes;
-        let most = self.script.alternatives.iter().map(|one| one.items.len()).max().unwrap_or(0);
-        loop {
-            let is_closed = self.items.iter().any(|item| matches!(item, Item::Close(_)));
-            if !has_closed && (is_closed || self.is_clean_so_far()) {
-                // The code of the endpoint, or 1000.
-                let code = match self.items.last() {
-                    Some(Item::Close(Some(code))) => *code,
-                    _ => 1000,
-                };
-                self.peer.send(&[close(code, "")])?;
-                has_closed = true;
-            }
-            if is_closed && trial.endpoint() == crate::tools::conform::case::Endpoint::Client {
-                // The server ends TCP (RFC 6455 §7.1.1).
-                self.peer.connection.finish_sending();
-            }
-            if self.items.len() > most + MAX_SURPLUS || !self.receive(trial.after(PROMPTLY))? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Returns whether all items of an alternative with a clean end have arrived.
-    fn is_clean_so_far(&self) -> bool {
-        let clean = |one: &&Alternative| one.ending == Ending::Clean;
-        self.script.alternatives.iter().filter(clean).any(|one| one.items == self.items)
-    }
-
-    /// Receives one item; false if there is none.
-    fn receive(&mut self, until: std::time::Instant) -> Result<bool, Finding> {
-        match self.peer.next(until)? {
-            Next::Item(item) => {
-                self.offset = self.peer.item_offset();
-                self.items.push(item);
-                Ok(true)
-            }
-            Next::Ended(end) => {
-                self.end = Some(end);
-                Ok(false)
-            }
-            Next::Quiet => Ok(false),
-        }
-    }
-
-    fn judge(mut self) -> Result<&'static str, Finding> {
-        let is_close = |item: &Item| matches!(item, Item::Close(_));
-        let close = match self.items.iter().position(is_close) {
-            Some(at) if at + 1 == self.items.len() => self.items.pop(),
-            _ => None,
-        };
-        let fits = |one: &&Alternative| {
-            let ending = match (&close, one.ending) {
-                (Some(Item::Close(code)), Ending::Clean) => matches!(code, None | Some(1000)),
-                (Some(Item::Close(code)), Ending::Closes(codes)) => codes.contains(code),
-                (None, Ending::Drops) => self.end.is_some(),
-                _ => false,
-            };
-            ending && one.items == self.items
-        };
-        let outcome = self.script.alternatives.iter().find(fits).map(|one| one.outcome.name);
-        self.items.extend(close);
-        let expected = self.expected();
-        let failed = |observed: String| {
-            Finding::failed(expected, observed).at(self.peer.connection.number(), self.offset)
-        };
-        match (outcome, self.end) {
-            (Some(name), Some(_)) => Ok(name),
-            (Some(_), None) => {
-                Err(failed(format!("{}, but TCP stays open (RFC 6455 §5.5.1)", list(&self.items))))
-            }
-            (None, end) => {
-                let end = end.map_or("TCP stays open".to_owned(), |end| end.to_string());
-                Err(failed(format!("{}, then {end}", list(&self.items))))
-            }
-        }
-    }
-
-    fn expected(&self) -> String {
-        let mut texts: Vec<String> = Vec::new();
-        for Alternative { items, ending, .. } in &self.script.alternatives {
-            let ending = match ending {
-                Ending::Clean => "then a response to the close frame".to_owned(),
-                Ending::Closes(codes) if *codes == ERROR_CODES => continue,
-                Ending::Closes(codes) => {
-                    let mut text = "then close".to_owned();
-                    for (index, code) in codes.iter().enumerate() {
-                        let or = if index > 0 { " or" } else { "" };
-                        // Writing to a String can't fail.
-                        let _ = match code {
-                            Some(code) => write!(text, "{or} {code}"),
-                            None => write!(text, "{or} without a code"),
-                        };
-                    }
-                    text
-                }
-                Ending::Drops => "then the end of TCP".to_owned(),
-            };
-            texts.push(format!("{}, {ending}", list(items)));
-        }
-        mem::take(&mut texts).join("; or ")
-    }
-}
-
-fn list(items: &[Item]) -> String {
-    if items.is_empty() {
-        return "no message".into();
-    }
-    let shown: Vec<String> = items.iter().take(6).map(Item::to_string).collect();
-    let more = items.len().saturating_sub(shown.len());
-    let rest = if more > 0 { format!(", and {more} more") } else { String::new() };
-    format!("{}{rest}", shown.join(", "))
 }
