@@ -8,6 +8,7 @@
 //! - `standard_streams` — standard output and standard error; `io_error` — errors of the operating
 //!   system; `recorded_file` — the file of a recording; `signals` — the signals that end a command.
 //! - `listen` — the listening socket; `open_files` — the limit of open files.
+//! - `cursor_place` — where a response to a poll has the cursor of the next one.
 //! - `load` — many clients at once and what they cost, for `compare` and `bench`.
 
 mod args;
@@ -15,6 +16,7 @@ mod bench;
 mod check;
 mod compare;
 mod conform;
+mod cursor_place;
 mod exit_status;
 mod explain;
 mod follow;

@@ -8,10 +8,10 @@ use super::HELP;
 use super::ceiling::CeilingKind;
 use super::config::{BenchConfig, BurstAs, Workload, is_websocket};
 use super::event_tag::TAG_LENGTH;
-use super::template::CursorPlace;
 use crate::client::Url;
 use crate::client::follow::Transport;
 use crate::tools::args::{header, process, text};
+use crate::tools::cursor_place::CursorPlace;
 use crate::tools::load::Process;
 use crate::tools::suggest::{unexpected, unknown};
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::keys::{Keys, write_handshake};
 use super::session::Session;
-use super::template::{CursorPlace, RequestTemplate};
+use super::template::RequestTemplate;
 use crate::client::follow::Transport;
 use crate::protocol::websocket::client_handshake::RequestError;
+use crate::tools::cursor_place::CursorPlace;
 use crate::tools::load::Process;
 
 /// The kind of work that the clients do.

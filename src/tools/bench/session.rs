@@ -8,13 +8,13 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::event_tag::TagScanner;
-use super::template::CursorPlace;
 use crate::client::follow::{BufferedBody, Error, Expected, Head, HeadReader};
 use crate::protocol::http::{BodyLimits, BodyReader, HeadLimits, Response};
 use crate::protocol::sse::{Block, DecodeLimits, Decoder};
 use crate::protocol::websocket::client_handshake::{ClientHandshake, ClientHandshakeError, Key};
 use crate::protocol::websocket::close::CloseCode;
 use crate::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
+use crate::tools::cursor_place::CursorPlace;
 use crate::tools::load::{EndReason, Handler, Output};
 
 /// The longest event or message that is accepted, in bytes: more than any benchmark sends.

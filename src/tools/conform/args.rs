@@ -10,8 +10,9 @@ use super::adapter;
 use super::case::Suite;
 use super::catalogue::{Pattern, Selection};
 use super::help::HELP;
-use super::target::{ClientTarget, CursorPlace, Publish, ServerTarget, Target, Template};
+use super::target::{ClientTarget, Publish, ServerTarget, Target, Template};
 use crate::tools::args::file;
+use crate::tools::cursor_place::CursorPlace;
 use crate::tools::io_error::file_error;
 use crate::tools::suggest::{unexpected, unknown};
 
@@ -266,11 +267,7 @@ fn describe(server: &mut ServerTarget, name: &str, value: &str) -> Result<(), St
         }
         _ => {
             let error = || format!("{value:?} is not a place of a cursor: use header:NAME or json:NAME");
-            server.cursor = Some(match value.split_once(':').ok_or_else(error)? {
-                ("header", name) => CursorPlace::Header(name.to_owned()),
-                ("json", name) => CursorPlace::Json(name.to_owned()),
-                _ => return Err(error()),
-            });
+            server.cursor = Some(CursorPlace::parse(value).ok_or_else(error)?);
         }
     }
     Ok(())

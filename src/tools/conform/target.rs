@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use super::case::{Endpoint, Suite};
 use crate::client::Url;
+use crate::tools::cursor_place::{CursorPlace, write_encoded};
 
 /// The endpoint under test.
 pub enum Target {
@@ -73,17 +74,9 @@ pub struct Publish {
     pub to: Template,
 }
 
-/// Where a response has the cursor of the next request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CursorPlace {
-    /// The response field of this name.
-    Header(String),
-    /// The member of this name of the JSON object in the body.
-    Json(String),
-}
-
 /// A URL with placeholders: `{topic}` is a name that differs from case to case, `{cursor}` the
-/// cursor of a poll and `{wait}` the seconds that it may be held.
+/// cursor of a poll and `{wait}` the seconds that it may be held. A poll that is not held leaves
+/// out the parameter that contains `{wait}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     /// The first address of the URL's host.
@@ -98,7 +91,8 @@ pub struct Template {
 pub struct Values<'v> {
     pub topic: &'v str,
     pub cursor: &'v str,
-    pub wait: u64,
+    /// The seconds that a long poll may be held; `None` for a short poll.
+    pub wait: Option<&'v str>,
 }
 
 impl Template {
@@ -116,11 +110,49 @@ impl Template {
 
     /// Returns the request target with these values in place of the placeholders.
     pub fn target(&self, values: Values<'_>) -> String {
-        let target = self.target.replace("{topic}", values.topic).replace("{cursor}", values.cursor);
-        target.replace("{wait}", &values.wait.to_string())
+        let mut cursor = Vec::new();
+        write_encoded(values.cursor, &mut cursor);
+        let target = match values.wait {
+            Some(wait) => self.target.replace("{wait}", wait),
+            None => without_wait(&self.target),
+        };
+        // The encoded cursor is ASCII.
+        target.replace("{topic}", values.topic).replace("{cursor}", &String::from_utf8_lossy(&cursor))
+    }
+
+    /// Returns whether the name differs from case to case, so that no case sees the events of
+    /// another.
+    pub fn has_topic(&self) -> bool {
+        self.target.contains("{topic}")
     }
 
     fn has_wait(&self) -> bool {
         self.target.contains("{wait}")
+    }
+}
+
+/// Returns the target without the parameters of its query that contain `{wait}`.
+fn without_wait(target: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else { return target.replace("{wait}", "0") };
+    let kept: Vec<&str> = query.split('&').filter(|parameter| !parameter.contains("{wait}")).collect();
+    match kept.is_empty() {
+        true => path.to_owned(),
+        false => format!("{path}?{}", kept.join("&")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_poll_is_a_long_one_without_its_parameter() {
+        let template = Template::parse("http://127.0.0.1:1/{topic}?since={cursor}&wait={wait}");
+        let template = template.expect("a valid URL");
+        let mut values = Values { topic: "t", cursor: "a&1", wait: Some("5") };
+        assert_eq!(template.target(values), "/t?since=a%261&wait=5");
+        values.wait = None;
+        assert_eq!(template.target(values), "/t?since=a%261");
+        assert_eq!(without_wait("/t?wait={wait}"), "/t");
     }
 }
