@@ -95,6 +95,11 @@ impl Requirement {
         Self { level: Level::May, rule: Rule::rfc(rfc, paragraph, sentence) }
     }
 
+    /// Returns an option that the HTML Standard leaves open.
+    pub const fn html_may(paragraph: &'static str, sentence: &'static str) -> Self {
+        Self { level: Level::May, rule: Rule { sentence, section: Section::html(paragraph) } }
+    }
+
     /// Returns an absolute requirement of the HTML Standard.
     pub const fn html(paragraph: &'static str, sentence: &'static str) -> Self {
         Self { level: Level::Must, rule: Rule { sentence, section: Section::html(paragraph) } }

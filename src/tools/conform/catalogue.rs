@@ -1,11 +1,12 @@
 //! All cases, and the choice among them.
 
 use super::case::{Case, Endpoint, Suite};
-use super::websocket;
+use super::{sse, websocket};
 
 /// Returns the cases of all suites, in the order of their numbers.
 pub fn all() -> Vec<Case> {
     let mut cases = websocket::cases();
+    cases.extend(sse::cases());
     cases.sort_by_key(|case| case.number);
     cases
 }

@@ -35,7 +35,12 @@ impl<'r> Request<'r> {
 
     /// Returns the bytes of the request in HTTP/1.1.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut head = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", self.method, self.target, self.authority);
+        self.to_bytes_of("HTTP/1.1")
+    }
+
+    /// Returns the bytes of the request in this version of the protocol.
+    pub fn to_bytes_of(&self, version: &str) -> Vec<u8> {
+        let mut head = format!("{} {} {version}\r\nHost: {}\r\n", self.method, self.target, self.authority);
         // Writing to a String can't fail.
         for (name, value) in &self.fields {
             let _ = write!(head, "{name}: {value}\r\n");

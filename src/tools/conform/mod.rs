@@ -15,8 +15,8 @@
 //! 2. `target` — the endpoint under test; `args` and `adapter` — how the user describes it.
 //! 3. `trial` — one case being played; `connection` and `record` — its sockets and their bytes;
 //!    `client` — a client under test.
-//! 4. `exchange` — HTTP requests and responses; `websocket` — frames and scripts, and the cases of
-//!    the suite. The other suites have a folder each.
+//! 4. `topic` — the events of a case; `exchange` — HTTP requests and responses; `websocket` —
+//!    frames and scripts, and the cases of the suite. The other suites have a folder each.
 //! 5. `catalogue` — all cases; `runner` — plays them; `results`.
 //! 6. `explain` and `output` — what the user reads.
 //!
@@ -40,7 +40,9 @@ mod progress;
 pub mod record;
 mod results;
 mod runner;
+mod sse;
 pub mod target;
+mod topic;
 pub mod trial;
 pub mod websocket;
 
