@@ -35,6 +35,7 @@ pub mod connection;
 pub mod exchange;
 pub mod explain;
 mod help;
+mod http;
 mod output;
 mod progress;
 pub mod record;
