@@ -5,13 +5,16 @@
 //! 3. `peer` — the suite's end of an open connection.
 //! 4. `script` — what the suite sends, and the set of answers that are allowed; `conversation` plays
 //!    it.
+//! 5. `request` — a request for a WebSocket with any fault, and the server's answer.
 //!
 //! The cases of a script test both kinds of endpoint: a client under test echoes as a server does.
 
 mod conversation;
 pub mod frame;
+mod handshake_server;
 pub mod opening;
 pub mod peer;
+pub mod request;
 mod reserved;
 pub mod script;
 
@@ -22,7 +25,7 @@ use script::Script;
 
 /// Returns the cases of the suite.
 pub fn cases() -> Vec<Case> {
-    [reserved::cases()].into_iter().flatten().collect()
+    [reserved::cases(), handshake_server::cases()].into_iter().flatten().collect()
 }
 
 impl Cases {
