@@ -6,3 +6,4 @@ mod correct;
 mod faulty;
 mod hostile;
 mod mutation;
+mod outputs;

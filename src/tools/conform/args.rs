@@ -1,7 +1,6 @@
 //! The arguments of `conform`.
 
 use std::ffi::OsString;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,11 +8,11 @@ use std::time::Duration;
 use super::adapter;
 use super::case::Suite;
 use super::catalogue::{Pattern, Selection};
+use super::expectation::Expectation;
 use super::help::HELP;
 use super::target::{ClientTarget, Publish, ServerTarget, Target, Template};
 use crate::tools::args::file;
 use crate::tools::cursor_place::CursorPlace;
-use crate::tools::io_error::file_error;
 use crate::tools::suggest::{unexpected, unknown};
 
 /// The format of the result on standard output.
@@ -36,7 +35,7 @@ pub struct Args {
     pub format: Format,
     pub report: Option<PathBuf>,
     pub save: Option<PathBuf>,
-    pub expect: Option<PathBuf>,
+    pub expect: Option<Expectation>,
     pub is_quiet: bool,
     /// The arguments that name the endpoint, to repeat one case.
     pub repeat: String,
@@ -59,7 +58,7 @@ struct Given {
     format: Option<Format>,
     report: Option<PathBuf>,
     save: Option<PathBuf>,
-    expect: Option<PathBuf>,
+    expect: Option<Expectation>,
     is_quiet: bool,
 }
 
@@ -164,11 +163,7 @@ fn set(given: &mut Given, name: &str, value: &str) -> Result<(), String> {
         }
         "report" => given.report = Some(file(value.as_ref())?),
         "save" => given.save = Some(file(value.as_ref())?),
-        "expect" => {
-            let path = file(value.as_ref())?;
-            fs::metadata(&path).map_err(|error| file_error(&path, &error))?;
-            given.expect = Some(path);
-        }
+        "expect" => given.expect = Some(Expectation::read(&file(value.as_ref())?)?),
         _ => given.server.push((name.to_owned(), value.to_owned())),
     }
     Ok(())

@@ -48,6 +48,18 @@ pub struct Number {
     pub index: u16,
 }
 
+impl Number {
+    /// Parses a number in the form in which it is displayed.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (suite, rest) = text.split_once('/')?;
+        let (section, index) = rest.split_once('.')?;
+        let number =
+            Self { suite: Suite::named(suite)?, section: section.parse().ok()?, index: index.parse().ok()? };
+        // A number has one form: `websocket/01.+1` is none.
+        (number.to_string() == text).then_some(number)
+    }
+}
+
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}/{}.{}", self.suite.name(), self.section, self.index))

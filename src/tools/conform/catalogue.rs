@@ -1,6 +1,6 @@
 //! All cases, and the choice among them.
 
-use super::case::{Case, Endpoint, Suite};
+use super::case::{Case, Endpoint, Number, Suite};
 use super::{http, sse, websocket};
 
 /// Returns the cases of all suites, in the order of their numbers.
@@ -58,6 +58,15 @@ impl Selection {
             && (self.is_full || !case.is_long || is_named)
             && (self.only.is_empty() || self.only.iter().any(|pattern| pattern.matches(case)))
             && !self.skip.iter().any(|pattern| pattern.matches(case))
+    }
+
+    /// Returns whether a case of this number would be chosen if it existed.
+    pub fn includes_unknown(&self, number: Number) -> bool {
+        let text = number.to_string();
+        let fits_one = |patterns: &[Pattern]| patterns.iter().any(|pattern| fits(&pattern.0, &text));
+        self.suites.contains(&number.suite)
+            && (self.only.is_empty() || fits_one(&self.only))
+            && !fits_one(&self.skip)
     }
 }
 

@@ -17,7 +17,8 @@
 //!    `client` — a client under test.
 //! 4. `topic` — the events of a case; `exchange` — HTTP requests and responses; `websocket` —
 //!    frames and scripts, and the cases of the suite. The other suites have a folder each.
-//! 5. `catalogue` — all cases; `runner` — plays them; `results`.
+//! 5. `catalogue` — all cases; `runner` — plays them; `results`; `expectation` — the outcomes of
+//!    another run.
 //! 6. `explain` and `output` — what the user reads.
 //!
 //! A case is a function over a [`Trial`](trial::Trial) that returns the name of an outcome. The
@@ -33,6 +34,7 @@ mod catalogue;
 mod client;
 pub mod connection;
 pub mod exchange;
+mod expectation;
 pub mod explain;
 mod help;
 mod http;
@@ -53,10 +55,10 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::exit_status::{FAILED, USAGE_ERROR};
-use super::standard_streams::{fail, output_has_colors, print};
+use super::exit_status::{OUTPUT_FAILED, USAGE_ERROR};
+use super::standard_streams::{fail, print};
 use args::Args;
-use case::{Case, Endpoint, Verdict};
+use case::{Case, Endpoint};
 use help::HELP;
 use progress::ProgressLine;
 use results::Results;
@@ -88,12 +90,15 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         return super::usage_error("barewire conform", "no case is chosen: --list shows the cases");
     }
     match (&args.target, args.is_list) {
-        (Some(target), false) => play(&args, target, &chosen),
+        (Some(target), false) => play(&args, target, &cases, &chosen),
         _ => print(&output::list(&chosen)),
     }
 }
 
-fn play(args: &Args, target: &Target, chosen: &[&Case]) -> ExitCode {
+fn play(args: &Args, target: &Target, catalogue: &[Case], chosen: &[&Case]) -> ExitCode {
+    if let Err(error) = output::check_files(args) {
+        return fail(OUTPUT_FAILED, error);
+    }
     if let Err(error) = reach(target) {
         return fail(USAGE_ERROR, error);
     }
@@ -106,13 +111,13 @@ fn play(args: &Args, target: &Target, chosen: &[&Case]) -> ExitCode {
         results[index] = Some(result);
     });
     progress.clear();
-    let results =
-        Results { endpoint: target.endpoint(), cases: chosen.to_vec(), results, repeat: &args.repeat };
-    let written = print(&output::format(&results, args.format, output_has_colors()));
-    match results.count(Verdict::Fail) {
-        0 => written,
-        _ => ExitCode::from(FAILED),
-    }
+    let endpoint = target.endpoint();
+    let differences = args.expect.as_ref().map(|expectation| {
+        let played = chosen.iter().copied().zip(results.iter().map(Option::as_ref));
+        expectation.differences(played, &args.selection, endpoint, catalogue)
+    });
+    let cases = chosen.to_vec();
+    output::write(args, &Results { endpoint, cases, results, repeat: &args.repeat, differences })
 }
 
 /// Checks that a server can be reached at all.

@@ -1,6 +1,7 @@
 //! The results of a run.
 
 use super::case::{Case, Endpoint, Verdict};
+use super::expectation::Difference;
 use super::runner::CaseResult;
 
 /// The results of all chosen cases, in the order of the cases.
@@ -11,6 +12,8 @@ pub struct Results<'r> {
     pub results: Vec<Option<CaseResult>>,
     /// The arguments that repeat the run, without a choice of cases.
     pub repeat: &'r str,
+    /// The differences from the expected outcomes; `None` if none are expected.
+    pub differences: Option<Vec<Difference>>,
 }
 
 impl Results<'_> {
@@ -18,6 +21,28 @@ impl Results<'_> {
     pub fn played(&self) -> impl Iterator<Item = (&Case, &CaseResult)> {
         let pairs = self.cases.iter().copied().zip(&self.results);
         pairs.filter_map(|(case, result)| result.as_ref().map(|result| (case, result)))
+    }
+
+    /// Returns whether no outcome needs attention: no case failed, or all outcomes are the expected
+    /// ones.
+    pub fn is_success(&self) -> bool {
+        match &self.differences {
+            Some(differences) => differences.is_empty(),
+            None => self.count(Verdict::Fail) == 0,
+        }
+    }
+
+    /// Returns whether the case failed although it was not expected to.
+    pub fn is_unexpected_failure(&self, case: &Case, result: &CaseResult) -> bool {
+        let differs = |differences: &Vec<Difference>| {
+            differences.iter().any(|difference| difference.number == case.number)
+        };
+        result.verdict == Verdict::Fail && self.differences.as_ref().is_none_or(differs)
+    }
+
+    /// Returns whether all cases were played.
+    pub fn is_complete(&self) -> bool {
+        self.results.iter().all(Option::is_some)
     }
 
     /// Returns the number of cases with this verdict.

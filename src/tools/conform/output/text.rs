@@ -12,7 +12,8 @@ use crate::wire::Side;
 /// Returns the results as text.
 pub fn text(results: &Results<'_>, color: bool) -> String {
     let mut out = String::new();
-    for (case, result) in results.played().filter(|(_, result)| result.verdict == Verdict::Fail) {
+    let failed = results.played().filter(|(case, result)| results.is_unexpected_failure(case, result));
+    for (case, result) in failed {
         failure(results, case, result, color, &mut out);
     }
     table(results, &mut out);
