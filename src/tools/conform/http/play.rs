@@ -23,7 +23,7 @@ const MISDIRECTED: &str = "does not serve this host (RFC 9110 §7.4)";
 /// The time after which a server that sends nothing, and keeps the connection open, waits for more.
 const QUIET: Duration = Duration::from_secs(3);
 
-const VALUES: Values<'static> = Values { topic: "conform-http", cursor: "", wait: 0 };
+const VALUES: Values<'static> = Values { topic: "conform-http", cursor: "", wait: None };
 
 /// Returns the outcomes of a case that are no failures.
 pub fn outcomes(case: &RequestCase) -> Vec<Outcome> {
