@@ -7,3 +7,4 @@ mod faulty;
 mod hostile;
 mod mutation;
 mod outputs;
+mod waiting;

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -144,11 +145,12 @@ impl Drop for StartedClient {
     }
 }
 
-/// Starts the command line in a shell that it replaces, so that the process can be killed.
+/// Starts the command line in a shell that it replaces, so that the process can be killed. Its
+/// process group is its own: a Ctrl-C ends the run, but no case that is being played.
 fn shell(command: &str) -> std::io::Result<Child> {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(format!("exec {command}"));
-    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
+    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).spawn()
 }
 
 /// The address that clients on this machine connect to.

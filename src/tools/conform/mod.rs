@@ -17,7 +17,8 @@
 //!    `client` — a client under test.
 //! 4. `topic` — the events of a case; `exchange` — HTTP requests and responses; `websocket` —
 //!    frames and scripts, and the cases of the suite. The other suites have a folder each.
-//! 5. `catalogue` — all cases; `runner` — plays them; `results`; `expectation` — the outcomes of
+//! 5. `catalogue` — all cases; `runner` — plays them; `waiting` — lets clients choose them;
+//!    `results`; `expectation` — the outcomes of
 //!    another run.
 //! 6. `explain` and `output` — what the user reads.
 //!
@@ -47,23 +48,29 @@ mod sse;
 pub mod target;
 mod topic;
 pub mod trial;
+mod waiting;
 pub mod websocket;
 
 use std::ffi::OsString;
+use std::io::{self, Read};
 use std::net::TcpStream;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use super::exit_status::{OUTPUT_FAILED, USAGE_ERROR};
+use super::exit_status::{FAILED, OUTPUT_FAILED, USAGE_ERROR};
+use super::io_error::listen_error;
+use super::signals::stop_signals;
 use super::standard_streams::{fail, print};
 use args::Args;
 use case::{Case, Endpoint};
 use help::HELP;
 use progress::ProgressLine;
 use results::Results;
-use runner::Run;
-use target::Target;
+use runner::{CaseResult, Run};
+use target::{ClientTarget, Target};
 
 /// Runs the command: plays the cases, and writes the results.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -102,15 +109,32 @@ fn play(args: &Args, target: &Target, catalogue: &[Case], chosen: &[&Case]) -> E
     if let Err(error) = reach(target) {
         return fail(USAGE_ERROR, error);
     }
-    let is_stopped = AtomicBool::new(false);
+    let is_stopped = match stop_flag() {
+        Ok(flag) => flag,
+        Err(error) => return fail(FAILED, format_args!("cannot handle signals: {error}")),
+    };
     let run = Run { target, jobs: args.jobs, limit: args.limit, is_stopped: &is_stopped };
     let mut results = vec![None; chosen.len()];
     let mut progress = ProgressLine::new(chosen.len(), args.is_quiet);
-    run.play(chosen, |index, result| {
-        progress.count(result.verdict);
+    let mut record_result = |index: usize, result: CaseResult| {
+        // A client that connects by itself may play a case again.
+        if results[index].is_none() {
+            progress.count(result.verdict);
+        }
         results[index] = Some(result);
-    });
+    };
+    match target {
+        Target::Client(ClientTarget { run: None, listen }) => {
+            if let Err(error) = waiting::wait(&run, *listen, chosen, record_result) {
+                return fail(USAGE_ERROR, listen_error(*listen, &error));
+            }
+        }
+        _ => run.play(chosen, &mut record_result),
+    }
     progress.clear();
+    if results.iter().all(Option::is_none) {
+        return fail(USAGE_ERROR, "no case was played");
+    }
     let endpoint = target.endpoint();
     let differences = args.expect.as_ref().map(|expectation| {
         let played = chosen.iter().copied().zip(results.iter().map(Option::as_ref));
@@ -118,6 +142,22 @@ fn play(args: &Args, target: &Target, catalogue: &[Case], chosen: &[&Case]) -> E
     });
     let cases = chosen.to_vec();
     output::write(args, &Results { endpoint, cases, results, repeat: &args.repeat, differences })
+}
+
+/// Returns a flag that the first signal sets. The cases that are being played end, and the results
+/// so far are written.
+fn stop_flag() -> io::Result<Arc<AtomicBool>> {
+    let (sender, mut stop) = stop_signals()?;
+    let is_stopped = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&is_stopped);
+    thread::Builder::new().name("stop".into()).spawn(move || {
+        // Without the sender, the stream would end.
+        let _sender = sender;
+        if stop.read_exact(&mut [0]).is_ok() {
+            flag.store(true, Ordering::Relaxed);
+        }
+    })?;
+    Ok(is_stopped)
 }
 
 /// Checks that a server can be reached at all.

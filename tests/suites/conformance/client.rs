@@ -1,13 +1,15 @@
-//! The client under test: opens one connection per case of the suite and echoes until the suite
-//! closes it.
+//! The client under test: echoes until the suite closes the connection.
 //!
 //! `tests/suites/conformance/run` starts it as `conformance-client ws://HOST:PORT AGENT
-//! [--without-context]`.
+//! [--without-context]`, and it opens a connection for each case of the suite. `barewire conform
+//! client` can also start it for each case: `--run 'conformance-client {url}'`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use barewire::client::{ConnectError, Message, Request, WebSocket};
+
+const USAGE: &str = "usage: conformance-client URL, or ws://HOST:PORT AGENT [--without-context]";
 
 /// Cases that run concurrently.
 const AT_ONCE: usize = 4;
@@ -17,7 +19,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (suite, agent, request) = match &arguments[..] {
         [suite, agent] => (suite, agent, Request::default()),
         [suite, agent, option] if option == "--without-context" => (suite, agent, without_context()),
-        _ => return Err("usage: conformance-client ws://HOST:PORT AGENT [--without-context]".into()),
+        [url] => {
+            let mut connection = WebSocket::connect(url, &Request::default())?;
+            while echo(&mut connection) {}
+            return Ok(());
+        }
+        _ => return Err(USAGE.into()),
     };
     let cases = match connect(suite, "/getCaseCount", &request)?.read()? {
         Message::Text(count) => count.trim().parse::<usize>()?,
