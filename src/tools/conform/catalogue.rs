@@ -1,12 +1,13 @@
 //! All cases, and the choice among them.
 
 use super::case::{Case, Endpoint, Number, Suite};
-use super::{http, sse, websocket};
+use super::{http, poll, sse, websocket};
 
 /// Returns the cases of all suites, in the order of their numbers.
 pub fn all() -> Vec<Case> {
     let mut cases = http::cases();
     cases.extend(sse::cases());
+    cases.extend(poll::cases());
     cases.extend(websocket::cases());
     cases.sort_by_key(|case| case.number);
     cases

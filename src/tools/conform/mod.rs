@@ -40,6 +40,7 @@ pub mod explain;
 mod help;
 mod http;
 mod output;
+mod poll;
 mod progress;
 pub mod record;
 mod results;

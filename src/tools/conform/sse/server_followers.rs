@@ -11,7 +11,7 @@ const ORDER: Requirement =
 const LEAVE: Requirement =
     Requirement::html_may("9.2.2", "A client closes its connection at any time, without a message.");
 const HALF: Requirement =
-    Requirement::may(9112, "9.6", "A client that has sent its last request may close its side.");
+    Requirement::may(9112, "9.5", "A client may close its side of a connection at any time.");
 const BEHIND: Requirement =
     Requirement::may(9112, "9.3.2", "A client may send a request behind one that is not answered yet.");
 
