@@ -7,7 +7,14 @@ use super::case::Suite;
 use crate::tools::io_error::file_error;
 
 /// The adapters that the command contains.
-const BUILT_IN: [(&str, &str); 1] = [("barewire", include_str!("adapters/barewire.args"))];
+const BUILT_IN: [(&str, &str); 6] = [
+    ("barewire", include_str!("adapters/barewire.args")),
+    ("axum", include_str!("adapters/axum.args")),
+    ("nchan", include_str!("adapters/nchan.args")),
+    ("node-sse", include_str!("adapters/node-sse.args")),
+    ("websockets", include_str!("adapters/websockets.args")),
+    ("ws", include_str!("adapters/ws.args")),
+];
 
 /// Returns the options of the built-in adapter of this name, or of the file.
 ///

@@ -76,10 +76,10 @@ fn behind_a_poll(
     let until = trial.after(ARRIVAL);
     let connection = poller.open_connection()?;
     let mut first = ResponseReader::new("GET");
-    first.head(connection, until)?;
+    let head = first.head(connection, until)?;
     first.all(connection, until)?;
     if !first.content.windows(token.len()).any(|part| part == token.as_bytes()) {
-        let observed = "a response without it comes first";
+        let observed = format!("a response without it comes first, with status {}", head.status);
         return Err(Finding::failed("the response to the poll, with the event", observed)
             .at(connection.number(), connection.consumed().saturating_sub(1)));
     }

@@ -73,7 +73,20 @@ struct Repeated<'t> {
 }
 
 impl<'t> Repeated<'t> {
+    /// Sends the first poll.
+    ///
+    /// # Errors
+    /// The case is not applicable: the response has no tag, or an invalid one, which has a case of
+    /// its own.
     fn new(trial: &Trial<'t>, wait: Option<&str>) -> Result<Self, Finding> {
+        let repeated = Self::unchecked(trial, wait)?;
+        match is_valid(&repeated.tag) {
+            true => Ok(repeated),
+            false => Err(Finding::NotApplicable("the tag is invalid".into())),
+        }
+    }
+
+    fn unchecked(trial: &Trial<'t>, wait: Option<&str>) -> Result<Self, Finding> {
         let mut topic = Topic::new(trial)?;
         let mut poller = Poller::started(trial, &mut topic, wait)?;
         let cursor = poller.cursor.clone();
@@ -95,11 +108,16 @@ impl<'t> Repeated<'t> {
     }
 }
 
-fn tag(trial: &Trial, wait: Option<&str>) -> Result<&'static str, Finding> {
-    let repeated = Repeated::new(trial, wait)?;
-    let opaque = repeated.tag.strip_prefix("W/").unwrap_or(&repeated.tag);
+/// Returns whether this is an entity tag (RFC 9110 §8.8.3).
+fn is_valid(tag: &str) -> bool {
+    let opaque = tag.strip_prefix("W/").unwrap_or(tag);
     let inner = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    match inner.is_some_and(|inner| !inner.contains(['"', ' ', '\t'])) {
+    inner.is_some_and(|inner| !inner.contains(['"', ' ', '\t']))
+}
+
+fn tag(trial: &Trial, wait: Option<&str>) -> Result<&'static str, Finding> {
+    let repeated = Repeated::unchecked(trial, wait)?;
+    match is_valid(&repeated.tag) {
         true => Ok("has a valid tag"),
         false => Err(repeated.answer.failed("a quoted tag", format!("ETag: {}", repeated.tag))),
     }

@@ -74,7 +74,10 @@ pub fn deliver(trial: &Trial, data: &str) -> Result<&'static str, Finding> {
     let events: Vec<&Event> = stream.events.iter().filter(is_ours).collect();
     let expected = data.replace("\r\n", "\n").replace('\r', "\n");
     let failed = || {
-        let observed = events.iter().map(|event| format!("{:?} of the type {:?}", event.data, event.event));
+        let observed = events.iter().map(|event| {
+            let id = if event.id == INJECTED { " with the id \"injected\"" } else { "" };
+            format!("{:?} of the type {:?}{id}", event.data, event.event)
+        });
         let observed = observed.collect::<Vec<_>>().join(", then ");
         let observed = if observed.is_empty() { "no such event".to_owned() } else { observed };
         stream.failed(format!("one event with the data {expected:?}"), observed)
