@@ -25,7 +25,8 @@ What is tested:
 The server's resources. In a URL, {base} is the URL of the command line, {topic} a name that differs
 from case to case, {cursor} the cursor of a poll, {wait} the seconds that a poll may be held.
 
-  --adapter NAME|FILE   options for a kind of server: barewire, or a file with an option on each line
+  --adapter NAME|FILE   options for a kind of server: barewire, axum, nchan, node-sse, websockets, ws, or
+                        a file with an option on each line
   --get URL             a resource that answers GET [URL, if it is http://]
   --post URL            a resource that accepts any content with POST [URL, if it is http://]
   --websocket URL       a WebSocket that echoes [URL, if it is ws://]
