@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use socket2::SockRef;
 
 use super::record::SharedRecord;
 use super::trial::Finding;
@@ -62,6 +63,8 @@ pub struct Connection {
     /// The side of the endpoint under test.
     side: Side,
     deadline: Instant,
+    /// The space for one read.
+    chunk: Box<[u8]>,
     /// The bytes that were received, and not dropped.
     buffer: Vec<u8>,
     /// The number of bytes at the start of `buffer` that are consumed.
@@ -130,6 +133,7 @@ impl Connection {
             number,
             side,
             deadline,
+            chunk: vec![0; READ_BYTES].into_boxed_slice(),
             buffer: Vec::new(),
             used: 0,
             received: 0,
@@ -243,18 +247,23 @@ impl Connection {
         self.record.borrow_mut().end(self.number, self.side.other());
     }
 
+    /// Ends the connection with a reset.
+    pub fn reset(self) {
+        // The option cannot fail on an open socket; without it, closing would send a FIN.
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        self.record.borrow_mut().end(self.number, self.side.other());
+    }
+
     fn read_available(&mut self) -> Result<(), Finding> {
         self.buffer.drain(..self.used);
         self.used = 0;
         while self.end.is_none() {
             let length = self.buffer.len();
-            self.buffer.resize(length + READ_BYTES, 0);
-            let read = self.stream.read(&mut self.buffer[length..]);
-            self.buffer.truncate(length + read.as_ref().map_or(0, |read| *read));
-            match read {
+            match self.stream.read(&mut self.chunk) {
                 Ok(0) => self.set_end(End::Closed),
                 Ok(read) => {
                     self.received += read as u64;
+                    self.buffer.extend_from_slice(&self.chunk[..read]);
                     if self.is_recorded {
                         self.record.borrow_mut().add(self.number, self.side, &self.buffer[length..]);
                     }

@@ -17,6 +17,9 @@ const MAX_SURPLUS: usize = 8;
 /// The maximum number of pings that an endpoint may send.
 const MAX_PINGS: usize = 16;
 
+/// The time between two writes that an endpoint should read separately.
+const BETWEEN_WRITES: Duration = Duration::from_millis(1);
+
 /// A script being played.
 pub struct Conversation<'s> {
     script: &'s Script,
@@ -65,8 +68,8 @@ impl<'s> Conversation<'s> {
 
     fn step(&mut self, step: &Step, trial: &Trial) -> Result<(), Finding> {
         match step {
-            Step::Send(_) | Step::SendInParts(..) | Step::SendBytes(_) => self.stage += 1,
             Step::Pause(_) | Step::Await(..) | Step::FinishSending => {}
+            _ => self.stage += 1,
         }
         match step {
             Step::Send(frames) => self.peer.send(frames),
@@ -74,7 +77,15 @@ impl<'s> Conversation<'s> {
                 let encoded = self.peer.encode(frames);
                 encoded.chunks(*bytes).try_for_each(|part| self.peer.connection.send(part))
             }
+            Step::SendCut(frames, at) => {
+                let encoded = self.peer.encode(frames);
+                let (first, second) = encoded.split_at((*at).min(encoded.len()));
+                self.peer.connection.send(first)?;
+                thread::sleep(BETWEEN_WRITES);
+                self.peer.connection.send(second)
+            }
             Step::SendBytes(bytes) => self.peer.connection.send(bytes),
+            Step::SendPayload(payload, offset) => self.peer.send_payload(payload, *offset),
             Step::Pause(time) => {
                 thread::sleep(*time);
                 Ok(())

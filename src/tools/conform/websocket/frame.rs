@@ -30,6 +30,8 @@ pub enum Masking {
     Wrong,
     /// With a key of zeros, which leaves the payload readable.
     ZeroKey,
+    /// With this key.
+    Key([u8; 4]),
 }
 
 /// A frame to send.
@@ -89,6 +91,7 @@ impl Frame {
             Masking::ByRole => masks.then_some(key),
             Masking::Wrong => (!masks).then_some(key),
             Masking::ZeroKey => Some([0; 4]),
+            Masking::Key(key) => Some(key),
         };
         let mask_bit = if key.is_some() { 0x80 } else { 0 };
         out.push(u8::from(self.fin) << 7 | self.rsv << 4 | self.opcode);

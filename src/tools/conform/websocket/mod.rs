@@ -9,14 +9,27 @@
 //!
 //! The cases of a script test both kinds of endpoint: a client under test echoes as a server does.
 
+mod closing;
 mod conversation;
+mod delivery;
+mod ending;
+mod examples;
+mod fragments;
 pub mod frame;
 mod handshake_server;
+mod large;
+mod masking;
+mod messages;
+mod opcodes;
 pub mod opening;
+pub mod payload;
 pub mod peer;
+mod pings;
 pub mod request;
 mod reserved;
 pub mod script;
+mod utf8;
+mod utf8_sequences;
 
 use std::borrow::Cow;
 
@@ -25,7 +38,22 @@ use script::Script;
 
 /// Returns the cases of the suite.
 pub fn cases() -> Vec<Case> {
-    [reserved::cases(), handshake_server::cases()].into_iter().flatten().collect()
+    let sections = [
+        messages::cases(),
+        pings::cases(),
+        reserved::cases(),
+        opcodes::cases(),
+        fragments::cases(),
+        handshake_server::cases(),
+        utf8::cases(),
+        closing::cases(),
+        masking::cases(),
+        large::cases(),
+        delivery::cases(),
+        ending::cases(),
+        examples::cases(),
+    ];
+    sections.into_iter().flatten().collect()
 }
 
 impl Cases {

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::peer::Peer;
+use super::frame::Frame;
+use super::peer::{Peer, encode};
 use crate::protocol::http::{self, HeadLimits, HeadScan};
 use crate::protocol::websocket::client_handshake::{ClientHandshake, Key};
 use crate::protocol::websocket::extension::{self, Agreement, Offer, ServerPreferences};
@@ -33,12 +34,20 @@ pub enum Compression {
 /// # Errors
 /// A finding: the handshake fails, or the endpoint does not agree to the compression.
 pub fn open(trial: &mut Trial, compression: Compression) -> Result<Peer, Finding> {
+    open_with(trial, compression, &[])
+}
+
+/// Opens a WebSocket, and sends frames in one write with the suite's part of the handshake.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(trial: &mut Trial, compression: Compression, frames: &[Frame]) -> Result<Peer, Finding> {
     let until = trial.after(HANDSHAKE_TIME);
     let (connection, agreement) = match trial.endpoint() {
-        Endpoint::Server => connect(trial, compression, until)?,
+        Endpoint::Server => connect(trial, compression, &encode(frames, true), until)?,
         Endpoint::Client => {
             trial.client()?.start("ws", "/")?;
-            accept(trial, compression, until)?
+            accept(trial, compression, &encode(frames, false), until)?
         }
     };
     if compression != Compression::None && agreement.is_none() {
@@ -50,6 +59,7 @@ pub fn open(trial: &mut Trial, compression: Compression) -> Result<Peer, Finding
 fn connect(
     trial: &Trial,
     compression: Compression,
+    first: &[u8],
     until: Instant,
 ) -> Result<(Connection, Option<Agreement>), Finding> {
     let template = trial.server()?.websocket.as_ref();
@@ -65,6 +75,7 @@ fn connect(
     let (key, mut request) = (Key::new(NONCE), Vec::new());
     let invalid = |error: &dyn std::fmt::Display| Finding::failed("a valid handshake", error);
     handshake.write_request(&key, &mut request).map_err(|error| invalid(&error))?;
+    request.extend_from_slice(first);
     connection.send(&request)?;
     let head = read_head(&mut connection, until)?;
     let mut scratch = http::scratch();
@@ -77,6 +88,7 @@ fn connect(
 fn accept(
     trial: &mut Trial,
     compression: Compression,
+    first: &[u8],
     until: Instant,
 ) -> Result<(Connection, Option<Agreement>), Finding> {
     let mut connection = trial.accept(until)?;
@@ -104,6 +116,7 @@ fn accept(
         agreement.write_response(&mut response);
     }
     response.extend_from_slice(b"\r\n\r\n");
+    response.extend_from_slice(first);
     connection.send(&response)?;
     Ok((connection, agreement))
 }

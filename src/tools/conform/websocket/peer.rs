@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::frame::Frame;
 use crate::protocol::websocket::ProtocolError;
 use crate::protocol::websocket::extension::Agreement;
+use crate::protocol::websocket::mask;
 use crate::protocol::websocket::message::{MessageEvent, MessageLimits, Receiver, Role};
 use crate::tools::conform::case::Endpoint;
 use crate::tools::conform::connection::{Connection, End, Received};
@@ -102,9 +103,19 @@ impl Peer {
 
     /// Returns the bytes of frames as this side of the connection sends them.
     pub fn encode(&self, frames: &[Frame]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        frames.iter().for_each(|frame| frame.encode(self.masks(), KEY, &mut bytes));
-        bytes
+        encode(frames, self.masks())
+    }
+
+    /// Sends more payload of a frame, of which `offset` bytes were sent before.
+    ///
+    /// # Errors
+    /// A finding: the endpoint does not read.
+    pub fn send_payload(&mut self, payload: &[u8], offset: usize) -> Result<(), Finding> {
+        let mut bytes = payload.to_vec();
+        if self.masks() {
+            mask::apply(KEY, offset, &mut bytes);
+        }
+        self.connection.send(&bytes)
     }
 
     /// Sends frames in one write.
@@ -159,6 +170,13 @@ impl Peer {
         self.connection.consume(consumed);
         item
     }
+}
+
+/// Returns the bytes of frames from a side that masks or not.
+pub fn encode(frames: &[Frame], masks: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frames.iter().for_each(|frame| frame.encode(masks, KEY, &mut bytes));
+    bytes
 }
 
 fn owned(event: MessageEvent<'_>) -> Item {

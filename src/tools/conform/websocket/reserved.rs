@@ -1,8 +1,8 @@
 //! Section 3: reserved bits (RFC 6455 §5.2).
 
-use super::frame::{binary, close, ping, text};
+use super::frame::{binary, close, continuation, ping, text};
 use super::peer::Item;
-use super::script::Script;
+use super::script::{PROTOCOL_ERROR, Script};
 use crate::tools::conform::case::{Case, Cases, Requirement, Suite};
 
 const RESERVED_BITS: Requirement = Requirement::must(
@@ -10,8 +10,6 @@ const RESERVED_BITS: Requirement = Requirement::must(
     "5.2",
     "An endpoint fails the connection when a reserved bit is set that no negotiated extension defines.",
 );
-
-const PROTOCOL_ERROR: &[Option<u16>] = &[Some(1002)];
 
 /// Returns the cases of the section.
 pub fn cases() -> Vec<Case> {
@@ -48,5 +46,16 @@ pub fn cases() -> Vec<Case> {
     cases.script(6, "a ping with RSV1 and RSV2", RESERVED_BITS, script).autobahn("3.6");
     let script = Script::new().send([close(1000, "").rsv(7)]).fails([], PROTOCOL_ERROR);
     cases.script(7, "a close frame with all reserved bits", RESERVED_BITS, script).autobahn("3.7");
+    let script =
+        Script::new().send([text("Hel").part(), continuation("lo").rsv(4)]).fails([], PROTOCOL_ERROR);
+    cases.script(8, "RSV1 on a continuation frame", RESERVED_BITS, script);
+    let script = Script::new()
+        .send([text("Hel").part(), ping("").rsv(1), continuation("lo")])
+        .fails([], PROTOCOL_ERROR);
+    cases.script(9, "RSV3 on a ping within a message", RESERVED_BITS, script);
+    for (index, rsv, title) in [(10, 2, "RSV2"), (11, 1, "RSV3")] {
+        let script = Script::new().send([text("Hello").rsv(rsv)]).fails([], PROTOCOL_ERROR);
+        cases.script(index, format!("a text message with {title}"), RESERVED_BITS, script);
+    }
     cases.into_vec()
 }

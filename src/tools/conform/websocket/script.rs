@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::conversation::Conversation;
 use super::frame::Frame;
-use super::opening::{Compression, open};
+use super::opening::{Compression, open_with};
 use super::peer::Item;
 use crate::tools::conform::case::{Outcome, Verdict};
 use crate::tools::conform::trial::{Finding, Trial};
@@ -20,8 +20,12 @@ pub enum Step {
     Send(Vec<Frame>),
     /// Sends the frames in parts of so many bytes, each in a write of its own.
     SendInParts(Vec<Frame>, usize),
+    /// Sends the frames in two writes, the first of which has this many bytes.
+    SendCut(Vec<Frame>, usize),
     /// Sends bytes that are not frames.
     SendBytes(Vec<u8>),
+    /// Sends more payload of the last frame, of which this many bytes were sent before.
+    SendPayload(Vec<u8>, usize),
     Pause(Duration),
     /// Waits until the endpoint has sent this many items in all, or the time has passed.
     Await(usize, Duration),
@@ -80,6 +84,9 @@ impl Alternative {
     }
 }
 
+/// The code of a violation of the protocol.
+pub const PROTOCOL_ERROR: &[Option<u16>] = &[Some(1002)];
+
 /// Codes that say that the peer has done wrong.
 pub const ERROR_CODES: &[Option<u16>] =
     &[Some(1002), Some(1003), Some(1007), Some(1008), Some(1009), Some(1010), Some(1011), None];
@@ -88,6 +95,8 @@ pub const ERROR_CODES: &[Option<u16>] =
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     compression: Compression,
+    /// The frames that follow the suite's part of the handshake in one write.
+    first: Vec<Frame>,
     pub steps: Vec<Step>,
     /// Whether the suite sends its own close frame as a step.
     pub closes: bool,
@@ -104,6 +113,13 @@ impl Script {
         Self { compression, ..self }
     }
 
+    /// Sends frames in one write with the request or response of the handshake.
+    pub fn with_handshake(mut self, frames: impl Into<Vec<Frame>>) -> Self {
+        self.first = frames.into();
+        self.closes |= self.first.iter().any(|frame| frame.opcode == super::frame::CLOSE);
+        self
+    }
+
     /// Sends frames in one write.
     pub fn send(mut self, frames: impl Into<Vec<Frame>>) -> Self {
         let frames = frames.into();
@@ -118,9 +134,21 @@ impl Script {
         self.step(Step::SendInParts(frames, bytes))
     }
 
+    /// Sends frames in two writes, the first of which has `at` bytes.
+    pub fn send_cut(mut self, frames: impl Into<Vec<Frame>>, at: usize) -> Self {
+        let frames = frames.into();
+        self.closes |= frames.iter().any(|frame| frame.opcode == super::frame::CLOSE);
+        self.step(Step::SendCut(frames, at))
+    }
+
     /// Sends bytes that are not frames of this module.
     pub fn send_bytes(self, bytes: impl Into<Vec<u8>>) -> Self {
         self.step(Step::SendBytes(bytes.into()))
+    }
+
+    /// Sends more payload of a frame that announced it, of which `offset` bytes were sent before.
+    pub fn send_payload(self, payload: impl Into<Vec<u8>>, offset: usize) -> Self {
+        self.step(Step::SendPayload(payload.into(), offset))
     }
 
     pub fn pause(self, time: Duration) -> Self {
@@ -217,6 +245,12 @@ impl Script {
         self
     }
 
+    /// Allows that the endpoint reports with one of these codes that the message exceeds a limit of
+    /// its own (RFC 6455 §10.4).
+    pub fn allowed_refusal(self, name: &'static str, codes: &'static [Option<u16>]) -> Self {
+        self.alternative(name, Verdict::Allowed, [], Ending::Closes(codes))
+    }
+
     /// Requires of the alternatives added since the last call that the endpoint answers after this
     /// many sending steps, not earlier or later.
     pub fn in_stage(mut self, stage: usize) -> Self {
@@ -249,7 +283,7 @@ impl Script {
     /// # Errors
     /// A finding: no alternative fits what the endpoint did.
     pub fn play(&self, trial: &mut Trial) -> Result<&'static str, Finding> {
-        let peer = open(trial, self.compression)?;
+        let peer = open_with(trial, self.compression, &self.first)?;
         Conversation::new(self, peer).play(trial)
     }
 

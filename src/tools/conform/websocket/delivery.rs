@@ -1,0 +1,260 @@
+//! Section 11: how TCP delivers frames does not matter (RFC 6455 §5.2, §6.2).
+
+use super::conversation::Conversation;
+use super::frame::{
+    CLOSE, CONTINUATION, Frame, Masking, TEXT, binary, close, continuation, ping, pong, text,
+};
+use super::opening::{Compression, open, open_with};
+use super::payload::{bytes, letters};
+use super::peer::{Item, encode};
+use super::script::{PROTOCOL_ERROR, Script};
+use crate::tools::conform::case::{Case, Cases, Requirement, Suite, Verdict, allowed};
+use crate::tools::conform::trial::{Finding, Trial};
+
+const ANY_CUT: Requirement = Requirement::must(
+    6455,
+    "6.2",
+    "Incoming data is parsed as frames, wherever the segments of TCP begin and end.",
+);
+
+const AFTER_HANDSHAKE: Requirement = Requirement::must(
+    6455,
+    "6.2",
+    "Data that follows the handshake is parsed as frames, even if it arrives together with it.",
+);
+
+const FAILS_AT_ANY_CUT: Requirement = Requirement::must(
+    6455,
+    "7.1.7",
+    "An endpoint fails the connection for a violation, wherever the segments of TCP begin and end.",
+);
+
+/// Returns the cases of the section.
+pub fn cases() -> Vec<Case> {
+    let mut cases = Cases::of(Suite::WebSocket, 11, "delivery in segments of any length");
+    add_cuts(&mut cases);
+    add_streams(&mut cases);
+    add_with_handshake(&mut cases);
+    add_on_new_connections(&mut cases);
+    cases.into_vec()
+}
+
+/// Frames of each form, cut at each byte.
+fn add_cuts(cases: &mut Cases) {
+    let add = |cases: &mut Cases,
+               index,
+               title,
+               frames: fn() -> Vec<Frame>,
+               items: fn() -> Vec<Item>,
+               cuts: fn() -> Vec<usize>| {
+        let outcomes = Script::new().pass([]).outcomes();
+        // The script is large, so it is built when it is played.
+        cases.add(index, title, ANY_CUT, &outcomes, move |trial| {
+            let (mut script, mut all) = (Script::new(), Vec::new());
+            for cut in cuts() {
+                all.extend(items());
+                script = script.send_cut(frames(), cut).await_items(all.len());
+            }
+            script.pass(all).play(trial)
+        });
+    };
+    add(
+        cases,
+        1,
+        "a text message, cut at each byte",
+        || vec![text("Hello")],
+        || vec![Item::Text("Hello".into())],
+        || (1..11).collect(),
+    );
+    add(
+        cases,
+        2,
+        "an empty message, cut at each byte",
+        || vec![text("")],
+        || vec![Item::Text(Vec::new())],
+        || (1..6).collect(),
+    );
+    add(
+        cases,
+        3,
+        "a message of 126 bytes, cut at each byte",
+        || vec![binary(bytes(126))],
+        || vec![Item::Binary(bytes(126))],
+        || (1..134).collect(),
+    );
+    add(
+        cases,
+        4,
+        "a message of 65536 bytes, cut at each byte of its header and its last ones",
+        || vec![binary(bytes(65_536))],
+        || vec![Item::Binary(bytes(65_536))],
+        || (1..18).chain(65_534..65_550).collect(),
+    );
+    add(
+        cases,
+        5,
+        "a ping, cut at each byte",
+        || vec![ping("Hello")],
+        || vec![Item::Pong("Hello".into())],
+        || (1..11).collect(),
+    );
+    add(
+        cases,
+        6,
+        "two fragments with a pong between them, cut at each byte",
+        || vec![text("Hel").part(), pong("!"), continuation("lo")],
+        || vec![Item::Text("Hello".into())],
+        || (1..25).collect(),
+    );
+    add(
+        cases,
+        7,
+        "characters of two to four bytes, cut at each byte",
+        || vec![text("ß€🦀")],
+        || vec![Item::Text("ß€🦀".into())],
+        || (1..15).collect(),
+    );
+    let script = Script::new().send_in_parts([close(1000, "enough")], 1).pass([]);
+    cases.script(8, "a close frame with a reason, byte by byte", ANY_CUT, script);
+}
+
+/// Many frames, divided into writes in different ways.
+fn add_streams(cases: &mut Cases) {
+    let frames = || {
+        vec![
+            text("one"),
+            ping("two"),
+            binary(bytes(300)),
+            text("th").part(),
+            pong("nobody asked"),
+            continuation("ree"),
+            text(""),
+            close(1000, "enough"),
+        ]
+    };
+    let items = || {
+        let message = |text: &str| Item::Text(text.into());
+        vec![
+            message("one"),
+            Item::Pong("two".into()),
+            Item::Binary(bytes(300)),
+            message("three"),
+            message(""),
+        ]
+    };
+    let late_pong = || {
+        let mut items = items();
+        let pong = items.remove(1);
+        items.push(pong);
+        items
+    };
+    let judged = |script: Script| script.pass(items()).allowed("answers the ping last", late_pong());
+    let script = judged(Script::new().send(frames()));
+    cases.script(11, "messages, a ping and a close frame, in one write", ANY_CUT, script);
+    for (index, bytes) in [(12, 1), (13, 2), (14, 3), (15, 7), (16, 64)] {
+        let script = judged(Script::new().send_in_parts(frames(), bytes));
+        cases.script(index, format!("the same in writes of {bytes} bytes"), ANY_CUT, script);
+    }
+    for (index, write, how) in [(17, usize::MAX, "in one write"), (18, 1000, "in writes of 1000 bytes")] {
+        let outcomes = Script::new().pass([]).outcomes();
+        let title = format!("200 messages of 997 bytes, {how}");
+        cases.add(index, title, ANY_CUT, &outcomes, move |trial| {
+            let script = Script::new().send_in_parts(vec![text(letters(997)); 200], write);
+            script.pass(vec![Item::Text(letters(997)); 200]).play(trial)
+        });
+    }
+}
+
+const EARLY: &str = "rejects a request that data follows";
+
+/// Frames in one write with the handshake.
+fn add_with_handshake(cases: &mut Cases) {
+    let hello = || Item::Text("Hello".into());
+    let variants = [
+        (vec![text("Hello")], "a message"),
+        (vec![text("Hello"), close(1000, "")], "a message and a close frame"),
+        (vec![text("Hel").part(), continuation("lo")], "two fragments"),
+    ];
+    for (number, (frames, what)) in (0..).zip(variants) {
+        let script = Script::new().with_handshake(frames.clone()).pass([hello()]);
+        let title = format!("{what} in one write with the response of the handshake");
+        cases.script(21 + number, title, AFTER_HANDSHAKE, script).client_only();
+        if number == 0 {
+            // The handshake's section has this case for servers.
+            continue;
+        }
+        // A client has to wait for the response, so a server may reject this.
+        let script = Script::new().pass([hello()]);
+        let mut outcomes = script.outcomes();
+        outcomes.push(allowed(EARLY));
+        let title = format!("{what} in one write with the request of the handshake");
+        cases
+            .add(31 + number, title, AFTER_HANDSHAKE, &outcomes, move |trial| early(trial, &script, &frames))
+            .server_only();
+    }
+}
+
+/// Sends frames with the request, and plays the script if the server accepts it.
+fn early(trial: &mut Trial, script: &Script, frames: &[Frame]) -> Result<&'static str, Finding> {
+    match open_with(trial, Compression::None, frames) {
+        Ok(peer) => {
+            let closes = frames.iter().any(|frame| frame.opcode == CLOSE);
+            let mut script = script.clone();
+            script.closes = closes;
+            Conversation::new(&script, peer).play(trial)
+        }
+        // The same request without the frames shows whether the frames are the reason.
+        Err(Finding::Failed { .. }) => open(trial, Compression::None).map(|_| EARLY),
+        Err(finding) => Err(finding),
+    }
+}
+
+/// Frames that end a connection, each cut at each byte, on connections of their own.
+fn add_on_new_connections(cases: &mut Cases) {
+    let violations: [(u16, fn() -> Vec<Frame>, &str); 6] = [
+        (41, || vec![text("Hello").rsv(4)], "a message with RSV1"),
+        (42, || vec![Frame::new(0xb, "Hello")], "a frame with a reserved opcode"),
+        (43, || vec![text("Hello").masking(Masking::Wrong)], "a frame without a mask"),
+        (44, || vec![ping("Hello").part()], "a ping without FIN"),
+        (45, || vec![text("Hel").part(), text("lo")], "a message within a message"),
+        (46, || vec![Frame::new(CLOSE, [3])], "a close frame with half a code"),
+    ];
+    for (index, frames, what) in violations {
+        let script = move |cut| Script::new().send_cut(frames(), cut).fails([], PROTOCOL_ERROR);
+        add_at_each_cut(cases, index, what, FAILS_AT_ANY_CUT, frames, script);
+    }
+    let invalid =
+        || vec![Frame::new(TEXT, b"a\xe2\x82".to_vec()).part(), Frame::new(CONTINUATION, b"a".to_vec())];
+    let script = move |cut| Script::new().send_cut(invalid(), cut).fails([], &[Some(1007)]);
+    add_at_each_cut(cases, 47, "a text that is not UTF-8 in two frames", FAILS_AT_ANY_CUT, invalid, script);
+    let closing = || vec![close(1000, "enough")];
+    let script = move |cut| Script::new().send_cut(closing(), cut).pass([]);
+    add_at_each_cut(cases, 48, "a close frame with a reason", ANY_CUT, closing, script);
+}
+
+/// Adds a case that plays a script for each cut of the frames, and whose outcome is the worst of
+/// theirs.
+fn add_at_each_cut(
+    cases: &mut Cases,
+    index: u16,
+    what: &str,
+    requirement: Requirement,
+    frames: fn() -> Vec<Frame>,
+    script: impl Fn(usize) -> Script + Send + Sync + 'static,
+) {
+    let outcomes = script(0).outcomes();
+    let title = format!("{what}, cut at each byte, a connection for each");
+    let case = cases.add(index, title, requirement, &outcomes.clone(), move |trial| {
+        let mut worst = outcomes[0];
+        for cut in 1..encode(&frames(), true).len() {
+            let outcome = script(cut).play(trial)?;
+            if let Some(found) = outcomes.iter().find(|known| known.name == outcome)
+                && found.verdict != Verdict::Pass
+            {
+                worst = *found;
+            }
+        }
+        Ok(worst.name)
+    });
+    case.server_only();
+}
