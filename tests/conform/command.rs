@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -53,8 +54,14 @@ pub fn played(output: &Output) -> Vec<Played> {
     played.collect()
 }
 
-/// The runs of the command at once: most of them wait.
+/// The runs of the command at once. Most of them wait, and some keep a processor busy.
 const RUNS: usize = 4;
+
+/// Waits until no other test of this program runs the command many times.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static BUSY: Mutex<()> = Mutex::new(());
+    BUSY.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Calls `run` for each item, several at once, and returns the results in the order of the items.
 pub fn at_once<I: Sync, T: Send>(items: &[I], run: impl Fn(&I) -> T + Sync) -> Vec<T> {
