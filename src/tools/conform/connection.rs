@@ -20,8 +20,9 @@ const MAX_RECEIVED: u64 = 256 << 20;
 /// The number of bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
 
-/// The number of unconsumed bytes from which a wait returns, although more may be available.
-const MAX_INPUT: usize = 4 << 20;
+/// The number of unconsumed bytes from which a wait returns, although more may be available. The
+/// time is checked after so many bytes at the latest.
+const MAX_INPUT: usize = 256 << 10;
 
 /// How the endpoint ended its side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

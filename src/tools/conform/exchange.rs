@@ -11,6 +11,9 @@ use crate::tools::conform::target::Template;
 /// The greatest content of a response that the suite reads, in bytes.
 const MAX_CONTENT: u64 = 64 << 20;
 
+/// The greatest number of interim responses before a final one.
+const MAX_INTERIM: usize = 32;
+
 /// A request to write.
 #[derive(Clone, Debug)]
 pub struct Request<'r> {
@@ -99,6 +102,8 @@ pub struct ResponseReader {
     body: Option<BodyReader>,
     is_until_close: bool,
     is_complete: bool,
+    /// The number of interim responses so far.
+    interim: usize,
     /// The content so far.
     pub content: Vec<u8>,
 }
@@ -111,6 +116,7 @@ impl ResponseReader {
             body: None,
             is_until_close: false,
             is_complete: false,
+            interim: 0,
             content: Vec::new(),
         }
     }
@@ -151,6 +157,10 @@ impl ResponseReader {
                     connection.consume(length);
                     if !is_interim {
                         return Ok(head);
+                    }
+                    self.interim += 1;
+                    if self.interim > MAX_INTERIM {
+                        return Err(Finding::failed(expected, "only interim responses"));
                     }
                 }
             }
