@@ -20,7 +20,7 @@ const SLACK: Duration = Duration::from_secs(15);
 /// The most memory that the command may use at any time, in KiB.
 const MEMORY: u64 = 512 << 10;
 /// The number of cases that are played, out of all.
-const CASES: usize = 24;
+const CASES: usize = 16;
 
 /// How a server ends what it sends.
 #[derive(Clone, Copy)]

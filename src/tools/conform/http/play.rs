@@ -23,6 +23,9 @@ const MISDIRECTED: &str = "does not serve this host (RFC 9110 §7.4)";
 /// The time after which a server that sends nothing, and keeps the connection open, waits for more.
 const QUIET: Duration = Duration::from_secs(3);
 
+/// The most bytes of all responses in a case.
+const MAX_BYTES: usize = 8 << 20;
+
 const VALUES: Values<'static> = Values { topic: "conform-http", cursor: "", wait: None };
 
 /// Returns the outcomes of a case that are no failures.
@@ -100,8 +103,15 @@ fn check_resource(trial: &Trial<'_>, template: &Template, is_post: bool) -> Resu
 
 /// Reads all that the server sends, and returns how it ended the connection, or `None` if it keeps
 /// it open.
+///
+/// # Errors
+/// A finding: the server sends more than a few responses need.
 fn read(connection: &mut Connection, trial: &Trial<'_>) -> Result<Option<End>, Finding> {
     loop {
+        if connection.input().len() > MAX_BYTES {
+            let observed = format!("more than {MAX_BYTES} bytes");
+            return Err(Finding::failed("the responses to a few requests", observed));
+        }
         match connection.receive(trial.after(QUIET))? {
             connection::Received::Data => {}
             connection::Received::Ended(end) => return Ok(Some(end)),

@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadLimits, ResponseScan};
 
+/// The most responses that are looked at: more than a case has requests.
+const MAX_RESPONSES: usize = 64;
+
 /// One response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
@@ -33,7 +36,10 @@ impl Responses {
     /// Finds the responses. `is_head_request` says that the first has no body.
     pub fn parse(bytes: &[u8], mut is_head_request: bool) -> Self {
         let (mut found, mut offset) = (Self::default(), 0);
-        while offset < bytes.len() {
+        for _ in 0..MAX_RESPONSES {
+            if offset == bytes.len() {
+                break;
+            }
             let Some((status, length)) = response(&bytes[offset..], is_head_request) else {
                 found.is_headless = true;
                 return found;
