@@ -3,6 +3,8 @@
 use super::case::{Case, Endpoint, Verdict};
 use super::expectation::Difference;
 use super::runner::CaseResult;
+use crate::text::escaped;
+use crate::wire::Side;
 
 /// The results of all chosen cases, in the order of the cases.
 pub struct Results<'r> {
@@ -17,6 +19,19 @@ pub struct Results<'r> {
 }
 
 impl Results<'_> {
+    /// Returns the side of the endpoint under test.
+    pub fn side(&self) -> Side {
+        match self.endpoint {
+            Endpoint::Server => Side::Server,
+            Endpoint::Client => Side::Client,
+        }
+    }
+
+    /// Returns the command that plays only this case. Control characters are escaped.
+    pub fn repeat_command(&self, case: &Case) -> String {
+        format!("{} --only {}", escaped(self.repeat, &[]), case.number)
+    }
+
     /// Returns the cases with their results, without those that were not played.
     pub fn played(&self) -> impl Iterator<Item = (&Case, &CaseResult)> {
         let pairs = self.cases.iter().copied().zip(&self.results);
@@ -32,12 +47,15 @@ impl Results<'_> {
         }
     }
 
+    /// Returns the difference from the expected outcome of the case.
+    pub fn difference(&self, case: &Case) -> Option<&Difference> {
+        self.differences.iter().flatten().find(|difference| difference.number == case.number)
+    }
+
     /// Returns whether the case failed although it was not expected to.
     pub fn is_unexpected_failure(&self, case: &Case, result: &CaseResult) -> bool {
-        let differs = |differences: &Vec<Difference>| {
-            differences.iter().any(|difference| difference.number == case.number)
-        };
-        result.verdict == Verdict::Fail && self.differences.as_ref().is_none_or(differs)
+        let is_expected = self.differences.is_some() && self.difference(case).is_none();
+        result.verdict == Verdict::Fail && !is_expected
     }
 
     /// Returns whether all cases were played.

@@ -27,6 +27,17 @@ pub struct CaseResult {
     pub record: Option<Record>,
 }
 
+impl CaseResult {
+    /// Returns what a failed case expected, if the case says it, and what it observed. Both may
+    /// contain text of the endpoint.
+    pub fn expected_and_observed(&self) -> (Option<&str>, &str) {
+        match &self.finding {
+            Some(Finding::Failed { expected, observed, .. }) => (Some(expected), observed),
+            _ => (None, &self.outcome),
+        }
+    }
+}
+
 /// How the cases are played.
 pub struct Run<'r> {
     pub target: &'r Target,

@@ -214,19 +214,26 @@ impl Text {
         if !self.color {
             return ["", ""];
         }
-        let on = match span.kind {
-            _ if span.violation.is_some() => "\x1b[1;37;41m",
-            Kind::StartLine => "\x1b[1;34m",
-            Kind::Name => "\x1b[36m",
-            Kind::Value => "\x1b[32m",
-            Kind::Separator | Kind::Ignored => "\x1b[2m",
-            Kind::Length => "\x1b[33m",
-            Kind::Mask => "\x1b[35m",
-            Kind::Payload => "\x1b[1;32m",
-            Kind::Control => "\x1b[1;33m",
-            Kind::Opaque => "\x1b[37m",
+        let on = match span.violation {
+            Some(_) => "\x1b[1;37;41m",
+            None => color_of(span.kind),
         };
         [on, "\x1b[0m"]
+    }
+}
+
+/// Returns the escape sequence of ECMA-48 that begins the color of a kind of bytes.
+pub(crate) fn color_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::StartLine => "\x1b[1;34m",
+        Kind::Name => "\x1b[36m",
+        Kind::Value => "\x1b[32m",
+        Kind::Separator | Kind::Ignored => "\x1b[2m",
+        Kind::Length => "\x1b[33m",
+        Kind::Mask => "\x1b[35m",
+        Kind::Payload => "\x1b[1;32m",
+        Kind::Control => "\x1b[1;33m",
+        Kind::Opaque => "\x1b[37m",
     }
 }
 

@@ -1,7 +1,9 @@
 //! The output of `conform`: the result in the requested format, the saved outcomes, and messages.
 
 mod json;
+mod junit;
 mod list;
+mod tap;
 mod text;
 
 pub use list::list;
@@ -66,6 +68,8 @@ fn report_differences(args: &Args, results: &Results<'_>) {
 pub fn format(results: &Results<'_>, format: Format, color: bool) -> String {
     match format {
         Format::Json => json::json(results),
-        Format::Text | Format::Junit | Format::Tap => text::text(results, color),
+        Format::Junit => junit::junit(results),
+        Format::Tap => tap::tap(results),
+        Format::Text => text::text(results, color),
     }
 }

@@ -2,12 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::tools::conform::case::{Case, Endpoint, Verdict};
+use crate::text::escaped;
+use crate::tools::conform::case::{Case, Verdict};
 use crate::tools::conform::explain;
 use crate::tools::conform::results::Results;
 use crate::tools::conform::runner::CaseResult;
-use crate::tools::conform::trial::Finding;
-use crate::wire::Side;
 
 /// Returns the results as text.
 pub fn text(results: &Results<'_>, color: bool) -> String {
@@ -22,24 +21,20 @@ pub fn text(results: &Results<'_>, color: bool) -> String {
 
 /// Appends the explanation of a failure.
 pub fn failure(results: &Results<'_>, case: &Case, result: &CaseResult, color: bool, out: &mut String) {
-    let endpoint = match results.endpoint {
-        Endpoint::Server => Side::Server,
-        Endpoint::Client => Side::Client,
-    };
     let autobahn = case.autobahn.as_ref().map_or(String::new(), |number| format!(" (Autobahn {number})"));
     // Writing to a String can't fail.
     let _ = writeln!(out, "FAIL {} {}{autobahn}\n", case.number, case.title);
     if let Some(record) = &result.record {
-        explain::conversation(record, result.finding.as_ref(), endpoint, color, out);
+        explain::conversation(record, result.finding.as_ref(), results.side(), color, out);
     }
     let requirement = case.requirement;
     let _ = writeln!(out, "\n  {}: {}", requirement.level.name(), requirement.rule);
-    if let Some(Finding::Failed { expected, observed, .. }) = &result.finding {
-        let _ = writeln!(out, "  expected: {expected}\n  observed: {observed}");
-    } else {
-        let _ = writeln!(out, "  observed: {}", result.outcome);
+    let (expected, observed) = result.expected_and_observed();
+    if let Some(expected) = expected {
+        let _ = writeln!(out, "  expected: {}", escaped(expected, &[]));
     }
-    let _ = writeln!(out, "  again:    {} --only {}\n", results.repeat, case.number);
+    let _ = writeln!(out, "  observed: {}", escaped(observed, &[]));
+    let _ = writeln!(out, "  again:    {}\n", results.repeat_command(case));
 }
 
 fn table(results: &Results<'_>, out: &mut String) {
