@@ -189,12 +189,17 @@ fn finish(given: Given, repeat: String) -> Result<Args, String> {
             {
                 return Err(format!("the suite {} needs {}", suite.name(), adapter::needs(*suite)));
             }
+            let is_waiting = matches!(&target, Some(Target::Client(ClientTarget { run: None, .. })));
+            if is_waiting && !given.is_list && suites.contains(&Suite::Sse) {
+                return Err("the suite sse reads what the client prints: start the client with --run".into());
+            }
             suites
         }
         None => match &target {
             Some(Target::Server(server)) => {
                 Suite::ALL.into_iter().filter(|suite| server.supports(*suite)).collect()
             }
+            Some(Target::Client(_)) if given.is_list => Suite::ALL.to_vec(),
             Some(Target::Client(_)) => vec![Suite::WebSocket, Suite::Deflate],
             None => Suite::ALL.to_vec(),
         },
@@ -337,6 +342,7 @@ mod tests {
             ),
             (&["client"], "--listen ADDR:PORT is missing"),
             (&["client", "--run", "node client.js"], "has no {url}"),
+            (&["client", "--listen", "127.0.0.1:1", "--suite", "sse"], "start the client with --run"),
             (&["client", "--listen", "127.0.0.1:1", "--stream", "http://x"], "--stream describes a server"),
             (&["server", "ws://127.0.0.1:1", "--publish", "http://x"], "has no method"),
             (&["server", "ws://127.0.0.1:1", "--cursor", "next"], "is not a place of a cursor"),

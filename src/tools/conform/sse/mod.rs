@@ -2,8 +2,16 @@
 //!
 //! 1. `stream` — an open stream of a server; `lines` — its bytes, without interpretation.
 //! 2. `server_…` — the cases for servers, a section each.
+//! 3. `reader` — a stream to a client under test, which prints the events.
+//! 4. `client_…` — the cases for clients, a section each, from section 10 on.
 
+mod client_fields;
+mod client_lines;
+mod client_reconnect;
+mod client_request;
+mod client_response;
 mod lines;
+mod reader;
 mod server_accept;
 mod server_data;
 mod server_followers;
@@ -28,5 +36,12 @@ pub fn cases() -> Vec<Case> {
         server_followers::cases(),
         server_time::cases(),
     ];
-    servers.into_iter().flatten().collect()
+    let clients = [
+        client_request::cases(),
+        client_response::cases(),
+        client_lines::cases(),
+        client_fields::cases(),
+        client_reconnect::cases(),
+    ];
+    servers.into_iter().chain(clients).flatten().collect()
 }
