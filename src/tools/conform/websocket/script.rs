@@ -57,8 +57,8 @@ pub struct Alternative {
     pub outcome: Outcome,
     pub items: Vec<Item>,
     pub ending: Ending,
-    /// Whether pongs may be missing that are followed by another pong.
-    pub skips_pongs: bool,
+    /// Whether pongs may be at other places, and may be missing if another pong follows.
+    pub has_free_pongs: bool,
     /// The number of sending steps after which the endpoint answers first, if it matters.
     pub stage: Option<usize>,
 }
@@ -66,21 +66,16 @@ pub struct Alternative {
 impl Alternative {
     /// Returns whether these are the items of the alternative.
     pub fn has_items(&self, items: &[Item]) -> bool {
-        if !self.skips_pongs {
+        if !self.has_free_pongs {
             return self.items == items;
         }
-        let mut left = items.iter().peekable();
-        let mut has_skipped = false;
-        for item in &self.items {
-            let is_pong = matches!(item, Item::Pong(_));
-            match left.next_if_eq(&item) {
-                Some(_) if is_pong => has_skipped = false,
-                Some(_) => {}
-                None if is_pong => has_skipped = true,
-                None => return false,
-            }
-        }
-        !has_skipped && left.next().is_none()
+        let is_pong = |item: &&Item| matches!(item, Item::Pong(_));
+        let (pongs, others): (Vec<&Item>, Vec<&Item>) = items.iter().partition(is_pong);
+        let (known, expected): (Vec<&Item>, Vec<&Item>) = self.items.iter().partition(is_pong);
+        let mut left = known.iter();
+        others == expected
+            && pongs.last() == known.last()
+            && pongs.iter().all(|pong| left.any(|one| one == pong))
     }
 }
 
@@ -236,11 +231,12 @@ impl Script {
         self.alternative(name, verdict, items, Ending::Ends)
     }
 
-    /// Allows that pongs are missing that are followed by another pong (RFC 6455 §5.5.3).
-    pub fn allowed_with_fewer_pongs(mut self, items: impl Into<Vec<Item>>) -> Self {
-        self = self.allowed("answers only the latest of several pings", items);
+    /// Allows that pongs come later or earlier among these items, because only their payloads belong
+    /// to pings, and that pongs are missing if another follows (RFC 6455 §5.5.2, §5.5.3).
+    pub fn allowed_with_other_pongs(mut self, items: impl Into<Vec<Item>>) -> Self {
+        self = self.allowed("answers a ping later, or only the latest of several", items);
         if let Some(last) = self.alternatives.last_mut() {
-            last.skips_pongs = true;
+            last.has_free_pongs = true;
         }
         self
     }
@@ -297,7 +293,7 @@ impl Script {
     ) -> Self {
         let outcome = Outcome { name, verdict };
         let items = items.into();
-        self.alternatives.push(Alternative { outcome, items, ending, skips_pongs: false, stage: None });
+        self.alternatives.push(Alternative { outcome, items, ending, has_free_pongs: false, stage: None });
         self
     }
 
@@ -312,18 +308,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_pongs_before_another_pong_may_be_missing() {
+    fn pongs_may_move_and_only_the_last_is_needed() {
         let pong = |text: &str| Item::Pong(text.into());
-        let message = Item::Text("m".into());
-        let all = [pong("1"), message.clone(), pong("2"), pong("3")];
-        let script = Script::new().allowed_with_fewer_pongs(all.clone());
+        let message = |text: &str| Item::Text(text.into());
+        let all = [pong("1"), message("a"), pong("2"), pong("3"), message("b")];
+        let script = Script::new().allowed_with_other_pongs(all.clone());
         let has = |items: &[Item]| script.alternatives[0].has_items(items);
         assert!(has(&all));
-        assert!(has(&[message.clone(), pong("3")]));
-        assert!(has(&[pong("1"), message.clone(), pong("3")]));
-        assert!(!has(&[pong("1"), message.clone(), pong("2")]));
-        assert!(!has(&[pong("3"), message.clone()]));
-        assert!(!has(&[pong("1"), pong("2"), pong("3")]));
-        assert!(!has(&[message.clone(), pong("3"), pong("3")]));
+        assert!(has(&[message("a"), pong("3"), message("b")]));
+        assert!(has(&[message("a"), message("b"), pong("1"), pong("3")]));
+        assert!(!has(&[pong("1"), message("a"), pong("2"), message("b")]));
+        assert!(!has(&[pong("3"), message("a")]));
+        assert!(!has(&[pong("3"), message("b"), message("a")]));
+        assert!(!has(&[message("a"), pong("3"), pong("3"), message("b")]));
+        assert!(!has(&[message("a"), pong("2"), pong("1"), pong("3"), message("b")]));
     }
 }
