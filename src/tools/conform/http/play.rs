@@ -6,7 +6,7 @@ use super::cases::{Afterwards, RequestCase, RequestRule};
 use super::responses::{Received, Responses};
 use crate::tools::conform::case::{Level, Outcome, allowed, pass};
 use crate::tools::conform::connection::{self, Connection, End};
-use crate::tools::conform::exchange::{Request, exchange};
+use crate::tools::conform::exchange::{Request, ResponseReader};
 use crate::tools::conform::target::{Template, Values};
 use crate::tools::conform::trial::{Finding, Trial};
 
@@ -90,14 +90,14 @@ fn check_resource(trial: &Trial<'_>, template: &Template, is_post: bool) -> Resu
         false => plain,
     };
     let mut connection = trial.connect(template.address)?;
-    let (head, _) = exchange(&mut connection, &request, trial.after(QUIET))?;
-    if head.status < 400 {
+    connection.send(&request.to_bytes())?;
+    let status = ResponseReader::new(request.method).head(&mut connection, trial.after(QUIET))?.status;
+    if status < 400 {
         return Ok(());
     }
     let (method, option) = (request.method, if is_post { "--post" } else { "--get" });
     Err(Finding::NotApplicable(format!(
-        "the server responds {} to a plain {method}: name another resource with {option}",
-        head.status
+        "the server responds {status} to a plain {method}: name another resource with {option}"
     )))
 }
 
