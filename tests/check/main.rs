@@ -4,6 +4,7 @@
 // Public, because these tests use only a part of both.
 #[path = "../built/mod.rs"]
 pub mod built;
+mod page;
 #[path = "../transcripts/server.rs"]
 pub mod server;
 
@@ -22,8 +23,12 @@ fn check(arguments: &[&str]) -> (i32, String) {
     (output.status.code().expect("no signal"), String::from_utf8(text).expect("UTF-8"))
 }
 
+fn url_of(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
 fn url(server: &Server) -> String {
-    format!("http://127.0.0.1:{}", server.port)
+    url_of(server.port)
 }
 
 #[test]

@@ -57,7 +57,8 @@ pub fn result(index: usize, stage: &Stage, outcomes: &[StepOutcome], url: &str, 
         }
         wrap(step.why, "  ", &mut out);
         let section = step.section.map_or(String::new(), |section| format!("{section}, and "));
-        let _ = writeln!(out, "  Read {section}{}: {}.", stage.example, stage.read);
+        wrap(&format!("Read {section}{}: {}.", stage.example, stage.read), "  ", &mut out);
+        out.push('\n');
     }
     for step in &stage.steps[outcomes.len()..] {
         let _ = writeln!(out, "  --    {}", step.title);
