@@ -9,6 +9,8 @@ pub fn all() -> Vec<Case> {
     cases.extend(sse::cases());
     cases.extend(poll::cases());
     cases.extend(websocket::cases());
+    #[cfg(feature = "deflate")]
+    cases.extend(super::deflate::cases());
     cases.sort_by_key(|case| case.number);
     cases
 }

@@ -34,6 +34,8 @@ pub mod case;
 mod catalogue;
 mod client;
 pub mod connection;
+#[cfg(feature = "deflate")]
+mod deflate;
 pub mod exchange;
 mod expectation;
 pub mod explain;

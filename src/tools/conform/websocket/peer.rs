@@ -73,6 +73,8 @@ pub struct Peer {
     has_ended: bool,
     /// The offset of the last item in everything that the endpoint has sent.
     item_offset: u64,
+    /// The bytes of the endpoint's frames as they arrived, if they are kept.
+    kept: Option<Vec<u8>>,
 }
 
 impl Peer {
@@ -88,7 +90,17 @@ impl Peer {
             _ => Receiver::new(role, LIMITS),
         };
         let item_offset = connection.consumed();
-        Self { connection, endpoint, receiver, agreement, has_ended: false, item_offset }
+        Self { connection, endpoint, receiver, agreement, has_ended: false, item_offset, kept: None }
+    }
+
+    /// Keeps the bytes of the frames that the endpoint sends from now on.
+    pub fn keep_bytes(&mut self) {
+        self.kept = Some(Vec::new());
+    }
+
+    /// Returns the bytes that are kept.
+    pub fn kept_bytes(&self) -> &[u8] {
+        self.kept.as_deref().unwrap_or_default()
     }
 
     /// Returns the agreed compression.
@@ -162,12 +174,17 @@ impl Peer {
             self.connection.consume(length);
             return Some(Item::AfterClose);
         }
+        // The receiver unmasks the bytes in place.
+        let before = self.kept.is_some().then(|| self.connection.input().to_vec());
         let (consumed, item) = match self.receiver.receive(self.connection.input()) {
             Ok((consumed, event)) => (consumed, event.map(owned)),
             Err(error) => (self.connection.input().len(), Some(Item::Broken(error))),
         };
         self.has_ended = matches!(item, Some(Item::Close(_) | Item::Broken(_)));
         self.connection.consume(consumed);
+        if let (Some(kept), Some(before)) = (&mut self.kept, before) {
+            kept.extend_from_slice(&before[..consumed]);
+        }
         item
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::conversation::Conversation;
 use super::frame::Frame;
 use super::opening::{Compression, open_with};
-use super::peer::Item;
+use super::peer::{Item, Peer};
 use crate::tools::conform::case::{Outcome, Verdict};
 use crate::tools::conform::trial::{Finding, Trial};
 
@@ -280,6 +280,14 @@ impl Script {
     /// A finding: no alternative fits what the endpoint did.
     pub fn play(&self, trial: &mut Trial) -> Result<&'static str, Finding> {
         let peer = open_with(trial, self.compression, &self.first)?;
+        self.play_on(peer, trial)
+    }
+
+    /// Plays the script on an open connection and returns the name of the outcome.
+    ///
+    /// # Errors
+    /// A finding: no alternative fits what the endpoint did.
+    pub fn play_on(&self, peer: Peer, trial: &Trial) -> Result<&'static str, Finding> {
         Conversation::new(self, peer).play(trial)
     }
 
