@@ -9,7 +9,7 @@ use crate::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadLimits, R
 use crate::tools::conform::target::Template;
 
 /// The greatest content of a response that the suite reads, in bytes.
-const MAX_CONTENT: u64 = 64 << 20;
+const MAX_CONTENT: u64 = 4 << 20;
 
 /// The greatest number of interim responses before a final one.
 const MAX_INTERIM: usize = 32;

@@ -15,7 +15,7 @@ const ORDER: Requirement =
     Requirement::html("9.2.6", "Events are dispatched in the order of the stream, each of them once.");
 
 /// Events that are published in a row.
-const MANY: usize = 200;
+const MANY: usize = 100;
 
 /// Returns the cases of the section.
 pub fn cases() -> Vec<Case> {
@@ -41,7 +41,7 @@ pub fn cases() -> Vec<Case> {
     let outcomes = [pass("delivers UTF-8"), pass("refuses the data"), allowed("delivers no event")];
     cases.add(11, "data that is not UTF-8", UTF8, &outcomes, not_utf8).server_only();
     let outcomes = [pass("delivers each event once, in order")];
-    cases.add(12, "200 events in a row", ORDER, &outcomes, many).server_only();
+    cases.add(12, "100 events in a row", ORDER, &outcomes, many).server_only();
     cases.into_vec()
 }
 
