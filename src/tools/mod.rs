@@ -20,6 +20,7 @@ mod cursor_place;
 mod exit_status;
 mod explain;
 mod follow;
+mod html_report;
 mod io_error;
 mod listen;
 mod load;

@@ -1,6 +1,8 @@
 //! The outputs of `barewire conform`: formats, files and exit statuses.
 
 mod expectation;
+mod formats;
+mod list;
 
 use std::fs;
 use std::path::PathBuf;

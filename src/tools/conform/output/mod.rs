@@ -1,8 +1,10 @@
-//! The output of `conform`: the result in the requested format, the saved outcomes, and messages.
+//! The output of `conform`: the result in the requested format, the report, the saved outcomes, and
+//! messages.
 
 mod json;
 mod junit;
 mod list;
+mod report;
 mod tap;
 mod text;
 
@@ -23,7 +25,7 @@ use crate::tools::standard_streams::{self, output_has_colors};
 /// # Errors
 /// A message for the user.
 pub fn check_files(args: &Args) -> Result<(), String> {
-    for path in [&args.save].into_iter().flatten() {
+    for path in [&args.save, &args.report].into_iter().flatten() {
         OpenOptions::new().append(true).create(true).open(path).map_err(|error| file_error(path, &error))?;
     }
     Ok(())
@@ -42,6 +44,10 @@ pub fn write(args: &Args, results: &Results<'_>) -> ExitCode {
             false => Err(format!("{} is not written, because the run was stopped", path.display())),
         };
         errors.extend(written.err());
+    }
+    if let Some(path) = &args.report {
+        let written = fs::write(path, report::report(results));
+        errors.extend(written.map_err(|error| file_error(path, &error)).err());
     }
     report_differences(args, results);
     errors.iter().for_each(standard_streams::report);

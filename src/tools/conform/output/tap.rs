@@ -8,8 +8,9 @@ use crate::tools::conform::case::{Case, Verdict};
 use crate::tools::conform::results::Results;
 use crate::tools::conform::runner::CaseResult;
 
-/// Returns a line for each case, and a diagnostic of YAML for each that needs attention. An expected
-/// failure is a TODO, which TAP does not count as a failure.
+/// Returns a line for each case, and a diagnostic of YAML for each that needs attention.
+///
+/// An expected failure is a TODO, which TAP does not count as a failure.
 pub fn tap(results: &Results<'_>) -> String {
     let mut out = String::from("TAP version 14\n");
     // Writing to a String can't fail.

@@ -5,11 +5,10 @@
 //! 1. `words` — the results in sentences.
 //! 2. `tables` — the figures, one column per trial.
 //! 3. `plots` — the pictures. Each also has a description in words and a table.
-//! 4. `markup` — escaping and tables; `report.css`.
+//! 4. `report.css`, which follows the style of all reports.
 
 #[cfg(test)]
 pub mod fixture;
-mod markup;
 mod plots;
 mod tables;
 #[cfg(test)]
@@ -24,7 +23,8 @@ use crate::tools::compare::arithmetic::Formula;
 use crate::tools::compare::config::CompareConfig;
 use crate::tools::compare::prediction::Prediction;
 use crate::tools::compare::results::Comparison;
-use markup::{element, escaped};
+use crate::tools::html_report::markup::{element, escaped};
+use crate::tools::html_report::page;
 use plots::{Mark, USERS};
 use words::name;
 
@@ -45,17 +45,7 @@ pub fn report(comparison: &Comparison, formula: &Formula<'_>, predictions: &[Pre
         }
         main.push_str(&method(comparison));
     }
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{}{main}</main>\n\
-         <footer>\n<p>Written by barewire {}. This page loads nothing from other sites.</p>\n</footer>\n\
-         </body>\n</html>\n",
-        escaped(&title(&comparison.config)),
-        header(comparison),
-        env!("CARGO_PKG_VERSION")
-    )
+    page(&title(&comparison.config), STYLE, &(header(comparison) + &main), "")
 }
 
 fn title(config: &CompareConfig) -> String {

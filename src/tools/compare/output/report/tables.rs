@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::markup::{Table, element, escaped};
 use super::plots::{self, Mark, USERS};
 use super::words::{Ratio, TOLERANCE, cpu_share, name, pairs, trial_name};
 use crate::client::follow::Transport;
@@ -12,6 +11,7 @@ use crate::tools::compare::output::figures::{FIGURES, Figure, MEASUREMENTS, Unit
 use crate::tools::compare::output::numbers::{self, NOT_KNOWN, bytes, count, delay, difference, duration};
 use crate::tools::compare::prediction::{Prediction, memory_per_client};
 use crate::tools::compare::results::{self, Comparison, Trial};
+use crate::tools::html_report::markup::{Table, element, escaped};
 
 /// Returns the column headings: the first one, and the mark, name and interval of each trial.
 fn columns<'a>(

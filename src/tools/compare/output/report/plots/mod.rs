@@ -17,8 +17,8 @@ pub use users::{USERS, users};
 
 use std::fmt::Write;
 
-use super::markup::escaped;
 use crate::client::follow::Transport;
+use crate::tools::html_report::markup::escaped;
 
 /// One of the two drawings of a plot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

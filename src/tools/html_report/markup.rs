@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-pub(super) use crate::wire::render::svg::escaped;
+pub(in crate::tools) use crate::wire::render::svg::escaped;
 
 /// Returns an element with a text.
 pub fn element(name: &str, text: &str) -> String {
