@@ -68,7 +68,7 @@ impl<'s> Conversation<'s> {
 
     fn step(&mut self, step: &Step, trial: &Trial) -> Result<(), Finding> {
         match step {
-            Step::Pause(_) | Step::Await(..) | Step::FinishSending => {}
+            Step::Await(..) | Step::FinishSending => {}
             _ => self.stage += 1,
         }
         match step {
@@ -86,10 +86,6 @@ impl<'s> Conversation<'s> {
             }
             Step::SendBytes(bytes) => self.peer.connection.send(bytes),
             Step::SendPayload(payload, offset) => self.peer.send_payload(payload, *offset),
-            Step::Pause(time) => {
-                thread::sleep(*time);
-                Ok(())
-            }
             Step::Await(count, time) => {
                 while self.items.len() < *count && self.end.is_none() && self.receive(trial, *time)? {}
                 Ok(())

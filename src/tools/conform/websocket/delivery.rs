@@ -1,5 +1,7 @@
 //! Section 11: how TCP delivers frames does not matter (RFC 6455 §5.2, §6.2).
 
+use std::ops::Range;
+
 use super::conversation::Conversation;
 use super::frame::{
     CLOSE, CONTINUATION, Frame, Masking, TEXT, binary, close, continuation, ping, pong, text,
@@ -29,6 +31,9 @@ const FAILS_AT_ANY_CUT: Requirement = Requirement::must(
     "An endpoint fails the connection for a violation, wherever the segments of TCP begin and end.",
 );
 
+/// Builds the frames of a case when it is played.
+type Frames = fn() -> Vec<Frame>;
+
 /// Returns the cases of the section.
 pub fn cases() -> Vec<Case> {
     let mut cases = Cases::of(Suite::WebSocket, 11, "delivery in segments of any length");
@@ -39,81 +44,88 @@ pub fn cases() -> Vec<Case> {
     cases.into_vec()
 }
 
+/// Frames of one form, and their answer.
+struct CutFrames {
+    index: u16,
+    title: &'static str,
+    frames: Frames,
+    item: fn() -> Item,
+    /// Where the bytes of a client are cut. A cut behind those of a server divides nothing.
+    cuts: Range<usize>,
+}
+
+const CUT_FRAMES: [CutFrames; 8] = [
+    CutFrames {
+        index: 1,
+        title: "a text message, cut at each byte",
+        frames: || vec![text("Hello")],
+        item: || Item::Text("Hello".into()),
+        cuts: 1..11,
+    },
+    CutFrames {
+        index: 2,
+        title: "an empty message, cut at each byte",
+        frames: || vec![text("")],
+        item: || Item::Text(Vec::new()),
+        cuts: 1..6,
+    },
+    CutFrames {
+        index: 3,
+        title: "a message of 126 bytes, cut at each byte",
+        frames: || vec![binary(bytes(126))],
+        item: || Item::Binary(bytes(126)),
+        cuts: 1..134,
+    },
+    CutFrames {
+        index: 4,
+        title: "a message of 65536 bytes, cut at each byte of its header",
+        frames: || vec![binary(bytes(65_536))],
+        item: || Item::Binary(bytes(65_536)),
+        cuts: 1..18,
+    },
+    CutFrames {
+        index: 5,
+        title: "a ping, cut at each byte",
+        frames: || vec![ping("Hello")],
+        item: || Item::Pong("Hello".into()),
+        cuts: 1..11,
+    },
+    CutFrames {
+        index: 6,
+        title: "two fragments with a pong between them, cut at each byte",
+        frames: || vec![text("Hel").part(), pong("!"), continuation("lo")],
+        item: || Item::Text("Hello".into()),
+        cuts: 1..25,
+    },
+    CutFrames {
+        index: 7,
+        title: "characters of two to four bytes, cut at each byte",
+        frames: || vec![text("ß€🦀")],
+        item: || Item::Text("ß€🦀".into()),
+        cuts: 1..15,
+    },
+    CutFrames {
+        index: 9,
+        title: "a message of 65536 bytes, cut at each of its last bytes",
+        frames: || vec![binary(bytes(65_536))],
+        item: || Item::Binary(bytes(65_536)),
+        cuts: 65_534..65_550,
+    },
+];
+
 /// Frames of each form, cut at each byte.
 fn add_cuts(cases: &mut Cases) {
-    let add = |cases: &mut Cases,
-               index,
-               title,
-               frames: fn() -> Vec<Frame>,
-               items: fn() -> Vec<Item>,
-               cuts: fn() -> Vec<usize>| {
+    for CutFrames { index, title, frames, item, cuts } in CUT_FRAMES {
         let outcomes = Script::new().pass([]).outcomes();
         // The script is large, so it is built when it is played.
         cases.add(index, title, ANY_CUT, &outcomes, move |trial| {
-            let (mut script, mut all) = (Script::new(), Vec::new());
-            for cut in cuts() {
-                all.extend(items());
-                script = script.send_cut(frames(), cut).await_items(all.len());
-            }
-            script.pass(all).play(trial)
+            let items = vec![item(); cuts.len()];
+            let script = (1..).zip(cuts.clone()).fold(Script::new(), |script, (count, cut)| {
+                script.send_cut(frames(), cut).await_items(count)
+            });
+            script.pass(items).play(trial)
         });
-    };
-    add(
-        cases,
-        1,
-        "a text message, cut at each byte",
-        || vec![text("Hello")],
-        || vec![Item::Text("Hello".into())],
-        || (1..11).collect(),
-    );
-    add(
-        cases,
-        2,
-        "an empty message, cut at each byte",
-        || vec![text("")],
-        || vec![Item::Text(Vec::new())],
-        || (1..6).collect(),
-    );
-    add(
-        cases,
-        3,
-        "a message of 126 bytes, cut at each byte",
-        || vec![binary(bytes(126))],
-        || vec![Item::Binary(bytes(126))],
-        || (1..134).collect(),
-    );
-    add(
-        cases,
-        4,
-        "a message of 65536 bytes, cut at each byte of its header and its last ones",
-        || vec![binary(bytes(65_536))],
-        || vec![Item::Binary(bytes(65_536))],
-        || (1..18).chain(65_534..65_550).collect(),
-    );
-    add(
-        cases,
-        5,
-        "a ping, cut at each byte",
-        || vec![ping("Hello")],
-        || vec![Item::Pong("Hello".into())],
-        || (1..11).collect(),
-    );
-    add(
-        cases,
-        6,
-        "two fragments with a pong between them, cut at each byte",
-        || vec![text("Hel").part(), pong("!"), continuation("lo")],
-        || vec![Item::Text("Hello".into())],
-        || (1..25).collect(),
-    );
-    add(
-        cases,
-        7,
-        "characters of two to four bytes, cut at each byte",
-        || vec![text("ß€🦀")],
-        || vec![Item::Text("ß€🦀".into())],
-        || (1..15).collect(),
-    );
+    }
     let script = Script::new().send_in_parts([close(1000, "enough")], 1).pass([]);
     cases.script(8, "a close frame with a reason, byte by byte", ANY_CUT, script);
 }
@@ -216,7 +228,7 @@ fn early(trial: &mut Trial, script: &Script, frames: &[Frame]) -> Result<&'stati
 
 /// Frames that end a connection, each cut at each byte, on connections of their own.
 fn add_on_new_connections(cases: &mut Cases) {
-    let violations: [(u16, fn() -> Vec<Frame>, &str); 6] = [
+    let violations: [(u16, Frames, &str); 6] = [
         (41, || vec![text("Hello").rsv(4)], "a message with RSV1"),
         (42, || vec![Frame::new(0xb, "Hello")], "a frame with a reserved opcode"),
         (43, || vec![text("Hello").masking(Masking::Wrong)], "a frame without a mask"),
@@ -244,7 +256,7 @@ fn add_at_each_cut(
     index: u16,
     what: &str,
     requirement: Requirement,
-    frames: fn() -> Vec<Frame>,
+    frames: Frames,
     script: impl Fn(usize) -> Script + Send + Sync + 'static,
 ) {
     let outcomes = script(0).outcomes();

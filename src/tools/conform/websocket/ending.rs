@@ -42,6 +42,9 @@ const OTHERS_LIVE: Requirement = Requirement::must(
     "A server receives the messages of a connection, whatever happens to others.",
 );
 
+/// Builds the frames of a case when it is played.
+type Frames = fn() -> Vec<Frame>;
+
 /// Returns the cases of the section.
 pub fn cases() -> Vec<Case> {
     let mut cases = Cases::of(Suite::WebSocket, 14, "races at the end, half-closed connections, resets");
@@ -137,7 +140,7 @@ fn add_half_closed(cases: &mut Cases, first: u16, is_server: bool) {
 
 /// The suite resets connections; another connection still works.
 fn add_resets(cases: &mut Cases) {
-    let variants: [(fn() -> Vec<Frame>, &str); 4] = [
+    let variants: [(Frames, &str); 4] = [
         (Vec::new, "after the handshake"),
         (|| vec![text("Hello")], "after a message"),
         (|| vec![text("Hel").announcing(5)], "within a frame"),

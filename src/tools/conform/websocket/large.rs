@@ -1,5 +1,5 @@
-//! Sections 9 and 10: large messages, many messages, and large messages in fragments (RFC 6455 §5.4,
-//! §10.4).
+//! Sections 9 and 10: large messages, many messages, and large messages in fragments (RFC 6455
+//! §5.4, §10.4).
 
 use std::borrow::Cow;
 

@@ -3,9 +3,14 @@
 //! 1. `frame` — any frame, valid or not.
 //! 2. `opening` — the handshake of the cases that do not test it.
 //! 3. `peer` — the suite's end of an open connection.
-//! 4. `script` — what the suite sends, and the set of answers that are allowed; `conversation` plays
-//!    it.
-//! 5. `request` — a request for a WebSocket with any fault, and the server's answer.
+//! 4. `script` — what the suite sends, and the set of answers that are allowed; `conversation`
+//!    plays it.
+//! 5. `payload` — payloads in which a lost or moved byte shows.
+//! 6. `request` — a request for a WebSocket with any fault, and the server's answer.
+//!
+//! The sections 1 to 10 have the numbers of the Autobahn TestSuite's sections, and its cases with
+//! its verdicts. There is one exception: where RFC 6455 leaves the endpoint a choice that Autobahn
+//! rejects, the verdict is `allowed`.
 //!
 //! The cases of a script test both kinds of endpoint: a client under test echoes as a server does.
 

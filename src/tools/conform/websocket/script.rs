@@ -26,7 +26,6 @@ pub enum Step {
     SendBytes(Vec<u8>),
     /// Sends more payload of the last frame, of which this many bytes were sent before.
     SendPayload(Vec<u8>, usize),
-    Pause(Duration),
     /// Waits until the endpoint has sent this many items in all, or the time has passed.
     Await(usize, Duration),
     /// Ends the suite's side of the TCP connection.
@@ -146,10 +145,6 @@ impl Script {
         self.step(Step::SendPayload(payload.into(), offset))
     }
 
-    pub fn pause(self, time: Duration) -> Self {
-        self.step(Step::Pause(time))
-    }
-
     /// Waits until the endpoint has sent this many items in all.
     pub fn await_items(self, count: usize) -> Self {
         self.step(Step::Await(count, PROMPTLY))
@@ -165,8 +160,8 @@ impl Script {
         self.step(Step::FinishSending)
     }
 
-    /// The endpoint answers with these items, and the connection closes cleanly: a pass. An endpoint
-    /// only typically echoes the code of a close frame (RFC 6455 §5.5.1).
+    /// The endpoint answers with these items, and the connection closes cleanly: a pass. An
+    /// endpoint only typically echoes the code of a close frame (RFC 6455 §5.5.1).
     pub fn pass(self, items: impl Into<Vec<Item>>) -> Self {
         let items = items.into();
         self.alternative("answers and closes cleanly", Verdict::Pass, items.clone(), Ending::Clean)
@@ -226,13 +221,14 @@ impl Script {
             )
     }
 
-    /// The endpoint answers with these items and ends TCP. A close frame of any code may come first.
+    /// The endpoint answers with these items and ends TCP. A close frame of any code may come
+    /// first.
     pub fn ends(self, name: &'static str, verdict: Verdict, items: impl Into<Vec<Item>>) -> Self {
         self.alternative(name, verdict, items, Ending::Ends)
     }
 
-    /// Allows that pongs come later or earlier among these items, because only their payloads belong
-    /// to pings, and that pongs are missing if another follows (RFC 6455 §5.5.2, §5.5.3).
+    /// Allows that pongs come later or earlier among these items, because only their payloads
+    /// belong to pings, and that pongs are missing if another follows (RFC 6455 §5.5.2, §5.5.3).
     pub fn allowed_with_other_pongs(mut self, items: impl Into<Vec<Item>>) -> Self {
         self = self.allowed("answers a ping later, or only the latest of several", items);
         if let Some(last) = self.alternatives.last_mut() {
@@ -252,14 +248,6 @@ impl Script {
     pub fn in_stage(mut self, stage: usize) -> Self {
         let added = self.alternatives.iter_mut().filter(|one| one.stage.is_none());
         added.for_each(|one| one.stage = Some(stage));
-        self
-    }
-
-    /// Changes the verdict of all alternatives so far to informational.
-    pub fn informational(mut self) -> Self {
-        self.alternatives
-            .iter_mut()
-            .for_each(|alternative| alternative.outcome.verdict = Verdict::Informational);
         self
     }
 
