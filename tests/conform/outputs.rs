@@ -3,6 +3,7 @@
 mod expectation;
 mod formats;
 mod list;
+mod page;
 
 use std::fs;
 use std::path::PathBuf;
