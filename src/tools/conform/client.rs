@@ -75,6 +75,19 @@ impl ClientSession {
         Ok(())
     }
 
+    /// Returns the host and port of the URL, if the suite starts the client.
+    pub fn authority(&self) -> Option<String> {
+        let Self::Started(client) = self else { return None };
+        client.listener.local_addr().ok().map(|address| address.to_string())
+    }
+
+    /// Ends the client, so that it can be started again.
+    pub fn stop(&mut self) {
+        if let Self::Started(client) = self {
+            client.stop();
+        }
+    }
+
     /// Waits for the client's next connection, and returns it with the bytes that were already read
     /// from it.
     ///
@@ -135,13 +148,19 @@ impl ClientSession {
     }
 }
 
-impl Drop for StartedClient {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
+impl StartedClient {
+    fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
             // The client may have ended already.
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+impl Drop for StartedClient {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

@@ -9,7 +9,7 @@ use crate::tools::conform::websocket::frame::{BINARY, Frame, TEXT, close, contin
 use crate::tools::conform::websocket::opening::{Compression, open};
 use crate::tools::conform::websocket::peer::{Item, Next, Peer};
 use crate::tools::conform::websocket::request::{
-    Answer, OpeningRequest, ask, check_switched, expect_item, resource,
+    Answer, OpeningHead, ask, check_switched, expect_item, resource,
 };
 
 const ROUND_TRIP: Requirement = Requirement::must(
@@ -239,7 +239,7 @@ fn open_offering(trial: &mut Trial, requests: &[Request]) -> Result<Peer, Findin
         line.extend_from_slice(if at > 0 { b", " } else { b"" });
         request.offer().write_offer(&mut line);
     }
-    let request = OpeningRequest::new(resource(trial)?).line(String::from_utf8_lossy(&line).into_owned());
+    let request = OpeningHead::new(resource(trial)?).line(String::from_utf8_lossy(&line).into_owned());
     let (connection, answer) = ask(trial, &request)?;
     let agreement = match answer {
         Answer::Switched(head) => check_switched(&request, &head)?,

@@ -1,19 +1,22 @@
 //! The suite `deflate`: compressed messages (RFC 7692).
 //!
 //! 1. `bits` — DEFLATE streams that no compressor writes; `distances` — the distances in a stream.
-//! 2. `blocks`, `errors`, `takeover`, `reserved_bit` — scripts whose compressed payloads are given.
-//! 3. `windows` — the agreed windows, in both directions.
-//! 4. `data` and `bulk` — thousands of messages, the cases of Autobahn's sections 12 and 13.
+//! 2. `server_negotiation`, `client_negotiation` — offers and responses.
+//! 3. `blocks`, `errors`, `takeover`, `reserved_bit` — scripts whose compressed payloads are given.
+//! 4. `windows` — the agreed windows, in both directions.
+//! 5. `data` and `bulk` — thousands of messages, the cases of Autobahn's sections 12 and 13.
 //!
 //! An endpoint that does not agree to compression is not judged.
 
 mod bits;
 mod blocks;
 mod bulk;
+mod client_negotiation;
 mod data;
 mod distances;
 mod errors;
 mod reserved_bit;
+mod server_negotiation;
 mod takeover;
 mod windows;
 
@@ -24,7 +27,9 @@ use super::trial::{Finding, Trial};
 use super::websocket::frame::{Frame, binary, text};
 use super::websocket::opening::{Compression, open};
 use super::websocket::peer::{Item, Peer};
+use super::websocket::request::expect_item;
 use super::websocket::script::Script;
+use crate::protocol::websocket::deflate::{Deflater, LEVEL};
 use crate::protocol::websocket::extension::{Direction, MAX_WINDOW_BITS, Offer, ServerPreferences};
 
 /// RSV1, the bit of a compressed message (RFC 7692 §6).
@@ -36,6 +41,8 @@ const INVALID_DATA: &[Option<u16>] = &[Some(1007), Some(1002)];
 /// Returns the cases of the suite.
 pub fn cases() -> Vec<Case> {
     [
+        server_negotiation::cases(),
+        client_negotiation::cases(),
         blocks::cases(),
         errors::cases(),
         takeover::cases(),
@@ -77,6 +84,20 @@ fn of_suite(peer: &Peer) -> Direction {
 fn of_endpoint(peer: &Peer) -> Direction {
     let agreement = peer.agreement().unwrap_or_default();
     if peer.masks() { agreement.server_to_client() } else { agreement.client_to_server() }
+}
+
+/// Sends similar messages, as the agreement allows, and expects their echoes, which the receiver of
+/// the suite inflates as the agreement allows.
+fn exchange(trial: &Trial, peer: &mut Peer) -> Result<(), Finding> {
+    let mut deflater = Deflater::new(of_suite(peer), LEVEL);
+    for number in 0..3 {
+        let message = format!("{number} {}", "a message with a repetition, ".repeat(60));
+        let mut payload = Vec::new();
+        deflater.compress(message.as_bytes(), &mut payload);
+        peer.send(&[compressed_text(payload)])?;
+        expect_item(trial, peer, |item| *item == text_item(&message), "an echo of the message")?;
+    }
+    Ok(())
 }
 
 /// What a case needs the agreement to say about the messages of the suite.

@@ -7,7 +7,7 @@ mod requests;
 use super::frame::text;
 use super::peer::{Item, Peer};
 use super::request::{
-    Answer, Edit, KEY, OpeningRequest, ask, check_echo, check_switched, expect_item, read_answer, resource,
+    Answer, Edit, KEY, OpeningHead, ask, check_echo, check_switched, expect_item, read_answer, resource,
 };
 use crate::tools::conform::case::{
     Case, Cases, Endpoint, Outcome, Requirement, Suite, allowed, informational, pass,
@@ -128,7 +128,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn play(trial: &mut Trial, expected: Expected, edits: &[Edit]) -> Result<&'static str, Finding> {
-    let request = OpeningRequest::new(resource(trial)?);
+    let request = OpeningHead::new(resource(trial)?);
     let request = edits.iter().fold(request, |request, edit| request.edit(*edit));
     let (connection, answer) = ask(trial, &request)?;
     let is_listed = |name: &str| expected.outcomes().iter().any(|outcome| outcome.name == name);
@@ -158,7 +158,7 @@ const DIGESTS: [(u16, &str, &str); 6] = [
 fn keys(cases: &mut Cases) {
     for (index, key, digest) in DIGESTS {
         let play = move |trial: &mut Trial| {
-            let request = OpeningRequest::new(resource(trial)?).edit(Edit::Set("Sec-WebSocket-Key", key));
+            let request = OpeningHead::new(resource(trial)?).edit(Edit::Set("Sec-WebSocket-Key", key));
             let (_, answer) = ask(trial, &request)?;
             let expected = format!("status 101 with Sec-WebSocket-Accept: {digest}");
             match answer {
@@ -181,13 +181,13 @@ fn keys(cases: &mut Cases) {
 fn divisions(cases: &mut Cases) {
     let play = |trial: &mut Trial| {
         let template = resource(trial)?;
-        let bytes = OpeningRequest::new(template).to_bytes(template);
+        let bytes = OpeningHead::new(template).to_bytes(template);
         open_in_parts(trial, &bytes.chunks(1).collect::<Vec<_>>())
     };
     cases.add(210, "a request byte by byte", DIVISION, &[pass(OPENS)], play).server_only();
     let play = |trial: &mut Trial| {
         let template = resource(trial)?;
-        let bytes = OpeningRequest::new(template).to_bytes(template);
+        let bytes = OpeningHead::new(template).to_bytes(template);
         for at in 1..bytes.len() {
             let (start, end) = bytes.split_at(at);
             open_in_parts(trial, &[start, end])?;
@@ -205,7 +205,7 @@ fn open_in_parts(trial: &Trial, parts: &[&[u8]]) -> Result<&'static str, Finding
     let mut connection = trial.connect(template.address)?;
     parts.iter().try_for_each(|part| connection.send(part))?;
     match read_answer(&mut connection, trial.deadline())? {
-        Answer::Switched(head) => check_switched(&OpeningRequest::new(template), &head).map(|_| OPENS),
+        Answer::Switched(head) => check_switched(&OpeningHead::new(template), &head).map(|_| OPENS),
         Answer::Refused(head) => {
             Err(Finding::failed("a response with status 101", format!("status {}", head.status)))
         }
@@ -216,7 +216,7 @@ fn open_in_parts(trial: &Trial, parts: &[&[u8]]) -> Result<&'static str, Finding
 /// Sends a frame before the response, as no client may do.
 fn early_frame(trial: &mut Trial) -> Result<&'static str, Finding> {
     let template = resource(trial)?;
-    let request = OpeningRequest::new(template);
+    let request = OpeningHead::new(template);
     let mut bytes = request.to_bytes(template);
     text("Hello").encode(true, [1, 2, 3, 4], &mut bytes);
     let mut connection = trial.connect(template.address)?;

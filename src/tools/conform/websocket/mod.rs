@@ -6,7 +6,8 @@
 //! 4. `script` — what the suite sends, and the set of answers that are allowed; `conversation`
 //!    plays it.
 //! 5. `payload` — payloads in which a lost or moved byte shows.
-//! 6. `request` — a request for a WebSocket with any fault, and the server's answer.
+//! 6. `request` — a request for a WebSocket with any fault, and the server's answer; `response` — a
+//!    response with any fault, and the client's reaction.
 //!
 //! The sections 1 to 10 have the numbers of the Autobahn TestSuite's sections, and its cases with
 //! its verdicts. There is one exception: where RFC 6455 leaves the endpoint a choice that Autobahn
@@ -21,6 +22,7 @@ mod ending;
 mod examples;
 mod fragments;
 pub mod frame;
+mod handshake_client;
 mod handshake_server;
 mod large;
 mod masking;
@@ -32,6 +34,7 @@ pub mod peer;
 mod pings;
 pub mod request;
 mod reserved;
+pub mod response;
 pub mod script;
 mod utf8;
 mod utf8_sequences;
@@ -50,6 +53,7 @@ pub fn cases() -> Vec<Case> {
         opcodes::cases(),
         fragments::cases(),
         handshake_server::cases(),
+        handshake_client::cases(),
         utf8::cases(),
         closing::cases(),
         masking::cases(),

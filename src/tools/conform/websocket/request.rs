@@ -18,7 +18,7 @@ const RESPONSE_TIME: Duration = Duration::from_secs(3);
 /// The key of the example in RFC 6455 §1.3.
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
-/// A change of the valid request.
+/// A change of a valid head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// Removes the field of this name.
@@ -33,30 +33,34 @@ pub enum Edit {
     Then(&'static str),
 }
 
-/// A request, as text.
+/// The head of a request or a response, as text.
 #[derive(Clone, Debug)]
-pub struct OpeningRequest {
-    /// The lines of the head without their ends: the request line first.
+pub struct OpeningHead {
+    /// The lines without their ends: the request line or the status line first.
     lines: Vec<String>,
     /// What follows the head.
     rest: String,
 }
 
-impl OpeningRequest {
+impl OpeningHead {
     /// Returns a valid request for the resource.
     pub fn new(template: &Template) -> Self {
-        let lines = vec![
+        Self::from_lines([
             format!("GET {} HTTP/1.1", template.target(Values::default())),
             format!("Host: {}", template.authority),
             "Upgrade: websocket".to_owned(),
             "Connection: Upgrade".to_owned(),
             format!("Sec-WebSocket-Key: {KEY}"),
             "Sec-WebSocket-Version: 13".to_owned(),
-        ];
-        Self { lines, rest: String::new() }
+        ])
     }
 
-    /// Changes the request.
+    /// Returns a head of these lines.
+    pub fn from_lines(lines: impl Into<Vec<String>>) -> Self {
+        Self { lines: lines.into(), rest: String::new() }
+    }
+
+    /// Changes the head.
     pub fn edit(mut self, edit: Edit) -> Self {
         match edit {
             Edit::Without(name) => self.lines.retain(|line| !is_field(line, name)),
@@ -81,8 +85,12 @@ impl OpeningRequest {
 
     /// Returns the bytes of the request. The text `{authority}` stands for that of the server.
     pub fn to_bytes(&self, template: &Template) -> Vec<u8> {
-        let head = format!("{}\r\n\r\n{}", self.lines.join("\r\n"), self.rest);
-        head.replace("{authority}", &template.authority).into_bytes()
+        self.text().replace("{authority}", &template.authority).into_bytes()
+    }
+
+    /// Returns the head with its blank line, and what follows it.
+    pub fn text(&self) -> String {
+        format!("{}\r\n\r\n{}", self.lines.join("\r\n"), self.rest)
     }
 
     /// Returns the values of all fields of this name.
@@ -122,7 +130,7 @@ pub fn resource<'t>(trial: &Trial<'t>) -> Result<&'t Template, Finding> {
 ///
 /// # Errors
 /// A finding: the response breaks a rule of HTTP, or does not arrive in time.
-pub fn ask(trial: &Trial, request: &OpeningRequest) -> Result<(Connection, Answer), Finding> {
+pub fn ask(trial: &Trial, request: &OpeningHead) -> Result<(Connection, Answer), Finding> {
     let template = resource(trial)?;
     let mut connection = trial.connect(template.address)?;
     connection.send(&request.to_bytes(template))?;
@@ -151,7 +159,7 @@ pub fn read_answer(connection: &mut Connection, until: Instant) -> Result<Answer
 ///
 /// # Errors
 /// A finding: the response has what the request does not allow, or lacks what it requires.
-pub fn check_switched(request: &OpeningRequest, head: &ResponseHead) -> Result<Option<Agreement>, Finding> {
+pub fn check_switched(request: &OpeningHead, head: &ResponseHead) -> Result<Option<Agreement>, Finding> {
     let wrong = |expected: &str, observed: String| Err(Finding::failed(expected, observed));
     let values = |name: &str| head.all(name).collect::<Vec<_>>();
     if !matches!(&values("Upgrade")[..], [value] if value.eq_ignore_ascii_case("websocket")) {
@@ -178,7 +186,7 @@ pub fn check_switched(request: &OpeningRequest, head: &ResponseHead) -> Result<O
     check_extensions(request, &values("Sec-WebSocket-Extensions"))
 }
 
-fn check_subprotocol(request: &OpeningRequest, chosen: &[&str]) -> Result<(), Finding> {
+fn check_subprotocol(request: &OpeningHead, chosen: &[&str]) -> Result<(), Finding> {
     let offered = request.values("Sec-WebSocket-Protocol");
     let mut offered = offered.iter().flat_map(|list| list.split(',')).map(str::trim);
     match chosen {
@@ -188,7 +196,7 @@ fn check_subprotocol(request: &OpeningRequest, chosen: &[&str]) -> Result<(), Fi
     }
 }
 
-fn check_extensions(request: &OpeningRequest, lines: &[&str]) -> Result<Option<Agreement>, Finding> {
+fn check_extensions(request: &OpeningHead, lines: &[&str]) -> Result<Option<Agreement>, Finding> {
     let bytes = |line: &&str| line.trim().to_owned().into_bytes();
     let (asked, lines): (Vec<_>, Vec<_>) = (
         request.values("Sec-WebSocket-Extensions").iter().map(bytes).collect(),
