@@ -7,4 +7,5 @@ mod faulty;
 mod hostile;
 mod mutation;
 mod outputs;
+mod sse_clients;
 mod waiting;

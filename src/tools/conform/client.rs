@@ -136,16 +136,6 @@ impl ClientSession {
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(None),
         }
     }
-
-    /// Returns whether the process has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
-        match self {
-            Self::Started(StartedClient { child: Some(child), .. }) => {
-                child.try_wait().is_ok_and(|status| status.is_some())
-            }
-            _ => false,
-        }
-    }
 }
 
 impl StartedClient {

@@ -27,6 +27,11 @@ impl Record {
         Self { start: Instant::now(), connections: 0, blocks: Vec::new(), bytes: 0 }
     }
 
+    /// Returns whether there was no connection yet.
+    pub fn is_empty(&self) -> bool {
+        self.connections == 0
+    }
+
     /// Returns the number of a new connection; the first is 1.
     pub fn add_connection(&mut self) -> u64 {
         self.connections += 1;

@@ -12,6 +12,9 @@ use super::connection::Connection;
 use super::record::{Record, SharedRecord};
 use super::target::{ServerTarget, Target};
 
+/// The time that a client under test has from its start to its first connection.
+const START_TIME: Duration = Duration::from_secs(30);
+
 /// The end of a case with none of its outcomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -59,6 +62,7 @@ pub struct Trial<'t> {
     target: &'t Target,
     /// The client under test, if the endpoint is a client.
     client: Option<ClientSession>,
+    limit: Duration,
     deadline: Instant,
     record: SharedRecord,
 }
@@ -67,7 +71,7 @@ impl<'t> Trial<'t> {
     /// Returns a trial that ends `limit` from now.
     pub fn new(target: &'t Target, client: Option<ClientSession>, limit: Duration) -> Self {
         let record = Rc::new(RefCell::new(Record::new()));
-        Self { target, client, deadline: Instant::now() + limit, record }
+        Self { target, client, limit, deadline: Instant::now() + limit, record }
     }
 
     /// Returns the kind of endpoint under test.
@@ -102,14 +106,19 @@ impl<'t> Trial<'t> {
         Connection::connect(address, self.deadline, self.record.clone())
     }
 
-    /// Waits for the next connection of the client under test.
+    /// Waits for the next connection of the client under test. The time of the trial begins with
+    /// the first one: a client may take long to start, and more so if others start as well.
     ///
     /// # Errors
     /// A finding: the client does not connect before `until`.
     pub fn accept(&mut self, until: Instant) -> Result<Connection, Finding> {
-        let (until, deadline, record) = (until.min(self.deadline), self.deadline, self.record.clone());
+        let is_starting = self.record.borrow().is_empty();
+        let until = if is_starting { Instant::now() + START_TIME } else { until.min(self.deadline) };
         let (stream, input) = self.client()?.accept(until)?;
-        Connection::accepted(stream, input, deadline, record)
+        if is_starting {
+            self.deadline = Instant::now() + self.limit;
+        }
+        Connection::accepted(stream, input, self.deadline, self.record.clone())
     }
 
     /// Returns the time at which the case must be over.

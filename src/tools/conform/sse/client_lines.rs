@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use super::reader::{Expected, LAST, STREAM_HEAD, compare, first, message, played};
+use super::reader::{Expected, LAST, compare, first, message, played, played_to_last};
+use crate::protocol::http::chunk;
 use crate::tools::conform::case::{Case, Cases, Requirement, Suite, pass};
 
 const ENDS: Requirement = Requirement::html("9.2.5", "A line ends with LF, with CR, or with CRLF.");
@@ -124,31 +125,25 @@ fn bytes(section: &mut Cases) {
     );
 }
 
-/// Sends the parts with a pause between them, so that each arrives alone.
+/// Sends the parts of an event stream in chunks with a pause after each part, so that it arrives
+/// alone.
 fn in_parts(
     section: &mut Cases,
     index: u16,
     title: &'static str,
     parts: Vec<Vec<u8>>,
     expected: Vec<Expected>,
-    head: &'static str,
 ) {
     section
         .add(index, title, SPLIT, &[pass(DISPATCHES)], move |trial| {
             let mut request = first(trial)?;
-            request.connection.send(head.as_bytes())?;
+            request.open()?;
             for part in &parts {
                 request.connection.send(part)?;
                 thread::sleep(BETWEEN);
             }
-            let (events, is_complete) = super::reader::printed(trial, Duration::from_secs(5))?;
-            compare(&events, &expected)?;
-            match is_complete {
-                true => Ok(DISPATCHES),
-                false => {
-                    Err(crate::tools::conform::trial::Finding::failed("the last event", "no such event"))
-                }
-            }
+            compare(&played_to_last(trial)?, &expected)?;
+            Ok(DISPATCHES)
         })
         .client_only();
 }
@@ -156,22 +151,31 @@ fn in_parts(
 fn splits(section: &mut Cases) {
     let stream = "\u{feff}: c\r\nid: 1\r\nevent: é\r\ndata: a€\rdata:😀\r\n\r\ndata: b\n\n".as_bytes();
     let events = vec![message("a€\n😀").named("é").id("1"), message("b").id("1")];
-    let single = |bytes: &[u8]| bytes.iter().map(|byte| vec![*byte]).collect::<Vec<_>>();
-    let bytes = single(&[stream, LAST].concat());
-    in_parts(section, 31, "each byte in a segment of its own", bytes, events.clone(), STREAM_HEAD);
-    let crlf =
-        vec![b"data: a\r".to_vec(), b"\n\r".to_vec(), b"\ndata: b\r\n\r".to_vec(), [b"\n", LAST].concat()];
-    in_parts(
-        section,
-        32,
-        "CRLF split between CR and LF",
-        crlf,
-        vec![message("a"), message("b")],
-        STREAM_HEAD,
-    );
-    let chunks = single(&[stream, LAST].concat());
-    let chunks = chunks.into_iter().map(|byte| [b"1\r\n", &byte[..], b"\r\n"].concat()).collect();
-    const CHUNKED: &str =
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-    in_parts(section, 33, "each byte in a chunk of its own", chunks, events, CHUNKED);
+    let stream = [stream, LAST].concat();
+    let single = || stream.iter().map(|byte| vec![*byte]);
+    let start = format!("{:x}\r\n", stream.len()).into_bytes();
+    let one_chunk = [start].into_iter().chain(single()).chain([b"\r\n".to_vec()]).collect();
+    in_parts(section, 31, "each byte in a segment of its own", one_chunk, events.clone());
+    let chunked = |part: &[u8]| {
+        let mut out = Vec::new();
+        chunk(&mut out, |out| out.extend_from_slice(part));
+        out
+    };
+    let crlf = [&b"data: a\r"[..], b"\n\r", b"\ndata: b\r\n\r", b"\n", LAST].map(chunked);
+    in_parts(section, 32, "CRLF split between CR and LF", crlf.into(), vec![message("a"), message("b")]);
+    let bytes = single().map(|byte| chunked(&byte)).collect();
+    in_parts(section, 33, "each byte in a chunk of its own", bytes, events);
+    let outcomes = &[pass(DISPATCHES)];
+    section
+        .add(34, "a stream that ends with the connection", SPLIT, outcomes, |trial| {
+            let mut request = first(trial)?;
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+            request.connection.send(head.as_bytes())?;
+            request.connection.send(b"data: a\n\n")?;
+            request.connection.send(LAST)?;
+            request.connection.finish_sending();
+            compare(&played_to_last(trial)?, &[message("a")])?;
+            Ok(DISPATCHES)
+        })
+        .client_only();
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::reader::{
-    BACK_OFF, Expected, Received, compare, first, message, next, played, printed, printed_so_far,
+    BACK_OFF, Expected, LAST, Received, compare, first, message, next, played, played_to_last, printed_so_far,
 };
 use crate::tools::conform::case::{Case, Cases, Outcome, Requirement, Suite, allowed, pass};
 use crate::tools::conform::trial::{Finding, Trial};
@@ -41,7 +41,7 @@ fn incomplete(section: &mut Cases) {
     let mut add = |index, title, cut: &'static str, expected: Vec<Expected>| {
         section
             .add(index, title, INCOMPLETE, &[pass(DISCARDS)], move |trial| {
-                first(trial)?.stream(&[b"retry: 10\n\ndata: whole\n\n", cut.as_bytes()])?;
+                first(trial)?.stream(&[b"retry: 10\ndata: whole\n\n", cut.as_bytes()])?;
                 // The block is cut off for good when the client has reconnected or has ended.
                 let events = match next(trial, BACK_OFF)? {
                     Some(request) => played(trial, request, &[])?,
@@ -63,7 +63,7 @@ fn incomplete(section: &mut Cases) {
 fn resume(section: &mut Cases) {
     section
         .add(11, "the end of a stream", RECONNECTS, &[pass(AGAIN)], |trial| {
-            first(trial)?.stream(&[b"retry: 10\n\ndata: first\n\n"])?;
+            first(trial)?.stream(&[b"retry: 10\ndata: first\n\n"])?;
             let Some(request) = next(trial, BACK_OFF)? else {
                 return Err(Finding::failed("another request", "no request in time"));
             };
@@ -132,7 +132,7 @@ fn times(section: &mut Cases) {
     let ignored = &[pass(WAITS)];
     section
         .add(32, "retry that is no number after retry: 1000", RETRY, ignored, |trial| {
-            let elapsed = delay(trial, "retry: 1000\n\nretry: 1e1\nretry: -5\nretry: 5ms\nretry: +5\n")?;
+            let elapsed = delay(trial, "retry: 1000\nretry: 1e1\nretry: -5\nretry: 5ms\nretry: +5\n")?;
             if elapsed < Duration::from_millis(950) {
                 let observed = format!("{} ms after the end", elapsed.as_millis());
                 return Err(
@@ -146,7 +146,7 @@ fn times(section: &mut Cases) {
 
 /// Sends a stream, and returns the request after its end.
 fn resumed(trial: &mut Trial, stream: &str) -> Result<Received, Finding> {
-    first(trial)?.stream(&[b"retry: 10\n\n", stream.as_bytes()])?;
+    first(trial)?.stream(&[b"retry: 10\n", stream.as_bytes()])?;
     let why = "the client does not reconnect after the end of a stream";
     next(trial, BACK_OFF)?.ok_or_else(|| Finding::NotApplicable(why.into()))
 }
@@ -154,15 +154,13 @@ fn resumed(trial: &mut Trial, stream: &str) -> Result<Received, Finding> {
 /// Returns the time between the end of a stream and the next request.
 fn delay(trial: &mut Trial, fields: &str) -> Result<Duration, Finding> {
     let mut request = first(trial)?;
-    request.connection.send(super::reader::STREAM_HEAD.as_bytes())?;
-    request.connection.send(format!("{fields}\nevent: last\ndata: last\n\n").as_bytes())?;
+    request.open()?;
+    request.part(fields.as_bytes())?;
+    request.part(LAST)?;
     // The client has read the fields before the stream ends.
-    if !printed(trial, BACK_OFF)?.1 {
-        return Err(Finding::failed("the event \"last\"", "no such event"));
-    }
+    played_to_last(trial)?;
     let end = Instant::now();
-    request.connection.finish_sending();
-    drop(request);
+    request.end()?;
     match next(trial, BACK_OFF)? {
         Some(_) => Ok(end.elapsed()),
         None => Err(Finding::NotApplicable("the client does not reconnect after the end of a stream".into())),

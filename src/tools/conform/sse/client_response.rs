@@ -4,7 +4,7 @@
 //! it is about. So a client that is not to try again has shown that it can.
 
 use super::reader::{
-    BACK_OFF, NO_RECONNECT, Received, compare, first, message, next, played, printed_so_far,
+    BACK_OFF, LAST, NO_RECONNECT, Received, compare, first, message, next, played, printed, printed_so_far,
 };
 use crate::tools::conform::case::{Case, Cases, Outcome, Requirement, Suite, allowed, informational, pass};
 use crate::tools::conform::trial::{Finding, Trial};
@@ -32,7 +32,7 @@ const FOLLOWS: &str = "follows the redirection";
 
 /// A stream that asks for a reconnect after 10 ms. The event makes it a useful stream, so that the
 /// client has no reason to wait longer.
-pub(super) const RECONNECT: &[u8] = b"retry: 10\n\ndata: first\n\n";
+pub(super) const RECONNECT: &[u8] = b"retry: 10\ndata: first\n\n";
 
 /// Returns the cases of the section.
 pub fn cases() -> Vec<Case> {
@@ -152,10 +152,10 @@ fn read(
     reads: &'static str,
 ) -> Result<&'static str, Finding> {
     let mut request = first(trial)?;
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nConnection: close\r\n\r\n");
-    request.connection.send(head.as_bytes())?;
-    request.connection.send("data: é€\n\nevent: last\ndata: last\n\n".as_bytes())?;
-    let (events, is_complete) = super::reader::printed(trial, BACK_OFF)?;
+    request.open_as(media_type)?;
+    request.part("data: é€\n\n".as_bytes())?;
+    request.part(LAST)?;
+    let (events, is_complete) = printed(trial, BACK_OFF)?;
     match refusals.first() {
         Some(refusal) if events.is_empty() && !is_complete => return Ok(refusal),
         _ => compare(&events, &[message("é€")])?,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::client::json::{JsonError, Reader};
-use crate::protocol::http::{self, HeadLimits};
+use crate::protocol::http::{self, HeadLimits, LAST_CHUNK, chunk};
 use crate::text::printable;
 use crate::tools::conform::connection::Connection;
 use crate::tools::conform::trial::{Finding, Trial};
@@ -20,9 +20,6 @@ pub const NO_RECONNECT: Duration = Duration::from_millis(1500);
 /// The time in which output that is already written arrives.
 const OUTPUT_TIME: Duration = Duration::from_millis(300);
 
-/// The head of a response with an event stream, which ends with the connection.
-pub const STREAM_HEAD: &str =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
 /// The event after the others of a case. What was not dispatched before it never will be.
 pub const LAST: &[u8] = b"event: last\ndata: last\n\n";
 
@@ -111,12 +108,37 @@ impl Received {
         (word(), word())
     }
 
-    /// Sends an event stream and ends the connection.
-    pub fn stream(mut self, parts: &[&[u8]]) -> Result<(), Finding> {
-        self.connection.send(STREAM_HEAD.as_bytes())?;
-        parts.iter().try_for_each(|part| self.connection.send(part))?;
+    /// Sends the head of an event stream.
+    pub fn open(&mut self) -> Result<(), Finding> {
+        self.open_as("text/event-stream")
+    }
+
+    /// Sends the head of a stream in chunks, with this media type.
+    pub fn open_as(&mut self, media_type: &str) -> Result<(), Finding> {
+        let fields = "Transfer-Encoding: chunked\r\nConnection: close";
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\n{fields}\r\n\r\n");
+        self.connection.send(head.as_bytes())
+    }
+
+    /// Sends a part of an open stream, as one chunk.
+    pub fn part(&mut self, bytes: &[u8]) -> Result<(), Finding> {
+        let mut out = Vec::with_capacity(bytes.len() + 16);
+        chunk(&mut out, |out| out.extend_from_slice(bytes));
+        self.connection.send(&out)
+    }
+
+    /// Ends an open stream and the connection.
+    pub fn end(mut self) -> Result<(), Finding> {
+        self.connection.send(LAST_CHUNK)?;
         self.connection.finish_sending();
         Ok(())
+    }
+
+    /// Sends an event stream and ends it.
+    pub fn stream(mut self, parts: &[&[u8]]) -> Result<(), Finding> {
+        self.open()?;
+        parts.iter().try_for_each(|part| self.part(part))?;
+        self.end()
     }
 
     /// Sends a response without content, and ends the connection.
@@ -135,7 +157,9 @@ impl Received {
 /// A finding: the client does not connect, or sends no valid request.
 pub fn first(trial: &mut Trial) -> Result<Received, Finding> {
     trial.client()?.start("http", "/events")?;
-    accept(trial, PROMPTLY)
+    let mut connection = trial.accept(trial.after(PROMPTLY))?;
+    let head = read_head(&mut connection, trial.after(PROMPTLY))?;
+    Ok(Received { connection, head })
 }
 
 /// Returns the client's next request; `None` if it sends none in this time.
@@ -144,16 +168,15 @@ pub fn first(trial: &mut Trial) -> Result<Received, Finding> {
 /// A finding: the request is invalid.
 pub fn next(trial: &mut Trial, wait: Duration) -> Result<Option<Received>, Finding> {
     let until = trial.after(wait);
-    let Ok(mut connection) = trial.accept(until) else { return Ok(None) };
-    let head = read_head(&mut connection, trial.after(PROMPTLY))?;
-    Ok(Some(Received { connection, head }))
-}
-
-fn accept(trial: &mut Trial, wait: Duration) -> Result<Received, Finding> {
-    let until = trial.after(wait);
-    let mut connection = trial.accept(until)?;
-    let head = read_head(&mut connection, until)?;
-    Ok(Received { connection, head })
+    while let Ok(mut connection) = trial.accept(until) {
+        match read_head(&mut connection, trial.after(PROMPTLY)) {
+            Ok(head) => return Ok(Some(Received { connection, head })),
+            Err(finding) if connection.received() > 0 => return Err(finding),
+            // A client may open a connection and then not need it.
+            Err(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Sends a stream whose last event is [`LAST`], and returns the events before that.
@@ -162,9 +185,17 @@ fn accept(trial: &mut Trial, wait: Duration) -> Result<Received, Finding> {
 /// A finding: the client does not print the last event.
 pub fn played(trial: &mut Trial, request: Received, parts: &[&[u8]]) -> Result<Vec<Printed>, Finding> {
     let mut request = request;
-    request.connection.send(STREAM_HEAD.as_bytes())?;
-    parts.iter().try_for_each(|part| request.connection.send(part))?;
-    request.connection.send(LAST)?;
+    request.open()?;
+    parts.iter().try_for_each(|part| request.part(part))?;
+    request.part(LAST)?;
+    played_to_last(trial)
+}
+
+/// Returns the events before [`LAST`], which the suite has sent.
+///
+/// # Errors
+/// A finding: the client does not print the last event.
+pub fn played_to_last(trial: &mut Trial) -> Result<Vec<Printed>, Finding> {
     let (events, is_complete) = printed(trial, PROMPTLY)?;
     match is_complete {
         true => Ok(events),

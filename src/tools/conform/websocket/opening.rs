@@ -92,6 +92,7 @@ fn accept(
     until: Instant,
 ) -> Result<(Connection, Option<Agreement>), Finding> {
     let mut connection = trial.accept(until)?;
+    let until = trial.after(HANDSHAKE_TIME);
     let head = read_head(&mut connection, until)?;
     let invalid = |error: &dyn std::fmt::Display| Finding::failed("a valid handshake", error);
     let mut scratch = http::scratch();
