@@ -2,8 +2,10 @@
 //!
 //! 1. `cases` — the requests, and what the RFC asks for; `sections` — the sentences of the RFCs.
 //! 2. `play` — sends a request, and compares what happens with what is allowed.
-//! 3. `responses` — the responses in what a server has sent.
+//! 3. `answers` — how a server responds, and when it closes the connection.
+//! 4. `responses` — the responses in what a server has sent.
 
+mod answers;
 mod cases;
 mod play;
 mod responses;
@@ -29,5 +31,5 @@ pub fn cases() -> Vec<Case> {
             play: Box::new(move |trial| play::play(&case, trial)),
         }
     });
-    cases.collect()
+    cases.chain(answers::cases()).collect()
 }
