@@ -9,15 +9,13 @@ use super::Fault;
 use super::compression::Compression;
 use super::connection::Connection;
 use super::frames::{
-    BINARY, CLOSE, CONTINUATION, End, Frames, Header, INVALID_PAYLOAD, PING, PONG, PROTOCOL_ERROR, TEXT,
-    TOO_BIG,
+    BINARY, CLOSE, CONTINUATION, End, Frames, Header, INVALID_PAYLOAD, NORMAL, PING, PONG, PROTOCOL_ERROR,
+    TEXT, TOO_BIG,
 };
 use super::text::{InvalidText, TextCheck};
 
 /// The largest message, in bytes.
 const MAX_MESSAGE: usize = (16 << 20) + 1;
-/// The largest message of a server that does not limit what a message inflates to.
-const MAX_INFLATED: usize = 256 << 20;
 
 /// Serves a WebSocket until it ends.
 pub fn serve(connection: &mut Connection, compression: Option<Compression>) -> io::Result<()> {
@@ -110,7 +108,7 @@ impl Session<'_> {
     fn close(&mut self, payload: &[u8]) -> Result<(), End> {
         let Some((code, reason)) = payload.split_first_chunk::<2>() else {
             self.frames.require(payload.is_empty(), Fault::AcceptsOneByteClose, PROTOCOL_ERROR)?;
-            return Err(End::Closed(None));
+            return Err(End::Closed((!payload.is_empty()).then_some(NORMAL)));
         };
         let code = u16::from_be_bytes(*code);
         let may_be_sent = CloseCode(code).may_be_sent();
@@ -181,10 +179,9 @@ impl Session<'_> {
 
     /// Adds a part of the payload to a message; `None` is the end of the payload.
     fn push(&mut self, message: &mut Message, part: Option<&[u8]>) -> Result<(), End> {
-        let limit = if self.frames.has(Fault::NoInflatedLimit) { MAX_INFLATED } else { MAX_MESSAGE };
         let (data, text) = (&mut message.data, &mut message.text);
         let mut sink = |bytes: &[u8]| {
-            if data.len() + bytes.len() > limit {
+            if data.len() + bytes.len() > MAX_MESSAGE {
                 return Err(ProtocolError::MessageTooBig);
             }
             data.extend_from_slice(bytes);

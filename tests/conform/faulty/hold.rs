@@ -79,7 +79,7 @@ fn cursor(request: &Request, default: Since) -> Since {
 }
 
 fn place(connection: &Connection, topic: &str, since: Since) -> Placement {
-    connection.shared.topics.place(topic, since, connection.has(Fault::HidesGaps))
+    connection.shared.topics.place(topic, since)
 }
 
 /// Waits for events, for at most `seconds`.

@@ -83,8 +83,8 @@ impl Topics {
         Some(sequence)
     }
 
-    /// Returns where a client starts. `hides_gaps`: a cursor of another epoch is no gap.
-    pub fn place(&self, topic: &str, since: Since, hides_gaps: bool) -> Placement {
+    /// Returns where a client starts.
+    pub fn place(&self, topic: &str, since: Since) -> Placement {
         let state = self.state();
         let log = state.logs.get(topic);
         let lost_through = log.map_or(0, |log| log.lost_through);
@@ -94,7 +94,6 @@ impl Topics {
             Since::Now => newest,
             Since::After(id) => match parse(&id) {
                 Some(sequence) if (lost_through..=state.newest).contains(&sequence) => sequence,
-                _ if hides_gaps => newest,
                 _ => {
                     let oldest = log.and_then(|log| log.events.first()).map(|event| event.sequence);
                     return Placement { after: lost_through, gap: Some((id, oldest)) };
