@@ -216,7 +216,7 @@ fn unexpected(case: &RequestCase, outcome: &str, responses: &Responses, connecti
     };
     let shown = match case.rule {
         RequestRule::Accept => responses.finals.iter().find(|response| response.status >= 400),
-        _ => responses.finals.iter().take(case.requests.max(1)).last(),
+        _ => responses.finals.iter().take(case.requests.max(1)).next_back(),
     };
     match shown {
         Some(response) => failed(expected, response, connection),
