@@ -51,7 +51,7 @@ fn write_line(line: &Line, color: bool, out: &mut String) {
             let offset = row.offset.map_or(String::new(), |offset| offset.to_string());
             let [on, off] = paint(row.kind.map_or("", color_of));
             let text = format!(
-                "{offset:>8}  {on}{:<DIGITS$}{off}  {:<20}  {:<16}  {}",
+                "{offset:>8}  {on}{:<DIGITS$}{off}  {:<23}  {:<16}  {}",
                 row.digits, row.field, row.value, row.meaning
             );
             writeln!(out, "{}", text.trim_end())

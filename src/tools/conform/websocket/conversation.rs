@@ -34,8 +34,8 @@ pub struct Conversation<'s> {
     stage: usize,
     /// The stage in which the endpoint answered first.
     answered_in: Option<usize>,
-    /// The offset of the last item.
-    offset: u64,
+    /// The offset of each item.
+    offsets: Vec<u64>,
 }
 
 impl<'s> Conversation<'s> {
@@ -50,7 +50,7 @@ impl<'s> Conversation<'s> {
             has_closed: false,
             stage: 0,
             answered_in: None,
-            offset: 0,
+            offsets: Vec::new(),
         }
     }
 
@@ -144,7 +144,7 @@ impl<'s> Conversation<'s> {
                     continue;
                 }
                 Next::Item(item) => {
-                    self.offset = self.peer.item_offset();
+                    self.offsets.push(self.peer.item_offset());
                     self.items.push(item);
                 }
                 Next::Ended(end) => self.end = Some(end),
@@ -176,7 +176,7 @@ impl<'s> Conversation<'s> {
         self.items.extend(close);
         let expected = self.expected();
         let failed = |observed: String| {
-            Finding::failed(expected, observed).at(self.peer.connection.number(), self.offset)
+            Finding::failed(expected, observed).at(self.peer.connection.number(), self.offset_of_failure())
         };
         match (found, self.end) {
             (Some(one), None) if one.ending != Ending::StaysOpen => {
@@ -188,6 +188,18 @@ impl<'s> Conversation<'s> {
                 Err(failed(format!("{}, then {end}", list(&self.items))))
             }
         }
+    }
+
+    /// Returns the offset of the first item that no alternative has at its place, or of the last
+    /// item if all fit.
+    fn offset_of_failure(&self) -> u64 {
+        let fits = |at: usize, item: &Item| {
+            let is_end = matches!(item, Item::Close(_)) && at + 1 == self.items.len();
+            is_end || self.script.alternatives.iter().any(|one| one.items.get(at) == Some(item))
+        };
+        let unexpected = self.items.iter().enumerate().position(|(at, item)| !fits(at, item));
+        let offset = unexpected.and_then(|at| self.offsets.get(at));
+        offset.or(self.offsets.last()).copied().unwrap_or_default()
     }
 
     /// Returns the recommended answers, or all of them if none is recommended.

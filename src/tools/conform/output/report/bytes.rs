@@ -29,7 +29,7 @@ fn write_line(line: &Line, out: &mut String) {
         Line::Row(row) => {
             let offset = row.offset.map_or(String::new(), |offset| offset.to_string());
             let kind = row.kind.map_or("", |kind| kind.name());
-            let described = format!("{:<20}  {:<16}  {}", row.field, row.value, row.meaning);
+            let described = format!("{:<23}  {:<16}  {}", row.field, row.value, row.meaning);
             writeln!(
                 out,
                 "{offset:>6}  <span class=\"{kind}\">{:<23}</span>  {}",
