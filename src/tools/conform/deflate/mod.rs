@@ -1,8 +1,8 @@
 //! The suite `deflate`: compressed messages (RFC 7692).
 //!
-//! 1. `bits` — DEFLATE streams that no compressor writes; `distances` — the distances in a stream.
+//! 1. `bits` — DEFLATE streams that no compressor writes; `distances` — the distances in one.
 //! 2. `server_negotiation`, `client_negotiation` — offers and responses.
-//! 3. `blocks`, `errors`, `takeover`, `reserved_bit` — scripts whose compressed payloads are given.
+//! 3. `blocks`, `errors`, `takeover`, `reserved_bit` — scripts with compressed payloads.
 //! 4. `windows` — the agreed windows, in both directions.
 //! 5. `data` and `bulk` — thousands of messages, the cases of Autobahn's sections 12 and 13.
 //!

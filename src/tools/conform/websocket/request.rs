@@ -154,8 +154,8 @@ pub fn read_answer(connection: &mut Connection, until: Instant) -> Result<Answer
     Ok(if head.status == 101 { Answer::Switched(head) } else { Answer::Refused(head) })
 }
 
-/// Checks a response with status 101 against the request (RFC 6455 §4.2.2, item 5), and returns the
-/// agreed compression.
+/// Checks a response with status 101 against the request (RFC 6455 §4.2.2, item 5), and returns
+/// the agreed compression.
 ///
 /// # Errors
 /// A finding: the response has what the request does not allow, or lacks what it requires.
