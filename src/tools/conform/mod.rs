@@ -96,6 +96,12 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             })
             .collect();
     }
+    if let Some(Target::Client(ClientTarget { run: None, .. })) = &args.target
+        && !args.is_list
+        && args.selection.only.is_empty()
+    {
+        chosen.retain(|case| waiting::is_suited(case));
+    }
     if chosen.is_empty() {
         return super::usage_error("barewire conform", "no case is chosen: --list shows the cases");
     }

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
-use super::case::{Case, Verdict};
+use super::case::{Case, Suite, Verdict};
 use super::client::ClientSession;
 use super::runner::{CaseResult, Run};
 use super::trial::{Finding, Trial};
@@ -46,6 +46,15 @@ const FULL_INTERVAL: Duration = Duration::from_millis(5);
 const UNACKNOWLEDGED: u32 = 30;
 /// The number of bytes read at once from a request.
 const READ_BYTES: usize = 4096;
+
+/// The sections with invalid handshakes, in which a client cannot connect.
+const HANDSHAKES: [(Suite, u16); 2] = [(Suite::WebSocket, 21), (Suite::Deflate, 2)];
+
+/// Returns whether a client that connects by itself opens a WebSocket in the case. The loops for
+/// the Autobahn TestSuite, which has no other cases, end where they cannot connect.
+pub fn is_suited(case: &Case) -> bool {
+    !HANDSHAKES.contains(&(case.number.suite, case.number.section))
+}
 
 /// A case as far as it was played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
