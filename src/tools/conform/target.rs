@@ -120,12 +120,6 @@ impl Template {
         target.replace("{topic}", values.topic).replace("{cursor}", &String::from_utf8_lossy(&cursor))
     }
 
-    /// Returns whether the name differs from case to case, so that no case sees the events of
-    /// another.
-    pub fn has_topic(&self) -> bool {
-        self.target.contains("{topic}")
-    }
-
     fn has_wait(&self) -> bool {
         self.target.contains("{wait}")
     }
