@@ -35,6 +35,13 @@ impl Compression {
                 field.extend_from_slice(b"permessage-deflate");
                 Agreement::default()
             }
+            (None, Some(offer))
+                if connection.has(Fault::AcceptsUnknownParameter)
+                    && offer.starts_with(b"permessage-deflate") =>
+            {
+                field.extend_from_slice(offer);
+                Agreement::default()
+            }
             (None, _) => return Ok(None),
         };
         let names_window = lines().any(|line| {

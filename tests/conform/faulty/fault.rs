@@ -125,6 +125,8 @@ faults! {
     AcceptsRsv1OnContinuation: fails ["deflate/5.*"];
     /// RSV1 may be set in a control frame.
     AcceptsRsv1OnControl: fails ["deflate/5.*"];
+    /// An offer with an unknown parameter is accepted.
+    AcceptsUnknownParameter: fails ["deflate/1.*", "deflate/2.*"];
     /// The response accepts an extension that was not offered.
     AcceptsWithoutOffer: fails ["websocket/*"];
     /// The response limits a client's window that the offer does not name.
