@@ -107,7 +107,8 @@ fn check(index: usize, stage: &'static Stage, url: &str) -> ExitCode {
     if let Err(error) = TcpStream::connect_timeout(&template.address, Duration::from_secs(5)) {
         return fail(USAGE_ERROR, format_args!("{}: {error}: is your server running?", template.address));
     }
-    let target = Target::Server(ServerTarget { get: Some(template.clone()), ..ServerTarget::default() });
+    let server = ServerTarget { get: Some(template.clone()), ..ServerTarget::default() };
+    let target = Target::Server(Box::new(server));
     let mut outcomes = Vec::new();
     for (number, step) in stage.steps.iter().enumerate() {
         let outcome = play(step, &target, &template, number);

@@ -177,7 +177,7 @@ fn finish(given: Given, repeat: String) -> Result<Args, String> {
             }
             _ => None,
         },
-        Some("server") => Some(Target::Server(server(&given)?)),
+        Some("server") => Some(Target::Server(Box::new(server(&given)?))),
         Some(_) => Some(Target::Client(client(&given)?)),
         None => return Err("say whether a server or a client is tested: barewire conform server URL".into()),
     };

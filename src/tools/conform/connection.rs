@@ -231,11 +231,6 @@ impl Connection {
         self.received
     }
 
-    /// Returns the deadline of the case.
-    pub fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
     /// Returns the number of the connection in the record.
     pub fn number(&self) -> u64 {
         self.number

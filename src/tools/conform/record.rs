@@ -59,19 +59,8 @@ impl Record {
         self.push(connection, side, Vec::new(), true);
     }
 
-    /// Returns the number of bytes that `side` has sent on a connection, as far as they are kept.
-    pub fn length(&self, connection: u64, side: Side) -> u64 {
-        let blocks = self.blocks.iter().filter(|block| (block.connection, block.side) == (connection, side));
-        blocks.map(|block| block.bytes.len() as u64).sum()
-    }
-
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
-    }
-
-    /// Returns whether bytes may have been dropped.
-    pub fn is_full(&self) -> bool {
-        self.bytes == MAX_BYTES
     }
 
     fn push(&mut self, connection: u64, side: Side, bytes: Vec<u8>, is_end: bool) {

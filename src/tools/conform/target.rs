@@ -8,7 +8,7 @@ use crate::tools::cursor_place::{CursorPlace, write_encoded};
 
 /// The endpoint under test.
 pub enum Target {
-    Server(ServerTarget),
+    Server(Box<ServerTarget>),
     Client(ClientTarget),
 }
 

@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn all_lengths_and_distances_are_inflated() {
-        let start: Vec<u8> = (0..32_768_u32).map(|at| (at * at >> 7) as u8).collect();
+        let start: Vec<u8> = (0..32_768_u32).map(|at| ((at * at) >> 7) as u8).collect();
         for length in 3..=258_u16 {
             let distance = u32::from(length) * 127;
             let bits = Bits::new().stored(false, &start).block(false, Kind::Fixed);

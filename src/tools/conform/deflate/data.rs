@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-/// The number of bytes of each kind. No size of a message divides it, so that the messages differ.
+/// The number of bytes of each kind. No size of a message divides it, so that messages differ.
 const BYTES: usize = 250_007;
 
 /// A sequence of numbers without a pattern (xorshift), but always the same.

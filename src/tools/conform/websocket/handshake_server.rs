@@ -45,6 +45,8 @@ enum Expected {
     BadRequest,
     /// An HTTP error and the supported versions.
     OffersVersion,
+    /// The same, or a WebSocket of this version of a draft (RFC 6455 §4.4).
+    OffersVersionOrOpens,
     /// Any response but a switch of protocols.
     StaysHttp,
     /// Both are possible; there is no rule.
@@ -65,6 +67,7 @@ impl Expected {
             Self::Refuses | Self::BadRequest => vec![pass(REFUSES)],
             Self::RefusesOrOpens => vec![pass(REFUSES), allowed(OPENS), allowed(ENDS)],
             Self::OffersVersion => vec![pass(UPGRADE_REQUIRED), allowed(REFUSES)],
+            Self::OffersVersionOrOpens => vec![pass(UPGRADE_REQUIRED), allowed(REFUSES), allowed(OPENS)],
             Self::StaysHttp => vec![pass(STAYS_HTTP), allowed(ENDS)],
             Self::Either => vec![informational(OPENS), informational(REFUSES), informational(ENDS)],
         }
@@ -79,7 +82,9 @@ impl Expected {
             }
             Self::Refuses => "an error of HTTP, such as status 400",
             Self::BadRequest => "a response with status 400",
-            Self::OffersVersion => "an error of HTTP with Sec-WebSocket-Version: 13, such as status 426",
+            Self::OffersVersion | Self::OffersVersionOrOpens => {
+                "an error of HTTP with Sec-WebSocket-Version: 13, such as status 426"
+            }
             Self::StaysHttp => "any response but status 101",
         }
     }
@@ -91,16 +96,20 @@ impl Expected {
             Self::Opens => false,
             Self::StaysHttp => return Ok(STAYS_HTTP),
             Self::BadRequest => head.status == 400,
-            Self::OffersVersion => is_error && head.has_token("Sec-WebSocket-Version", "13"),
+            Self::OffersVersion | Self::OffersVersionOrOpens => {
+                is_error && head.has_token("Sec-WebSocket-Version", "13")
+            }
             _ => is_error,
         };
         match (is_fit, self, head.status) {
-            (true, Self::OffersVersion, 426) => Ok(UPGRADE_REQUIRED),
+            (true, Self::OffersVersion | Self::OffersVersionOrOpens, 426) => Ok(UPGRADE_REQUIRED),
             (true, ..) => Ok(REFUSES),
             (false, ..) => {
                 let versions: Vec<_> = head.all("Sec-WebSocket-Version").collect();
                 let versions = match self {
-                    Self::OffersVersion => format!(", Sec-WebSocket-Version: {versions:?}"),
+                    Self::OffersVersion | Self::OffersVersionOrOpens => {
+                        format!(", Sec-WebSocket-Version: {versions:?}")
+                    }
                     _ => String::new(),
                 };
                 Err(Finding::failed(self.text(), format!("status {}{versions}", head.status)))

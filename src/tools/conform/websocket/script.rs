@@ -88,7 +88,6 @@ pub const ERROR_CODES: &[Option<u16>] =
 /// What the suite sends on an open WebSocket, and what an endpoint may answer.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
-    compression: Compression,
     /// The frames that follow the suite's part of the handshake in one write.
     first: Vec<Frame>,
     pub steps: Vec<Step>,
@@ -100,11 +99,6 @@ pub struct Script {
 impl Script {
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Opens the connection with compression.
-    pub fn compressed(self, compression: Compression) -> Self {
-        Self { compression, ..self }
     }
 
     /// Sends frames in one write with the request or response of the handshake.
@@ -267,7 +261,7 @@ impl Script {
     /// # Errors
     /// A finding: no alternative fits what the endpoint did.
     pub fn play(&self, trial: &mut Trial) -> Result<&'static str, Finding> {
-        let peer = open_with(trial, self.compression, &self.first)?;
+        let peer = open_with(trial, Compression::None, &self.first)?;
         self.play_on(peer, trial)
     }
 

@@ -97,7 +97,7 @@ fn subprotocols(request: &ClientRequest) -> Result<(), String> {
     let members: Vec<&str> = lines.iter().flat_map(|line| line.split(',')).map(str::trim).collect();
     let is_token = |member: &&str| crate::protocol::http::fields::is_token(member.as_bytes());
     let is_repeated = members.iter().enumerate().any(|(at, member)| members[..at].contains(member));
-    match is_repeated || !members.iter().all(|member| is_token(member)) {
+    match is_repeated || !members.iter().all(is_token) {
         true => Err(format!("Sec-WebSocket-Protocol: {lines:?}")),
         false => Ok(()),
     }

@@ -1,7 +1,8 @@
 //! Upgrade, Connection, Host, the key and the version.
 
 use super::Expected::{
-    BadRequest, Either, OffersVersion, Opens, OpensOrRefuses, Refuses, RefusesOrOpens, StaysHttp,
+    BadRequest, Either, OffersVersion, OffersVersionOrOpens, Opens, OpensOrRefuses, Refuses, RefusesOrOpens,
+    StaysHttp,
 };
 use super::Row;
 use crate::tools::conform::case::Requirement;
@@ -147,10 +148,10 @@ pub const ROWS: &[Row] = &[
     (61, "sec-websocket-key in lower case", NAMES, Opens, &[Replace(KEY_NAME, "sec-websocket-key")]),
     (62, "whitespace around the key", WHITESPACE, Opens, &[Set(KEY_NAME, " \t dGhlIHNhbXBsZSBub25jZQ==\t ")]),
     (70, "no version", VERSION_PRESENT, Refuses, &[Without(VERSION_NAME)]),
-    (71, "version 0", VERSION, OffersVersion, &[Set(VERSION_NAME, "0")]),
-    (72, "version 7", VERSION, OffersVersion, &[Set(VERSION_NAME, "7")]),
-    (73, "version 8", VERSION, OffersVersion, &[Set(VERSION_NAME, "8")]),
-    (74, "version 12", VERSION, OffersVersion, &[Set(VERSION_NAME, "12")]),
+    (71, "version 0", VERSION, OffersVersionOrOpens, &[Set(VERSION_NAME, "0")]),
+    (72, "version 7", VERSION, OffersVersionOrOpens, &[Set(VERSION_NAME, "7")]),
+    (73, "version 8", VERSION, OffersVersionOrOpens, &[Set(VERSION_NAME, "8")]),
+    (74, "version 12", VERSION, OffersVersionOrOpens, &[Set(VERSION_NAME, "12")]),
     (75, "version 14", VERSION, OffersVersion, &[Set(VERSION_NAME, "14")]),
     (76, "version 255", VERSION, OffersVersion, &[Set(VERSION_NAME, "255")]),
     (77, "version 269, which is 13 in one byte", VERSION_PRESENT, Refuses, &[Set(VERSION_NAME, "269")]),
@@ -158,7 +159,7 @@ pub const ROWS: &[Row] = &[
     (79, "version 13.0", VERSION_PRESENT, Refuses, &[Set(VERSION_NAME, "13.0")]),
     (80, "version +13", VERSION_PRESENT, Refuses, &[Set(VERSION_NAME, "+13")]),
     (81, "version 130", VERSION, OffersVersion, &[Set(VERSION_NAME, "130")]),
-    (82, "version 1", VERSION, OffersVersion, &[Set(VERSION_NAME, "1")]),
+    (82, "version 1", VERSION, OffersVersionOrOpens, &[Set(VERSION_NAME, "1")]),
     (83, "a version that is not a number", VERSION_PRESENT, Refuses, &[Set(VERSION_NAME, "thirteen")]),
     (84, "an empty version", VERSION_PRESENT, Refuses, &[Set(VERSION_NAME, "")]),
     (85, "version 13 twice", VERSION_ONCE, RefusesOrOpens, &[Add("Sec-WebSocket-Version: 13")]),
