@@ -59,14 +59,3 @@ def merge(suite, found, endpoints):
     for endpoint, cases in found.items():
         table[endpoint] = {**table.get(endpoint, {}), **cases}
     write(suite, table, endpoints)
-
-
-def changes(suite, found):
-    """Returns a sentence for each verdict that differs from the committed one."""
-    table = read(suite)
-    return [
-        f"{endpoint} {case}: {suite} says {verdict}, and {suite}.txt {table.get(endpoint, {}).get(case, 'nothing')}"
-        for endpoint, cases in found.items()
-        for case, verdict in cases.items()
-        if table.get(endpoint, {}).get(case) != verdict
-    ]

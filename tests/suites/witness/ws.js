@@ -23,8 +23,7 @@ if (role === 'server') {
   server.on('listening', () => console.log(`listening on ws://127.0.0.1:${server.address().port}`));
   server.on('connection', echo);
 } else {
-  const clientNoContextTakeover = option === '--without-context';
-  const perMessageDeflate = { threshold: 0, clientNoContextTakeover };
+  const perMessageDeflate = { threshold: 0, ...(option === '--without-context' && { clientNoContextTakeover: true }) };
   await runCases(suite, agent, (url, onText) => {
     const socket = new WebSocket(url, { perMessageDeflate, maxPayload: MAX_PAYLOAD });
     if (!onText) return echo(socket);
