@@ -55,7 +55,7 @@ pub fn played(output: &Output) -> Vec<Played> {
 }
 
 /// The runs of the command at once. Most of them wait, and some keep a processor busy.
-const RUNS: usize = 3;
+const RUNS: usize = 5;
 
 /// Waits until no other test of this program runs the command many times.
 pub fn alone() -> MutexGuard<'static, ()> {
