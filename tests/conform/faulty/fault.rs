@@ -40,7 +40,7 @@ faults! {
     /// `Sec-WebSocket-Accept` belongs to another key.
     WrongAcceptKey: fails ["websocket/*"];
     /// Version 8 is accepted too.
-    AcceptsVersion8: fails ["websocket/20.*"];
+    AcceptsVersion8: allowed ["websocket/20.*"];
     /// A handshake without a key is accepted.
     AcceptsMissingKey: fails ["websocket/20.*"];
     /// A key that is not 16 bytes in base64 is accepted.
@@ -172,9 +172,16 @@ faults! {
     /// `Expect: 100-continue` is not answered before the content arrives.
     NoContinue: fails ["http/7.*"];
 
+    /// A request that breaks a rule is answered with 200.
+    AnswersInvalidRequests: fails ["http/*", "websocket/20.*"];
+    /// A chunk with an extension is refused.
+    RefusesChunkExtensions: fails ["http/5.*"];
+
     // Event streams (WHATWG HTML §9.2).
     /// The media type is `text/plain`.
     WrongMediaType: fails ["sse/1.*"];
+    /// The media type says that the stream is in Latin-1.
+    WrongCharset: fails ["sse/1.*"];
     /// An event is sent when the next one is published.
     DelaysEvents: fails ["sse/*"];
     /// A resumed stream repeats the event of the cursor.
@@ -215,6 +222,8 @@ faults! {
     LosesRequestBehindPoll: fails ["long-poll/3.*"];
     /// A poll repeats the event of its cursor.
     RepeatsCursorEvent: fails ["long-poll/1.*", "long-poll/2.*", "long-poll/3.*", "short-poll/1.*"];
+    /// A cursor that the server cannot read is an internal error.
+    FailsAtUnreadableCursors: fails ["short-poll/1.*", "long-poll/1.*", "sse/6.*"];
     /// `wait=` accepts any text.
     AcceptsAnyWait: allowed ["long-poll/1.*"];
 }

@@ -44,6 +44,10 @@ pub fn follow(connection: &mut Connection, request: &Request, topic: &str) -> io
         since => since,
     };
     let mut placement = place(connection, topic, since);
+    if placement.gap.is_some() && connection.has(Fault::FailsAtUnreadableCursors) {
+        let refusal = Refusal(Status::INTERNAL_SERVER_ERROR, "The cursor is unreadable.", &[]);
+        return refuse(connection, request, &refusal);
+    }
     if connection.has(Fault::RepeatsCursorEvent) {
         placement.after = placement.after.saturating_sub(1);
     }
@@ -128,7 +132,11 @@ fn stream(connection: &mut Connection, request: &Request, topic: &str) -> io::Re
     let is_resume = matches!(since, Since::After(_));
     let placement = place(connection, topic, since);
     let is_chunked = request.version == Version::Http11;
-    let kind = if connection.has(Fault::WrongMediaType) { "text/plain" } else { "text/event-stream" };
+    let kind = match connection.shared.fault {
+        Some(Fault::WrongMediaType) => "text/plain",
+        Some(Fault::WrongCharset) => "text/event-stream; charset=iso-8859-1",
+        _ => "text/event-stream",
+    };
     let mut out = Vec::new();
     let mut head = http::start(Some(request), &mut out, Status::OK).field("Content-Type", kind);
     head = head.field("Cache-Control", "no-store, no-transform").field("X-Accel-Buffering", "no");

@@ -37,6 +37,8 @@ pub fn serve(mut connection: Connection) {
             Err(Unreadable::Ended) => return,
             Err(Unreadable::Invalid(status, detail)) => {
                 let content = problem(status, &detail);
+                let is_hidden = connection.has(Fault::AnswersInvalidRequests);
+                let status = if is_hidden { Status::OK } else { status };
                 let response = response(None, status, &[("Content-Type", PROBLEM_JSON)], Some(&content));
                 if connection.write(&response).is_ok() {
                     connection.close();

@@ -102,6 +102,10 @@ pub fn read(connection: &mut Connection) -> Result<Request, Unreadable> {
     loop {
         if framing == Framing::Chunked {
             rewrite::chunks(connection.shared.fault, &mut connection.received);
+            let has_extension = connection.received.contains(&b';');
+            if has_extension && connection.has(Fault::RefusesChunkExtensions) {
+                return Err(Unreadable::Invalid(Status::BAD_REQUEST, "A chunk has an extension.".into()));
+            }
         }
         let (taken, is_complete) =
             reader.read(&connection.received, &mut request.content).map_err(invalid)?;
