@@ -1,6 +1,7 @@
 //! The outputs of `barewire conform`: formats, files and exit statuses.
 
 mod expectation;
+mod findings;
 mod formats;
 mod list;
 mod page;
