@@ -86,7 +86,7 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, String> {
             Value(value) if stage.is_none() => {
                 let name = utf8(value, "STAGE")?;
                 let error = || format!("{name:?} is not a stage: barewire check lists them");
-                stage = Some(Stage::named(&name).ok_or_else(error)?);
+                stage = Some(stages::named(&name).ok_or_else(error)?);
             }
             Value(value) if url.is_none() => url = Some(utf8(value, "URL")?),
             argument => return Err(unexpected(&argument, HELP)),
@@ -158,14 +158,14 @@ mod tests {
         for (index, stage) in stages::ALL.iter().enumerate() {
             for text in [&(index + 1).to_string(), stage.name] {
                 assert_eq!(
-                    Stage::named(text).map(|(index, stage)| (index, stage.name)),
+                    stages::named(text).map(|(index, stage)| (index, stage.name)),
                     Some((index, stage.name))
                 );
             }
             assert!(HELP.contains(stage.name), "{}", stage.name);
         }
         for text in ["0", "11", "-1", "", "websocket"] {
-            assert!(Stage::named(text).is_none(), "{text}");
+            assert!(stages::named(text).is_none(), "{text}");
         }
     }
 

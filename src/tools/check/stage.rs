@@ -27,13 +27,3 @@ pub struct Step {
     pub section: Option<Section>,
     pub play: fn(&mut Probe) -> Result<(), Finding>,
 }
-
-impl Stage {
-    /// Returns the stage with this number, from 1, or name.
-    pub fn named(text: &str) -> Option<(usize, &'static Self)> {
-        let stages = super::stages::ALL;
-        let by_number = text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-        let index = by_number.or_else(|| stages.iter().position(|stage| stage.name == text))?;
-        Some((index, *stages.get(index)?))
-    }
-}

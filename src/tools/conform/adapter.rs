@@ -6,6 +6,9 @@ use std::path::Path;
 use super::case::Suite;
 use crate::tools::io_error::file_error;
 
+/// The options that describe a server.
+pub const SERVER_OPTIONS: [&str; 7] = ["get", "post", "websocket", "stream", "poll", "publish", "cursor"];
+
 /// The adapters that the command contains.
 const BUILT_IN: [(&str, &str); 6] = [
     ("barewire", include_str!("adapters/barewire.args")),
@@ -50,7 +53,7 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     let option = |line: &str| {
         let option = line.strip_prefix("--").and_then(|line| line.split_once(' '));
         let (name, value) = option.ok_or_else(|| format!("{line:?} is not an option: write --name value"))?;
-        match super::args::SERVER_OPTIONS.contains(&name) {
+        match SERVER_OPTIONS.contains(&name) {
             true => Ok((name.to_owned(), value.trim().trim_matches('\'').to_owned())),
             false => Err(format!("--{name} does not describe a server: leave it out")),
         }

@@ -62,9 +62,6 @@ struct Given {
     is_quiet: bool,
 }
 
-/// The options that describe a server.
-pub const SERVER_OPTIONS: [&str; 7] = ["get", "post", "websocket", "stream", "poll", "publish", "cursor"];
-
 /// The other options with a value.
 const VALUE_OPTIONS: [&str; 11] =
     ["suite", "only", "skip", "adapter", "listen", "run", "timeout", "format", "report", "save", "expect"];
@@ -109,7 +106,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
             Long(name) => name.to_owned(),
             argument => return Err(unexpected(&argument, HELP)),
         };
-        if !SERVER_OPTIONS.contains(&&*name) && !VALUE_OPTIONS.contains(&&*name) {
+        if !adapter::SERVER_OPTIONS.contains(&&*name) && !VALUE_OPTIONS.contains(&&*name) {
             return Err(unknown("option", &format!("--{name}"), HELP));
         }
         let value = parser.value().map_err(|error| error.to_string())?;

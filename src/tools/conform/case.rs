@@ -3,41 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+pub use super::suite::{Endpoint, Endpoints, Suite};
 use super::trial::{Finding, Trial};
 use crate::protocol::rule::{Rule, Section};
-
-/// A suite: the cases about one protocol or transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Suite {
-    Http,
-    ShortPoll,
-    LongPoll,
-    Sse,
-    WebSocket,
-    Deflate,
-}
-
-impl Suite {
-    pub const ALL: [Self; 6] =
-        [Self::Http, Self::ShortPoll, Self::LongPoll, Self::Sse, Self::WebSocket, Self::Deflate];
-
-    /// Returns the name, which is the first part of the number of each case.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::ShortPoll => "short-poll",
-            Self::LongPoll => "long-poll",
-            Self::Sse => "sse",
-            Self::WebSocket => "websocket",
-            Self::Deflate => "deflate",
-        }
-    }
-
-    /// Returns the suite of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|suite| suite.name() == name)
-    }
-}
 
 /// The number of a case, such as `websocket/5.12`. A number never changes, and the number of a
 /// deleted case is not used again.
@@ -168,32 +136,6 @@ pub const fn allowed(name: &'static str) -> Outcome {
 /// Returns an outcome that is reported without a verdict.
 pub const fn informational(name: &'static str) -> Outcome {
     Outcome { name, verdict: Verdict::Informational }
-}
-
-/// Which endpoints a case can test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoints {
-    Server,
-    Client,
-    Both,
-}
-
-/// The kind of endpoint under test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    Server,
-    Client,
-}
-
-impl Endpoints {
-    /// Returns whether the case can test this kind of endpoint.
-    pub fn include(self, endpoint: Endpoint) -> bool {
-        match self {
-            Self::Server => endpoint == Endpoint::Server,
-            Self::Client => endpoint == Endpoint::Client,
-            Self::Both => true,
-        }
-    }
 }
 
 /// Plays a case and returns the name of the outcome, which is one of the case's outcomes.

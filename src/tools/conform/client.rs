@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::trial::Finding;
+use super::finding::Finding;
 
 /// The time between two looks for a connection.
 const ACCEPT_INTERVAL: Duration = Duration::from_millis(2);

@@ -10,8 +10,8 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 
+use super::finding::Finding;
 use super::record::SharedRecord;
-use super::trial::Finding;
 use crate::wire::Side;
 
 /// The maximum number of bytes that an endpoint may send in one case: more than any case asks for.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use super::connection::{Connection, Received};
-use super::trial::Finding;
+use super::finding::Finding;
 use crate::protocol::http::{self, BodyLimits, BodyReader, Framing, HeadLimits, ResponseScan};
 use crate::tools::conform::target::Template;
 

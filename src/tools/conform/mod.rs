@@ -11,15 +11,14 @@
 //!
 //! Read in this order:
 //!
-//! 1. `case` — a case: its number, what it requires, the outcomes that it allows.
+//! 1. `suite` and `case` — a case: its number, what it requires, the outcomes that it allows.
 //! 2. `target` — the endpoint under test; `args` and `adapter` — how the user describes it.
-//! 3. `trial` — one case being played; `connection` and `record` — its sockets and their bytes;
-//!    `client` — a client under test.
+//! 3. `trial` — one case being played; `finding` — its end if it is none of the outcomes;
+//!    `connection` and `record` — its sockets and their bytes; `client` — a client under test.
 //! 4. `topic` — the events of a case; `exchange` — HTTP requests and responses; `websocket` —
 //!    frames and scripts, and the cases of the suite. The other suites have a folder each.
 //! 5. `catalogue` — all cases; `runner` — plays them; `waiting` — lets clients choose them;
-//!    `results`; `expectation` — the outcomes of
-//!    another run.
+//!    `results`; `expectation` — the outcomes of another run.
 //! 6. `explain` and `output` — what the user reads.
 //!
 //! A case is a function over a [`Trial`](trial::Trial) that returns the name of an outcome. The
@@ -39,6 +38,7 @@ mod deflate;
 pub mod exchange;
 mod expectation;
 pub mod explain;
+mod finding;
 mod help;
 mod http;
 mod output;
@@ -48,6 +48,7 @@ pub mod record;
 mod results;
 mod runner;
 mod sse;
+mod suite;
 pub mod target;
 mod topic;
 pub mod trial;

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use super::case::{Endpoint, Suite};
+use super::suite::{Endpoint, Suite};
 use crate::client::Url;
 use crate::tools::cursor_place::{CursorPlace, write_encoded};
 

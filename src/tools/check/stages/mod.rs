@@ -27,3 +27,10 @@ pub const ALL: [&Stage; 10] = [
     &fragments::STAGE,
     &gap::STAGE,
 ];
+
+/// Returns the stage with this number, from 1, or name, and its index.
+pub fn named(text: &str) -> Option<(usize, &'static Stage)> {
+    let by_number = text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    let index = by_number.or_else(|| ALL.iter().position(|stage| stage.name == text))?;
+    Some((index, *ALL.get(index)?))
+}

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::frame::{close, pong};
+use super::opening::{Compression, open_with};
 use super::peer::{Item, Next, Peer};
 use super::script::{Alternative, ERROR_CODES, Ending, PROMPTLY, Script, Step};
 use crate::tools::conform::case::{Endpoint, Verdict};
@@ -19,6 +20,25 @@ const MAX_PINGS: usize = 16;
 
 /// The time between two writes that an endpoint should read separately.
 const BETWEEN_WRITES: Duration = Duration::from_millis(1);
+
+impl Script {
+    /// Plays the script and returns the name of the outcome.
+    ///
+    /// # Errors
+    /// A finding: no alternative fits what the endpoint did.
+    pub fn play(&self, trial: &mut Trial) -> Result<&'static str, Finding> {
+        let peer = open_with(trial, Compression::None, &self.first)?;
+        self.play_on(peer, trial)
+    }
+
+    /// Plays the script on an open connection and returns the name of the outcome.
+    ///
+    /// # Errors
+    /// A finding: no alternative fits what the endpoint did.
+    pub fn play_on(&self, peer: Peer, trial: &Trial) -> Result<&'static str, Finding> {
+        Conversation::new(self, peer).play(trial)
+    }
+}
 
 /// A script being played.
 pub struct Conversation<'s> {

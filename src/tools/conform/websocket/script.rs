@@ -3,12 +3,9 @@
 
 use std::time::Duration;
 
-use super::conversation::Conversation;
 use super::frame::Frame;
-use super::opening::{Compression, open_with};
-use super::peer::{Item, Peer};
+use super::peer::Item;
 use crate::tools::conform::case::{Outcome, Verdict};
-use crate::tools::conform::trial::{Finding, Trial};
 
 /// How long an endpoint may take for what it has to do at once.
 pub const PROMPTLY: Duration = Duration::from_secs(3);
@@ -89,7 +86,7 @@ pub const ERROR_CODES: &[Option<u16>] =
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     /// The frames that follow the suite's part of the handshake in one write.
-    first: Vec<Frame>,
+    pub first: Vec<Frame>,
     pub steps: Vec<Step>,
     /// Whether the suite sends its own close frame as a step.
     pub closes: bool,
@@ -254,23 +251,6 @@ impl Script {
             }
         }
         outcomes
-    }
-
-    /// Plays the script and returns the name of the outcome.
-    ///
-    /// # Errors
-    /// A finding: no alternative fits what the endpoint did.
-    pub fn play(&self, trial: &mut Trial) -> Result<&'static str, Finding> {
-        let peer = open_with(trial, Compression::None, &self.first)?;
-        self.play_on(peer, trial)
-    }
-
-    /// Plays the script on an open connection and returns the name of the outcome.
-    ///
-    /// # Errors
-    /// A finding: no alternative fits what the endpoint did.
-    pub fn play_on(&self, peer: Peer, trial: &Trial) -> Result<&'static str, Finding> {
-        Conversation::new(self, peer).play(trial)
     }
 
     /// Adds a way in which the endpoint may answer.
