@@ -391,6 +391,8 @@ fn poll_body(topic: &[String], since: usize) -> String {
 
 /// Encodes an event for an event stream: one `data` line per line of data, then an empty line.
 fn sse_event(id: usize, data: &str) -> String {
+    // A CR ends a line too (WHATWG HTML §9.2.5): sent as it is, it would forge fields.
+    let data = data.replace("\r\n", "\n").replace('\r', "\n");
     let lines: String = data.split('\n').map(|line| format!("data: {line}\n")).collect();
     format!("id: {id}\n{lines}\n")
 }

@@ -47,6 +47,8 @@ as the examples do. Without arguments, it lists the stages; with a stage, it say
 the URL of your server, such as http://127.0.0.1:8080, it tests the stage and explains the first step
 that fails.
 
+The check needs the topic for itself: no other client may publish to it meanwhile.
+
 STAGE is a number from 1 to 10, or a name: echo, head, pipelining, cursor, hold, stream, handshake,
 frame, fragments, gap.
 

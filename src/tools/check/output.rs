@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use super::StepOutcome;
-use super::stage::Stage;
+use super::stage::{Stage, View};
 use super::stages;
 use crate::tools::conform::explain;
+use crate::tools::conform::record::Record;
 use crate::tools::conform::trial::Finding;
-use crate::wire::Side;
+use crate::wire::{Side, printable};
 
 /// The width of the text of a task.
 const WIDTH: usize = 96;
@@ -50,7 +51,10 @@ pub fn result(index: usize, stage: &Stage, outcomes: &[StepOutcome], url: &str, 
             continue;
         };
         let _ = writeln!(out, "  FAIL  {}\n", step.title);
-        explain::conversation(record, Some(finding), Side::Server, color, &mut out);
+        match stage.view {
+            View::Bytes => bytes(record, &mut out),
+            View::Wire => explain::conversation(record, Some(finding), Side::Server, color, &mut out),
+        }
         out.push('\n');
         if let Finding::Failed { expected, observed, .. } = finding {
             let _ = writeln!(out, "  expected: {expected}\n  observed: {observed}\n");
@@ -85,6 +89,18 @@ pub fn result(index: usize, stage: &Stage, outcomes: &[StepOutcome], url: &str, 
         }
     }
     out
+}
+
+/// Appends the bytes of both sides as text, a line for each part.
+fn bytes(record: &Record, out: &mut String) {
+    for block in record.blocks() {
+        let side = if block.side == Side::Server { "server" } else { "barewire" };
+        // Writing to a String can't fail.
+        let _ = match block.bytes.is_empty() {
+            false => writeln!(out, "  connection {}, {side}: {}", block.connection, printable(&block.bytes)),
+            true => writeln!(out, "  connection {}, {side} ends its side", block.connection),
+        };
+    }
 }
 
 /// Appends text in lines of a limited width, each after `indent`.

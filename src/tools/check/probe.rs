@@ -111,16 +111,14 @@ impl<'t> Probe<'t> {
         let request = Request { method: "POST", target: &target, authority, fields: Vec::new(), content };
         let (head, body) = exchange(&mut self.connect()?, &request, self.promptly())?;
         expect_status(&head, 201)?;
+        expect_json(&head)?;
         let expected = "a body {\"id\":\"…\"}";
-        let mut id = String::new();
-        let read = (|| {
-            Reader::new(&body)?.object(|name, reader| -> Result<(), JsonError> {
-                if name == "id" { reader.string(&mut id) } else { reader.skip() }
-            })
-        })();
-        match read {
-            Ok(()) if !id.is_empty() => Ok(id),
-            Ok(()) => Err(Finding::failed(expected, printable(&body))),
+        match string_members(&body, &["id"]) {
+            Ok(found) if !found[0].is_empty() && found[0].bytes().all(is_unescaped) => Ok(found[0].clone()),
+            Ok(_) => {
+                let expected = format!("{expected}, with an id that needs no escaping in a URL");
+                Err(Finding::failed(expected, printable(&body)))
+            }
             Err(error) => Err(Finding::failed(expected, format!("{}: {error}", printable(&body)))),
         }
     }
@@ -133,7 +131,59 @@ impl<'t> Probe<'t> {
         let query = if since.is_empty() { String::new() } else { format!("?since={since}") };
         let (head, body) = self.get(&format!("{}{query}", self.topic()), &[])?;
         expect_status(&head, 200)?;
+        expect_json(&head)?;
         read_poll(&body)
+    }
+}
+
+/// Returns whether the byte needs no escaping in a URL (RFC 3986 §2.3).
+fn is_unescaped(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+/// Why the members of an object cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberError {
+    Json(JsonError),
+    /// The member has another type than a string.
+    NotText(String),
+}
+
+impl From<JsonError> for MemberError {
+    fn from(error: JsonError) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl std::fmt::Display for MemberError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Json(error) => error.fmt(f),
+            Self::NotText(name) => write!(f, "{name:?} is not a string"),
+        }
+    }
+}
+
+/// Returns the strings of these members of a JSON object. A missing member is empty.
+///
+/// # Errors
+/// The text is not a JSON object, or one of the members is not a string.
+pub fn string_members(text: &[u8], names: &[&str]) -> Result<Vec<String>, MemberError> {
+    let mut found = vec![String::new(); names.len()];
+    Reader::new(text)?.object(|name, reader| -> Result<(), MemberError> {
+        match names.iter().position(|wanted| *wanted == name) {
+            Some(at) => read_text(name, reader, &mut found[at]),
+            None => Ok(reader.skip()?),
+        }
+    })?;
+    Ok(found)
+}
+
+fn read_text(name: &str, reader: &mut Reader<'_>, out: &mut String) -> Result<(), MemberError> {
+    let raw = reader.raw()?;
+    match raw.starts_with('"') {
+        true => Ok(Reader::new(raw.as_bytes())?.string(out)?),
+        false => Err(MemberError::NotText(name.to_owned())),
     }
 }
 
@@ -145,26 +195,25 @@ pub fn read_poll(body: &[u8]) -> Result<Poll, Finding> {
     let mut poll = Poll::default();
     let read = (|| {
         let mut reader = Reader::new(body)?;
-        reader.object(|name, reader| -> Result<(), JsonError> {
+        reader.object(|name, reader| -> Result<(), MemberError> {
             match name {
                 "events" => reader.array(|reader| {
-                    let mut data = String::new();
-                    reader.object(|name, reader| -> Result<(), JsonError> {
-                        if name == "data" { reader.string(&mut data) } else { reader.skip() }
-                    })?;
-                    poll.events.push(data);
+                    let event = string_members(reader.raw()?.as_bytes(), &["data", "id"])?;
+                    poll.events.extend(event.into_iter().next());
                     Ok(())
                 }),
-                "next" => reader.string(&mut poll.next),
-                "gap" => reader.boolean().map(|has_gap| poll.has_gap = has_gap),
-                _ => reader.skip(),
+                "next" => read_text(name, reader, &mut poll.next),
+                "gap" => Ok(reader.boolean().map(|has_gap| poll.has_gap = has_gap)?),
+                _ => Ok(reader.skip()?),
             }
         })
     })();
     let expected = "a body {\"events\":[{\"id\":…,\"event\":…,\"data\":…}],\"next\":\"…\"}";
     match read {
         Ok(()) if !poll.next.is_empty() => Ok(poll),
-        Ok(()) => Err(Finding::failed(expected, format!("no \"next\" in {}", printable(body)))),
+        Ok(()) => {
+            Err(Finding::failed(expected, format!("no \"next\", or an empty one, in {}", printable(body))))
+        }
         Err(error) => Err(Finding::failed(expected, format!("{}: {error}", printable(body)))),
     }
 }
@@ -174,6 +223,15 @@ pub fn expect_status(head: &ResponseHead, status: u16) -> Result<(), Finding> {
     match head.status == status {
         true => Ok(()),
         false => Err(Finding::failed(format!("status {status}"), format!("status {}", head.status))),
+    }
+}
+
+/// Returns a finding unless the content of the response is JSON.
+pub fn expect_json(head: &ResponseHead) -> Result<(), Finding> {
+    let kind = head.field("Content-Type").unwrap_or("missing");
+    match kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+        true => Ok(()),
+        false => Err(Finding::failed("Content-Type: application/json", format!("Content-Type: {kind}"))),
     }
 }
 

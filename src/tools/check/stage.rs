@@ -14,7 +14,18 @@ pub struct Stage {
     pub example: &'static str,
     /// The part of that example, or of the source, to read.
     pub read: &'static str,
+    /// How the bytes of a failure are shown.
+    pub view: View,
     pub steps: &'static [Step],
+}
+
+/// How the bytes of a conversation are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// As text: no protocol gives them a meaning.
+    Bytes,
+    /// With the names that the wire view gives them.
+    Wire,
 }
 
 /// One test of a stage.

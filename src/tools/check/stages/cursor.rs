@@ -2,7 +2,7 @@
 
 use crate::protocol::rule::Section;
 use crate::tools::check::probe::{Poll, Probe};
-use crate::tools::check::stage::{Stage, Step};
+use crate::tools::check::stage::{Stage, Step, View};
 use crate::tools::conform::trial::Finding;
 
 pub const STAGE: Stage = Stage {
@@ -10,10 +10,12 @@ pub const STAGE: Stage = Stage {
     task: "A topic at `/topics/demo`, which is a list of events. A POST appends its content as an event and is \
            answered with 201 and `{\"id\":\"…\"}`. A GET with `?since=ID` is answered at once with the events \
            after that id, and with `next`, the id for the next request: \
-           `{\"events\":[{\"id\":\"…\",\"event\":\"message\",\"data\":\"…\"}],\"next\":\"…\"}`. Without `since`, \
+           `{\"events\":[{\"id\":\"…\",\"event\":\"message\",\"data\":\"…\"}],\"next\":\"…\"}`. Both are \
+           `application/json`. An id is a string that needs no escaping in a URL. Without `since`, \
            it returns everything.",
     example: "examples/03_short_poll.rs",
     read: "`poll_body`: the server stores nothing about a client",
+    view: View::Wire,
     steps: &[
         Step {
             title: "answers a publish with 201 and an id",

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::tools::check::probe::{Probe, expect_bytes, read_exactly, read_to_end};
-use crate::tools::check::stage::{Stage, Step};
+use crate::tools::check::stage::{Stage, Step, View};
 use crate::tools::conform::trial::Finding;
 
 pub const STAGE: Stage = Stage {
@@ -13,6 +13,7 @@ pub const STAGE: Stage = Stage {
            closes a connection when its client has ended its side and has been sent everything.",
     example: "examples/01_tcp_echo.rs",
     read: "`Client::read` and `Client::flush`: short reads, short writes, and `WouldBlock`",
+    view: View::Bytes,
     steps: &[
         Step {
             title: "sends back what it receives",
@@ -48,6 +49,9 @@ pub const STAGE: Stage = Stage {
     ],
 };
 
+/// How long the echo of millions of bytes may take.
+const MUCH_TIME: Duration = Duration::from_secs(10);
+
 fn echoes(probe: &mut Probe) -> Result<(), Finding> {
     let mut connection = probe.connect()?;
     connection.send(b"hello\n")?;
@@ -78,7 +82,7 @@ fn echoes_much(probe: &mut Probe) -> Result<(), Finding> {
     let mut connection = probe.connect()?;
     connection.stop_recording();
     connection.send(&bytes)?;
-    let echo = read_exactly(&mut connection, bytes.len(), probe.trial.deadline())?;
+    let echo = read_exactly(&mut connection, bytes.len(), probe.trial.after(MUCH_TIME))?;
     match bytes.iter().zip(&echo).position(|(sent, received)| sent != received) {
         None => Ok(()),
         Some(at) => {
@@ -91,5 +95,17 @@ fn ends(probe: &mut Probe) -> Result<(), Finding> {
     let mut connection = probe.connect()?;
     connection.send(b"last words\n")?;
     connection.finish_sending();
-    expect_bytes(b"last words\n", &read_to_end(&mut connection, probe.promptly())?, "the echo")
+    expect_bytes(b"last words\n", &read_to_end(&mut connection, probe.promptly())?, "the echo")?;
+    // More than one read and one write: the FIN arrives while the echo is pending.
+    let mut connection = probe.connect()?;
+    connection.stop_recording();
+    connection.send(&[b'x'; 2_000_000])?;
+    connection.finish_sending();
+    let echo = read_to_end(&mut connection, probe.trial.after(MUCH_TIME))?;
+    match echo.len() {
+        2_000_000 => Ok(()),
+        length => {
+            Err(Finding::failed("2000000 bytes, then the end", format!("{length} bytes, then the end")))
+        }
+    }
 }

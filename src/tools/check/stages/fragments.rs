@@ -3,7 +3,7 @@
 use super::websocket::{open, wait_for, wait_for_event, wait_for_failure};
 use crate::protocol::rule::Section;
 use crate::tools::check::probe::Probe;
-use crate::tools::check::stage::{Stage, Step};
+use crate::tools::check::stage::{Stage, Step, View};
 use crate::tools::conform::trial::Finding;
 use crate::tools::conform::websocket::frame::{continuation, ping, text};
 use crate::tools::conform::websocket::peer::Item;
@@ -11,9 +11,11 @@ use crate::tools::conform::websocket::peer::Item;
 pub const STAGE: Stage = Stage {
     name: "fragments",
     task: "A message may be divided into frames: the first has the opcode, the others the opcode 0, and the \
-           last the bit FIN. Control frames may be between them, and are answered at once.",
-    example: "src/protocol/websocket/message.rs",
+           last the bit FIN. Control frames may be between them, and are answered at once. Text that is not UTF-8 \
+           is closed with 1007, frames in a wrong order with 1002.",
+    example: "src/protocol/websocket/message.rs of barewire",
     read: "the two enums: where the next byte is in a frame, and where the next frame is in a message",
+    view: View::Wire,
     steps: &[
         Step {
             title: "joins two frames to one message",

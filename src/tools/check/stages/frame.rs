@@ -1,9 +1,11 @@
 //! Stage 8: messages in both directions.
 
-use super::websocket::{open, wait_for, wait_for_end, wait_for_event, wait_for_failure};
+use super::websocket::{
+    expect_event, open, wait_for, wait_for_cursor, wait_for_end, wait_for_event, wait_for_failure,
+};
 use crate::protocol::rule::Section;
 use crate::tools::check::probe::Probe;
-use crate::tools::check::stage::{Stage, Step};
+use crate::tools::check::stage::{Stage, Step, View};
 use crate::tools::conform::trial::Finding;
 use crate::tools::conform::websocket::frame::{Masking, close, ping, text};
 use crate::tools::conform::websocket::peer::Item;
@@ -11,10 +13,13 @@ use crate::tools::conform::websocket::peer::Item;
 pub const STAGE: Stage = Stage {
     name: "frame",
     task: "On an open WebSocket, a text message of the client is published as an event, and each event is sent \
-           to the client as a text message that contains its data, as JSON. The server answers a ping with a \
-           pong and a close frame with a close frame, and fails the connection when a rule is broken.",
+           to the client as a text message `{\"id\":\"…\",\"event\":\"message\",\"data\":\"…\"}`. The first \
+           message is `{\"next\":\"…\"}`, the cursor where the client begins: that of `?since=ID`, or the \
+           newest. The server answers a ping with a pong and a close frame with a close frame. When a client \
+           breaks a rule, the server sends a close frame with 1002 and ends the connection.",
     example: "examples/07_websocket_frames.rs",
     read: "`take_frame` and `Client::receive`",
+    view: View::Wire,
     steps: &[
         Step {
             title: "reads the masked frame of RFC 6455 section 5.7",
@@ -23,13 +28,20 @@ pub const STAGE: Stage = Stage {
             play: reads_masked,
         },
         Step {
-            title: "sends each event of the topic",
-            why: "A WebSocket follows the same list as all other clients.",
+            title: "unmasks each frame with its own key",
+            why: "The key differs from frame to frame, and is in the header.",
+            section: Some(Section::rfc(6455, "5.3")),
+            play: reads_keys,
+        },
+        Step {
+            title: "begins with the newest event, and sends each one after it",
+            why: "A WebSocket follows the same list as all other clients. Take the position before the 101 is sent: the \
+                  client may publish as soon as it has read it.",
             section: None,
             play: sends_events,
         },
         Step {
-            title: "reads a length of two bytes, and writes one",
+            title: "reads and writes lengths of two bytes",
             why: "126 in the seven bits of the length says that it is in the next two bytes.",
             section: Some(Section::rfc(6455, "5.2")),
             play: reads_long,
@@ -67,12 +79,25 @@ fn reads_masked(probe: &mut Probe) -> Result<(), Finding> {
     wait_for_event(&mut peer, "Hello", probe.promptly())
 }
 
-fn sends_events(probe: &mut Probe) -> Result<(), Finding> {
+fn reads_keys(probe: &mut Probe) -> Result<(), Finding> {
     let mut peer = open(probe, "")?;
+    for (label, key) in [("one", [0x01, 0x80, 0xfe, 0x5a]), ("two", [0xc3, 0x28, 0x00, 0x11])] {
+        let data = probe.data(label);
+        peer.send(&[text(data.as_bytes()).masking(Masking::Key(key))])?;
+        wait_for_event(&mut peer, &data, probe.promptly())?;
+    }
+    Ok(())
+}
+
+fn sends_events(probe: &mut Probe) -> Result<(), Finding> {
+    let before = probe.data("before");
+    probe.publish(&before)?;
+    let mut peer = open(probe, "")?;
+    wait_for_cursor(&mut peer, probe.promptly())?;
     for label in ["one", "two"] {
         let data = probe.data(label);
         probe.publish(&data)?;
-        wait_for_event(&mut peer, &data, probe.promptly())?;
+        expect_event(&mut peer, &data, probe.promptly())?;
     }
     Ok(())
 }

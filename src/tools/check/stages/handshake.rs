@@ -3,7 +3,7 @@
 use super::websocket::HANDSHAKE;
 use crate::protocol::rule::Section;
 use crate::tools::check::probe::{Probe, expect_status};
-use crate::tools::check::stage::{Stage, Step};
+use crate::tools::check::stage::{Stage, Step, View};
 use crate::tools::conform::exchange::{ResponseHead, ResponseReader};
 use crate::tools::conform::trial::Finding;
 
@@ -11,10 +11,11 @@ pub const STAGE: Stage = Stage {
     name: "handshake",
     task: "A GET of the topic with the fields of a WebSocket handshake is answered with 101, `Upgrade: \
            websocket`, `Connection: Upgrade` and `Sec-WebSocket-Accept`: the SHA-1 hash of the key followed by \
-           258EAFA5-E914-47DA-95CA-C5AB0DC85B11, in base64. A handshake that is not valid gets 400 or 426, and \
-           one from a page of another origin 403.",
+           258EAFA5-E914-47DA-95CA-C5AB0DC85B11, in base64. A handshake that is not valid gets 400, one of \
+           another version than 13 gets 426 (or 400), and one from a page of another origin 403.",
     example: "examples/06_websocket_handshake.rs",
     read: "`Client::upgrade` and `Client::allows_origin`",
+    view: View::Wire,
     steps: &[
         Step {
             title: "proves that it has understood the handshake",
@@ -41,7 +42,7 @@ pub const STAGE: Stage = Stage {
             play: refuses_version,
         },
         Step {
-            title: "refuses a page of another origin",
+            title: "accepts its own pages, and refuses those of another origin",
             why: "Browsers send cookies with a handshake to any site: without this check every page can act as \
                   its visitor.",
             section: Some(Section::rfc(6455, "10.2")),
@@ -90,7 +91,14 @@ fn refuses_version(probe: &mut Probe) -> Result<(), Finding> {
 }
 
 fn refuses_origin(probe: &mut Probe) -> Result<(), Finding> {
-    refused(&handshake(probe, &[("Origin", Some("http://attacker.example"))])?, &[403])
+    let own = format!("http://{}", probe.authority());
+    expect_status(&handshake(probe, &[("Origin", Some(&own))])?, 101)?;
+    let host = probe.authority().rsplit_once(':').map_or(probe.authority(), |(host, _)| host);
+    let other_port = format!("http://{host}:1");
+    for origin in ["http://attacker.example", &format!("{own}.attacker.example"), &other_port] {
+        refused(&handshake(probe, &[("Origin", Some(origin))])?, &[403])?;
+    }
+    Ok(())
 }
 
 fn refused(head: &ResponseHead, statuses: &[u16]) -> Result<(), Finding> {
@@ -105,11 +113,8 @@ fn refused(head: &ResponseHead, statuses: &[u16]) -> Result<(), Finding> {
 }
 
 /// Sends a handshake with some fields changed, added, or left out, and reads the head.
-fn handshake(
-    probe: &Probe,
-    changes: &[(&'static str, Option<&'static str>)],
-) -> Result<ResponseHead, Finding> {
-    let mut fields = HANDSHAKE.to_vec();
+fn handshake(probe: &Probe, changes: &[(&'static str, Option<&str>)]) -> Result<ResponseHead, Finding> {
+    let mut fields: Vec<(&str, &str)> = HANDSHAKE.to_vec();
     for (name, value) in changes {
         fields.retain(|(other, _)| other != name);
         fields.extend(value.map(|value| (*name, value)));

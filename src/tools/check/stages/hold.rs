@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::cursor::shown;
 use crate::protocol::rule::Section;
 use crate::tools::check::probe::{PROMPTLY, Poll, Probe, expect_status, read_poll};
-use crate::tools::check::stage::{Stage, Step};
+use crate::tools::check::stage::{Stage, Step, View};
 use crate::tools::conform::connection::{Connection, Received};
 use crate::tools::conform::exchange::ResponseReader;
 use crate::tools::conform::trial::Finding;
@@ -14,9 +14,10 @@ use crate::tools::conform::trial::Finding;
 pub const STAGE: Stage = Stage {
     name: "hold",
     task: "A GET with `?since=ID&wait=SECONDS` that finds no event is held until one is published, or until \
-           the time is over. Then it is answered as in stage 4.",
+           the time is over, in whole seconds. Then it is answered as in stage 4.",
     example: "examples/04_long_poll.rs",
     read: "`Client::deliver` and `Following::Waiting`: a client has a state, and the loop looks at all that wait",
+    view: View::Wire,
     steps: &[
         Step {
             title: "answers at once when there are events",
@@ -77,12 +78,12 @@ fn holds(probe: &mut Probe) -> Result<(), Finding> {
 fn times_out(probe: &mut Probe) -> Result<(), Finding> {
     let id = probe.publish(&probe.data("zero"))?;
     let start = Instant::now();
-    let mut connection = hold(probe, &id, 1)?;
-    let poll = answer(&mut connection, start + Duration::from_secs(1) + PROMPTLY)?;
-    let expected = format!("no event and \"next\":{id:?} after 1 s");
+    let mut connection = hold(probe, &id, 2)?;
+    let poll = answer(&mut connection, start + Duration::from_secs(2) + PROMPTLY)?;
+    let expected = format!("no event and \"next\":{id:?} after 2 s");
     match (poll.events.is_empty() && poll.next == id, start.elapsed()) {
         (false, _) => Err(Finding::failed(expected, shown(&poll))),
-        (true, time) if time < Duration::from_millis(900) => {
+        (true, time) if time < Duration::from_millis(1900) => {
             Err(Finding::failed(expected, format!("this response after {} ms", time.as_millis())))
         }
         (true, _) => Ok(()),

@@ -31,6 +31,6 @@ pub const ALL: [&Stage; 10] = [
 /// Returns the stage with this number, from 1, or name, and its index.
 pub fn named(text: &str) -> Option<(usize, &'static Stage)> {
     let by_number = text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-    let index = by_number.or_else(|| ALL.iter().position(|stage| stage.name == text))?;
+    let index = by_number.or_else(|| ALL.iter().position(|stage| stage.name.eq_ignore_ascii_case(text)))?;
     Some((index, *ALL.get(index)?))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::protocol::rule::Section;
 use crate::tools::check::probe::{Probe, expect_bytes, read_to_end};
-use crate::tools::check::stage::{Stage, Step};
+use crate::tools::check::stage::{Stage, Step, View};
 use crate::tools::conform::trial::Finding;
 
 pub const STAGE: Stage = Stage {
@@ -14,6 +14,7 @@ pub const STAGE: Stage = Stage {
            before the response to the last has arrived; the responses are in the order of the requests.",
     example: "examples/02_http.rs",
     read: "the loop in `Client::handle_input`, and what it leaves in the inbox",
+    view: View::Wire,
     steps: &[
         Step {
             title: "answers a second request on the same connection",

@@ -1,11 +1,11 @@
 //! Stage 6: a response that does not end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::protocol::rule::Section;
 use crate::protocol::sse::{DecodeLimits, Decoder, Event};
 use crate::tools::check::probe::{Probe, expect_status};
-use crate::tools::check::stage::{Stage, Step};
+use crate::tools::check::stage::{Stage, Step, View};
 use crate::tools::conform::connection::Connection;
 use crate::tools::conform::exchange::{Progress, ResponseReader};
 use crate::tools::conform::trial::Finding;
@@ -14,9 +14,11 @@ pub const STAGE: Stage = Stage {
     name: "stream",
     task: "A GET with `Accept: text/event-stream` is answered with a stream: `Content-Type: text/event-stream`, \
            and for each event the lines `id: ID` and `data: DATA` and an empty line. A client that returns \
-           sends the last id as `Last-Event-ID`, and receives the events after it.",
+           sends the last id as `Last-Event-ID`, and receives the events after it. A stream \
+           without that field begins with the next event.",
     example: "examples/05_sse.rs",
     read: "`sse_event` and `Following::Streaming`: the response has a head and no length",
+    view: View::Wire,
     steps: &[
         Step {
             title: "answers with the media type of event streams",
@@ -31,8 +33,16 @@ pub const STAGE: Stage = Stage {
             play: sends_events,
         },
         Step {
+            title: "begins with the next event if the client has no cursor",
+            why: "A client that wants everything says so. The others would read all of it at each start. Take the \
+                  position before the head is sent: the client may publish as soon as it has read it.",
+            section: None,
+            play: begins_with_next,
+        },
+        Step {
             title: "starts each line of the data with `data:`",
-            why: "A line end inside the data would end the field, and an empty line the event.",
+            why: "A line end inside the data, which is LF, CR or CRLF, would end the field, and an empty line the \
+                  event: a publisher could forge fields.",
             section: Some(Section::html("9.2.6")),
             play: splits_lines,
         },
@@ -51,6 +61,9 @@ pub const STAGE: Stage = Stage {
     ],
 };
 
+/// How long an event may take from its publish to the client.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
 fn has_media_type(probe: &mut Probe) -> Result<(), Finding> {
     Stream::open(probe, None).map(drop)
 }
@@ -60,7 +73,7 @@ fn sends_events(probe: &mut Probe) -> Result<(), Finding> {
     for label in ["one", "two"] {
         let data = probe.data(label);
         let id = probe.publish(&data)?;
-        let event = stream.next(probe.promptly())?;
+        let event = stream.next(probe.trial.after(AT_ONCE))?;
         expect(&event, &data)?;
         if event.id != id {
             return Err(Finding::failed(format!("id: {id}"), format!("id: {}", event.id)));
@@ -69,11 +82,20 @@ fn sends_events(probe: &mut Probe) -> Result<(), Finding> {
     Ok(())
 }
 
-fn splits_lines(probe: &mut Probe) -> Result<(), Finding> {
+fn begins_with_next(probe: &mut Probe) -> Result<(), Finding> {
+    probe.publish(&probe.data("before"))?;
     let mut stream = Stream::open(probe, None)?;
-    let data = probe.data("one\n\nid: forged\ndata: three\n");
+    let data = probe.data("after");
     probe.publish(&data)?;
     expect(&stream.next(probe.promptly())?, &data)
+}
+
+fn splits_lines(probe: &mut Probe) -> Result<(), Finding> {
+    let mut stream = Stream::open(probe, None)?;
+    let data = probe.data("one\n\nid: forged\rdata: three\r\nevent: forged\n");
+    probe.publish(&data)?;
+    // An event stream cannot carry a CR: a line end is a line end.
+    expect(&stream.next(probe.promptly())?, &data.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
 fn resumes(probe: &mut Probe) -> Result<(), Finding> {

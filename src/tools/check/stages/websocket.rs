@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::tools::check::probe::{Probe, expect_status};
+use crate::tools::check::probe::{Probe, expect_status, string_members};
 use crate::tools::conform::case::Endpoint;
 use crate::tools::conform::exchange::ResponseReader;
 use crate::tools::conform::trial::Finding;
@@ -48,17 +48,55 @@ pub fn wait_for(
         };
         skipped.push(last);
         let observed = skipped.join(", then ");
-        return Err(Finding::failed(expected, observed).at(peer.connection.number(), peer.item_offset()));
+        return Err(failed_at(peer, expected, &observed));
     }
 }
 
-/// Receives the text message that contains `data`.
+/// Receives the text message of the event with this data.
 pub fn wait_for_event(peer: &mut Peer, data: &str, until: Instant) -> Result<(), Finding> {
-    let contains = |item: &Item| match item {
-        Item::Text(text) => String::from_utf8_lossy(text).contains(data),
-        _ => false,
+    let expected = format!("a text message {{\"id\":\"…\",\"event\":\"message\",\"data\":{data:?}}}");
+    wait_for(peer, &expected, until, |item| data_of(item).is_some_and(|other| other == data)).map(drop)
+}
+
+/// Receives the next text message, which must be the event with this data.
+pub fn expect_event(peer: &mut Peer, data: &str, until: Instant) -> Result<(), Finding> {
+    let item = wait_for(peer, "a text message", until, |item| matches!(item, Item::Text(_)))?;
+    match data_of(&item) {
+        Some(other) if other == data => Ok(()),
+        Some(other) => Err(failed_at(peer, &format!("the event {data:?}"), &format!("the event {other:?}"))),
+        None => {
+            let expected = format!("{{\"id\":\"…\",\"event\":\"message\",\"data\":{data:?}}}");
+            Err(failed_at(peer, &expected, &item.to_string()))
+        }
+    }
+}
+
+/// Receives the first text message, which must be the cursor, and returns it.
+pub fn wait_for_cursor(peer: &mut Peer, until: Instant) -> Result<String, Finding> {
+    let expected = "a first text message {\"next\":\"…\"}";
+    let item = wait_for(peer, expected, until, |item| matches!(item, Item::Text(_)))?;
+    let members = match &item {
+        Item::Text(text) => string_members(text, &["next"]),
+        _ => return Err(failed_at(peer, expected, &item.to_string())),
     };
-    wait_for(peer, &format!("a text message with {data:?}"), until, contains).map(drop)
+    match members {
+        Ok(members) if !members[0].is_empty() => Ok(members[0].clone()),
+        Ok(_) => Err(failed_at(peer, expected, &item.to_string())),
+        Err(error) => Err(failed_at(peer, expected, &format!("{item}: {error}"))),
+    }
+}
+
+/// Returns the data of an event in a text message.
+pub fn data_of(item: &Item) -> Option<String> {
+    let Item::Text(text) = item else { return None };
+    let members = string_members(text, &["data", "id"]).ok()?;
+    let [data, id] = <[String; 2]>::try_from(members).ok()?;
+    (!id.is_empty()).then_some(data)
+}
+
+/// Returns a finding at the last item.
+pub fn failed_at(peer: &Peer, expected: &str, observed: &str) -> Finding {
+    Finding::failed(expected, observed).at(peer.connection.number(), peer.item_offset())
 }
 
 /// Receives a close frame with this code, or the end of TCP, which RFC 6455 §7.1.7 allows.
@@ -73,7 +111,7 @@ pub fn wait_for_failure(peer: &mut Peer, code: u16, until: Instant) -> Result<()
             Next::Item(item) => item.to_string(),
             Next::Quiet => "the connection stays open".to_owned(),
         };
-        return Err(Finding::failed(expected, observed).at(peer.connection.number(), peer.item_offset()));
+        return Err(failed_at(peer, &expected, &observed));
     }
 }
 
