@@ -15,6 +15,7 @@ ROOT = HERE.parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 WORK = TARGET / "conform"
 PROGRAM = TARGET / "release" / "barewire"
+CLIENT = TARGET / "release" / "examples" / "conformance-client"
 AXUM = TARGET / "peers" / "debug" / "peer-axum"
 
 sys.path.insert(0, str(HERE.parent / "witness"))
@@ -31,7 +32,7 @@ def install_from_debian(*packages):
 
 
 def install_barewire():
-    run("cargo", "build", "--release", "--bin", "barewire", what="building barewire", cwd=ROOT)
+    endpoints.install_barewire()
 
 
 def install_nginx():
