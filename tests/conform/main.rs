@@ -2,6 +2,7 @@
 #![cfg(all(feature = "cli", feature = "deflate"))]
 
 mod command;
+mod contact;
 mod correct;
 mod faulty;
 mod hostile;

@@ -226,7 +226,10 @@ fn client(given: &Given) -> Result<ClientTarget, String> {
     let listen = match (given.listen, &given.run) {
         (Some(listen), _) => listen,
         (None, Some(_)) => ([127, 0, 0, 1], 0).into(),
-        (None, None) => return Err("--listen ADDR:PORT is missing: say where the client connects to".into()),
+        (None, None) => return Err(
+            "--run or --listen ADDR:PORT is missing: say how the client is started, or where it connects to"
+                .into(),
+        ),
     };
     Ok(ClientTarget { listen, run: given.run.clone() })
 }
@@ -239,7 +242,9 @@ fn server(given: &Given) -> Result<ServerTarget, String> {
         given.url.as_deref().ok_or("the URL of the server is missing, such as ws://127.0.0.1:8080/echo")?;
     let mut server = ServerTarget::default();
     match url.split_once("://") {
-        Some(("ws", _)) => server.websocket = Some(Template::parse(url)?),
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("ws") => {
+            server.websocket = Some(Template::parse(url)?)
+        }
         _ => (server.get, server.post) = (Some(Template::parse(url)?), Some(Template::parse(url)?)),
     }
     for (name, value) in &given.server {

@@ -63,6 +63,11 @@ impl Selection {
             && !self.skip.iter().any(|pattern| pattern.matches(case))
     }
 
+    /// Returns all patterns.
+    pub fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        self.only.iter().chain(&self.skip)
+    }
+
     /// Returns whether a case of this number would be chosen if it existed.
     pub fn includes_unknown(&self, number: Number) -> bool {
         let text = number.to_string();

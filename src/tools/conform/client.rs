@@ -1,20 +1,35 @@
 //! A client under test: started for each case, or connected by itself.
 
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::finding::Finding;
+use crate::wire::printable;
 
 /// The time between two looks for a connection.
 const ACCEPT_INTERVAL: Duration = Duration::from_millis(2);
 
-/// The longest line that a client may print, in bytes.
-const MAX_LINES: usize = 100_000;
+/// What a case expects that finds no client.
+pub const CONNECTS: &str = "a client that connects";
+
+/// The number of lines that may wait to be read. Further ones are dropped.
+const MAX_LINES: usize = 1000;
+
+/// The longest line that a client may print, in bytes: more than any case sends. The rest of a line
+/// is dropped.
+const MAX_LINE: u64 = 4 << 20;
+
+/// The number of bytes kept of what a client writes to standard error.
+const MAX_ERRORS: usize = 4096;
+
+/// The time that a client has to write its last words, after its end.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// The client during one case.
 pub enum ClientSession {
@@ -31,6 +46,8 @@ pub struct StartedClient {
     command: String,
     child: Option<Child>,
     lines: Option<Receiver<String>>,
+    /// The end of what it has written to standard error.
+    errors: Arc<Mutex<Vec<u8>>>,
 }
 
 impl ClientSession {
@@ -43,7 +60,13 @@ impl ClientSession {
         let listener = TcpListener::bind(SocketAddr::new(host, 0)).map_err(unusable)?;
         listener.set_nonblocking(true).map_err(unusable)?;
         let command = command.to_owned();
-        Ok(Self::Started(StartedClient { listener, command, child: None, lines: None }))
+        Ok(Self::Started(StartedClient {
+            listener,
+            command,
+            child: None,
+            lines: None,
+            errors: Arc::default(),
+        }))
     }
 
     /// Starts the client, if the suite starts it, with a URL of this scheme and path.
@@ -61,15 +84,11 @@ impl ClientSession {
         let mut child = shell(&command).map_err(unusable)?;
         let (sender, lines) = mpsc::sync_channel(MAX_LINES);
         if let Some(output) = child.stdout.take() {
-            thread::spawn(move || {
-                for line in BufReader::new(output).lines() {
-                    let Ok(line) = line else { break };
-                    // The case is over, or the client floods: nothing reads its lines any more.
-                    if sender.try_send(line).is_err() {
-                        break;
-                    }
-                }
-            });
+            thread::spawn(move || read_lines(output, &sender));
+        }
+        if let Some(output) = child.stderr.take() {
+            let errors = Arc::clone(&client.errors);
+            thread::spawn(move || keep_end(output, &errors));
         }
         (client.child, client.lines) = (Some(child), Some(lines));
         Ok(())
@@ -94,7 +113,6 @@ impl ClientSession {
     /// # Errors
     /// A finding: the client does not connect in time, or the process ends without connecting.
     pub fn accept(&mut self, until: Instant) -> Result<(TcpStream, Vec<u8>), Finding> {
-        let expected = "a client that connects";
         let client = match self {
             Self::Started(client) => client,
             Self::Connected(connection) => {
@@ -106,17 +124,17 @@ impl ClientSession {
             match client.listener.accept() {
                 Ok((stream, _)) => return Ok((stream, Vec::new())),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(Finding::failed(expected, error)),
+                Err(error) => return Err(Finding::failed(CONNECTS, error)),
             }
             if let Some(Ok(Some(status))) = client.child.as_mut().map(Child::try_wait) {
                 // A connection may have arrived just before the end.
                 return match client.listener.accept() {
                     Ok((stream, _)) => Ok((stream, Vec::new())),
-                    Err(_) => Err(Finding::failed(expected, format!("the client has ended: {status}"))),
+                    Err(_) => Err(Finding::failed(CONNECTS, client.last_words(status))),
                 };
             }
             if Instant::now() >= until {
-                return Err(Finding::failed(expected, "no connection in time"));
+                return Err(Finding::failed(CONNECTS, "no connection in time"));
             }
             thread::sleep(ACCEPT_INTERVAL);
         }
@@ -141,10 +159,59 @@ impl ClientSession {
 impl StartedClient {
     fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // The client may have ended already.
+            // All processes of its group: the client may be the child of a script. Those that have
+            // ended by themselves are no error.
+            let group = format!("kill -9 -{} 2>/dev/null", child.id());
+            let _ = Command::new("/bin/sh").args(["-c", &group]).stdin(Stdio::null()).status();
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// Returns how the process has ended, with the end of what it wrote to standard error.
+    fn last_words(&self, status: ExitStatus) -> String {
+        thread::sleep(LAST_WORDS);
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        match String::from_utf8_lossy(&errors).trim() {
+            "" => format!("the client has ended: {status}"),
+            text => {
+                let last = text.lines().next_back().unwrap_or_default();
+                format!("the client has ended: {status}: {}", printable(last.as_bytes()))
+            }
+        }
+    }
+}
+
+/// Sends each line of the output, with U+FFFD for what is not UTF-8. A client that prints more than
+/// is read goes on: what it prints is dropped.
+fn read_lines(output: ChildStdout, lines: &SyncSender<String>) {
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match output.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        if line.last() != Some(&b'\n') && output.skip_until(b'\n').is_err() {
+            return;
+        }
+        let text = String::from_utf8_lossy(&line);
+        match lines.try_send(text.trim_end_matches(['\n', '\r']).to_owned()) {
+            Ok(()) | Err(TrySendError::Full(_)) => {}
+            Err(TrySendError::Disconnected(_)) => return,
+        }
+    }
+}
+
+/// Keeps the end of the output.
+fn keep_end(mut output: ChildStderr, kept: &Mutex<Vec<u8>>) {
+    let mut buffer = [0; MAX_ERRORS];
+    while let Ok(read @ 1..) = output.read(&mut buffer) {
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend_from_slice(&buffer[..read]);
+        let surplus = kept.len().saturating_sub(MAX_ERRORS);
+        kept.drain(..surplus);
     }
 }
 
@@ -154,12 +221,12 @@ impl Drop for StartedClient {
     }
 }
 
-/// Starts the command line in a shell that it replaces, so that the process can be killed. Its
-/// process group is its own: a Ctrl-C ends the run, but no case that is being played.
+/// Starts the command line in a shell. Its process group is its own: a Ctrl-C ends the run, but no
+/// case that is being played.
 fn shell(command: &str) -> std::io::Result<Child> {
     let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(format!("exec {command}"));
-    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).spawn()
+    shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    shell.process_group(0).spawn()
 }
 
 /// The address that clients on this machine connect to.

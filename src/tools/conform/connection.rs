@@ -17,6 +17,9 @@ use crate::wire::Side;
 /// The maximum number of bytes that an endpoint may send in one case: more than any case asks for.
 const MAX_RECEIVED: u64 = 256 << 20;
 
+/// What a case expects that finds no server.
+pub const ACCEPTS: &str = "a server that accepts the connection";
+
 /// The number of bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -300,5 +303,5 @@ impl Connection {
 }
 
 fn not_accepted(error: &impl std::fmt::Display) -> Finding {
-    Finding::failed("a server that accepts the connection", format!("no connection: {error}"))
+    Finding::failed(ACCEPTS, format!("no connection: {error}"))
 }

@@ -2,6 +2,7 @@
 
 pub const HELP: &str = "\
 Usage: barewire conform server [OPTION]... URL
+       barewire conform client --run 'COMMAND {url}' [OPTION]...
        barewire conform client --listen ADDR:PORT [OPTION]...
        barewire conform --list [OPTION]...
 
@@ -46,7 +47,8 @@ The client:
 How it is tested, and the result:
 
   -j N                  cases at once [8]
-  --timeout SECONDS     the longest that a case may take; a long case may take twelve times that [10]
+  --timeout SECONDS     the longest that a case may take; a long case may take twelve times that, and what
+                        is due at once at most 5 s of it; a client has 30 s to start [10]
   --format FORMAT       text, json, junit or tap [text]
   --report FILE         also writes the result to one HTML file
   --save FILE           also writes the outcome of each case to a file for --expect
@@ -54,6 +56,6 @@ How it is tested, and the result:
   --quiet               no progress on standard error
   --help                shows this help
 
-Exit status: 0 no case failed; 1 a case failed, or an outcome is not the expected one; 2 the arguments are wrong, or the
-endpoint could not be tested.
+Exit status: 0 no case failed; 1 a case failed or was not played, or an outcome is not the expected one; 2 the arguments
+are wrong, or the endpoint could not be tested; 130 ended by a signal.
 ";

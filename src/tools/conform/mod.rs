@@ -17,7 +17,7 @@
 //!    `connection` and `record` — its sockets and their bytes; `client` — a client under test.
 //! 4. `topic` — the events of a case; `exchange` — HTTP requests and responses; `websocket` —
 //!    frames and scripts, and the cases of the suite. The other suites have a folder each.
-//! 5. `catalogue` — all cases; `runner` — plays them; `waiting` — lets clients choose them;
+//! 5. `catalogue` — all cases; `runner` — plays them; `contact` — whether there is an endpoint; `waiting` — lets clients choose them;
 //!    `results`; `expectation` — the outcomes of another run.
 //! 6. `explain` and `output` — what the user reads.
 //!
@@ -33,6 +33,7 @@ pub mod case;
 mod catalogue;
 mod client;
 pub mod connection;
+mod contact;
 #[cfg(feature = "deflate")]
 mod deflate;
 pub mod exchange;
@@ -70,11 +71,15 @@ use super::signals::stop_signals;
 use super::standard_streams::{fail, print};
 use args::Args;
 use case::{Case, Endpoint};
+use contact::Contact;
 use help::HELP;
 use progress::ProgressLine;
 use results::Results;
 use runner::{CaseResult, Run};
 use target::{ClientTarget, Target};
+
+/// The exit status after a Ctrl-C, as in shells: 128 plus the signal's number.
+const INTERRUPTED: u8 = 130;
 
 /// Runs the command: plays the cases, and writes the results.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -103,8 +108,18 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     {
         chosen.retain(|case| waiting::is_suited(case));
     }
+    if let Some(pattern) =
+        args.selection.patterns().find(|pattern| !cases.iter().any(|case| pattern.matches(case)))
+    {
+        let error = format!(
+            "no case has the number \"{pattern}\": --list shows them, and * stands for any characters"
+        );
+        return super::usage_error("barewire conform", &error);
+    }
     if chosen.is_empty() {
-        return super::usage_error("barewire conform", "no case is chosen: --list shows the cases");
+        let error = "no case is chosen: those of the patterns are for another endpoint, or their suite is not \
+                     among those that are played (--suite), or they are long (--full)";
+        return super::usage_error("barewire conform", error);
     }
     match (&args.target, args.is_list) {
         (Some(target), false) => play(&args, target, &cases, &chosen),
@@ -126,7 +141,9 @@ fn play(args: &Args, target: &Target, catalogue: &[Case], chosen: &[&Case]) -> E
     let run = Run { target, jobs: args.jobs, limit: args.limit, is_stopped: &is_stopped };
     let mut results = vec![None; chosen.len()];
     let mut progress = ProgressLine::new(chosen.len(), args.is_quiet);
+    let mut contact = Contact::new(target, &is_stopped);
     let mut record_result = |index: usize, result: CaseResult| {
+        contact.note(chosen[index], &result);
         // A client that connects by itself may play a case again.
         if results[index].is_none() {
             progress.count(result.verdict);
@@ -142,6 +159,10 @@ fn play(args: &Args, target: &Target, catalogue: &[Case], chosen: &[&Case]) -> E
         _ => run.play(chosen, &mut record_result),
     }
     progress.clear();
+    contact.end();
+    if let Some(why) = contact.lost() {
+        return fail(USAGE_ERROR, why);
+    }
     if results.iter().all(Option::is_none) {
         return fail(USAGE_ERROR, "no case was played");
     }
@@ -151,7 +172,13 @@ fn play(args: &Args, target: &Target, catalogue: &[Case], chosen: &[&Case]) -> E
         expectation.differences(played, &args.selection, endpoint, catalogue)
     });
     let cases = chosen.to_vec();
-    output::write(args, &Results { endpoint, cases, results, repeat: &args.repeat, differences })
+    let results = Results { endpoint, cases, results, repeat: &args.repeat, differences };
+    let written = output::write(args, &results);
+    match (results.is_complete(), is_stopped.load(Ordering::Relaxed)) {
+        (true, _) => written,
+        (false, true) => ExitCode::from(INTERRUPTED),
+        (false, false) => ExitCode::from(FAILED),
+    }
 }
 
 /// Returns a flag that the first signal sets. The cases that are being played end, and the results

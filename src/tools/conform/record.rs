@@ -8,7 +8,7 @@ use crate::wire::Side;
 use crate::wire::record::Block;
 
 /// The maximum number of bytes that the record of one case keeps.
-const MAX_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 18;
 
 /// The conversations of one case, in the order of the bytes.
 #[derive(Clone, Debug)]

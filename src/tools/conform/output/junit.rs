@@ -28,6 +28,16 @@ pub fn junit(results: &Results<'_>) -> String {
         }
         out.push_str("</testsuite>\n");
     }
+    let missing = results.cases.len() - played.len();
+    if missing > 0 {
+        let why = format!("the run was stopped: {missing} cases were not played");
+        let _ = writeln!(
+            out,
+            "<testsuite name=\"not played\" tests=\"1\" failures=\"0\" errors=\"1\">\n\
+             <testcase classname=\"barewire.conform\" name=\"{why}\"><error message=\"{why}\"/></testcase>\n\
+             </testsuite>"
+        );
+    }
     out.push_str("</testsuites>\n");
     out
 }

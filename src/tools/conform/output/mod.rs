@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use super::args::{Args, Format};
 use super::expectation::saved;
 use super::results::Results;
+use crate::text::escaped;
 use crate::tools::exit_status::{FAILED, OUTPUT_FAILED};
 use crate::tools::io_error::file_error;
 use crate::tools::standard_streams::{self, output_has_colors};
@@ -61,7 +62,8 @@ pub fn write(args: &Args, results: &Results<'_>) -> ExitCode {
 /// Reports each difference from the expected outcomes.
 fn report_differences(args: &Args, results: &Results<'_>) {
     let (Some(expectation), Some(differences)) = (&args.expect, &results.differences) else { return };
-    differences.iter().for_each(standard_streams::report);
+    // The outcomes of a file are text from elsewhere.
+    differences.iter().for_each(|one| standard_streams::report(escaped(&one.to_string(), &[])));
     let file = expectation.path.display();
     match differences.len() {
         0 => standard_streams::report(format_args!("all outcomes are those of {file}")),

@@ -256,7 +256,9 @@ fn ends_as(ending: Ending, close: Option<&Item>, end: Option<End>) -> bool {
 
 fn ending(ending: Ending) -> String {
     match ending {
-        Ending::Clean | Ending::CleanWithOtherCode => "then a response to the close frame".to_owned(),
+        Ending::Clean | Ending::CleanWithOtherCode => {
+            "then a response to the close frame, with a code that reports no error".to_owned()
+        }
         Ending::Closes(codes) => {
             let mut text = "then close".to_owned();
             for (index, code) in codes.iter().enumerate() {

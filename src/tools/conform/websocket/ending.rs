@@ -80,7 +80,7 @@ fn add_after_close(cases: &mut Cases) {
     cases.script(5, "a close frame and 100 pings, in one write", NOTHING_AFTER_CLOSE, script);
     let script =
         Script::new().send([text("Hel").part(), closing(), continuation("lo"), text("ignored")]).pass([]);
-    cases.script(6, "a close frame within a message, in one write", NOTHING_AFTER_CLOSE, script);
+    cases.script(6, "a close frame within a message, in one write", super::closing::CLOSE_WITHIN, script);
     let script = Script::new().send([closing(), text(letters(1 << 18))]).pass([]);
     cases.script(7, "a close frame and a message of 256 KiB, in one write", NOTHING_AFTER_CLOSE, script);
     let script = Script::new().send([closing()]).finish_sending().pass([]).alternative(
