@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -184,7 +184,7 @@ impl StartedClient {
 
 /// Sends each line of the output, with U+FFFD for what is not UTF-8. A client that prints more than
 /// is read goes on: what it prints is dropped.
-fn read_lines(output: ChildStdout, lines: &SyncSender<String>) {
+fn read_lines(output: impl Read, lines: &SyncSender<String>) {
     let mut output = BufReader::new(output);
     let mut line = Vec::new();
     loop {
@@ -205,7 +205,7 @@ fn read_lines(output: ChildStdout, lines: &SyncSender<String>) {
 }
 
 /// Keeps the end of the output.
-fn keep_end(mut output: ChildStderr, kept: &Mutex<Vec<u8>>) {
+fn keep_end(mut output: impl Read, kept: &Mutex<Vec<u8>>) {
     let mut buffer = [0; MAX_ERRORS];
     while let Ok(read @ 1..) = output.read(&mut buffer) {
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);

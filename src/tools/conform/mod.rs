@@ -17,8 +17,9 @@
 //!    `connection` and `record` — its sockets and their bytes; `client` — a client under test.
 //! 4. `topic` — the events of a case; `exchange` — HTTP requests and responses; `websocket` —
 //!    frames and scripts, and the cases of the suite. The other suites have a folder each.
-//! 5. `catalogue` — all cases; `runner` — plays them; `contact` — whether there is an endpoint; `waiting` — lets clients choose them;
-//!    `results`; `expectation` — the outcomes of another run.
+//! 5. `catalogue` — all cases; `runner` — plays them; `contact` — whether there is an endpoint;
+//!    `waiting` — lets clients choose the cases; `results`; `expectation` — the outcomes of another
+//!    run.
 //! 6. `explain` and `output` — what the user reads.
 //!
 //! A case is a function over a [`Trial`](trial::Trial) that returns the name of an outcome. The
