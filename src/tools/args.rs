@@ -1,7 +1,9 @@
 //! Parsers for arguments that several commands accept. Their errors are messages for the user.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use crate::client::follow::Resource;
 use crate::tools::load::Process;
@@ -91,6 +93,12 @@ pub fn secret_name(text: &str) -> Result<String, String> {
         true => Ok(text.to_owned()),
         false => Err(format!("{text:?} is not a name: use the name of a field or a query parameter")),
     }
+}
+
+/// Parses a whole number from `min` to `max`.
+pub fn integer<T: FromStr + PartialOrd + Display>(text: &str, min: T, max: T) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| (&min..=&max).contains(&number));
+    number.ok_or_else(|| format!("{text:?} is not a whole number from {min} to {max}"))
 }
 
 /// Parses the id of a process whose CPU time can be read.

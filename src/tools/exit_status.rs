@@ -14,3 +14,6 @@ pub const USAGE_ERROR: u8 = 2;
 
 /// No usable response arrived in time.
 pub const NO_RESPONSE: u8 = 3;
+
+/// The command was ended by Ctrl-C: 128 plus the signal's number, as in shells.
+pub const INTERRUPTED: u8 = 130;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::config::CompareConfig;
 use super::tracker::{MAX_EVENTS, MIN_SIZE};
 use crate::client::follow::Transport;
-use crate::tools::args::{bearer_token, file, header, process, resource, text, utf8};
+use crate::tools::args::{bearer_token, file, header, integer, process, resource, text, utf8};
 use crate::tools::load::Process;
 use crate::tools::suggest::{unexpected, unknown};
 use crate::transport::Policy;
@@ -204,15 +204,6 @@ fn set(args: &mut Args, name: &str, value: &str) -> Result<(), String> {
 fn rate(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number| *number == 0.0 || (0.001..=600_000.0).contains(number));
     number.map(f64::abs).ok_or_else(|| format!("{text:?} is not a number from 0.001 to 600000, or 0"))
-}
-
-fn integer<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
-    text: &str,
-    min: T,
-    max: T,
-) -> Result<T, String> {
-    let number = text.parse().ok().filter(|number| (&min..=&max).contains(&number));
-    number.ok_or_else(|| format!("{text:?} is not a whole number from {min} to {max}"))
 }
 
 fn list<T: PartialEq>(text: &str, item: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {

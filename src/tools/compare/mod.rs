@@ -49,9 +49,6 @@ use super::open_files::raise_limit;
 use super::standard_streams::fail;
 use args::HELP;
 
-/// The exit status after a Ctrl-C, as in shells: 128 plus the signal's number.
-const INTERRUPTED: u8 = 130;
-
 /// Runs the command: measures, and writes the result.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let args = match args::parse(arguments) {

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 
-use super::INTERRUPTED;
 use super::args::Args;
 use super::arithmetic::Arithmetic;
 use super::progress::ProgressBar;
@@ -15,6 +14,7 @@ use super::results::Comparison;
 use super::trial::measure;
 use crate::client::follow::Resource;
 use crate::tools::args::resource;
+use crate::tools::exit_status::INTERRUPTED;
 use crate::tools::load::Child;
 use crate::tools::load::Process;
 

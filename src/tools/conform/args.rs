@@ -11,7 +11,7 @@ use super::catalogue::{Pattern, Selection};
 use super::expectation::Expectation;
 use super::help::HELP;
 use super::target::{ClientTarget, Publish, ServerTarget, Target, Template};
-use crate::tools::args::file;
+use crate::tools::args::{file, integer};
 use crate::tools::cursor_place::CursorPlace;
 use crate::tools::suggest::{unexpected, unknown};
 
@@ -80,7 +80,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Args>, 
             Short('j') | Long("jobs") => {
                 let value = parser.value().map_err(|error| error.to_string())?;
                 given.jobs =
-                    Some(number(&value.to_string_lossy(), 1, 256).map_err(|error| format!("-j: {error}"))?);
+                    Some(integer(&value.to_string_lossy(), 1, 256).map_err(|error| format!("-j: {error}"))?);
                 continue;
             }
             Long("full") => {
@@ -148,7 +148,7 @@ fn set(given: &mut Given, name: &str, value: &str) -> Result<(), String> {
                 return Err(format!("{value:?} has no {{url}}: write it where the client takes the URL"));
             }
         },
-        "timeout" => given.seconds = Some(number(value, 1, 3600)?),
+        "timeout" => given.seconds = Some(integer(value, 1, 3600)?),
         "format" => {
             given.format = Some(match value {
                 "text" => Format::Text,
@@ -245,7 +245,10 @@ fn server(given: &Given) -> Result<ServerTarget, String> {
         Some((scheme, _)) if scheme.eq_ignore_ascii_case("ws") => {
             server.websocket = Some(Template::parse(url)?)
         }
-        _ => (server.get, server.post) = (Some(Template::parse(url)?), Some(Template::parse(url)?)),
+        _ => {
+            let template = Template::parse(url)?;
+            (server.get, server.post) = (Some(template.clone()), Some(template));
+        }
     }
     for (name, value) in &given.server {
         let value = value.replace("{base}", url.trim_end_matches('/'));
@@ -293,15 +296,6 @@ fn repeated(arguments: &[OsString]) -> String {
         }
     }
     format!("barewire conform {}", kept.join(" "))
-}
-
-fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
-    text: &str,
-    min: T,
-    max: T,
-) -> Result<T, String> {
-    let number = text.parse().ok().filter(|number| (&min..=&max).contains(&number));
-    number.ok_or_else(|| format!("{text:?} is not a whole number from {min} to {max}"))
 }
 
 #[cfg(test)]

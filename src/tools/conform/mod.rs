@@ -66,7 +66,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::exit_status::{FAILED, OUTPUT_FAILED, USAGE_ERROR};
+use super::exit_status::{FAILED, INTERRUPTED, OUTPUT_FAILED, USAGE_ERROR};
 use super::io_error::listen_error;
 use super::signals::stop_signals;
 use super::standard_streams::{fail, print};
@@ -78,9 +78,6 @@ use progress::ProgressLine;
 use results::Results;
 use runner::{CaseResult, Run};
 use target::{ClientTarget, Target};
-
-/// The exit status after a Ctrl-C, as in shells: 128 plus the signal's number.
-const INTERRUPTED: u8 = 130;
 
 /// Runs the command: plays the cases, and writes the results.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {

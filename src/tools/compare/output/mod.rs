@@ -11,14 +11,13 @@ use std::fs;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::INTERRUPTED;
 use super::args::{Args, Format, Users};
 use super::config::CompareConfig;
 use super::prediction::{self, Prediction, predict};
 use super::results::{Comparison, Figures};
 use super::run::Run;
 use crate::client::follow::Transport;
-use crate::tools::exit_status::REFUSED;
+use crate::tools::exit_status::{INTERRUPTED, REFUSED};
 use crate::tools::io_error::file_error;
 use crate::tools::standard_streams;
 
